@@ -1,0 +1,110 @@
+/** The client of the agent, one request a call. It sends keys as they are given and keeps none. */
+import {request} from 'node:http';
+import {toHex} from '../bytes.js';
+import {DekError, systemCode} from '../errors.js';
+import {
+  type AgentStatus,
+  type CreateRequest,
+  type DekStatus,
+  type DestroyRequest,
+  errorFromJson,
+  type LoginRequest,
+  type LoginStatus,
+} from './protocol.js';
+import {socketPath} from './socket-path.js';
+
+/** An agent that does not answer for this long is stuck. */
+const TIMEOUT_MS = 60_000;
+
+/** Talks to one agent. Every method throws the agent's own DekError, NO_AGENT when none listens, PERMISSION, or IO. */
+export class AgentClient {
+  /** The path of the agent's socket. */
+  readonly socket: string;
+
+  constructor(socket: string) {
+    this.socket = socket;
+  }
+
+  status(): Promise<AgentStatus> {
+    return this.#send('GET', '/v1/status');
+  }
+
+  login({credential, credentialId, importKekId}: LoginRequest): Promise<LoginStatus> {
+    return this.#send('PUT', `/v1/login?credentialId=${credentialId}&importKekId=${importKekId}`, credential);
+  }
+
+  async logout(): Promise<void> {
+    await this.#send('DELETE', '/v1/login');
+  }
+
+  createDek({name, import: mode, key, opaque}: CreateRequest): Promise<DekStatus> {
+    return this.#send('PUT', `/v1/deks/${encodeURIComponent(name)}?import=${mode}&opaque=${toHex(opaque)}`, key);
+  }
+
+  queryDek(name: string): Promise<DekStatus> {
+    return this.#send('GET', `/v1/deks/${encodeURIComponent(name)}`);
+  }
+
+  async listDeks(): Promise<DekStatus[]> {
+    return (await this.#send<{deks: DekStatus[]}>('GET', '/v1/deks')).deks;
+  }
+
+  /** The names of the DEKs that were destroyed. */
+  async destroyDeks(which: DestroyRequest): Promise<string[]> {
+    const query = 'all' in which ? 'all=true' : which.names.map((name) => `name=${encodeURIComponent(name)}`).join('&');
+    return (await this.#send<{destroyed: string[]}>('DELETE', `/v1/deks?${query}`)).destroyed;
+  }
+
+  #send<T>(method: string, path: string, body?: Uint8Array): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const sent = request({socketPath: this.socket, method, path, timeout: TIMEOUT_MS}, (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (piece: string) => {
+          text += piece;
+        });
+        response.on('error', (error) => reject(this.#failed(error)));
+        response.on('end', () => {
+          const answer = parseJson(text);
+          if (response.statusCode === 200 && answer !== undefined) resolve(answer as T);
+          else reject(errorFromJson(answer));
+        });
+      });
+      sent.on('timeout', () => sent.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
+      sent.on('error', (error) => reject(this.#failed(error)));
+      sent.end(body);
+    });
+  }
+
+  #failed(cause: Error): DekError {
+    const code = systemCode(cause);
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+      return new DekError('NO_AGENT', `no agent listens on ${this.socket}`, {
+        hint: 'start one with: dek agent & or, for the life of one command: dek run -- CMD',
+        cause,
+      });
+    }
+    if (code === 'EACCES') {
+      return new DekError('PERMISSION', `permission denied on ${this.socket}`, {
+        hint: 'use the agent as its user, as root, or share it with dek agent --group GROUP',
+        cause,
+      });
+    }
+    return new DekError('IO', `the agent on ${this.socket} failed to answer: ${cause.message}`, {cause});
+  }
+}
+
+/** A client of the agent at `socket`, or at the default place. Throws NO_AGENT when none answers there. */
+export async function connectAgent(socket?: string): Promise<AgentClient> {
+  const client = new AgentClient(socketPath(socket));
+  await client.status();
+  return client;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

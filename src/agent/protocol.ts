@@ -1,0 +1,132 @@
+/**
+ * What agent and client say to each other: HTTP on a unix socket. A key or a wrapped credential is the raw body of a
+ * PUT (so that it lives in one buffer that can be wiped, and `curl -T FILE` works), parameters are the query, every
+ * answer is JSON. Pure: names, shapes and schemas, no I/O.
+ *
+ *     GET    /v1/status                                              AgentStatus
+ *     PUT    /v1/login?credentialId=N&importKekId=N    48 bytes      LoginStatus
+ *     DELETE /v1/login                                               {}
+ *     GET    /v1/deks                                                {deks: DekStatus[]}
+ *     PUT    /v1/deks/NAME?import=wrapped&opaque=HEX   key bytes     DekStatus
+ *     GET    /v1/deks/NAME                                           DekStatus
+ *     DELETE /v1/deks?name=NAME&name=NAME              or ?all=true  {destroyed: string[]}
+ *
+ * An error is ErrorJson with a status of 400 or above.
+ */
+import {DekError, type DekErrorCode, isDekErrorCode} from '../errors.js';
+
+/** The most bytes that a request body may have: the largest wrapped DEK is 80. */
+export const MAX_BODY_BYTES = 128;
+
+/** 1 to 128 letters, digits and . _ : @ + - with a letter or a digit first: safe in paths, shells and file names. */
+export const DEK_NAME = '^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$';
+
+/** Throws BAD_ARGUMENT unless `name` can name a DEK. */
+export function assertDekName(name: string): void {
+  if (new RegExp(DEK_NAME).test(name)) return;
+  throw new DekError('BAD_ARGUMENT', `${JSON.stringify(name.slice(0, 140))} cannot name a DEK`, {
+    hint: 'use 1 to 128 letters, digits and . _ : @ + -, a letter or a digit first',
+  });
+}
+
+export type ImportMode = 'wrapped' | 'plaintext';
+export type DekState = 'READY' | 'ERROR' | 'UNKNOWN';
+export type LoginState = 'VALID' | 'INVALID' | 'NO_LOGIN' | 'UNKNOWN';
+
+export interface DekStatus {
+  name: string;
+  /** UNKNOWN: the NIC would not say, because the login is not valid or the NIC is gone. */
+  state: DekState;
+  keySize: 128 | 256;
+  keytag: boolean;
+  import: ImportMode;
+  /** The 8 opaque bytes in hex. */
+  opaque: string;
+}
+
+export interface LoginStatus {
+  state: LoginState;
+  credentialId: number;
+  importKekId: number;
+}
+
+export interface AgentStatus {
+  version: string;
+  pid: number;
+  device: {name: string; importMode: string; gone: boolean};
+  /** null when the agent is not logged in. */
+  login: LoginStatus | null;
+  deks: number;
+  /** DEKs that the NIC can hold for all processes together; 0 when it does not say. */
+  maxDeks: number;
+}
+
+export interface LoginRequest {
+  /** 48 bytes, wrapped. */
+  credential: Uint8Array;
+  credentialId: number;
+  importKekId: number;
+}
+
+export interface CreateRequest {
+  name: string;
+  import: ImportMode;
+  /** Wrapped: 40, 48, 72 or 80 bytes. Plaintext: 32, 40, 64 or 72. Size and keytag follow from the length. */
+  key: Uint8Array;
+  /** Up to 8 bytes. */
+  opaque: Uint8Array;
+}
+
+/** Which DEKs to destroy: all, or those named. */
+export type DestroyRequest = {all: true} | {names: readonly string[]};
+
+const id = {type: 'integer', minimum: 0, maximum: 0xffffff} as const;
+const name = {type: 'string', pattern: DEK_NAME} as const;
+const exactly = {type: 'object', additionalProperties: false} as const;
+
+/** JSON Schemas of the parameters, by route. */
+export const schemas = {
+  empty: {querystring: exactly},
+  login: {
+    querystring: {
+      ...exactly,
+      required: ['credentialId', 'importKekId'],
+      properties: {credentialId: id, importKekId: id},
+    },
+  },
+  create: {
+    params: {...exactly, properties: {name}},
+    querystring: {
+      ...exactly,
+      required: ['import'],
+      properties: {
+        import: {enum: ['wrapped', 'plaintext']},
+        opaque: {type: 'string', pattern: '^([0-9a-f]{2}){0,8}$', default: ''},
+      },
+    },
+  },
+  one: {params: {...exactly, properties: {name}}, querystring: exactly},
+  destroy: {
+    querystring: {
+      ...exactly,
+      properties: {all: {const: 'true'}, name: {type: 'array', items: name, minItems: 1}},
+      oneOf: [{required: ['all']}, {required: ['name']}],
+    },
+  },
+} as const;
+
+/** HTTP status of an error code, for curl's sake: dek's own client reads the code. */
+export function httpStatus(error: DekError): number {
+  if (error.code === 'PERMISSION') return 403;
+  return {1: 500, 2: 400, 3: 404, 4: 422, 5: 409, 6: 422, 7: 503}[error.exitStatus] ?? 500;
+}
+
+/** The error that an answer carries. An answer that is not ours becomes IO: something else listens on that socket. */
+export function errorFromJson(body: unknown): DekError {
+  const error = (body as {error?: Record<string, unknown>} | null)?.error;
+  if (!isDekErrorCode(error?.['code']) || typeof error['message'] !== 'string') {
+    return new DekError('IO', 'the answer on this socket is not from a dek agent', {hint: 'check --socket'});
+  }
+  const text = (key: string): string | undefined => (typeof error[key] === 'string' ? error[key] : undefined);
+  return new DekError<DekErrorCode>(error['code'], error['message'], {hint: text('hint'), errno: text('errno')});
+}

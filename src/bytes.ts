@@ -1,0 +1,57 @@
+/**
+ * Bytes: assertions with titles, hex, buffers for secrets. Values never appear in a message, only their type and length.
+ */
+import {DekError} from './errors.js';
+
+/** Throws BAD_ARGUMENT unless `value` is a Uint8Array of one of `lengths` bytes. `title` names it in the message. */
+export function assertBytes(value: unknown, lengths: readonly number[], title: string): asserts value is Uint8Array {
+  const is = value instanceof Uint8Array;
+  if (is && lengths.includes(value.length)) return;
+  const got = is ? `length=${value.length}` : `type=${value === null ? 'null' : typeof value}`;
+  throw new DekError('BAD_ARGUMENT', `"${title}" expected Uint8Array of length ${orList(lengths)}, got ${got}`);
+}
+
+/** Throws BAD_ARGUMENT unless `value` is an integer between `min` and `max`, both included. */
+export function assertInteger(value: unknown, min: number, max: number, title: string): asserts value is number {
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return;
+  const got = typeof value === 'number' ? `${value}` : `type=${value === null ? 'null' : typeof value}`;
+  throw new DekError('BAD_ARGUMENT', `"${title}" expected integer from ${min} to ${max}, got ${got}`);
+}
+
+/** "16", "16 or 32", "40, 48, 72 or 80". */
+export function orList(items: readonly (number | string)[]): string {
+  return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} or ${items.at(-1)}`;
+}
+
+/**
+ * A zeroed buffer for a secret, outside V8's heap: V8 keeps typed arrays of up to 64 bytes inside its heap, where the
+ * garbage collector copies them, and a copy cannot be wiped. The caller wipes it with `wipe`.
+ */
+export function secretBytes(length: number): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(length));
+}
+
+/** Overwrites buffers with zeros. What JavaScript cannot promise: copies made by others (strings, the kernel) remain. */
+export function wipe(...buffers: readonly (Uint8Array | undefined)[]): void {
+  for (const buffer of buffers) buffer?.fill(0);
+}
+
+/** Compares without an early exit, so that the time tells nothing of where two secrets differ. Lengths are public. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!;
+  return difference === 0;
+}
+
+/** Lower-case hex. The result is a string, which cannot be wiped: not for secrets. */
+export function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}
+
+/** The bytes of a hex string. Throws BAD_ARGUMENT when it is not whole bytes of hex; not for secrets. */
+export function fromHex(hex: string, title: string): Uint8Array {
+  if (!/^([0-9a-fA-F]{2})*$/.test(hex))
+    throw new DekError('BAD_ARGUMENT', `"${title}" expected an even number of hex digits`);
+  return new Uint8Array(Buffer.from(hex, 'hex'));
+}

@@ -1,0 +1,41 @@
+/** How commands hand out key bytes: into a file, onto stdout, or, wrapped, into `--json`. */
+import {Flags} from '@oclif/core';
+import {wipe} from '../bytes.js';
+import {writeDescriptor, writeKeyFile} from '../custody/destination.js';
+import {encode, FORMATS, type Format} from '../custody/encoding.js';
+
+/** `--output`, `--force` and `--format`: where the bytes go, and how they stand there. */
+export const outputFlags = {
+  output: Flags.string({
+    char: 'o',
+    helpValue: 'FILE',
+    description: 'write to this new file (mode 0600) instead of stdout',
+  }),
+  force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
+  format: Flags.option({
+    options: FORMATS,
+    description: 'how the output stands: raw by default, hex by default on a terminal',
+  })(),
+};
+
+/** The values of `outputFlags`. */
+export interface OutputOptions {
+  output?: string | undefined;
+  force: boolean;
+  format?: Format | undefined;
+}
+
+/**
+ * Writes `bytes` to `--output`, else to stdout unless `json` will carry them. Raw bytes never go to a terminal unless
+ * `--format raw` asks for them.
+ */
+export async function deliver(bytes: Uint8Array, {output, force, format}: OutputOptions, json: boolean): Promise<void> {
+  if (output === undefined && json) return;
+  const encoded = encode(bytes, format ?? (output === undefined && process.stdout.isTTY ? 'hex' : 'raw'));
+  try {
+    if (output === undefined) await writeDescriptor(1, encoded, 'standard output');
+    else await writeKeyFile(output, encoded, {force});
+  } finally {
+    wipe(encoded);
+  }
+}

@@ -1,0 +1,72 @@
+import {Args, Flags} from '@oclif/core';
+import {connectAgent} from '../agent/client.js';
+import {assertDekName, type DekStatus} from '../agent/protocol.js';
+import {wipe} from '../bytes.js';
+import {DekCommand} from '../cli/base.js';
+import {describeDeks} from '../cli/describe.js';
+import {formatFlag, socketFlag} from '../cli/flags.js';
+import {parseOpaque} from '../cli/opaque.js';
+import {excludeFromCoreDump} from '../custody/core-dump.js';
+import {readCiphertext, readSecret} from '../custody/source.js';
+import {DEK_PLAINTEXT_BYTES, DEK_WRAPPED_BYTES} from '../wrap/layout.js';
+
+export default class Create extends DekCommand {
+  static override summary = 'create a DEK on the NIC, held by the agent';
+  static override description =
+    `KEY is a wrapped DEK: its length (40, 48, 72 or 80 bytes) tells the key size and whether there is a keytag. The DEK is
+created, queried, and kept only if the NIC says READY. With --plaintext, for NICs in plaintext import mode, KEY is the
+plaintext (32, 40, 64 or 72 bytes) and has to be named as a secret source.`;
+  static override examples = [
+    '<%= config.bin %> create vol-1 vol-1.wrapped',
+    {
+      description: 'With a label that a query returns',
+      command: '<%= config.bin %> create vol-1 vol-1.wrapped --opaque vol-1',
+    },
+    {
+      description: 'From a pipe',
+      command: '<%= config.bin %> keygen --size 256 --kek file:kek | <%= config.bin %> create vol-2 -',
+    },
+    {
+      description: 'On a NIC that imports plaintext',
+      command: '<%= config.bin %> create vol-3 file:vol-3.key --plaintext',
+    },
+  ];
+  static override args = {
+    name: Args.string({required: true, ignoreStdin: true, description: 'a name for the DEK in this agent'}),
+    key: Args.string({
+      required: true,
+      ignoreStdin: true,
+      description:
+        'the wrapped key: a path, fd:N, - (stdin) or cred:NAME; with --plaintext file:PATH instead of a path',
+    }),
+  };
+  static override flags = {
+    opaque: Flags.string({
+      default: '',
+      helpValue: 'TEXT',
+      description: 'up to 8 bytes that the NIC stores in clear beside the key: text, or hex:DIGITS',
+    }),
+    plaintext: Flags.boolean({description: 'KEY is not wrapped (plaintext-import NICs only)'}),
+    format: formatFlag({description: 'how KEY is written; told by its content when left out'}),
+    socket: socketFlag,
+  };
+
+  async run(): Promise<DekStatus> {
+    const {args, flags} = await this.parse(Create);
+    const {name} = args;
+    assertDekName(name);
+    const opaque = parseOpaque(flags.opaque);
+    if (flags.plaintext) excludeFromCoreDump();
+    const key = flags.plaintext
+      ? await readSecret(args.key, DEK_PLAINTEXT_BYTES, 'plaintext key', flags.format)
+      : await readCiphertext(args.key, DEK_WRAPPED_BYTES, 'wrapped key', flags.format);
+    try {
+      const agent = await connectAgent(flags.socket);
+      const dek = await agent.createDek({name, import: flags.plaintext ? 'plaintext' : 'wrapped', key, opaque});
+      for (const line of describeDeks([dek])) this.log(line);
+      return dek;
+    } finally {
+      wipe(key);
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import {Args, Flags} from '@oclif/core';
+import {connectAgent} from '../agent/client.js';
+import {assertDekName} from '../agent/protocol.js';
+import {DekCommand} from '../cli/base.js';
+import {socketFlag} from '../cli/flags.js';
+import {DekError} from '../errors.js';
+
+export default class Destroy extends DekCommand {
+  static override summary = 'destroy DEKs';
+  static override description = `The NIC forgets the keys. When one of the names is unknown, nothing is destroyed.`;
+  static override usage = ['<%= command.id %> NAME...', '<%= command.id %> --all'];
+  static override examples = ['<%= config.bin %> destroy vol-1 vol-2', '<%= config.bin %> destroy --all'];
+  static override strict = false;
+  static override args = {
+    name: Args.string({ignoreStdin: true, description: 'the name of a DEK in this agent; several may be given'}),
+  };
+  static override flags = {
+    all: Flags.boolean({description: 'every DEK that the agent holds'}),
+    socket: socketFlag,
+  };
+
+  async run(): Promise<{destroyed: string[]}> {
+    const {argv, flags} = await this.parse(Destroy);
+    const names = argv as string[];
+    if (flags.all === names.length > 0) {
+      throw new DekError('BAD_ARGUMENT', 'name the DEKs to destroy, or give --all', {hint: 'dek list shows the names'});
+    }
+    names.forEach(assertDekName);
+    const agent = await connectAgent(flags.socket);
+    const destroyed = await agent.destroyDeks(flags.all ? {all: true} : {names});
+    for (const name of destroyed) this.log(`destroyed ${name}`);
+    if (destroyed.length === 0) this.note('the agent held no DEKs');
+    return {destroyed};
+  }
+}

@@ -1,0 +1,23 @@
+import {connectAgent} from '../agent/client.js';
+import type {DekStatus} from '../agent/protocol.js';
+import {DekCommand} from '../cli/base.js';
+import {describeDeks} from '../cli/describe.js';
+import {socketFlag} from '../cli/flags.js';
+
+export default class List extends DekCommand {
+  static override summary = 'list the DEKs that the agent holds';
+  static override description =
+    `Each is asked of the NIC. UNKNOWN means that the NIC would not say: the login is missing or not valid, or the NIC is
+gone (dek status tells).`;
+  static override examples = ['<%= config.bin %> list', "<%= config.bin %> list --json | jq -r '.[].name'"];
+  static override flags = {socket: socketFlag};
+
+  async run(): Promise<DekStatus[]> {
+    const {flags} = await this.parse(List);
+    const agent = await connectAgent(flags.socket);
+    const deks = await agent.listDeks();
+    if (deks.length === 0) this.note('the agent holds no DEKs');
+    else for (const line of describeDeks(deks)) this.log(line);
+    return deks;
+  }
+}

@@ -1,0 +1,43 @@
+import {Flags} from '@oclif/core';
+import {connectAgent} from '../agent/client.js';
+import type {LoginStatus} from '../agent/protocol.js';
+import {DekCommand} from '../cli/base.js';
+import {describeLogin} from '../cli/describe.js';
+import {idFlag, socketFlag} from '../cli/flags.js';
+import {readCiphertext} from '../custody/source.js';
+import {WRAPPED_CREDENTIAL_BYTES} from '../wrap/layout.js';
+
+export default class Login extends DekCommand {
+  static override summary = 'log the agent in to its NIC';
+  static override description =
+    `A NIC in wrapped import mode takes DEKs only after a crypto login with a credential that was wrapped by an import KEK
+it holds. The wrapped credential is ciphertext: it is safe on a disk. A login that turned INVALID, because the officer
+deleted its KEK or credential, is replaced.`;
+  static override examples = [
+    '<%= config.bin %> login --credential credential.wrapped --credential-id 0x10 --import-kek-id 0x20',
+  ];
+  static override flags = {
+    credential: Flags.string({
+      required: true,
+      helpValue: 'FILE',
+      description: 'the wrapped credential, 48 bytes (raw, hex or base64): a path, fd:N, - (stdin) or cred:NAME',
+    }),
+    'credential-id': idFlag({required: true, description: "the credential's id on the NIC"}),
+    'import-kek-id': idFlag({required: true, description: 'the id of the import KEK that wrapped it'}),
+    socket: socketFlag,
+  };
+
+  async run(): Promise<LoginStatus> {
+    const {flags} = await this.parse(Login);
+    const credential = await readCiphertext(flags.credential, [WRAPPED_CREDENTIAL_BYTES], 'wrapped credential');
+    const agent = await connectAgent(flags.socket);
+    const login = await agent.login({
+      credential,
+      credentialId: flags['credential-id'],
+      importKekId: flags['import-kek-id'],
+    });
+    this.log(`login: ${describeLogin(login)}`);
+    if (login.state !== 'VALID') process.exitCode = 7;
+    return login;
+  }
+}

@@ -1,0 +1,19 @@
+import {connectAgent} from '../agent/client.js';
+import {DekCommand} from '../cli/base.js';
+import {socketFlag} from '../cli/flags.js';
+
+export default class Logout extends DekCommand {
+  static override summary = 'log the agent out of its NIC';
+  static override description =
+    `DEKs that exist stay on the NIC and usable, but none can be queried or created until the next login.`;
+  static override examples = ['<%= config.bin %> logout'];
+  static override flags = {socket: socketFlag};
+
+  async run(): Promise<{loggedOut: true}> {
+    const {flags} = await this.parse(Logout);
+    const agent = await connectAgent(flags.socket);
+    await agent.logout();
+    this.log('logged out');
+    return {loggedOut: true};
+  }
+}

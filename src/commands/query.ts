@@ -1,0 +1,26 @@
+import {Args} from '@oclif/core';
+import {connectAgent} from '../agent/client.js';
+import {assertDekName, type DekStatus} from '../agent/protocol.js';
+import {DekCommand} from '../cli/base.js';
+import {describeDeks} from '../cli/describe.js';
+import {socketFlag} from '../cli/flags.js';
+
+export default class Query extends DekCommand {
+  static override summary = 'ask the NIC for the state of a DEK';
+  static override description = 'The exit status is 0 when the DEK is READY and 7 when it is in ERROR.';
+  static override examples = ['<%= config.bin %> query vol-1', '<%= config.bin %> query vol-1 --json'];
+  static override args = {
+    name: Args.string({required: true, ignoreStdin: true, description: 'the name of the DEK in this agent'}),
+  };
+  static override flags = {socket: socketFlag};
+
+  async run(): Promise<DekStatus> {
+    const {args, flags} = await this.parse(Query);
+    assertDekName(args.name);
+    const agent = await connectAgent(flags.socket);
+    const dek = await agent.queryDek(args.name);
+    for (const line of describeDeks([dek])) this.log(line);
+    if (dek.state !== 'READY') process.exitCode = 7;
+    return dek;
+  }
+}

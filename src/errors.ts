@@ -1,0 +1,100 @@
+/**
+ * The one error class of the project. Two families share it: the caller asked wrongly (BAD_ARGUMENT, BAD_INPUT ...),
+ * or a library, the NIC or the agent said no (`errno` then has the C name).
+ */
+
+/** Exit status by error code, an interface of the command line: dek(1), EXIT STATUS. */
+const EXIT_STATUS = {
+  /** A value of the wrong type, length or range was passed to the library or on the command line. */
+  BAD_ARGUMENT: 2,
+  /** A file or a stream holds something other than what was asked for. */
+  BAD_INPUT: 2,
+  /** A secret was offered in a place where others can read it. */
+  UNSAFE_SECRET: 2,
+  NO_DEVICE: 3,
+  NO_AGENT: 3,
+  NO_DEK: 3,
+  /** No login where one is needed. */
+  NO_LOGIN: 3,
+  /** libibverbs or libmlx5, or a function of theirs, is missing. */
+  NO_LIBRARY: 3,
+  /** A file, descriptor or credential that was named is not there. */
+  NO_INPUT: 3,
+  /** The NIC or its firmware refused the command. */
+  REFUSED: 4,
+  /** The NIC, or the library installed, cannot do this at all. */
+  UNSUPPORTED: 4,
+  /** The operating system refused access. */
+  PERMISSION: 4,
+  /** The NIC has no room for another DEK. */
+  LIMIT: 4,
+  /** The NIC stopped answering. */
+  DEVICE_GONE: 4,
+  EXISTS: 5,
+  BUSY: 5,
+  /** RFC 3394's integrity check failed: wrong KEK or altered bytes. One code, no detail. */
+  UNWRAP_FAILED: 6,
+  /** AES-XTS with key1 == key2 (FIPS 140-3 IG C.I). */
+  EQUAL_KEYS: 6,
+  /** A known answer came out wrong on this machine. */
+  SELFTEST_FAILED: 6,
+  /** A DEK in ERROR, or a login that turned INVALID. */
+  NOT_READY: 7,
+  /** A handle was used after its close. */
+  CLOSED: 1,
+  /** Reading, writing or running something failed. */
+  IO: 1,
+  INTERNAL: 1,
+} as const;
+
+export type DekErrorCode = keyof typeof EXIT_STATUS;
+
+export interface DekErrorOptions {
+  /** The next step, as a sentence of its own. */
+  hint?: string | undefined;
+  /** The C name of the errno behind this error, such as `EINVAL`. */
+  errno?: string | undefined;
+  cause?: unknown;
+}
+
+/** Every error that this package throws on purpose. `message` never holds key material. */
+export class DekError<Code extends DekErrorCode = DekErrorCode> extends Error {
+  readonly code: Code;
+  readonly hint: string | undefined;
+  readonly errno: string | undefined;
+
+  constructor(code: Code, message: string, options: DekErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : {cause: options.cause});
+    this.name = 'DekError';
+    this.code = code;
+    this.hint = options.hint;
+    this.errno = options.errno;
+  }
+
+  /** What the process exits with when this error ends it: 1 to 7, see dek(1). */
+  get exitStatus(): number {
+    return EXIT_STATUS[this.code];
+  }
+}
+
+/** The shape of an error in `--json` output and in the agent's answers. */
+export interface ErrorJson {
+  error: {code: string; message: string; hint?: string; errno?: string};
+}
+
+/** The public part of an error: never a stack, never a cause. */
+export function errorJson(error: DekError): ErrorJson {
+  const {code, message, hint, errno} = error;
+  return {error: {code, message, ...(hint === undefined ? {} : {hint}), ...(errno === undefined ? {} : {errno})}};
+}
+
+/** Whether `code`, from outside, is one of ours. */
+export function isDekErrorCode(code: unknown): code is DekErrorCode {
+  return typeof code === 'string' && Object.hasOwn(EXIT_STATUS, code);
+}
+
+/** The `code` of a Node system error such as `ENOENT`, or undefined. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,38 @@
+/**
+ * The public library, by name. Wrapping needs no NIC and no native code; `listDevices` and `openDevice` load libibverbs
+ * and libmlx5 at their first call; `connectAgent` talks to a running `dek agent`.
+ */
+export {type AgentClient, connectAgent} from './agent/client.js';
+export type {
+  AgentStatus,
+  CreateRequest,
+  DekStatus,
+  DestroyRequest,
+  LoginRequest,
+  LoginStatus,
+} from './agent/protocol.js';
+export {DekError, type DekErrorCode} from './errors.js';
+export {
+  type Caps,
+  type CreateDekOptions,
+  type Dek,
+  type Device,
+  type DeviceInfo,
+  type Login,
+  type LoginOptions,
+  listDevices,
+  openDevice,
+} from './rdma/index.js';
+export {
+  type DekKeys,
+  keyCheckValue,
+  type UnwrappedDek,
+  unwrapCredential,
+  unwrapDek,
+  unwrapKey,
+  unwrapKeys,
+  wrapCredential,
+  wrapDek,
+  wrapKey,
+  wrapKeys,
+} from './wrap/index.js';
