@@ -3,6 +3,7 @@ import {Flags} from '@oclif/core';
 import {wipe} from '../bytes.js';
 import {writeDescriptor, writeKeyFile} from '../custody/destination.js';
 import {encode, FORMATS, type Format} from '../custody/encoding.js';
+import {DekError} from '../errors.js';
 
 /** `--output`, `--force` and `--format`: where the bytes go, and how they stand there. */
 export const outputFlags = {
@@ -10,6 +11,10 @@ export const outputFlags = {
     char: 'o',
     helpValue: 'FILE',
     description: 'write to this new file (mode 0600) instead of stdout',
+    parse: async (path) => {
+      if (path !== '-' && path !== '') return path;
+      throw new DekError('BAD_ARGUMENT', '--output names a file', {hint: 'stdout is where it goes without --output'});
+    },
   }),
   force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
   format: Flags.option({

@@ -1,0 +1,58 @@
+import {Args, Flags} from '@oclif/core';
+import {toHex, wipe} from '../../bytes.js';
+import {DekCommand} from '../../cli/base.js';
+import {kekFlag} from '../../cli/flags.js';
+import {withKek} from '../../cli/kek.js';
+import {deliver, outputFlags} from '../../cli/output.js';
+import {FORMATS} from '../../custody/encoding.js';
+import {assertDistinctStreams, readSecret} from '../../custody/source.js';
+import {wrapCredential} from '../../wrap/credential.js';
+import {CREDENTIAL_BYTES} from '../../wrap/layout.js';
+
+interface CredentialWrapResult {
+  /** The wrapped credential in hex. */
+  wrapped: string;
+  kekKcv: string;
+  output: string | null;
+}
+
+export default class CredentialWrap extends DekCommand {
+  static override summary = 'Wrap the 40 secret bytes of a credential into the 48 that a crypto login takes';
+  static override description =
+    'The credential is the one that a crypto officer has loaded into the NIC; a login takes it wrapped under the import ' +
+    'KEK that the same login names.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> file:credential.bin --kek file:kek.bin --output credential.wrapped',
+  ];
+  static override args = {
+    source: Args.string({
+      required: true,
+      ignoreStdin: true,
+      description: 'the credential, 40 bytes: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)',
+    }),
+  };
+  static override flags = {
+    kek: kekFlag,
+    'input-format': Flags.option({
+      options: FORMATS,
+      description: 'how the credential stands, if its content should not tell',
+    })(),
+    ...outputFlags,
+  };
+
+  async run(): Promise<CredentialWrapResult> {
+    const {args, flags} = await this.parse(CredentialWrap);
+    assertDistinctStreams(args.source, flags.kek);
+    return withKek(flags.kek, async (kek, kekKcv) => {
+      const credential = await readSecret(args.source, [CREDENTIAL_BYTES], 'credential', flags['input-format']);
+      try {
+        const wrapped = wrapCredential(kek, credential);
+        await deliver(wrapped, flags, this.jsonEnabled());
+        this.note(`wrapped a credential into ${wrapped.length} bytes under the KEK with KCV ${kekKcv}`);
+        return {wrapped: toHex(wrapped), kekKcv, output: flags.output ?? null};
+      } finally {
+        wipe(credential);
+      }
+    });
+  }
+}

@@ -1,0 +1,25 @@
+import {DekCommand} from '../../cli/base.js';
+import {tableLines} from '../../cli/table.js';
+import {type DeviceInfo, listDevices} from '../../rdma/index.js';
+
+export default class DeviceList extends DekCommand {
+  static override summary = 'list the RDMA devices of this host';
+  static override description =
+    'Names such as mlx5_0 may change between boots; the PCI address and the node GUID do not, and --device takes all ' +
+    'three. A host without RDMA has an empty list, which is no error.';
+  static override examples = ['<%= config.bin %> device list', '<%= config.bin %> device list --json'];
+
+  async run(): Promise<DeviceInfo[]> {
+    await this.parse(DeviceList);
+    const devices = listDevices();
+    if (devices.length === 0) this.note('no RDMA device on this host; to try dek without a NIC: dek virtual create');
+    else for (const line of tableLines(HEADING, devices.map(row))) this.log(line);
+    return devices;
+  }
+}
+
+const HEADING = ['NAME', 'MODEL', 'PCI ADDRESS', 'NODE GUID', 'FIRMWARE'];
+
+function row({name, model, mlx5, pciAddress, nodeGuid, firmware}: DeviceInfo): string[] {
+  return [name, mlx5 ? (model ?? 'mlx5') : 'not mlx5', pciAddress ?? '-', nodeGuid, firmware ?? '-'];
+}

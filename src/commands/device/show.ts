@@ -1,0 +1,114 @@
+import {Args} from '@oclif/core';
+import {DekCommand} from '../../cli/base.js';
+import {factLines} from '../../cli/table.js';
+import {
+  type Caps,
+  type Device,
+  type DeviceInfo,
+  type LoginApiName,
+  libraryVersion,
+  openDevice,
+} from '../../rdma/index.js';
+
+interface Shown extends DeviceInfo {
+  caps: Caps;
+  loginApi: LoginApiName;
+  /** The release of rdma-core whose libmlx5 is loaded, or null. */
+  rdmaCore: string | null;
+  /** Whether DEKs can be created now (in wrapped import mode after a login). */
+  ready: boolean;
+  /** What to do so that it is, or null. */
+  next: string | null;
+}
+
+export default class DeviceShow extends DekCommand {
+  static override summary = 'show what the crypto of a NIC can do';
+  static override description =
+    'Says how the NIC takes DEKs (import mode), whether its crypto officer has made it operational, how many DEKs it ' +
+    'holds, whether its self-tests passed, and what to do next when it is not ready.';
+  static override examples = ['<%= config.bin %> device show', '<%= config.bin %> device show 0000:17:00.0 --json'];
+  static override args = {
+    device: Args.string({
+      description: 'mlx5_0, a PCI address or a node GUID; may be left out when there is one NIC',
+      ignoreStdin: true,
+    }),
+  };
+
+  async run(): Promise<Shown> {
+    const {args} = await this.parse(DeviceShow);
+    using device = await openDevice(args.device);
+    const shown = describe(device);
+    for (const line of render(shown)) this.log(line);
+    return shown;
+  }
+}
+
+function describe({info, caps, loginApi}: Device): Shown {
+  const next = nextStep(caps);
+  return {...info, caps, loginApi, rdmaCore: libraryVersion() ?? null, ready: next === null, next};
+}
+
+function nextStep({importMode, operational, failedSelftests}: Caps): string | null {
+  if (failedSelftests !== 0) return 'Do not use the crypto of this NIC; report the self-test code to NVIDIA support.';
+  switch (importMode) {
+    case 'none':
+      return 'Use a NIC with an AES-XTS engine, or enable crypto in its firmware.';
+    case 'unknown':
+      return 'The NIC has no crypto, or did not answer: check that it is a crypto-enabled model, and update firmware and rdma-core.';
+    case 'plaintext':
+      return null;
+    case 'wrapped':
+      return operational
+        ? null
+        : 'A crypto officer loads import KEKs and credentials into this port and function, then sets it operational (mlxreg, register CRYPTO_OPERATIONAL).';
+  }
+}
+
+const IMPORT_MODES = {
+  wrapped: 'wrapped: the NIC takes DEKs wrapped by an import KEK, under a crypto login',
+  plaintext: 'plaintext: the NIC takes DEKs in the clear, without a login',
+  none: 'none: the NIC has no AES-XTS engine',
+  unknown: 'unknown: the library could not read it',
+} as const;
+
+const ENGINES = {
+  AES_XTS: 'AES-XTS',
+  AES_XTS_SINGLE_BLOCK: 'AES-XTS single-block',
+  AES_XTS_MULTI_BLOCK: 'AES-XTS multi-block',
+} as const;
+
+const LOGIN_APIS = {
+  object: 'login object (mlx5dv_crypto_login_create)',
+  session: 'login session (mlx5dv_crypto_login)',
+} as const;
+
+function render(shown: Shown): string[] {
+  const {caps} = shown;
+  const facts: [string, string][] = [
+    ['device', shown.name],
+    ['model', shown.model ?? 'not known to dek'],
+    ['firmware', shown.firmware ?? 'unknown'],
+    ['PCI address', shown.pciAddress ?? 'none of its own'],
+    ['node GUID', shown.nodeGuid],
+    ['import mode', IMPORT_MODES[caps.importMode]],
+  ];
+  if (caps.importMode === 'wrapped') facts.push(['state', state(caps)]);
+  facts.push(
+    ['DEKs', caps.maxDeks === 0 ? 'unknown' : `at most ${caps.maxDeks}, of all processes together`],
+    ['engines', caps.engines.map((engine) => ENGINES[engine]).join(', ') || 'none'],
+    ['self-tests', selftests(caps)],
+    ['login API', LOGIN_APIS[shown.loginApi]],
+    ['rdma-core', shown.rdmaCore ?? 'unknown'],
+  );
+  return [...factLines(facts), ...(shown.next === null ? [] : ['', `not ready: ${shown.next}`])];
+}
+
+function state({operational, goingToCommissioning}: Caps): string {
+  const now = operational ? 'operational: the NIC takes logins' : 'commissioning: the NIC takes no logins yet';
+  return goingToCommissioning ? `${now}; goes to commissioning at its next reset` : now;
+}
+
+function selftests({failedSelftests, importMode}: Caps): string {
+  if (failedSelftests !== 0) return `FAILED, code 0x${failedSelftests.toString(16).padStart(4, '0')}`;
+  return importMode === 'unknown' ? 'unknown' : 'passed';
+}

@@ -1,0 +1,110 @@
+import {Args, Flags} from '@oclif/core';
+import {wipe} from '../../bytes.js';
+import {DekCommand} from '../../cli/base.js';
+import {idFlag} from '../../cli/flags.js';
+import {factLines} from '../../cli/table.js';
+import {excludeFromCoreDump} from '../../custody/core-dump.js';
+import {assertDistinctStreams, readSecret} from '../../custody/source.js';
+import {createVirtual} from '../../virtual/index.js';
+
+interface Created {
+  directory: string;
+  /** `mlx5_0` and so on. */
+  devices: readonly string[];
+  importMode: string;
+  importKekId: number;
+  importKekKcv: string;
+  /** The officer's raw copy of the import KEK. */
+  importKekFile: string;
+  credentialId: number;
+  /** The officer's raw copy of the credential, not wrapped. */
+  credentialFile: string;
+}
+
+export default class VirtualCreate extends DekCommand {
+  static override summary = 'make a virtual ConnectX in a directory';
+  static override description =
+    'An mlx5 NIC in software, below the real libibverbs and libmlx5: to try dek, and to test, without hardware. It unwraps ' +
+    'and refuses keys as a NIC does, and has no data path. DIR has to be empty or not there yet. Its import KEK and ' +
+    'credential are random unless given; the copies that a crypto officer would keep lie in DIR/officer, raw, mode 0600. ' +
+    'Needs cc, libc6-dev and linux-libc-dev.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> nic',
+    {
+      description: 'A NIC that takes DEKs in plaintext, with room for 1,024 of them',
+      command: '<%= config.bin %> <%= command.id %> nic --import-mode plaintext --log-max-deks 10',
+    },
+    {
+      description: 'Two ports with a KEK of your own',
+      command: '<%= config.bin %> <%= command.id %> nic --devices 2 --kek file:kek.bin --kek-id 7',
+    },
+  ];
+  static override args = {
+    dir: Args.string({required: true, ignoreStdin: true, description: 'where to make it'}),
+  };
+  static override flags = {
+    kek: Flags.string({
+      helpValue: 'SOURCE',
+      description: 'the import KEK, 16 or 32 bytes: file:PATH, fd:N, - (stdin) or cred:NAME; else 32 random bytes',
+    }),
+    'kek-id': idFlag({description: 'its id on the NIC; else random'}),
+    credential: Flags.string({helpValue: 'SOURCE', description: 'the credential, 40 bytes; else random'}),
+    'credential-id': idFlag({description: 'its id on the NIC; else random'}),
+    'import-mode': Flags.option({options: ['wrapped', 'plaintext'] as const, description: 'how it takes DEKs'})({
+      default: 'wrapped',
+    }),
+    'log-max-deks': Flags.integer({min: 0, max: 31, default: 17, helpValue: 'N', description: 'it holds 2^N DEKs'}),
+    devices: Flags.integer({
+      min: 1,
+      max: 16,
+      default: 1,
+      helpValue: 'N',
+      description: 'how many devices, mlx5_0 and on',
+    }),
+  };
+
+  async run(): Promise<Created> {
+    const {args, flags} = await this.parse(VirtualCreate);
+    assertDistinctStreams(flags.kek, flags.credential);
+    excludeFromCoreDump();
+    const kek = flags.kek === undefined ? undefined : await readSecret(flags.kek, [16, 32], 'kek');
+    const credential =
+      flags.credential === undefined ? undefined : await readSecret(flags.credential, [40], 'credential');
+    try {
+      const nic = await createVirtual(args.dir, {
+        devices: flags.devices,
+        kek,
+        kekId: flags['kek-id'],
+        credential,
+        credentialId: flags['credential-id'],
+        settings: {importMode: flags['import-mode'], logMaxDeks: flags['log-max-deks']},
+      });
+      const {importMode, importKeks, credentials} = nic.show();
+      const created = {
+        directory: nic.directory,
+        devices: nic.devices,
+        importMode,
+        importKekId: importKeks[0]!.id,
+        importKekKcv: importKeks[0]!.kcv,
+        importKekFile: nic.kekFile,
+        credentialId: credentials[0]!.id,
+        credentialFile: nic.credentialFile,
+      };
+      for (const line of render(created)) this.log(line);
+      this.note(`run programs on it: ${this.config.bin} virtual exec ${args.dir} -- CMD`);
+      return created;
+    } finally {
+      wipe(kek, credential);
+    }
+  }
+}
+
+function render(created: Created): string[] {
+  return factLines([
+    ['virtual ConnectX', created.devices.join(', ')],
+    ['directory', created.directory],
+    ['import mode', created.importMode],
+    ['import KEK', `id ${created.importKekId}, KCV ${created.importKekKcv}, in ${created.importKekFile}`],
+    ['credential', `id ${created.credentialId}, in ${created.credentialFile}`],
+  ]);
+}

@@ -1,0 +1,71 @@
+import {Args} from '@oclif/core';
+import {DekCommand} from '../../cli/base.js';
+import {formatOpaque} from '../../cli/opaque.js';
+import {factLines} from '../../cli/table.js';
+import {openVirtual, type VirtualReport} from '../../virtual/index.js';
+
+export default class VirtualShow extends DekCommand {
+  static override summary = 'show the state of a virtual ConnectX and who uses it';
+  static override description =
+    'For each device: its mode, limits and faults, the ids of its KEKs (with their check values) and credentials, and the live ' +
+    'contexts, PDs, logins and DEKs of all processes together. A process that was killed counts for nothing.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> nic',
+    {
+      description: 'How many DEKs are on it',
+      command: "<%= config.bin %> <%= command.id %> nic --json | jq '.[0].live.deks'",
+    },
+  ];
+  static override args = {
+    dir: Args.string({required: true, ignoreStdin: true, description: 'the virtual ConnectX'}),
+  };
+
+  async run(): Promise<VirtualReport[]> {
+    const {args} = await this.parse(VirtualShow);
+    const nic = openVirtual(args.dir);
+    const reports = nic.devices.map((name) => nic.show(name));
+    this.log(reports.map((report) => factLines(facts(report)).join('\n')).join('\n\n'));
+    return reports;
+  }
+}
+
+function facts(report: VirtualReport): [string, string][] {
+  const {live, total} = report;
+  const facts: [string, string][] = [
+    ['device', report.name],
+    ['node GUID', report.nodeGuid],
+    ['import mode', report.importMode],
+    ['state', report.gone ? `${report.state}, gone from the bus` : report.state],
+    ['engines', report.engines.join(', ') || 'none'],
+    ['room for DEKs', `2^${report.logMaxDeks} = ${2 ** report.logMaxDeks}`],
+    ['latency', `${report.latencyUs} us a firmware command, ${report.parallel} at once`],
+    [
+      'import KEKs',
+      report.importKeks.map(({id, bytes, kcv}) => `id ${id} (${bytes * 8} bits, KCV ${kcv})`).join(', ') || 'none',
+    ],
+    ['credentials', report.credentials.map(({id}) => `id ${id}`).join(', ') || 'none'],
+    ['live', `${live.contexts} contexts, ${live.pds} PDs, ${live.logins} logins, ${live.deks} DEKs`],
+    ['processes', live.processes.join(', ') || 'none'],
+    ['ever made', `${total.contexts} contexts, ${total.pds} PDs, ${total.logins} logins, ${total.deks} DEKs`],
+    ['commands', `${total.commands}, of which ${total.refused} refused`],
+  ];
+  if (report.failedSelftests !== 0) facts.push(['failed self-tests', `0x${report.failedSelftests.toString(16)}`]);
+  if (report.openError !== null) facts.push(['open fails with', report.openError]);
+  for (const {command, object, status, syndrome, left, hits} of report.faults) {
+    const times = left === 'always' ? 'always' : `${left} more`;
+    facts.push([
+      'fault',
+      `${command} of ${object}: ${status}, syndrome 0x${syndrome.toString(16)}, ${times}, ${hits} so far`,
+    ]);
+  }
+  for (const {which, future, hits} of report.dekErrors) {
+    facts.push(['DEKs to ERROR', `${readable(which)}${future ? ', future ones too' : ''}, ${hits} so far`]);
+  }
+  return facts;
+}
+
+function readable(which: string): string {
+  return which.startsWith('opaque:hex:')
+    ? `opaque ${formatOpaque(which.slice('opaque:hex:'.length))}`
+    : which.replace(':', ' ');
+}

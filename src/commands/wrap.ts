@@ -1,0 +1,66 @@
+import {Args, Flags} from '@oclif/core';
+import {toHex, wipe} from '../bytes.js';
+import {DekCommand} from '../cli/base.js';
+import {kekFlag} from '../cli/flags.js';
+import {withKek} from '../cli/kek.js';
+import {deliver, outputFlags} from '../cli/output.js';
+import {FORMATS} from '../custody/encoding.js';
+import {assertDistinctStreams, readSecret} from '../custody/source.js';
+import {splitDek, wrapDek} from '../wrap/dek.js';
+import {DEK_PLAINTEXT_BYTES} from '../wrap/layout.js';
+
+interface WrapResult {
+  keySize: 128 | 256;
+  /** Whether the DEK has a keytag. */
+  keytag: boolean;
+  /** The wrapped DEK in hex. */
+  wrapped: string;
+  kekKcv: string;
+  output: string | null;
+}
+
+export default class Wrap extends DekCommand {
+  static override summary = 'Wrap a plaintext DEK under an import KEK';
+  static override description =
+    'The plaintext is key1, key2 and, if the DEK has one, its keytag: 32 or 40 bytes for a 128-bit DEK, 64 or 72 for a ' +
+    '256-bit one, raw, hex or base64. The result is 8 bytes longer.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> file:dek.bin --kek file:kek.bin --output data.dek',
+    'vault read -field=dek secret/disk | <%= config.bin %> <%= command.id %> - --kek fd:3 3< kek.bin > data.dek',
+  ];
+  static override args = {
+    source: Args.string({
+      required: true,
+      ignoreStdin: true,
+      description: 'the plaintext DEK: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)',
+    }),
+  };
+  static override flags = {
+    kek: kekFlag,
+    'input-format': Flags.option({
+      options: FORMATS,
+      description: 'how the plaintext stands, if its content should not tell',
+    })(),
+    ...outputFlags,
+  };
+
+  async run(): Promise<WrapResult> {
+    const {args, flags} = await this.parse(Wrap);
+    assertDistinctStreams(args.source, flags.kek);
+    return withKek(flags.kek, async (kek, kekKcv) => {
+      const plaintext = await readSecret(args.source, DEK_PLAINTEXT_BYTES, 'plaintext', flags['input-format']);
+      try {
+        const dek = splitDek(plaintext);
+        const wrapped = wrapDek(kek, dek);
+        await deliver(wrapped, flags, this.jsonEnabled());
+        const [keySize, keytag] = [dek.keySize, dek.keytag !== undefined];
+        this.note(
+          `wrapped a ${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag into ${wrapped.length} bytes under the KEK with KCV ${kekKcv}`,
+        );
+        return {keySize, keytag, wrapped: toHex(wrapped), kekKcv, output: flags.output ?? null};
+      } finally {
+        wipe(plaintext);
+      }
+    });
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Where secrets and wrapped keys come from: `file:PATH`, `fd:N`, `-` (standard input), `cred:NAME` (a systemd credential).
+ * What is read goes from the kernel into one buffer of ours; it is decoded from there, and that buffer is wiped.
+ * Left out: typing a secret at a terminal (it would be echoed), and the environment and arguments (others can read both).
+ */
+import fs from 'node:fs';
+import {join} from 'node:path';
+import {isatty} from 'node:tty';
+import {promisify} from 'node:util';
+import {orList, secretBytes, wipe} from '../bytes.js';
+import {DekError, systemCode} from '../errors.js';
+import {decode, type Format} from './encoding.js';
+
+const open = promisify(fs.open);
+const fstat = promisify(fs.fstat);
+const close = promisify(fs.close);
+const read = promisify(fs.read);
+const sleep = promisify(setTimeout);
+
+/** Where to read. `name` is what messages call it. */
+interface Source {
+  readonly name: string;
+  readonly path?: string;
+  readonly fd?: number;
+  /** Whether the file's mode has to keep others out. systemd grants its credentials by ACL, which looks like group access. */
+  readonly isPrivate: boolean;
+}
+
+const SOURCES_HINT = 'name a source: file:PATH, fd:N, - (standard input) or cred:NAME (a systemd credential)';
+
+/** When a pipe has given nothing for so long, people are told what is waited for. */
+const WAIT_NOTICE_MS = 2000;
+/** How soon a descriptor in non-blocking mode is asked again. */
+const RETRY_MS = 20;
+/** Room for line breaks around and within hex. */
+const LINE_BREAK_BYTES = 64;
+
+/**
+ * Reads a secret of one of `lengths` bytes, raw, hex or base64 (by content unless `format` says), into a buffer of its own
+ * that the caller wipes. `title` names it in messages. Throws BAD_ARGUMENT (not a source), NO_INPUT, PERMISSION, IO,
+ * UNSAFE_SECRET (a file that others can read), BAD_INPUT (wrong length or form).
+ */
+export async function readSecret(
+  spec: string,
+  lengths: readonly number[],
+  title: string,
+  format?: Format,
+): Promise<Uint8Array> {
+  const source = parseSource(spec, title);
+  // The text is not repeated unless it is a path: it may be a key that someone put on the command line.
+  if (!source) {
+    const hint = fs.existsSync(spec) ? `for a file write file:${spec}` : SOURCES_HINT;
+    throw new DekError('BAD_ARGUMENT', `"${title}" is not given by a source`, {hint});
+  }
+  return readSource(source, lengths, format);
+}
+
+/**
+ * Reads something wrapped, which is no secret: as `readSecret`, and `spec` may be a plain path as well, and a file may be
+ * readable by anyone.
+ */
+export async function readCiphertext(
+  spec: string,
+  lengths: readonly number[],
+  title: string,
+  format?: Format,
+): Promise<Uint8Array> {
+  const source = parseSource(spec, title) ?? {name: `"${title}" ${spec}`, path: spec, isPrivate: false};
+  return readSource({...source, isPrivate: false}, lengths, format);
+}
+
+/** Throws BAD_ARGUMENT when two of the sources of one command are one stream, which can be read only once. */
+export function assertDistinctStreams(...specs: readonly (string | undefined)[]): void {
+  const streams = specs.map((spec) => (spec === '-' ? 'fd:0' : spec)).filter((spec) => spec?.startsWith('fd:'));
+  if (new Set(streams.map((spec) => Number(spec?.slice(3)))).size === streams.length) return;
+  throw new DekError('BAD_ARGUMENT', 'two inputs come from one stream, which can be read only once', {
+    hint: 'give one of them as file:PATH, or as fd:N with another descriptor',
+  });
+}
+
+/** Null when `spec` has the form of none of the sources. */
+function parseSource(spec: string, title: string): Source | null {
+  if (spec === '-') return {name: `"${title}" standard input`, fd: 0, isPrivate: false};
+  const name = `"${title}" ${spec}`;
+  if (spec.startsWith('file:')) return {name, path: spec.slice(5), isPrivate: true};
+  if (/^fd:\d{1,9}$/.test(spec)) return {name, fd: Number(spec.slice(3)), isPrivate: false};
+  if (!spec.startsWith('cred:')) return null;
+  const credential = spec.slice(5);
+  if (credential === '' || credential.includes('/') || credential === '.' || credential === '..') {
+    throw new DekError('BAD_ARGUMENT', `${name} is not the name of a credential`);
+  }
+  const directory = process.env['CREDENTIALS_DIRECTORY'];
+  if (!directory) {
+    throw new DekError('NO_INPUT', `${name} cannot be found: $CREDENTIALS_DIRECTORY is not set`, {
+      hint: `run this in a systemd unit with LoadCredential=${credential}:PATH`,
+    });
+  }
+  return {name, path: join(directory, credential), isPrivate: false};
+}
+
+async function readSource(source: Source, lengths: readonly number[], format: Format | undefined): Promise<Uint8Array> {
+  const waiting = setTimeout(() => process.stderr.write(`waiting for ${source.name}\n`), WAIT_NOTICE_MS);
+  const limit = 2 * Math.max(...lengths) + LINE_BREAK_BYTES;
+  const content = secretBytes(limit + 1);
+  try {
+    const length = await readInto(content, source);
+    if (length > limit) {
+      throw new DekError('BAD_INPUT', `${source.name} holds more than ${limit} bytes, expected ${orList(lengths)}`);
+    }
+    return decode(content.subarray(0, length), lengths, source.name, format);
+  } catch (error) {
+    throw error instanceof DekError ? error : explain(error, source);
+  } finally {
+    clearTimeout(waiting);
+    wipe(content);
+  }
+}
+
+/** Fills `content` up to the end of the source or of the buffer; returns how many bytes came. */
+async function readInto(content: Uint8Array, source: Source): Promise<number> {
+  const fd = source.fd ?? (await open(source.path!, fs.constants.O_RDONLY | fs.constants.O_NOCTTY));
+  try {
+    checkSource(await fstat(fd), fd, source);
+    let length = 0;
+    while (length < content.length) {
+      const {bytesRead} = await readSome(fd, content, length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return length;
+  } finally {
+    if (source.fd === undefined) await close(fd);
+  }
+}
+
+async function readSome(fd: number, content: Uint8Array, offset: number): Promise<{bytesRead: number}> {
+  for (;;) {
+    try {
+      return await read(fd, content, offset, content.length - offset, null);
+    } catch (error) {
+      // Standard input can be a pipe that whoever shares it has put into non-blocking mode.
+      if (systemCode(error) !== 'EAGAIN') throw error;
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
+/** Checks what was opened, not the path: between a check of the path and the open it could have been exchanged. */
+function checkSource(stats: fs.Stats, fd: number, {name, path, isPrivate}: Source): void {
+  if (isatty(fd)) {
+    throw new DekError('BAD_INPUT', `${name} is a terminal`, {
+      hint: 'keys are not typed: use a pipe, a redirection (< FILE) or file:PATH',
+    });
+  }
+  if (stats.isDirectory()) throw new DekError('BAD_INPUT', `${name} is a directory`);
+  if (path === undefined) return;
+  if (!stats.isFile() && !stats.isFIFO()) throw new DekError('BAD_INPUT', `${name} is neither a file nor a pipe`);
+  if (!isPrivate || (stats.mode & 0o077) === 0) return;
+  const mode = (stats.mode & 0o777).toString(8).padStart(4, '0');
+  throw new DekError('UNSAFE_SECRET', `${name} is open to others: its mode is ${mode}`, {hint: `chmod 600 ${path}`});
+}
+
+function explain(error: unknown, {name}: Source): DekError {
+  const errno = systemCode(error);
+  const options = {errno, cause: error};
+  if (errno === 'ENOENT' || errno === 'ENOTDIR') return new DekError('NO_INPUT', `${name} does not exist`, options);
+  if (errno === 'EBADF') return new DekError('NO_INPUT', `${name} is not open for reading`, options);
+  if (errno === 'EACCES' || errno === 'EPERM') return new DekError('PERMISSION', `${name} may not be read`, options);
+  if (errno === 'ERR_INVALID_ARG_VALUE') return new DekError('BAD_ARGUMENT', `${name} is not a path`);
+  return new DekError('IO', `${name} cannot be read${errno ? `: ${errno}` : ''}`, options);
+}

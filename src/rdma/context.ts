@@ -1,0 +1,69 @@
+/**
+ * An open device as the other classes here see it: the ibv_context, the PD that all DEKs share, and who still lives in
+ * it. Not part of the package's API: a caller never holds one, so that no caller can hand in a pointer.
+ */
+import {DekError} from '../errors.js';
+import {type Caps, readCaps} from './caps.js';
+import type {Dek} from './dek.js';
+import type {ContextPtr, Library, PdPtr} from './ffi.js';
+import type {DeviceInfo} from './list.js';
+import type {Login} from './login.js';
+import {Pd} from './pd.js';
+
+export class Context {
+  readonly lib: Library;
+  readonly info: DeviceInfo;
+  readonly caps: Caps;
+  /** DEKs that were created here and not yet destroyed. */
+  readonly deks = new Set<Dek>();
+  login: Login | undefined;
+  #ptr: ContextPtr | null;
+  #pd: Pd | undefined;
+
+  constructor(lib: Library, ptr: ContextPtr, info: DeviceInfo) {
+    this.lib = lib;
+    this.info = info;
+    this.#ptr = ptr;
+    try {
+      this.caps = readCaps(lib, ptr, info.name);
+    } catch (error) {
+      lib.ibv_close_device(ptr);
+      throw error;
+    }
+  }
+
+  /** Throws CLOSED after `close`. */
+  get ptr(): ContextPtr {
+    if (this.#ptr === null) throw new DekError('CLOSED', `device ${this.info.name} is closed`);
+    return this.#ptr;
+  }
+
+  get closed(): boolean {
+    return this.#ptr === null;
+  }
+
+  /** The protection domain of all DEKs of this context, allocated when the first one is made. */
+  get pd(): PdPtr {
+    this.#pd ??= new Pd(this.lib, this.ptr, this.info.name);
+    return this.#pd.ptr;
+  }
+
+  /** Whether the NIC still takes commands: a protection domain comes and goes without a trace. */
+  answers(): boolean {
+    const pd = this.lib.ibv_alloc_pd(this.ptr);
+    if (pd === null) return false;
+    this.lib.ibv_dealloc_pd(pd);
+    return true;
+  }
+
+  /**
+   * Closes the device file, upon which the kernel frees whatever this context still owns on the NIC. Every pointer
+   * that hangs on it is dead from here on; `ptr` guards them all.
+   */
+  close(): void {
+    const ptr = this.ptr;
+    this.#pd?.close();
+    this.#ptr = null;
+    this.lib.ibv_close_device(ptr);
+  }
+}

@@ -1,0 +1,161 @@
+/** An open NIC: what it can do, its one login, its DEKs. */
+import {access, constants, open} from 'node:fs/promises';
+import {DekError, systemCode} from '../errors.js';
+import {assertObject, wrongReceiver} from './args.js';
+import type {Caps} from './caps.js';
+import {Context} from './context.js';
+import {type CreateDekOptions, createDek, type Dek} from './dek.js';
+import {callFailed} from './errno.js';
+import {library} from './ffi.js';
+import {type DeviceInfo, selectDevice, withDevices} from './list.js';
+import {createLogin, type Login, type LoginOptions} from './login.js';
+import type {LoginApiName} from './login-api.js';
+
+export interface OpenOptions {
+  /** Which login API to use; by default login objects where the library has them (rdma-core >= 42). */
+  loginApi?: LoginApiName | undefined;
+}
+
+/**
+ * An open device. `login`, `createDek` and what they return run a firmware command a call and wait for its end, as the C
+ * library does. Only the thread that opened a device can use it.
+ */
+export class Device {
+  readonly #context: Context;
+  readonly #loginApi: LoginApiName;
+
+  /** Not for callers: `openDevice()` makes devices. */
+  constructor(context: Context, loginApi: LoginApiName) {
+    if (!(context instanceof Context)) throw new DekError('BAD_ARGUMENT', 'a Device comes from openDevice()');
+    this.#context = context;
+    this.#loginApi = loginApi;
+  }
+
+  /** `mlx5_0` */
+  get name(): string {
+    return Device.#check(this).#context.info.name;
+  }
+
+  get info(): DeviceInfo {
+    return Device.#check(this).#context.info;
+  }
+
+  get caps(): Caps {
+    return Device.#check(this).#context.caps;
+  }
+
+  /** Which of libmlx5's login APIs is in use; `session` before rdma-core 42. */
+  get loginApi(): LoginApiName {
+    return Device.#check(this).#loginApi;
+  }
+
+  get closed(): boolean {
+    return Device.#check(this).#context.closed;
+  }
+
+  /** The login that `login` made and that is not closed. */
+  get currentLogin(): Login | undefined {
+    const {closed, login} = Device.#check(this).#context;
+    return closed ? undefined : login;
+  }
+
+  /** Logs in. Throws EXISTS when there is a login, REFUSED when the NIC does not take the credential, CLOSED. */
+  login(options: LoginOptions): Login {
+    const self = Device.#check(this);
+    return createLogin(self.#context, self.#loginApi, options);
+  }
+
+  /**
+   * Creates a DEK. Throws BAD_ARGUMENT when key, size and tag do not agree, NO_LOGIN for a wrapped key without a
+   * login, REFUSED when the NIC does not take the key, LIMIT when it is full, UNSUPPORTED for the wrong import mode.
+   */
+  createDek(options: CreateDekOptions): Dek {
+    return createDek(Device.#check(this).#context, options);
+  }
+
+  /**
+   * Destroys all DEKs, logs out and closes the device. Throws CLOSED the second time, and BUSY when the NIC would not
+   * let go of a DEK or of the login yet: the device stays open then, with what is left, to be closed again.
+   * When the NIC no longer answers, closing the device file is enough for it to forget everything; what stays until
+   * the process ends are a few small structures of libmlx5, about 100 bytes a DEK, without keys.
+   */
+  close(): void {
+    const context = Device.#check(this).#context;
+    context.ptr;
+    try {
+      for (const dek of context.deks) dek.destroy();
+      context.login?.close();
+    } catch (error) {
+      if (error instanceof DekError && error.code === 'BUSY') throw error;
+    }
+    context.close();
+  }
+
+  /** `close`, and nothing when closed already. */
+  [Symbol.dispose](): void {
+    const self = Device.#check(this);
+    if (!self.closed) self.close();
+  }
+
+  static #check(value: unknown): Device {
+    if (typeof value === 'object' && value !== null && #context in value) return value;
+    throw wrongReceiver('Device');
+  }
+}
+
+/**
+ * Opens the device called `name` (`mlx5_0`, PCI address or node GUID), or the only one. Throws NO_DEVICE, BAD_ARGUMENT
+ * when several are meant, PERMISSION, UNSUPPORTED for a device that is not mlx5, NO_LIBRARY. Does not block: libmlx5
+ * waits for a device that cannot be opened, up to five seconds, in another thread.
+ */
+export async function openDevice(name?: string, options: OpenOptions = {}): Promise<Device> {
+  if (name !== undefined && typeof name !== 'string') throw new DekError('BAD_ARGUMENT', '"name" expected a string');
+  assertObject(options, 'options');
+  const {loginApi: wanted} = options;
+  if (wanted !== undefined && wanted !== 'object' && wanted !== 'session') {
+    throw new DekError('BAD_ARGUMENT', '"loginApi" expected object or session');
+  }
+  const lib = library();
+  const loginApi = wanted ?? (lib.loginObjects === undefined ? 'session' : 'object');
+  return withDevices(lib, async (devices) => {
+    const {ptr, info} = selectDevice(devices, name);
+    if (!info.mlx5) {
+      throw new DekError('UNSUPPORTED', `${info.name} is no mlx5 device`, {
+        hint: 'DEKs need a ConnectX or BlueField NIC of NVIDIA, driven by libmlx5.',
+      });
+    }
+    await assertAccess(info.node);
+    const {context, errno} = await lib.mlx5dv_open_device(ptr);
+    if (context === null) throw callFailed('open', (await openErrno(info.node)) ?? errno, {device: info.name});
+    return new Device(new Context(lib, context, info), loginApi);
+  });
+}
+
+/**
+ * Asked first because libibverbs tries for five seconds and forgets the reason. A node that is not there is no verdict:
+ * the library may find the device elsewhere.
+ */
+export async function assertAccess(node: string): Promise<void> {
+  try {
+    await access(node, constants.R_OK | constants.W_OK);
+  } catch (cause) {
+    const errno = systemCode(cause);
+    if (errno !== 'EACCES' && errno !== 'EPERM') return;
+    throw new DekError('PERMISSION', `permission denied on ${node}`, {
+      hint: 'Give the user read and write access to it (rdma-core ships udev rules), or run as root.',
+      errno,
+      cause,
+    });
+  }
+}
+
+/** libibverbs says ENOENT whatever kept it from opening the node: what it was, or undefined when it opens now. */
+async function openErrno(node: string): Promise<number | undefined> {
+  try {
+    await (await open(node, 'r+')).close();
+    return undefined;
+  } catch (error) {
+    const {errno} = error as NodeJS.ErrnoException;
+    return errno === undefined ? undefined : -errno;
+  }
+}

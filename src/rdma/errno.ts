@@ -1,0 +1,178 @@
+/**
+ * The one place where an errno of libibverbs or libmlx5 becomes a DekError that says what it means for this call.
+ * Sources: the ERRORS sections of mlx5dv_crypto_login(3) and its neighbours; libmlx5's translation of firmware
+ * status (BAD_* -> EINVAL, LIM_ERR -> ENOMEM, NO_RES -> EAGAIN, RES_BUSY -> EBUSY, the rest -> EIO). Left out: the
+ * firmware's syndrome, which libmlx5 does not pass on.
+ */
+import {getSystemErrorName} from 'node:util';
+import {DekError, type DekErrorCode} from '../errors.js';
+import type {LoginState} from './login.js';
+
+/** What was tried. */
+export type Call = 'list' | 'open' | 'caps' | 'pd' | 'login' | 'loginQuery' | 'logout' | 'create' | 'query' | 'destroy';
+
+/** What the meaning of an errno depends on. */
+export interface About {
+  /** The device's name, `mlx5_0`. */
+  device: string;
+  /** DEKs that fit on the NIC, 0 when unknown. */
+  maxDeks?: number;
+  /** Whether the DEK came wrapped. */
+  wrapped?: boolean;
+  /** What the login says of itself, asked only when it matters. */
+  loginState?: () => LoginState;
+  /** Whether the NIC answers something else, asked only after EIO. */
+  answers?: () => boolean;
+}
+
+type Meaning = readonly [code: DekErrorCode, text: string, hint?: string];
+type Table = Readonly<Record<string, (about: About) => Meaning>>;
+
+const TRIED: Readonly<Record<Call, (device: string) => string>> = {
+  list: () => 'cannot list RDMA devices',
+  open: (device) => `cannot open ${device}`,
+  caps: (device) => `cannot read the capabilities of ${device}`,
+  pd: (device) => `cannot allocate a protection domain on ${device}`,
+  login: (device) => `cannot log in to ${device}`,
+  loginQuery: (device) => `cannot query the login of ${device}`,
+  logout: (device) => `cannot log out of ${device}`,
+  create: (device) => `cannot create a DEK on ${device}`,
+  query: (device) => `cannot query a DEK of ${device}`,
+  destroy: (device) => `cannot destroy a DEK of ${device}`,
+};
+
+const LOGIN_AGAIN = 'Log out, then log in with a credential and an import KEK that the crypto officer has loaded.';
+
+const gone = (): Meaning => [
+  'DEVICE_GONE',
+  'the NIC stopped answering',
+  'Look for mlx5_core in the kernel log. After a reset all DEKs are lost: open the device again and re-create them.',
+];
+/** EIO is also what libmlx5 makes of a firmware status that it has no errno for: one failed command, not a lost NIC. */
+const failedInside = ({answers}: About): Meaning =>
+  answers?.()
+    ? ['REFUSED', 'the firmware failed at it', 'Try again; if it stays so, look for mlx5_core in the kernel log.']
+    : gone();
+const busy = (): Meaning => ['BUSY', 'the NIC is busy', 'Try again after a moment.'];
+const filesOpen = (): Meaning => [
+  'LIMIT',
+  'too many open files',
+  'Close devices that are not needed, or raise ulimit -n.',
+];
+const denied = (): Meaning => [
+  'PERMISSION',
+  'the operating system refused access',
+  'Check the mode of /dev/infiniband/uverbs*, and in a container its device cgroup.',
+];
+
+/** Whatever the call. */
+const ANY_CALL: Table = {
+  EIO: failedInside,
+  ENODEV: gone,
+  ENXIO: gone,
+  EAGAIN: busy,
+  EBUSY: busy,
+  EMFILE: filesOpen,
+  ENFILE: filesOpen,
+  EPERM: denied,
+  EACCES: denied,
+  EINVAL: () => ['REFUSED', 'the NIC or its driver refused the arguments'],
+  ENOMEM: () => ['LIMIT', 'the NIC or the system has no memory left for it'],
+  EOPNOTSUPP: () => ['UNSUPPORTED', 'the NIC, its firmware or its driver cannot do that'],
+  EREMOTEIO: () => [
+    'REFUSED',
+    'the firmware refused, and rdma-core before 40 does not pass on why',
+    'Update libibverbs1 and ibverbs-providers for a reason.',
+  ],
+};
+
+const DEVX_NEEDED = 'The kernel needs the mlx5_ib driver with DEVX, and the firmware has to allow it.';
+
+const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
+  open: {
+    ENOENT: () => ['NO_DEVICE', 'its device node is not there', 'Check that the module ib_uverbs is loaded.'],
+    EINVAL: () => ['UNSUPPORTED', 'the driver does not give access to firmware objects (DEVX)', DEVX_NEEDED],
+    EOPNOTSUPP: () => ['UNSUPPORTED', 'the driver does not give access to firmware objects (DEVX)', DEVX_NEEDED],
+  },
+  login: {
+    EEXIST: () => ['EXISTS', 'a login exists already', 'A device context has one login: log out first.'],
+    EINVAL: () => [
+      'REFUSED',
+      'the NIC refused the credential',
+      'Either an id is wrong, or the credential was wrapped by another import KEK, or the officer deleted one of the two.',
+    ],
+    ENOMEM: () => ['LIMIT', 'the NIC has no room for another login'],
+    EOPNOTSUPP: () => [
+      'UNSUPPORTED',
+      'the NIC takes no login: it is not operational, or it has no wrapped import',
+      '`dek device show` tells which. A crypto officer makes it operational (mlxreg, register CRYPTO_OPERATIONAL).',
+    ],
+  },
+  loginQuery: {
+    EINVAL: () => ['REFUSED', 'the NIC did not tell the state of the login', LOGIN_AGAIN],
+  },
+  logout: {
+    ENOENT: () => ['NO_LOGIN', 'there is no login any more'],
+  },
+  create: {
+    EINVAL: ({wrapped, loginState}) => {
+      if (!wrapped) {
+        return ['REFUSED', 'the NIC refused the plaintext key', 'It may take wrapped keys only, or key1 equals key2.'];
+      }
+      return (
+        loginLost(loginState) ?? [
+          'REFUSED',
+          'the NIC refused the wrapped key',
+          'Either it was wrapped by another import KEK than the login names, or it was altered, or key1 equals key2.',
+        ]
+      );
+    },
+    ENOMEM: ({maxDeks}) => [
+      'LIMIT',
+      maxDeks
+        ? `the NIC has no room for another DEK: it holds at most ${maxDeks}`
+        : 'the NIC has no room for another DEK',
+      'Destroy DEKs that are not needed; the limit counts those of all processes.',
+    ],
+    EOPNOTSUPP: () => ['UNSUPPORTED', 'the NIC has no AES-XTS engine, or its firmware no DEKs'],
+  },
+  query: {
+    EINVAL: ({wrapped, loginState}) =>
+      (wrapped ? loginLost(loginState) : undefined) ?? ['REFUSED', 'the NIC did not tell the state of the DEK'],
+  },
+  destroy: {
+    EBUSY: () => [
+      'BUSY',
+      'it is in use, or the NIC is busy',
+      'Try again when no MKey uses it; the DEK is still there.',
+    ],
+  },
+};
+
+/** A create or a query of a wrapped DEK is refused without a valid login: tell that apart from a bad key. */
+function loginLost(loginState: About['loginState']): Meaning | undefined {
+  switch (loginState?.()) {
+    case 'INVALID':
+      return ['NOT_READY', 'the login is INVALID: its import KEK or credential was deleted from the NIC', LOGIN_AGAIN];
+    case 'NO_LOGIN':
+      return ['NO_LOGIN', 'there is no login', 'Log in first: a wrapped DEK is created and queried under a login.'];
+    default:
+      return undefined;
+  }
+}
+
+/** The C name of an errno, such as `EINVAL`. */
+export function errnoName(errno: number): string {
+  const name = getSystemErrorName(-errno);
+  // On Linux the two are one number, 95; verbs manual pages use the other name.
+  if (name === 'ENOTSUP') return 'EOPNOTSUPP';
+  return name.startsWith('E') ? name : `errno ${errno}`;
+}
+
+/** The error for a `call` that came back with `errno` (positive). */
+export function callFailed(call: Call, errno: number, about: About): DekError {
+  const name = errnoName(errno);
+  const meaning = BY_CALL[call]?.[name] ?? ANY_CALL[name];
+  const [code, text, hint] = meaning?.(about) ?? (['REFUSED', 'the library gave no known reason'] as const);
+  return new DekError(code, `${TRIED[call](about.device)}: ${text} (${name})`, {hint, errno: name});
+}

@@ -1,0 +1,228 @@
+/**
+ * libibverbs and libmlx5 through Koffi: the C functions by their C names, nothing on top. The only file here that
+ * imports koffi, and only when the first device is asked for. Koffi checks no pointer and no length, so nothing of
+ * this file is exported from the package: the classes above it check every value before it comes here.
+ *
+ * No type gets a name in Koffi's table (it is global to the process, and a name given twice throws), so that this file
+ * can be loaded twice and in worker threads.
+ */
+import {readFileSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import {endianness} from 'node:os';
+import type {LibraryHandle, TypeObject} from 'koffi';
+import {DekError} from '../errors.js';
+import {C, MLX5DV_CONTEXT_ATTR} from './layout.js';
+
+/** Koffi takes any BigInt for any pointer: a brand for each C type keeps them apart. */
+type Ptr<CType extends string> = bigint & {readonly __c: CType};
+export type DeviceListPtr = Ptr<'ibv_device **'>;
+export type DevicePtr = Ptr<'ibv_device'>;
+export type ContextPtr = Ptr<'ibv_context'>;
+export type PdPtr = Ptr<'ibv_pd'>;
+export type LoginPtr = Ptr<'mlx5dv_crypto_login_obj'>;
+export type DekPtr = Ptr<'mlx5dv_dek'>;
+
+/** What <dlfcn.h> calls RTLD_NOW | RTLD_NODELETE. */
+const RTLD_NOW_NODELETE = 0x1002;
+
+/**
+ * The functions. Those that return a pointer return null on an error and leave the reason in `errno()`, to be read
+ * before anything else; those that return a number return 0 or a positive errno.
+ */
+export interface Library {
+  /** struct ibv_device **ibv_get_device_list(int *num_devices) */
+  ibv_get_device_list(numDevices: null): DeviceListPtr | null;
+  /** void ibv_free_device_list(struct ibv_device **list) */
+  ibv_free_device_list(list: DeviceListPtr): void;
+  /** __be64 ibv_get_device_guid(struct ibv_device *device) */
+  ibv_get_device_guid(device: DevicePtr): number | bigint;
+  /** int ibv_close_device(struct ibv_context *context) */
+  ibv_close_device(context: ContextPtr): number;
+  /** struct ibv_pd *ibv_alloc_pd(struct ibv_context *context) */
+  ibv_alloc_pd(context: ContextPtr): PdPtr | null;
+  /** int ibv_dealloc_pd(struct ibv_pd *pd) */
+  ibv_dealloc_pd(pd: PdPtr): number;
+
+  /** bool mlx5dv_is_supported(struct ibv_device *device) */
+  mlx5dv_is_supported(device: DevicePtr): boolean;
+  /** struct ibv_context *mlx5dv_open_device(struct ibv_device *device, struct mlx5dv_context_attr *attr), off this thread */
+  mlx5dv_open_device(device: DevicePtr): Promise<{context: ContextPtr | null; errno: number}>;
+  /** int mlx5dv_query_device(struct ibv_context *context, struct mlx5dv_context *attrs_out) */
+  mlx5dv_query_device(context: ContextPtr, attrsOut: Uint8Array): number;
+
+  /** int mlx5dv_crypto_login(struct ibv_context *context, struct mlx5dv_crypto_login_attr *login_attr) */
+  mlx5dv_crypto_login(context: ContextPtr, loginAttr: Uint8Array): number;
+  /** int mlx5dv_crypto_login_query_state(struct ibv_context *context, enum mlx5dv_crypto_login_state *state) */
+  mlx5dv_crypto_login_query_state(context: ContextPtr, state: Uint8Array): number;
+  /** int mlx5dv_crypto_logout(struct ibv_context *context) */
+  mlx5dv_crypto_logout(context: ContextPtr): number;
+
+  /** struct mlx5dv_dek *mlx5dv_dek_create(struct ibv_context *context, struct mlx5dv_dek_init_attr *init_attr) */
+  mlx5dv_dek_create(context: ContextPtr, initAttr: Uint8Array): DekPtr | null;
+  /** int mlx5dv_dek_query(struct mlx5dv_dek *dek, struct mlx5dv_dek_attr *attr) */
+  mlx5dv_dek_query(dek: DekPtr, attr: Uint8Array): number;
+  /** int mlx5dv_dek_destroy(struct mlx5dv_dek *dek) */
+  mlx5dv_dek_destroy(dek: DekPtr): number;
+
+  /** The object API, undefined before rdma-core 42 (symbol version MLX5_1.24). */
+  readonly loginObjects: LoginObjects | undefined;
+
+  /** errno of this thread's last call. */
+  errno(): number;
+  /** A copy of `length` bytes at `pointer`. */
+  bytesAt(pointer: bigint, length: number): Uint8Array;
+  /** The pointers of an array that ends with NULL. */
+  pointersAt(pointer: bigint): bigint[];
+  /** Where the first byte of `bytes` lies: for pointers inside structures. */
+  addressOf(bytes: Uint8Array): bigint;
+}
+
+export interface LoginObjects {
+  /** struct mlx5dv_crypto_login_obj *mlx5dv_crypto_login_create(struct ibv_context *, struct mlx5dv_crypto_login_attr_ex *) */
+  mlx5dv_crypto_login_create(context: ContextPtr, loginAttr: Uint8Array): LoginPtr | null;
+  /** int mlx5dv_crypto_login_query(struct mlx5dv_crypto_login_obj *, struct mlx5dv_crypto_login_query_attr *) */
+  mlx5dv_crypto_login_query(login: LoginPtr, queryAttr: Uint8Array): number;
+  /** int mlx5dv_crypto_login_destroy(struct mlx5dv_crypto_login_obj *) */
+  mlx5dv_crypto_login_destroy(login: LoginPtr): number;
+}
+
+let loaded: Library | undefined;
+
+/**
+ * The libraries, loaded at the first call and kept for the life of the process. Throws NO_LIBRARY when one of them is
+ * missing, older than rdma-core 37, or of another release than the other; UNSUPPORTED on a machine whose C layouts
+ * differ from layout.ts.
+ */
+export function library(): Library {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Library {
+  const koffi = loadKoffi();
+  if (endianness() !== 'LE' || koffi.sizeof('void *') !== 8) {
+    throw new DekError('UNSUPPORTED', `${process.arch} is not supported: 64-bit little-endian Linux is needed`);
+  }
+  pin(koffi, ['libibverbs.so.1', 'libmlx5.so.1']);
+  const verbs = koffi.load('libibverbs.so.1');
+  const mlx5 = koffi.load('libmlx5.so.1');
+  const pointer = koffi.pointer(koffi.opaque());
+
+  const func = <F>(from: LibraryHandle, result: string | TypeObject, name: string, ...args: TypeObject[]): F => {
+    try {
+      return from.func(name, result, args) as F;
+    } catch (cause) {
+      throw new DekError('NO_LIBRARY', `the installed libmlx5 has no function ${name}`, {
+        hint: 'rdma-core 37 or later is needed: update libibverbs1 and ibverbs-providers.',
+        cause,
+      });
+    }
+  };
+  const loginObjects = (): LoginObjects | undefined => {
+    try {
+      return {
+        mlx5dv_crypto_login_create: func(mlx5, pointer, 'mlx5dv_crypto_login_create', pointer, pointer),
+        mlx5dv_crypto_login_query: func(mlx5, 'int', 'mlx5dv_crypto_login_query', pointer, pointer),
+        mlx5dv_crypto_login_destroy: func(mlx5, 'int', 'mlx5dv_crypto_login_destroy', pointer),
+      };
+    } catch {
+      return undefined;
+    }
+  };
+
+  const openDevice = mlx5.func('mlx5dv_open_device', pointer, [pointer, pointer]);
+  const devxAttr = new Uint8Array(MLX5DV_CONTEXT_ATTR.size);
+  devxAttr[MLX5DV_CONTEXT_ATTR.flags] = C.MLX5DV_CONTEXT_FLAGS_DEVX;
+
+  return {
+    ibv_get_device_list: func(verbs, pointer, 'ibv_get_device_list', pointer),
+    ibv_free_device_list: func(verbs, 'void', 'ibv_free_device_list', pointer),
+    ibv_get_device_guid: func(verbs, 'uint64_t', 'ibv_get_device_guid', pointer),
+    ibv_close_device: func(verbs, 'int', 'ibv_close_device', pointer),
+    ibv_alloc_pd: func(verbs, pointer, 'ibv_alloc_pd', pointer),
+    ibv_dealloc_pd: func(verbs, 'int', 'ibv_dealloc_pd', pointer),
+    mlx5dv_is_supported: func(mlx5, 'bool', 'mlx5dv_is_supported', pointer),
+    mlx5dv_open_device: (device) =>
+      new Promise((resolve, reject) => {
+        const done = (_error: unknown, context: ContextPtr | null) => {
+          // Here and not after an await: errno belongs to the callback, and is lost one turn later.
+          resolve({context, errno: koffi.errno()});
+        };
+        try {
+          openDevice.async(device, devxAttr, done);
+        } catch (cause) {
+          // Koffi runs 256 calls at once (max_async_calls).
+          reject(new DekError('BUSY', 'too many devices are being opened at once', {cause}));
+        }
+      }),
+    mlx5dv_query_device: func(mlx5, 'int', 'mlx5dv_query_device', pointer, pointer),
+    mlx5dv_crypto_login: func(mlx5, 'int', 'mlx5dv_crypto_login', pointer, pointer),
+    mlx5dv_crypto_login_query_state: func(mlx5, 'int', 'mlx5dv_crypto_login_query_state', pointer, pointer),
+    mlx5dv_crypto_logout: func(mlx5, 'int', 'mlx5dv_crypto_logout', pointer),
+    mlx5dv_dek_create: func(mlx5, pointer, 'mlx5dv_dek_create', pointer, pointer),
+    mlx5dv_dek_query: func(mlx5, 'int', 'mlx5dv_dek_query', pointer, pointer),
+    mlx5dv_dek_destroy: func(mlx5, 'int', 'mlx5dv_dek_destroy', pointer),
+    loginObjects: loginObjects(),
+    errno: () => koffi.errno(),
+    bytesAt: (at, length) => koffi.decode(at, koffi.array('uint8_t', length)) as Uint8Array,
+    pointersAt: (at) => {
+      const pointers: bigint[] = [];
+      for (let i = 0; ; i++) {
+        const next = koffi.decode(at, i * 8, pointer) as bigint | null;
+        if (next === null) return pointers;
+        pointers.push(next);
+      }
+    },
+    addressOf: (bytes) => koffi.address(bytes),
+  };
+}
+
+type KoffiModule = typeof import('koffi');
+
+function loadKoffi(): KoffiModule {
+  try {
+    return createRequire(import.meta.url)('koffi') as KoffiModule;
+  } catch (cause) {
+    throw new DekError('NO_LIBRARY', `koffi has no native module for ${process.platform} ${process.arch}`, {
+      hint: 'Install again without omitting optional dependencies (npm install --include=optional).',
+      cause,
+    });
+  }
+}
+
+/**
+ * Koffi closes a library when its handle is garbage-collected; libmlx5 has registered itself with libibverbs by then,
+ * and the next ibv_get_device_list calls into nothing. RTLD_NODELETE keeps both for the life of the process, also when
+ * a worker thread that loaded them ends. dlopen(3) itself also gives a reason when it fails; Koffi's load does not.
+ */
+function pin(koffi: KoffiModule, names: readonly string[]): void {
+  const self = koffi.load(null);
+  const dlopen = self.func('dlopen', 'void *', ['str', 'int']);
+  const dlerror = self.func('dlerror', 'str', []);
+  for (const name of names) {
+    if (dlopen(name, RTLD_NOW_NODELETE) === null) throw loadFailed(name, dlerror() as string | null);
+  }
+}
+
+/** The error for a library that dlopen(3) refused, from dlerror(3)'s text. */
+export function loadFailed(name: string, reason: string | null): DekError<'NO_LIBRARY'> {
+  const text = reason ?? 'no reason given';
+  if (/version `\S+' not found/.test(text)) {
+    return new DekError('NO_LIBRARY', `libibverbs and libmlx5 are of different releases: ${text}`, {
+      hint: 'Install libibverbs1 and ibverbs-providers of one release; look for a second copy in LD_LIBRARY_PATH.',
+    });
+  }
+  return new DekError('NO_LIBRARY', `${name} cannot be loaded: ${text}`, {
+    hint: 'Install the Debian packages libibverbs1 and ibverbs-providers.',
+  });
+}
+
+/**
+ * The release of rdma-core that is loaded, such as `44.0`, or undefined when the file's name does not tell: the
+ * library has no function for it, but its file is called libmlx5.so.1.24.44.0.
+ */
+export function libraryVersion(): string | undefined {
+  library();
+  const maps = readFileSync('/proc/self/maps', 'latin1');
+  return /\/libmlx5\.so\.\d+\.\d+\.(\d+\.\d+)$/m.exec(maps)?.[1];
+}

@@ -1,0 +1,71 @@
+/**
+ * The two login APIs of libmlx5 under one shape. `object` makes a login object that each DEK names
+ * (mlx5dv_crypto_login_create(3), rdma-core >= 42); `session` sets one inside the context (mlx5dv_crypto_login(3)).
+ * To the NIC they are the same command.
+ */
+import {secretBytes, wipe} from '../bytes.js';
+import {DekError} from '../errors.js';
+import type {ContextPtr, Library, LoginObjects, LoginPtr} from './ffi.js';
+import {
+  MLX5DV_CRYPTO_LOGIN_ATTR as ATTR,
+  MLX5DV_CRYPTO_LOGIN_ATTR_EX as ATTR_EX,
+  MLX5DV_CRYPTO_LOGIN_QUERY_ATTR as QUERY_ATTR,
+} from './layout.js';
+
+export type LoginApiName = 'object' | 'session';
+
+/** `errno` is 0 or positive. */
+export interface LoginCalls {
+  /** `credential` has 48 bytes: the object API copies as many as it is told, without a check. */
+  login(
+    lib: Library,
+    context: ContextPtr,
+    credential: Uint8Array,
+    credentialId: number,
+    importKekId: number,
+  ): {errno: number; object: LoginPtr | null};
+  /** Writes the state as u32 to the first bytes of `state`, which has room for QUERY_ATTR.size. */
+  query(lib: Library, context: ContextPtr, object: LoginPtr | null, state: Uint8Array): number;
+  logout(lib: Library, context: ContextPtr, object: LoginPtr | null): number;
+}
+
+const session: LoginCalls = {
+  login(lib, context, credential, credentialId, importKekId) {
+    const attr = secretBytes(ATTR.size);
+    try {
+      const view = new DataView(attr.buffer);
+      view.setUint32(ATTR.credential_id, credentialId, true);
+      view.setUint32(ATTR.import_kek_id, importKekId, true);
+      attr.set(credential, ATTR.credential);
+      return {errno: lib.mlx5dv_crypto_login(context, attr), object: null};
+    } finally {
+      wipe(attr);
+    }
+  },
+  query: (lib, context, _object, state) => lib.mlx5dv_crypto_login_query_state(context, state),
+  logout: (lib, context) => lib.mlx5dv_crypto_logout(context),
+};
+
+const object: LoginCalls = {
+  login(lib, context, credential, credentialId, importKekId) {
+    const attr = new Uint8Array(new ArrayBuffer(ATTR_EX.size));
+    const view = new DataView(attr.buffer);
+    view.setUint32(ATTR_EX.credential_id, credentialId, true);
+    view.setUint32(ATTR_EX.import_kek_id, importKekId, true);
+    view.setBigUint64(ATTR_EX.credential, lib.addressOf(credential), true);
+    view.setBigUint64(ATTR_EX.credential_len, BigInt(credential.length), true);
+    const login = loginObjects(lib).mlx5dv_crypto_login_create(context, attr);
+    return login === null ? {errno: lib.errno(), object: null} : {errno: 0, object: login};
+  },
+  query(lib, _context, login, state) {
+    return loginObjects(lib).mlx5dv_crypto_login_query(login!, state.fill(0, 0, QUERY_ATTR.size));
+  },
+  logout: (lib, _context, login) => loginObjects(lib).mlx5dv_crypto_login_destroy(login!),
+};
+
+export const LOGIN_APIS: Readonly<Record<LoginApiName, LoginCalls>> = {object, session};
+
+function loginObjects(lib: Library): LoginObjects {
+  if (lib.loginObjects !== undefined) return lib.loginObjects;
+  throw new DekError('UNSUPPORTED', 'login objects need rdma-core 42 or later');
+}

@@ -1,0 +1,135 @@
+/** The crypto login of a device context: mlx5dv_crypto_login_create(3), and mlx5dv_crypto_login(3) before rdma-core 42. */
+import {assertInteger, secretBytes, wipe} from '../bytes.js';
+import {DekError} from '../errors.js';
+import {assertObject, copyBytes, wrongReceiver} from './args.js';
+import type {Context} from './context.js';
+import {type About, callFailed} from './errno.js';
+import type {LoginPtr} from './ffi.js';
+import {C} from './layout.js';
+import {LOGIN_APIS, type LoginApiName, type LoginCalls} from './login-api.js';
+
+/** VALID; NO_LOGIN: logged out; INVALID: the officer deleted its import KEK or credential from the NIC. */
+export type LoginState = 'VALID' | 'NO_LOGIN' | 'INVALID';
+
+export interface LoginOptions {
+  /** The wrapped credential, 48 bytes. */
+  credential: Uint8Array;
+  /** Where the NIC keeps the credential to compare with: 24 bits. */
+  credentialId: number;
+  /** Where the NIC keeps the import KEK that unwraps the credential, and all DEKs after it: 24 bits. */
+  importKekId: number;
+}
+
+const CREDENTIAL_BYTES = 48;
+const MAX_ID = 0xffffff;
+
+/** A crypto login. One per device context; DEKs that were made under it outlive it. */
+export class Login {
+  readonly credentialId: number;
+  readonly importKekId: number;
+  readonly #context: Context;
+  readonly #calls: LoginCalls;
+  /** The login object; null in the session API, where the context itself is the handle. */
+  readonly #object: LoginPtr | null;
+  #open = true;
+
+  /** Not for callers: `device.login()` makes logins. */
+  constructor(context: Context, calls: LoginCalls, object: LoginPtr | null, credentialId: number, importKekId: number) {
+    this.#context = context;
+    this.#calls = calls;
+    this.#object = object;
+    this.credentialId = credentialId;
+    this.importKekId = importKekId;
+  }
+
+  /** Whether it was closed, or its device was. */
+  get closed(): boolean {
+    const self = Login.#check(this);
+    return !self.#open || self.#context.closed;
+  }
+
+  /** Asks the NIC. Throws CLOSED after `close`, DEVICE_GONE and what else the NIC says. */
+  query(): LoginState {
+    const self = Login.#check(this);
+    self.#assertOpen();
+    const state = new Uint8Array(16);
+    const errno = self.#calls.query(self.#context.lib, self.#context.ptr, self.#object, state);
+    if (errno !== 0) throw callFailed('loginQuery', errno, about(self.#context));
+    switch (new DataView(state.buffer).getUint32(0, true)) {
+      case C.MLX5DV_CRYPTO_LOGIN_STATE_VALID:
+        return 'VALID';
+      case C.MLX5DV_CRYPTO_LOGIN_STATE_NO_LOGIN:
+        return 'NO_LOGIN';
+      default:
+        return 'INVALID';
+    }
+  }
+
+  /** Logs out. Throws CLOSED the second time, and BUSY when the NIC wants to be asked again: the login lives on then. */
+  close(): void {
+    const self = Login.#check(this);
+    self.#assertOpen();
+    const {lib, ptr} = self.#context;
+    const errno = self.#calls.logout(lib, ptr, self.#object);
+    const error = errno === 0 ? undefined : callFailed('logout', errno, about(self.#context));
+    if (error === undefined || error.code === 'NO_LOGIN') {
+      self.#open = false;
+      self.#context.login = undefined;
+    }
+    if (error !== undefined) throw error;
+  }
+
+  /** `close`, and nothing when closed already. */
+  [Symbol.dispose](): void {
+    const self = Login.#check(this);
+    if (!self.closed) self.close();
+  }
+
+  /** For `createDek`: the login object that a wrapped DEK names, or null in the session API. Throws CLOSED. */
+  static objectOf(login: Login): LoginPtr | null {
+    login.#assertOpen();
+    return login.#object;
+  }
+
+  #assertOpen(): void {
+    if (!this.#open) throw new DekError('CLOSED', 'this login is closed');
+    this.#context.ptr;
+  }
+
+  static #check(value: unknown): Login {
+    if (typeof value === 'object' && value !== null && #open in value) return value;
+    throw wrongReceiver('Login');
+  }
+}
+
+/** Logs in to `context` through the API called `apiName`. */
+export function createLogin(context: Context, apiName: LoginApiName, options: LoginOptions): Login {
+  assertObject(options, 'options');
+  const {credential, credentialId, importKekId} = options;
+  assertInteger(credentialId, 0, MAX_ID, 'credentialId');
+  assertInteger(importKekId, 0, MAX_ID, 'importKekId');
+  const own = secretBytes(CREDENTIAL_BYTES);
+  try {
+    copyBytes(own, 0, credential, [CREDENTIAL_BYTES], 'credential');
+    const {lib, ptr, info, caps} = context;
+    if (context.login !== undefined) {
+      throw new DekError('EXISTS', `${info.name} is logged in already`, {
+        hint: 'A device context has one login: close it first.',
+      });
+    }
+    if (caps.importMode === 'plaintext') {
+      throw new DekError('UNSUPPORTED', `${info.name} takes plaintext DEKs and no login`);
+    }
+    const calls = LOGIN_APIS[apiName];
+    const {errno, object} = calls.login(lib, ptr, own, credentialId, importKekId);
+    if (errno !== 0) throw callFailed('login', errno, about(context));
+    context.login = new Login(context, calls, object, credentialId, importKekId);
+    return context.login;
+  } finally {
+    wipe(own);
+  }
+}
+
+function about(context: Context): About {
+  return {device: context.info.name, answers: () => context.answers()};
+}

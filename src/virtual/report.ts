@@ -1,0 +1,154 @@
+/**
+ * What a virtual ConnectX says of itself. Never a secret: an import KEK shows as its id and its check value.
+ */
+import {constants} from 'node:os';
+import {toHex, wipe} from '../bytes.js';
+import {keyCheckValue} from '../wrap/kcv.js';
+import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, RULES} from './layout.js';
+import {type LiveCounters, liveCounters} from './live.js';
+import {
+  COMMANDS,
+  ENGINES,
+  type Engine,
+  IMPORT_MODES,
+  type ImportMode,
+  type NicState,
+  OBJECTS,
+  STATES,
+  STATUSES,
+  slots,
+} from './settings.js';
+
+export interface VirtualReport {
+  readonly name: string;
+  readonly nodeGuid: string;
+  readonly importMode: ImportMode;
+  readonly state: NicState;
+  readonly engines: readonly Engine[];
+  readonly failedSelftests: number;
+  readonly logMaxDeks: number;
+  readonly latencyUs: number;
+  readonly parallel: number;
+  readonly gone: boolean;
+  /** The C name of the errno that opening fails with, or null. */
+  readonly openError: string | null;
+  readonly importKeks: readonly {readonly id: number; readonly bytes: number; readonly kcv: string}[];
+  readonly credentials: readonly {readonly id: number}[];
+  readonly faults: readonly FaultReport[];
+  readonly dekErrors: readonly DekErrorReport[];
+  readonly live: LiveCounters;
+  /** Since the device was made. */
+  readonly total: {
+    readonly contexts: number;
+    readonly pds: number;
+    readonly logins: number;
+    readonly deks: number;
+    readonly commands: number;
+    readonly refused: number;
+  };
+}
+
+export interface FaultReport {
+  readonly command: string;
+  readonly object: string;
+  readonly status: string;
+  readonly syndrome: number;
+  /** How many more commands it fails. */
+  readonly left: number | 'always';
+  readonly hits: number;
+}
+
+export interface DekErrorReport {
+  /** `all`, `id:N` or `opaque:hex:BYTES`. */
+  readonly which: string;
+  readonly future: boolean;
+  readonly hits: number;
+}
+
+/** Reads the report of device `name` from a copy of its image. */
+export function reportOf(name: string, image: Buffer): VirtualReport {
+  const total = (offset: number): number => Number(image.readBigUInt64LE(offset));
+  const openErrno = image.readUInt32LE(IMAGE.open_errno);
+  const engines = image[IMAGE.engines]!;
+  return {
+    name,
+    nodeGuid: image.readBigUInt64LE(IMAGE.guid).toString(16).padStart(16, '0').match(/.{4}/g)!.join(':'),
+    importMode: IMPORT_MODES[image[IMAGE.wrapped_import]!]!,
+    state: STATES[image[IMAGE.state]!]!,
+    engines: ENGINES.filter((_, bit) => engines & (1 << bit)),
+    failedSelftests: image.readUInt16LE(IMAGE.failed_selftests),
+    logMaxDeks: image[IMAGE.log_max_num_deks]!,
+    latencyUs: image.readUInt32LE(IMAGE.latency_us),
+    parallel: image[IMAGE.parallel]!,
+    gone: image[IMAGE.gone] !== 0,
+    openError: openErrno === 0 ? null : errnoName(openErrno),
+    importKeks: validKeys(image, IMAGE.kek).map((at) => importKek(image, at)),
+    credentials: validKeys(image, IMAGE.credential).map((at) => ({id: image.readUInt32LE(at + KEY.id)})),
+    faults: activeRules(image, IMAGE.fault).map((at) => faultReport(image, at)),
+    dekErrors: activeRules(image, IMAGE.dek_error).map((at) => dekErrorReport(image, at)),
+    live: liveCounters(image),
+    total: {
+      contexts: total(IMAGE.contexts_made),
+      pds: total(IMAGE.pds_made),
+      logins: total(IMAGE.logins_made),
+      deks: total(IMAGE.deks_made),
+      commands: total(IMAGE.commands),
+      refused: total(IMAGE.refused),
+    },
+  };
+}
+
+/** `EACCES` of 13, or the number when it has no name here. */
+function errnoName(errno: number): string {
+  return Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `${errno}`;
+}
+
+function importKek(image: Buffer, at: number): {id: number; bytes: number; kcv: string} {
+  const bytes = image[at + KEY.bytes]!;
+  const kek = image.subarray(at + KEY.secret, at + KEY.secret + bytes);
+  return {id: image.readUInt32LE(at + KEY.id), bytes, kcv: toHex(keyCheckValue(kek))};
+}
+
+function validKeys(image: Buffer, table: number): number[] {
+  return slots(table, KEYS, KEY.size).filter((at) => image[at + KEY.valid] === 1);
+}
+
+function activeRules(image: Buffer, table: number): number[] {
+  return slots(table, RULES, FAULT.size).filter((at) => image[at] === 1);
+}
+
+function faultReport(image: Buffer, at: number): FaultReport {
+  const left = image.readUInt32LE(at + FAULT.left);
+  return {
+    command: nameOf(COMMANDS, image.readUInt16LE(at + FAULT.opcode)) ?? 'any',
+    object: nameOf(OBJECTS, image.readUInt16LE(at + FAULT.type)) ?? 'any',
+    status: nameOf(STATUSES, image[at + FAULT.status]!) ?? `0x${image[at + FAULT.status]!.toString(16)}`,
+    syndrome: image.readUInt32LE(at + FAULT.syndrome),
+    left: left === ALWAYS ? 'always' : left,
+    hits: Number(image.readBigUInt64LE(at + FAULT.hits)),
+  };
+}
+
+function dekErrorReport(image: Buffer, at: number): DekErrorReport {
+  const opaque = image.subarray(at + DEK_ERROR.opaque, at + DEK_ERROR.opaque + 8);
+  const which = ['all', `opaque:hex:${toHex(opaque)}`, `id:${image.readUInt32LE(at + DEK_ERROR.id)}`];
+  return {
+    which: which[image[at + DEK_ERROR.by]! - 1]!,
+    future: image.readUInt32LE(at + DEK_ERROR.before) === ALWAYS,
+    hits: Number(image.readBigUInt64LE(at + DEK_ERROR.hits)),
+  };
+}
+
+function nameOf(table: Readonly<Record<string, number>>, value: number): string | undefined {
+  return Object.entries(table).find(([, known]) => known === value)?.[0];
+}
+
+/** The report of a device whose image was read by the caller's `read`; the copy is wiped. */
+export function reportFrom(name: string, read: () => Buffer): VirtualReport {
+  const image = read();
+  try {
+    return reportOf(name, image);
+  } finally {
+    wipe(image);
+  }
+}

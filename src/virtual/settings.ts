@@ -1,0 +1,232 @@
+/**
+ * What can be changed on a virtual ConnectX, and the writes that a change takes. A change that does not fit (no room, no
+ * such KEK) throws before anything is written.
+ */
+import {assertBytes, assertInteger} from '../bytes.js';
+import {DekError} from '../errors.js';
+import type {ImageWrite} from './image.js';
+import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, LANES, RULES} from './layout.js';
+
+/** A secret that the officer loads: an import KEK (16 or 32 bytes) or a credential (40), under a 24-bit id. */
+export interface OfficerKey {
+  readonly id: number;
+  readonly secret: Uint8Array;
+}
+
+/** A firmware command to fail. Left out: any opcode, any type, status BAD_PARAM (3), syndrome 0, once. */
+export interface Fault {
+  readonly command?: keyof typeof COMMANDS;
+  readonly object?: keyof typeof OBJECTS;
+  /** Firmware status, 1 to 255; STATUSES has the named ones. */
+  readonly status?: number;
+  readonly syndrome?: number;
+  readonly times?: number | 'always';
+}
+
+/** Which DEKs turn to ERROR: those that exist now, and with `future` also those that are made later. */
+export interface DekErrorRule {
+  readonly which: 'all' | {readonly opaque: Uint8Array} | {readonly id: number};
+  readonly future?: boolean;
+}
+
+/** Every field is optional; what is left out stays as it is. Lists add to what is there, `[]` of rules clears them. */
+export interface Settings {
+  readonly importMode?: ImportMode;
+  readonly state?: NicState;
+  readonly engines?: readonly Engine[];
+  readonly failedSelftests?: number;
+  readonly logMaxDeks?: number;
+  readonly latencyUs?: number;
+  /** How many firmware commands run at once. */
+  readonly parallel?: number;
+  readonly gone?: boolean;
+  /** The errno that opening the device fails with; 0 for none. */
+  readonly openErrno?: number;
+  readonly revokeKeks?: readonly number[];
+  readonly revokeCredentials?: readonly number[];
+  readonly keks?: readonly OfficerKey[];
+  readonly credentials?: readonly OfficerKey[];
+  readonly faults?: readonly Fault[];
+  readonly dekErrors?: readonly DekErrorRule[];
+}
+
+export const IMPORT_MODES = ['plaintext', 'wrapped'] as const;
+export const STATES = ['commissioning', 'operational', 'going-to-commissioning'] as const;
+export const ENGINES = ['single-block', 'multi-block'] as const;
+export type ImportMode = (typeof IMPORT_MODES)[number];
+export type NicState = (typeof STATES)[number];
+export type Engine = (typeof ENGINES)[number];
+
+/** Firmware opcodes by the name of the command. */
+export const COMMANDS = {caps: 0x100, create: 0xa00, query: 0xa02, destroy: 0xa03} as const;
+/** Types of general objects. */
+export const OBJECTS = {dek: 0x0c, login: 0x1f} as const;
+/** Firmware statuses by the name they have in the kernel's mlx5 driver. */
+export const STATUSES = {
+  int_err: 0x01,
+  bad_op: 0x02,
+  bad_param: 0x03,
+  bad_sys_state: 0x04,
+  bad_res: 0x05,
+  res_busy: 0x06,
+  lim_err: 0x08,
+  bad_res_state: 0x09,
+  bad_ix: 0x0a,
+  no_res: 0x0f,
+} as const;
+
+const BY = {all: 1, opaque: 2, id: 3} as const;
+
+/** Changes `image` and returns the writes that do the same to the file, in an order that a reader may interrupt anywhere. */
+export function applySettings(image: Buffer, settings: Settings): ImageWrite[] {
+  const writes: ImageWrite[] = [];
+  const put = (offset: number, bytes: Uint8Array): void => {
+    image.set(bytes, offset);
+    writes.push({offset, bytes});
+  };
+  const number = (offset: number, bytes: 1 | 2 | 4, value: number | undefined, max: number, title: string, min = 0) => {
+    if (value === undefined) return;
+    assertInteger(value, min, max, title);
+    put(offset, le(value, bytes));
+  };
+  number(IMAGE.wrapped_import, 1, indexIn(IMPORT_MODES, settings.importMode), 1, 'importMode');
+  number(IMAGE.state, 1, indexIn(STATES, settings.state), 2, 'state');
+  const engines = settings.engines?.reduce((bits, name) => bits | (1 << indexIn(ENGINES, name)!), 0);
+  number(IMAGE.engines, 1, engines, 3, 'engines');
+  number(IMAGE.failed_selftests, 2, settings.failedSelftests, 0xffff, 'failedSelftests');
+  number(IMAGE.log_max_num_deks, 1, settings.logMaxDeks, 31, 'logMaxDeks');
+  number(IMAGE.latency_us, 4, settings.latencyUs, 1_000_000, 'latencyUs');
+  number(IMAGE.parallel, 1, settings.parallel, LANES, 'parallel', 1);
+  // A NIC that goes takes all objects along: what was opened before belongs to an era that is over.
+  if (settings.gone && image[IMAGE.gone] === 0) put(IMAGE.era, le((image.readUInt32LE(IMAGE.era) + 1) >>> 0, 4));
+  number(IMAGE.gone, 1, settings.gone === undefined ? undefined : Number(settings.gone), 1, 'gone');
+  number(IMAGE.open_errno, 4, settings.openErrno, 4095, 'openErrno');
+  for (const id of settings.revokeKeks ?? []) revoke(image, put, IMAGE.kek, id, 'import KEK');
+  for (const id of settings.revokeCredentials ?? []) revoke(image, put, IMAGE.credential, id, 'credential');
+  for (const key of settings.keks ?? []) load(image, put, IMAGE.kek, key, [16, 32], 'import KEK');
+  for (const key of settings.credentials ?? []) load(image, put, IMAGE.credential, key, [40], 'credential');
+  if (settings.faults) setRules(image, put, IMAGE.fault, settings.faults.map(faultBytes), 'faults');
+  const next = image.readUInt32LE(IMAGE.next_object);
+  if (settings.dekErrors) {
+    setRules(
+      image,
+      put,
+      IMAGE.dek_error,
+      settings.dekErrors.map((rule) => dekErrorBytes(rule, next)),
+      'DEK errors',
+    );
+  }
+  return writes;
+}
+
+type Put = (offset: number, bytes: Uint8Array) => void;
+
+function revoke(image: Buffer, put: Put, table: number, id: number, title: string): void {
+  const at = findKey(image, table, id);
+  if (at === undefined) {
+    throw new DekError('BAD_ARGUMENT', `no ${title} with id ${id} on the virtual ConnectX`, {
+      hint: 'dek virtual show lists the ids',
+    });
+  }
+  put(at + KEY.valid, le(0, 1));
+  put(at + KEY.secret, new Uint8Array(40));
+}
+
+function load(
+  image: Buffer,
+  put: Put,
+  table: number,
+  {id, secret}: OfficerKey,
+  lengths: number[],
+  title: string,
+): void {
+  assertInteger(id, 0, 0xffffff, `${title} id`);
+  assertBytes(secret, lengths, title);
+  if (findKey(image, table, id) !== undefined) {
+    throw new DekError('EXISTS', `${title} ${id} is on the virtual ConnectX already`, {
+      hint: 'revoke it first',
+    });
+  }
+  const at = slots(table, KEYS, KEY.size).find((offset) => image[offset + KEY.valid] === 0);
+  if (at === undefined) throw new DekError('LIMIT', `the virtual ConnectX has no room for another ${title}`);
+  put(at + KEY.id, le(id, 4));
+  put(at + KEY.generation, le((image.readUInt32LE(at + KEY.generation) + 1) >>> 0, 4));
+  put(at + KEY.bytes, le(secret.length, 1));
+  put(at + KEY.secret, secret);
+  put(at + KEY.valid, le(1, 1));
+}
+
+function setRules(image: Buffer, put: Put, table: number, rules: readonly Buffer[], title: string): void {
+  const size = FAULT.size;
+  if (rules.length === 0) for (const at of slots(table, RULES, size)) put(at, le(0, 1));
+  for (const rule of rules) {
+    const free = (offset: number): boolean => image[offset] === 0 || (table === IMAGE.fault && isSpent(image, offset));
+    const at = slots(table, RULES, size).find(free);
+    if (at === undefined) {
+      throw new DekError('LIMIT', `the virtual ConnectX has no room for more than ${RULES} ${title}`, {
+        hint: 'clear them first',
+      });
+    }
+    put(at, le(0, 1));
+    put(at + 1, rule.subarray(1));
+    put(at, le(1, 1));
+  }
+}
+
+function isSpent(image: Buffer, at: number): boolean {
+  return image.readUInt32LE(at + FAULT.left) === 0;
+}
+
+function faultBytes({command, object, status = STATUSES.bad_param, syndrome = 0, times = 1}: Fault): Buffer {
+  assertInteger(status, 1, 0xff, 'status');
+  assertInteger(syndrome, 0, 0xffffffff, 'syndrome');
+  if (times !== 'always') assertInteger(times, 1, ALWAYS - 1, 'times');
+  const bytes = Buffer.alloc(FAULT.size);
+  bytes[FAULT.status] = status;
+  bytes.writeUInt16LE(command ? COMMANDS[command] : 0, FAULT.opcode);
+  bytes.writeUInt16LE(object ? OBJECTS[object] : 0, FAULT.type);
+  bytes.writeUInt32LE(syndrome, FAULT.syndrome);
+  bytes.writeUInt32LE(times === 'always' ? ALWAYS : times, FAULT.left);
+  return bytes;
+}
+
+function dekErrorBytes({which, future = false}: DekErrorRule, next: number): Buffer {
+  const bytes = Buffer.alloc(DEK_ERROR.size);
+  bytes.writeUInt32LE(future ? 0xffffffff : next, DEK_ERROR.before);
+  if (which === 'all') {
+    bytes[DEK_ERROR.by] = BY.all;
+  } else if ('id' in which) {
+    assertInteger(which.id, 0, 0xffffffff, 'id');
+    bytes[DEK_ERROR.by] = BY.id;
+    bytes.writeUInt32LE(which.id, DEK_ERROR.id);
+  } else {
+    if (which.opaque.length > 8) throw new DekError('BAD_ARGUMENT', '"opaque" expected up to 8 bytes');
+    bytes[DEK_ERROR.by] = BY.opaque;
+    bytes.set(which.opaque, DEK_ERROR.opaque);
+  }
+  return bytes;
+}
+
+function findKey(image: Buffer, table: number, id: number): number | undefined {
+  return slots(table, KEYS, KEY.size).find(
+    (at) => image[at + KEY.valid] === 1 && image.readUInt32LE(at + KEY.id) === id,
+  );
+}
+
+/** The offsets of the entries of a table. */
+export function slots(table: number, count: number, size: number): number[] {
+  return Array.from({length: count}, (_, index) => table + index * size);
+}
+
+function indexIn<T extends string>(names: readonly T[], name: T | undefined): number | undefined {
+  if (name === undefined) return undefined;
+  const index = names.indexOf(name);
+  if (index < 0) throw new DekError('BAD_ARGUMENT', `"${name}" expected one of ${names.join(', ')}`);
+  return index;
+}
+
+function le(value: number, bytes: 1 | 2 | 4): Uint8Array {
+  const buffer = Buffer.alloc(bytes);
+  buffer.writeUIntLE(value, 0, bytes);
+  return buffer;
+}

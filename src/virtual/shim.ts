@@ -1,0 +1,38 @@
+/**
+ * Compiles uverbs.c, the library that programs on a virtual ConnectX are started with.
+ */
+import {execFile} from 'node:child_process';
+import fs from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {DekError, systemCode} from '../errors.js';
+
+/** Found from dist/src/virtual as well as from an installed package: both have src/virtual/uverbs.c three levels up. */
+const SOURCE = new URL('../../../src/virtual/uverbs.c', import.meta.url);
+
+/** Compiles the shim to the file `path`. Throws UNSUPPORTED when there is no C compiler or no kernel headers. */
+export async function compileShim(path: string): Promise<void> {
+  const source = fileURLToPath(SOURCE);
+  if (!fs.existsSync(source)) throw new DekError('INTERNAL', `${source} is missing from this package`);
+  const args = ['-O2', '-shared', '-fPIC', '-Wall', '-Wextra', '-Werror', '-o', path, source];
+  await new Promise<void>((resolve, reject) => {
+    execFile('cc', args, (error, _stdout, stderr) => (error ? reject(explain(error, stderr)) : resolve()));
+  });
+}
+
+function explain(error: Error, stderr: string): DekError {
+  if (systemCode(error) === 'ENOENT') {
+    return new DekError('UNSUPPORTED', 'the virtual ConnectX needs a C compiler, and there is no cc in PATH', {
+      hint: 'on Debian: apt install gcc libc6-dev linux-libc-dev',
+      cause: error,
+    });
+  }
+  const missing = /fatal error: (\S+\.h): No such file/.exec(stderr)?.[1];
+  if (missing) {
+    return new DekError('UNSUPPORTED', `the virtual ConnectX cannot be compiled: ${missing} is missing`, {
+      hint: 'on Debian: apt install libc6-dev linux-libc-dev',
+      cause: error,
+    });
+  }
+  const line = stderr.split('\n').find((text) => text.includes('error')) ?? error.message;
+  return new DekError('IO', `cc failed on the virtual ConnectX: ${line}`, {cause: error});
+}

@@ -1,0 +1,50 @@
+/**
+ * The part of sysfs that libibverbs, libmlx5 and ibv_devinfo read, as plain files: $SYSFS_PATH names the directory.
+ * Left out: what only other tools read (counters, net devices, VFs).
+ */
+import fs from 'node:fs';
+import {join} from 'node:path';
+
+/** The PCI address of device `index`: each is a function of one card. */
+export function pciAddress(index: number): string {
+  return `0000:3b:${(index >> 3).toString(16).padStart(2, '0')}.${index & 7}`;
+}
+
+/**
+ * Writes the entries of device `index` (mlx5_N, uverbsN). `guid` is its node GUID. The device number is
+ * 0:0 because libibverbs then takes the device file as it is; of any other it also looks for /dev/char/MAJOR:MINOR, and waits
+ * five seconds for that when the device file cannot be opened.
+ */
+export function writeSysfs(directory: string, index: number, guid: bigint): void {
+  const hex = guid.toString(16).padStart(16, '0');
+  const quads = (text: string): string => text.match(/.{4}/g)!.join(':');
+  const pci = join('devices', 'pci0000:3b', pciAddress(index));
+  const files = {
+    'class/infiniband_verbs/abi_version': '6',
+    [`class/infiniband_verbs/uverbs${index}/ibdev`]: `mlx5_${index}`,
+    [`class/infiniband_verbs/uverbs${index}/dev`]: '0:0',
+    [`class/infiniband_verbs/uverbs${index}/abi_version`]: '1',
+    [`class/infiniband/mlx5_${index}/node_type`]: '1: CA',
+    [`class/infiniband/mlx5_${index}/node_guid`]: quads(hex),
+    [`class/infiniband/mlx5_${index}/sys_image_guid`]: quads(hex),
+    [`class/infiniband/mlx5_${index}/node_desc`]: 'virtual ConnectX',
+    [`class/infiniband/mlx5_${index}/fw_ver`]: '22.36.1010',
+    [`class/infiniband/mlx5_${index}/hca_type`]: 'MT4125',
+    [`class/infiniband/mlx5_${index}/board_id`]: 'VIRTUAL',
+    [`class/infiniband/mlx5_${index}/ports/1/gids/0`]: `fe80:0000:0000:0000:${quads(hex)}`,
+    [`class/infiniband/mlx5_${index}/ports/1/gid_attrs/types/0`]: 'RoCE v2',
+    [`class/infiniband/mlx5_${index}/ports/1/pkeys/0`]: '0xffff',
+    [`class/infiniband/mlx5_${index}/ports/1/link_layer`]: 'Ethernet',
+    [`class/infiniband/mlx5_${index}/ports/1/state`]: '4: ACTIVE',
+    [`${pci}/modalias`]: 'pci:v000015B3d0000101Dsv000015B3sd00000016bc02sc00i00',
+    [`${pci}/vendor`]: '0x15b3',
+    [`${pci}/device`]: '0x101d',
+    [`${pci}/uevent`]: `DRIVER=mlx5_core\nPCI_ID=15B3:101D\nPCI_SLOT_NAME=${pciAddress(index)}`,
+  };
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(directory, name);
+    fs.mkdirSync(join(path, '..'), {recursive: true, mode: 0o700});
+    fs.writeFileSync(path, `${text}\n`);
+  }
+  fs.symlinkSync(join('..', '..', '..', pci), join(directory, `class/infiniband/mlx5_${index}/device`));
+}

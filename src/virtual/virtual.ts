@@ -1,0 +1,218 @@
+/**
+ * A virtual ConnectX in a directory:
+ *
+ *     DIR/mlx5_0.nvram        the NVRAM image of each device, mode 0600
+ *     DIR/officer/import-kek  the crypto officer's copies, raw bytes, mode 0600
+ *     DIR/officer/credential
+ *     DIR/sysfs/              what $SYSFS_PATH names
+ *     DIR/uverbs.so           what LD_PRELOAD names
+ *     DIR/lock                while settings are changed
+ *
+ * All devices of a directory get the same import KEK and credential, as an officer would load them.
+ */
+import {randomBytes, randomInt} from 'node:crypto';
+import fs from 'node:fs';
+import {join, resolve} from 'node:path';
+import {assertInteger, wipe} from '../bytes.js';
+import {DekError, systemCode} from '../errors.js';
+import {createImage, newImage, readImage, writeImage} from './image.js';
+import {withLock} from './lock.js';
+import {reportFrom, type VirtualReport} from './report.js';
+import {applySettings, ENGINES, type OfficerKey, type Settings} from './settings.js';
+import {compileShim} from './shim.js';
+import {writeSysfs} from './sysfs.js';
+
+/** Devices in one directory. */
+export const MAX_DEVICES = 16;
+
+const FIRST_GUID = 0x506b4b0300c0ffeen;
+/** Opaque to the dynamic linker in LD_PRELOAD: separators and its own variables. */
+const UNUSABLE_IN_LD_PRELOAD = /[\s:$]/;
+
+export interface CreateOptions {
+  /** 1 to 16; 1 when left out. */
+  readonly devices?: number | undefined;
+  /** 16 or 32 bytes; 32 random ones when left out. */
+  readonly kek?: Uint8Array | undefined;
+  /** 24 bits; random when left out. */
+  readonly kekId?: number | undefined;
+  /** 40 bytes; random when left out. */
+  readonly credential?: Uint8Array | undefined;
+  readonly credentialId?: number | undefined;
+  readonly settings?: Settings | undefined;
+  /** An uverbs.so that is compiled already: it is copied. */
+  readonly shim?: string | undefined;
+}
+
+/** The virtual ConnectX of a directory. It has no handle on anything: nothing is to be closed. */
+export class VirtualConnectX {
+  readonly directory: string;
+  /** `mlx5_0` and so on. */
+  readonly devices: readonly string[];
+
+  /** Use `createVirtual` or `openVirtual`. */
+  constructor(directory: string, devices: readonly string[]) {
+    this.directory = directory;
+    this.devices = devices;
+  }
+
+  /** The officer's raw copy of the first import KEK. */
+  get kekFile(): string {
+    return join(this.directory, 'officer', 'import-kek');
+  }
+
+  /** The officer's raw copy of the first credential, 40 bytes, not wrapped. */
+  get credentialFile(): string {
+    return join(this.directory, 'officer', 'credential');
+  }
+
+  /** What a program needs in its environment, beside what `base` has, to find this NIC and no other. */
+  environment(base: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+    const preload = join(this.directory, 'uverbs.so');
+    const others = (base['LD_PRELOAD'] ?? '').split(/[\s:]+/).filter((path) => path !== '' && path !== preload);
+    return {
+      ...base,
+      LD_PRELOAD: [preload, ...others].join(':'),
+      SYSFS_PATH: join(this.directory, 'sysfs'),
+      DEK_VIRTUAL: this.directory,
+    };
+  }
+
+  /**
+   * Changes `device`, or all of them. Processes that have it open see the change at once. Nothing is changed when it throws:
+   * BAD_ARGUMENT, EXISTS for an id that is loaded, LIMIT when a table is full.
+   */
+  set(settings: Settings, device?: string): void {
+    const names = this.#named(device);
+    withLock(join(this.directory, 'lock'), () => {
+      const plans = names.map((name) => {
+        const path = this.#image(name);
+        const image = readImage(path);
+        try {
+          return {path, writes: applySettings(image, settings)};
+        } finally {
+          wipe(image);
+        }
+      });
+      for (const {path, writes} of plans) writeImage(path, writes);
+    });
+  }
+
+  /** The state of `device`, or of the first. */
+  show(device = this.devices[0]!): VirtualReport {
+    const [name] = this.#named(device);
+    return reportFrom(name!, () => readImage(this.#image(name!)));
+  }
+
+  #named(device: string | undefined): readonly string[] {
+    if (device === undefined) return this.devices;
+    if (this.devices.includes(device)) return [device];
+    throw new DekError('NO_DEVICE', `no device ${device} in ${this.directory}`, {
+      hint: `there is ${this.devices.join(', ')}`,
+    });
+  }
+
+  #image(name: string): string {
+    return join(this.directory, `${name}.nvram`);
+  }
+}
+
+/**
+ * Makes a virtual ConnectX in `directory`, which must be empty or not there yet. Throws EXISTS when it is neither,
+ * BAD_ARGUMENT for a path that LD_PRELOAD cannot hold, UNSUPPORTED without a C compiler.
+ */
+export async function createVirtual(directory: string, options: CreateOptions = {}): Promise<VirtualConnectX> {
+  const {devices = 1, settings = {}} = options;
+  assertInteger(devices, 1, MAX_DEVICES, 'devices');
+  const path = resolve(directory);
+  if (UNUSABLE_IN_LD_PRELOAD.test(path)) {
+    throw new DekError('BAD_ARGUMENT', `the path ${path} has a space, a colon or a $ in it`, {
+      hint: 'LD_PRELOAD cannot hold such a path; choose another directory',
+    });
+  }
+  const kek = officerKey(options.kek, options.kekId, 32);
+  const credential = officerKey(options.credential, options.credentialId, 40);
+  const names = Array.from({length: devices}, (_, index) => `mlx5_${index}`);
+  const images = names.map((_, index) => {
+    const image = newImage(FIRST_GUID + BigInt(index));
+    applySettings(image, {...DEFAULTS, keks: [kek], credentials: [credential]});
+    applySettings(image, settings);
+    return image;
+  });
+  try {
+    makeEmpty(path);
+    await placeShim(join(path, 'uverbs.so'), options.shim);
+    fs.mkdirSync(join(path, 'officer'), {mode: 0o700});
+    fs.writeFileSync(join(path, 'officer', 'import-kek'), kek.secret, {flag: 'wx', mode: 0o600});
+    fs.writeFileSync(join(path, 'officer', 'credential'), credential.secret, {flag: 'wx', mode: 0o600});
+    for (const [index, name] of names.entries()) {
+      writeSysfs(join(path, 'sysfs'), index, FIRST_GUID + BigInt(index));
+      createImage(join(path, `${name}.nvram`), images[index]!);
+    }
+  } catch (error) {
+    throw error instanceof DekError ? error : pathError(path, error);
+  } finally {
+    wipe(...images);
+    if (!options.kek) wipe(kek.secret);
+    if (!options.credential) wipe(credential.secret);
+  }
+  return new VirtualConnectX(path, names);
+}
+
+/** Finds the virtual ConnectX that `createVirtual` made in `directory`. Throws NO_DEVICE when there is none, BAD_INPUT. */
+export function openVirtual(directory: string): VirtualConnectX {
+  const path = resolve(directory);
+  const index = (name: string): number => Number(/^mlx5_(\d+)\.nvram$/.exec(name)?.[1] ?? -1);
+  const images = listDirectory(path)
+    .filter((name) => index(name) >= 0)
+    .sort((a, b) => index(a) - index(b));
+  if (images.length === 0 || !fs.existsSync(join(path, 'uverbs.so'))) {
+    throw new DekError('NO_DEVICE', `${directory} is not a virtual ConnectX`, {hint: 'dek virtual create makes one'});
+  }
+  for (const name of images) wipe(readImage(join(path, name)));
+  const devices = images.map((name) => name.replace('.nvram', ''));
+  return new VirtualConnectX(path, devices);
+}
+
+const DEFAULTS: Settings = {
+  importMode: 'wrapped',
+  state: 'operational',
+  engines: ENGINES,
+  logMaxDeks: 17,
+  parallel: 16,
+};
+
+function officerKey(secret: Uint8Array | undefined, id: number | undefined, bytes: number): OfficerKey {
+  return {id: id ?? randomInt(1, 1 << 24), secret: secret ?? randomBytes(bytes)};
+}
+
+async function placeShim(path: string, compiled: string | undefined): Promise<void> {
+  if (compiled === undefined) await compileShim(path);
+  else fs.copyFileSync(compiled, path);
+}
+
+/** Makes `path` a directory of mode 0700 that is empty. */
+function makeEmpty(path: string): void {
+  fs.mkdirSync(path, {recursive: true, mode: 0o700});
+  if (fs.readdirSync(path).length > 0) {
+    throw new DekError('EXISTS', `${path} is not empty`, {hint: 'name a directory that is empty or not there yet'});
+  }
+  fs.chmodSync(path, 0o700);
+}
+
+function listDirectory(path: string): string[] {
+  try {
+    return fs.readdirSync(path);
+  } catch (error) {
+    throw pathError(path, error);
+  }
+}
+
+function pathError(path: string, error: unknown): DekError {
+  const code = systemCode(error);
+  if (code === 'ENOENT') return new DekError('NO_DEVICE', `${path} does not exist`, {cause: error});
+  if (code === 'ENOTDIR' || code === 'EEXIST')
+    return new DekError('BAD_ARGUMENT', `${path} is not a directory`, {cause: error});
+  if (code === 'EACCES') return new DekError('PERMISSION', `permission denied on ${path}`, {errno: code, cause: error});
+  return new DekError('IO', `cannot use ${path}: ${code ?? 'unknown error'}`, {errno: code, cause: error});
+}

@@ -1,0 +1,14 @@
+export {unwrapCredential, wrapCredential} from './credential.js';
+export {type DekKeys, splitDek, type UnwrappedDek, unwrapDek, wrapDek} from './dek.js';
+export {keyCheckValue} from './kcv.js';
+export {checkKnownAnswers, type KnownAnswerResult, type VectorSet} from './known-answers.js';
+export {unwrapKey, wrapKey} from './kw.js';
+export {
+  DEK_LAYOUTS,
+  type DekLayout,
+  layoutOfPlaintext,
+  layoutOfWrapped,
+  plaintextBytes,
+  wrappedBytes,
+} from './layout.js';
+export {unwrapKeys, wrapKeys} from './many.js';

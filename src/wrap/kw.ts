@@ -1,0 +1,115 @@
+/**
+ * AES key wrap, RFC 3394 (KW of NIST SP 800-38F), with the default initial value A6A6A6A6A6A6A6A6.
+ * Left out: other initial values, padding (KWP, RFC 5649), KEKs of 24 bytes, which no NIC takes.
+ */
+import {secretBytes, wipe} from '../bytes.js';
+import {DekError} from '../errors.js';
+import {BLOCK_BYTES, type BlockCipher, withDecryption, withEncryption} from './aes.js';
+import {assertInput, assertInputRange} from './input.js';
+import {KEK_BYTES, plaintextBytes, SEMIBLOCK_BYTES, wrappedBytes} from './layout.js';
+
+/** RFC 3394 section 2: two semiblocks at least. */
+export const MIN_PLAINTEXT_BYTES = 16;
+/** A bound of ours: what is longer is no key. */
+export const MAX_PLAINTEXT_BYTES = 4096;
+
+/** Each byte of the default initial value, RFC 3394 section 2.2.3.1. */
+const IV_BYTE = 0xa6;
+/** The loop variable j of RFC 3394 section 2.2.1 runs from 0 to 5. */
+const ROUNDS = 6;
+
+/**
+ * Wraps `plaintext` (16 to 4096 bytes, a multiple of 8) under `kek` (16 or 32 bytes). The result is 8 bytes longer and
+ * the same each time. Throws BAD_ARGUMENT. RFC 3394 section 2.2.1.
+ */
+export function wrapKey(kek: Uint8Array, plaintext: Uint8Array): Uint8Array {
+  assertInput(kek, KEK_BYTES, 'kek');
+  assertInputRange(plaintext, MIN_PLAINTEXT_BYTES, MAX_PLAINTEXT_BYTES, SEMIBLOCK_BYTES, 'plaintext');
+  const wrapped = secretBytes(wrappedBytes(plaintext.length));
+  wrapped.set(plaintext, SEMIBLOCK_BYTES);
+  withEncryption(kek, (encryptBlock) => wrapInPlace(encryptBlock, wrapped));
+  return wrapped;
+}
+
+/**
+ * The plaintext of `wrapped` (24 to 4104 bytes, a multiple of 8), in a buffer that the caller wipes. Throws BAD_ARGUMENT;
+ * UNWRAP_FAILED, without saying why, when KEK and bytes do not belong together. RFC 3394 section 2.2.2.
+ */
+export function unwrapKey(kek: Uint8Array, wrapped: Uint8Array): Uint8Array {
+  assertInput(kek, KEK_BYTES, 'kek');
+  const [min, max] = [wrappedBytes(MIN_PLAINTEXT_BYTES), wrappedBytes(MAX_PLAINTEXT_BYTES)];
+  assertInputRange(wrapped, min, max, SEMIBLOCK_BYTES, 'wrapped');
+  const scratch = secretBytes(wrapped.length);
+  scratch.set(wrapped);
+  try {
+    if (!withDecryption(kek, (decryptBlock) => unwrapInPlace(decryptBlock, scratch))) throw unwrapFailed();
+    const plaintext = secretBytes(plaintextBytes(wrapped.length));
+    plaintext.set(scratch.subarray(SEMIBLOCK_BYTES));
+    return plaintext;
+  } finally {
+    wipe(scratch);
+  }
+}
+
+/** The one error of an unwrap. */
+export function unwrapFailed(): DekError<'UNWRAP_FAILED'> {
+  return new DekError('UNWRAP_FAILED', 'integrity check failed', {
+    hint: 'either this is not the KEK it was wrapped with, or the wrapped bytes were altered',
+  });
+}
+
+/**
+ * RFC 3394 section 2.2.1 in its index-based form. On entry `data` is 8 bytes of any content and then the plaintext
+ * R[1] ... R[n]; on return it is A and R[1] ... R[n] wrapped.
+ */
+export function wrapInPlace(encryptBlock: BlockCipher, data: Uint8Array): void {
+  const n = plaintextBytes(data.length) / SEMIBLOCK_BYTES;
+  const block = secretBytes(BLOCK_BYTES); // A, then R[i]
+  const A = block.subarray(0, SEMIBLOCK_BYTES).fill(IV_BYTE);
+  const half = block.subarray(SEMIBLOCK_BYTES);
+  for (let j = 0; j < ROUNDS; j++) {
+    for (let i = 1; i <= n; i++) {
+      const R = data.subarray(SEMIBLOCK_BYTES * i, SEMIBLOCK_BYTES * (i + 1));
+      half.set(R);
+      encryptBlock(block);
+      xorCounter(A, n * j + i);
+      R.set(half);
+    }
+  }
+  data.set(A);
+  wipe(block);
+}
+
+/**
+ * RFC 3394 section 2.2.2. On entry `data` is A and R[1] ... R[n] wrapped; on return its last n semiblocks are the plaintext
+ * if the answer is true. If it is false they mean nothing, and the caller wipes them.
+ */
+export function unwrapInPlace(decryptBlock: BlockCipher, data: Uint8Array): boolean {
+  const n = plaintextBytes(data.length) / SEMIBLOCK_BYTES;
+  const block = secretBytes(BLOCK_BYTES); // A, then R[i]
+  const A = block.subarray(0, SEMIBLOCK_BYTES);
+  const half = block.subarray(SEMIBLOCK_BYTES);
+  A.set(data.subarray(0, SEMIBLOCK_BYTES));
+  for (let j = ROUNDS - 1; j >= 0; j--) {
+    for (let i = n; i >= 1; i--) {
+      const R = data.subarray(SEMIBLOCK_BYTES * i, SEMIBLOCK_BYTES * (i + 1));
+      half.set(R);
+      xorCounter(A, n * j + i);
+      decryptBlock(block);
+      R.set(half);
+    }
+  }
+  // All eight bytes, without an early exit: the time must not tell how many were right.
+  let difference = 0;
+  for (const byte of A) difference |= byte ^ IV_BYTE;
+  wipe(block);
+  return difference === 0;
+}
+
+/** A ^= t, with t as a big-endian number of 64 bits. MAX_PLAINTEXT_BYTES keeps t well below 2^32. */
+function xorCounter(A: Uint8Array, t: number): void {
+  A[4]! ^= t >>> 24;
+  A[5]! ^= t >>> 16;
+  A[6]! ^= t >>> 8;
+  A[7]! ^= t;
+}

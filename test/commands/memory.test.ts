@@ -1,0 +1,127 @@
+/**
+ * After each command that handles secrets: none of them is left in the memory of its process, neither whole, nor as text,
+ * nor in pieces of 8 bytes, which is the unit that key wrap works in. The search comes when the command is done and its
+ * process has not ended yet. What it cannot see: registers, and what the kernel keeps (page cache, pipe buffers).
+ */
+import {type ChildProcess, spawn} from 'node:child_process';
+import {createCipheriv, randomBytes} from 'node:crypto';
+import fs from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {expect} from 'chai';
+import {unwrapDek, wrapDek} from '../../src/wrap/dek.js';
+import {wrapKey} from '../../src/wrap/kw.js';
+import {describeHits, type Hit, type Mapping, type Needle, needlesOf, searchMemory} from '../memory.js';
+
+const DEK = fileURLToPath(new URL('../../../bin/dek.js', import.meta.url));
+const PRELOAD = new URL('stop-at-exit.js', import.meta.url).href;
+
+/** Waits until the kernel has stopped `child`: proc(5), the state in /proc/PID/stat. */
+async function stopped(child: ChildProcess): Promise<void> {
+  while (child.exitCode === null && child.signalCode === null) {
+    const state = fs.readFileSync(`/proc/${child.pid}/stat`, 'utf8').replace(/^.*\) /s, '')[0];
+    if (state === 'T') return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`node ended (${child.exitCode}) before it stopped`);
+}
+
+/** Program files that are mapped without write access hold nothing that came later. */
+function isProgramText({path, permissions}: Mapping): boolean {
+  return path.startsWith('/') && !permissions.includes('w');
+}
+
+/** Runs node with `args`, searches its memory when it is done, then lets it exit. */
+async function searchAfter(
+  args: string[],
+  input: Uint8Array,
+  needles: () => Needle[],
+): Promise<{hits: Hit[]; status: number | null}> {
+  const child = spawn(process.execPath, ['--import', PRELOAD, ...args], {stdio: ['pipe', 'ignore', 'ignore']});
+  child.stdin!.end(input);
+  try {
+    await stopped(child);
+    const hits = searchMemory(child.pid!, needles(), {skip: isProgramText});
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    child.kill('SIGCONT');
+    return {hits, status: await ended};
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+describe('memory after a command', function () {
+  this.timeout(60_000);
+  const directory = fs.mkdtempSync(join(tmpdir(), 'dek-memory-'));
+  const [kekBytes, credentialBytes] = [randomBytes(32), randomBytes(40)];
+  const [key1, key2] = [randomBytes(32), randomBytes(32)];
+  const plaintext = Buffer.concat([key1, key2]);
+  const needles = () => [
+    ...needlesOf('kek', kekBytes),
+    ...needlesOf('credential', credentialBytes),
+    ...needlesOf('plaintext', plaintext),
+    ...needlesOf('key2', key2),
+  ];
+
+  function file(name: string, bytes: Uint8Array | string): string {
+    fs.writeFileSync(join(directory, name), bytes, {mode: 0o600});
+    return join(directory, name);
+  }
+
+  const kek = `file:${file('kek', kekBytes)}`;
+  const kekHex = `file:${file('kek.hex', `${kekBytes.toString('hex')}\n`)}`;
+  const kekBase64 = `file:${file('kek.base64', `${kekBytes.toString('base64')}\n`)}`;
+  const dek = `file:${file('dek', plaintext)}`;
+  const dekHex = `file:${file('dek.hex', `${plaintext.toString('hex')}\n`)}`;
+  const credential = `file:${file('credential', credentialBytes)}`;
+  const wrapped = file('wrapped', wrapDek(kekBytes, {key1, key2}));
+  // Whole but for the IV: an unwrap has the true plaintext in its hands and must let go of it.
+  const otherIv = createCipheriv('id-aes256-wrap' as 'aes-256-cbc', kekBytes, Buffer.from('a6a6a6a6a6a6a6a7', 'hex'));
+  const altered = file('altered', Buffer.concat([otherIv.update(plaintext), otherIv.final()]));
+  const equalKeys = file('equal', wrapKey(kekBytes, Buffer.concat([key1, key1])));
+
+  after(() => fs.rmSync(directory, {recursive: true}));
+
+  it('finds secrets that a process keeps as bytes and as text', async () => {
+    const keep = `const b = require('fs').readFileSync(process.argv[1]); globalThis.kept = [b, b.toString('hex')];`;
+    const {hits} = await searchAfter(['-e', keep, join(directory, 'kek')], new Uint8Array(), needles);
+    expect(hits.map((hit) => hit.needle)).to.include.members(['kek, bytes 8 to 15', 'kek in hex']);
+  });
+
+  const cases: [title: string, args: string[], input: Uint8Array, status: number][] = [
+    ['wrap, from files', ['wrap', dek, '--kek', kek], plaintext, 0],
+    ['wrap, from files in hex', ['wrap', dekHex, '--kek', kekHex], plaintext, 0],
+    ['wrap, DEK from stdin, KEK in base64', ['wrap', '-', '--kek', kekBase64], plaintext, 0],
+    ['wrap, KEK from stdin, with --json', ['wrap', dek, '--kek', '-', '--json'], kekBytes, 0],
+    ['credential wrap', ['credential', 'wrap', credential, '--kek', kek], plaintext, 0],
+    ['unwrap', ['unwrap', wrapped, '--kek', kek], plaintext, 0],
+    ['unwrap that fails its integrity check', ['unwrap', altered, '--kek', kek], plaintext, 6],
+    ['unwrap of equal keys', ['unwrap', equalKeys, '--kek', kek], plaintext, 6],
+    ['unwrap with --reveal', ['unwrap', wrapped, '--kek', kek, '--reveal'], plaintext, 0],
+    [
+      'unwrap with --reveal into a file in hex',
+      ['unwrap', wrapped, '--kek', kek, '--reveal', '-o', join(directory, 'out'), '--format', 'hex'],
+      plaintext,
+      0,
+    ],
+  ];
+
+  for (const [title, args, input, status] of cases) {
+    it(`holds no secret: ${title}`, async () => {
+      const result = await searchAfter([DEK, ...args], input, needles);
+      expect(describeHits(result.hits)).to.equal('');
+      expect(result.status).to.equal(status);
+    });
+  }
+
+  it('holds no secret: keygen', async () => {
+    const out = join(directory, 'generated');
+    const {hits, status} = await searchAfter([DEK, 'keygen', '--kek', kek, '--output', out], new Uint8Array(), () => {
+      const dek = unwrapDek(kekBytes, new Uint8Array(fs.readFileSync(out)));
+      return [...needles(), ...needlesOf('generated key1', dek.key1), ...needlesOf('generated key2', dek.key2)];
+    });
+    expect(describeHits(hits)).to.equal('');
+    expect(status).to.equal(0);
+  });
+});

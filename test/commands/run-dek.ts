@@ -1,0 +1,46 @@
+/** Runs the command line as a user does: bin/dek.js in a process of its own. */
+import {type StdioOptions, spawn} from 'node:child_process';
+import {fileURLToPath} from 'node:url';
+
+/** The path of bin/dek.js. */
+export const DEK = fileURLToPath(new URL('../../../bin/dek.js', import.meta.url));
+
+export interface Run {
+  status: number | null;
+  stdout: Buffer;
+  stderr: string;
+}
+
+/** Runs `dek ARGS`. `input` is its standard input; `fds` become its descriptors from 3 on. */
+export async function runDek(
+  args: readonly string[],
+  {input = '', fds = [], env = {}}: {input?: Uint8Array | string; fds?: number[]; env?: Record<string, string>} = {},
+): Promise<Run> {
+  return run(process.execPath, [DEK, ...args], {input, fds, env});
+}
+
+/** Runs `dek ARGS` on a pseudo-terminal, by script(1) of Debian's bsdutils; both its outputs come as `stdout`. */
+export async function runDekOnTerminal(args: readonly string[]): Promise<Run> {
+  const quoted = [process.execPath, DEK, ...args].map((arg) => `'${arg}'`).join(' ');
+  return run('script', ['--quiet', '--return', '--command', quoted, '/dev/null'], {});
+}
+
+/** Runs any program. */
+export async function run(
+  file: string,
+  args: readonly string[],
+  {input = '', fds = [], env = {}}: {input?: Uint8Array | string; fds?: number[]; env?: Record<string, string>},
+): Promise<Run> {
+  const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', ...fds];
+  const child = spawn(file, args, {stdio, env: {...process.env, ...env}});
+  const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
+  child.stdout!.on('data', (data: Buffer) => stdout.push(data));
+  child.stderr!.on('data', (data: Buffer) => stderr.push(data));
+  child.stdin!.on('error', () => {}); // it may end without having read
+  child.stdin!.end(input);
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  return {status, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString()};
+}

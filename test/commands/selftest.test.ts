@@ -1,0 +1,75 @@
+import fs from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {expect} from 'chai';
+import {readVectors} from '../wrap/vectors.js';
+import {run, runDek} from './run-dek.js';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+describe('selftest', function () {
+  this.timeout(60_000);
+  const ids = (['rfc3394', 'dek', 'credential', 'kcv'] as const)
+    .map(readVectors)
+    .flatMap(({vectors, refused}) => [...vectors, ...refused].map(({id}) => id));
+
+  it('prints a line for each known answer and a summary', async () => {
+    const {status, stdout, stderr} = await runDek(['selftest']);
+    const expected = [...ids.map((id) => `ok     ${id}`), `all ${ids.length} known answers are right`, ''];
+    expect([status, stderr]).to.deep.equal([0, '']);
+    expect(stdout.toString().split('\n')).to.deep.equal(expected);
+  });
+
+  it('prints one object with --json', async () => {
+    const {stdout} = await runDek(['selftest', '--json']);
+    const vectors = ids.map((id) => ({id, ok: true}));
+    expect(JSON.parse(stdout.toString())).to.deep.equal({ok: true, total: ids.length, failed: 0, vectors});
+  });
+
+  it('takes well under a second', async () => {
+    const start = performance.now();
+    await runDek(['selftest']);
+    expect(performance.now() - start).to.be.below(2000); // 250 ms on an idle machine
+  });
+
+  describe('on a copy of the program with other vectors', () => {
+    let copy: string;
+    const selftest = (...args: string[]) => run(process.execPath, [join(copy, 'bin/dek.js'), 'selftest', ...args], {});
+
+    beforeEach(() => {
+      copy = fs.mkdtempSync(join(tmpdir(), 'dek-selftest-'));
+      for (const part of ['package.json', 'bin', 'dist/src', 'test/vectors']) {
+        fs.cpSync(join(ROOT, part), join(copy, part), {recursive: true, dereference: true});
+      }
+      fs.symlinkSync(fs.realpathSync(join(ROOT, 'node_modules')), join(copy, 'node_modules'));
+    });
+    afterEach(() => fs.rmSync(copy, {recursive: true}));
+
+    it('exits with 6 and names the one that is wrong', async () => {
+      const path = join(copy, 'test/vectors/kcv.json');
+      fs.writeFileSync(path, fs.readFileSync(path, 'utf8').replace('763cbcde81', '763cbcde82'));
+      const {status, stdout} = await selftest();
+      expect(status).to.equal(6);
+      expect(stdout.toString().match(/^FAILED .*$/gm)).to.deep.equal(['FAILED kcv-zero128']);
+      expect(stdout.toString()).to.match(new RegExp(`\n1 of ${ids.length} known answers are WRONG\n$`));
+      const asJson = await selftest('--json');
+      expect(asJson.status).to.equal(6);
+      expect(JSON.parse(asJson.stdout.toString())).to.include({ok: false, failed: 1, total: ids.length});
+    });
+
+    it('says so when the vectors are missing', async () => {
+      fs.rmSync(join(copy, 'test/vectors/dek.json'));
+      const {status, stdout, stderr} = await selftest();
+      expect([status, stdout.length]).to.deep.equal([1, 0]);
+      expect(stderr).to.match(/^error: the known answers in .*dek\.json cannot be read\nhint: install dek again\n$/);
+    });
+
+    it('says so when a file of vectors is broken', async () => {
+      fs.writeFileSync(join(copy, 'test/vectors/dek.json'), '{');
+      expect((await selftest()).status).to.equal(1);
+      fs.writeFileSync(join(copy, 'test/vectors/dek.json'), '{}');
+      expect((await selftest()).status).to.equal(1);
+    });
+  });
+});

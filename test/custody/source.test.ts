@@ -1,0 +1,227 @@
+import {execFileSync, spawn} from 'node:child_process';
+import fs from 'node:fs';
+import {createServer} from 'node:net';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {expect} from 'chai';
+import {assertDistinctStreams, readCiphertext, readSecret} from '../../src/custody/source.js';
+import {DekError} from '../../src/errors.js';
+
+const KEY = new Uint8Array(32).map((_, i) => 200 - i);
+const HEX = Buffer.from(KEY).toString('hex');
+
+/** The DekError of a call, as "CODE message". */
+async function refusal(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof DekError) return `${error.code} ${error.message}${error.hint ? ` (${error.hint})` : ''}`;
+    throw error;
+  }
+  return 'no error';
+}
+
+describe('source', () => {
+  const directory = fs.mkdtempSync(join(tmpdir(), 'dek-source-'));
+  const kek = (spec: string) => readSecret(spec, [16, 32], 'kek');
+
+  function file(name: string, content: Uint8Array | string, mode = 0o600): string {
+    const path = join(directory, name);
+    fs.writeFileSync(path, content);
+    fs.chmodSync(path, mode);
+    return path;
+  }
+
+  const path = file('key', KEY);
+  after(() => fs.rmSync(directory, {recursive: true}));
+
+  it('reads a file into a buffer of its own', async () => {
+    const key = await kek(`file:${path}`);
+    expect(key).to.deep.equal(KEY);
+    expect(key.buffer.byteLength).to.equal(32);
+  });
+
+  it('reads a file in hex and in base64', async () => {
+    expect(await kek(`file:${file('hex', `${HEX}\n`)}`)).to.deep.equal(KEY);
+    expect(await kek(`file:${file('base64', `${Buffer.from(KEY).toString('base64')}\n`)}`)).to.deep.equal(KEY);
+  });
+
+  it('follows a symbolic link and checks the mode of what it leads to', async () => {
+    fs.symlinkSync(path, join(directory, 'link'));
+    expect(await kek(`file:${directory}/link`)).to.deep.equal(KEY);
+    fs.symlinkSync(file('open', KEY, 0o604), join(directory, 'link-to-open'));
+    expect(await refusal(kek(`file:${directory}/link-to-open`))).to.match(/^UNSAFE_SECRET .*its mode is 0604/);
+  });
+
+  for (const mode of [0o400, 0o600, 0o700]) {
+    it(`reads a file of mode ${mode.toString(8)}`, async () => {
+      expect(await kek(`file:${file(`mode-${mode}`, KEY, mode)}`)).to.deep.equal(KEY);
+    });
+  }
+
+  for (const mode of [0o601, 0o602, 0o604, 0o610, 0o620, 0o640, 0o644, 0o666, 0o777]) {
+    it(`refuses a file of mode ${mode.toString(8)}, with the chmod`, async () => {
+      const path = file(`mode-${mode}`, KEY, mode);
+      const expected = `"kek" file:${path} is open to others: its mode is 0${mode.toString(8)}`;
+      expect(await refusal(kek(`file:${path}`))).to.equal(`UNSAFE_SECRET ${expected} (chmod 600 ${path})`);
+    });
+  }
+
+  it('refuses a named pipe that others can read', async () => {
+    const pipe = join(directory, 'open-pipe');
+    execFileSync('mkfifo', ['-m', '644', pipe]);
+    const [outcome] = await Promise.all([
+      refusal(kek(`file:${pipe}`)),
+      fs.promises.writeFile(pipe, KEY).catch(() => {}),
+    ]);
+    expect(outcome).to.match(/^UNSAFE_SECRET /);
+  });
+
+  it('reads a named pipe, piece by piece', async () => {
+    const pipe = join(directory, 'pipe');
+    execFileSync('mkfifo', ['-m', '600', pipe]);
+    const writer = spawn('sh', ['-c', `exec > "$0"; head -c 5 "$1"; sleep 0.1; tail -c +6 "$1"`, pipe, path]);
+    expect(await kek(`file:${pipe}`)).to.deep.equal(KEY);
+    writer.kill();
+  });
+
+  it('reads a descriptor from where it stands, and leaves it open', async () => {
+    const fd = fs.openSync(file('with-header', Buffer.concat([Buffer.from('header'), KEY])), 'r');
+    fs.readSync(fd, Buffer.alloc(6));
+    expect(await kek(`fd:${fd}`)).to.deep.equal(KEY);
+    fs.closeSync(fd);
+  });
+
+  for (const [what, spec, expected] of [
+    ['no such file', 'file:/nonexistent/kek', 'NO_INPUT "kek" file:/nonexistent/kek does not exist'],
+    ['an empty path', 'file:', 'NO_INPUT "kek" file: does not exist'],
+    ['a path through a file', 'file:/etc/passwd/kek', 'NO_INPUT "kek" file:/etc/passwd/kek does not exist'],
+    ['a directory', 'file:/', 'BAD_INPUT "kek" file:/ is a directory'],
+    ['a device', 'file:/dev/zero', 'BAD_INPUT "kek" file:/dev/zero is neither a file nor a pipe'],
+    ['a path with a NUL', 'file:a\0b', 'BAD_ARGUMENT "kek" file:a\0b is not a path'],
+    ['a closed descriptor', 'fd:99999', 'NO_INPUT "kek" fd:99999 is not open for reading'],
+  ] as const) {
+    it(`says so of ${what}`, async () => expect(await refusal(kek(spec))).to.equal(expected));
+  }
+
+  it('ends with an error on /dev/zero as a descriptor', async () => {
+    const fd = fs.openSync('/dev/zero', 'r');
+    expect(await refusal(kek(`fd:${fd}`))).to.equal(
+      `BAD_INPUT "kek" fd:${fd} holds more than 128 bytes, expected 16 or 32`,
+    );
+    fs.closeSync(fd);
+  });
+
+  it('ends with an error on a file of 1 GiB, at once', async () => {
+    const path = file('large', '');
+    fs.truncateSync(path, 2 ** 30);
+    const start = performance.now();
+    expect(await refusal(kek(`file:${path}`))).to.match(/^BAD_INPUT .* holds more than 128 bytes/);
+    expect(performance.now() - start).to.be.below(500);
+  });
+
+  it('says how many bytes there are and how many were expected', async () => {
+    const path = file('24', new Uint8Array(24));
+    expect(await refusal(kek(`file:${path}`))).to.equal(
+      `BAD_INPUT "kek" file:${path} holds 24 bytes, expected 16 or 32`,
+    );
+    expect(await refusal(kek(`file:${file('0', '')}`))).to.match(/ is empty, expected 16 or 32$/);
+  });
+
+  it('says so of a write-only descriptor', async () => {
+    const fd = fs.openSync(path, 'a');
+    expect(await refusal(kek(`fd:${fd}`))).to.equal(`NO_INPUT "kek" fd:${fd} is not open for reading`);
+    fs.closeSync(fd);
+  });
+
+  it('says so of a socket by name', async () => {
+    const socket = join(directory, 'socket');
+    const server = createServer().listen(socket);
+    await new Promise((resolve) => server.once('listening', resolve));
+    expect(await refusal(kek(`file:${socket}`))).to.equal(`IO "kek" file:${socket} cannot be read: ENXIO`);
+    server.close();
+  });
+
+  describe('what is not a source', () => {
+    for (const spec of [HEX, '', 'env:KEK', 'fd:', 'fd:x', 'fd:-1', 'fd:1e1', 'File:k', 'fd:1234567890']) {
+      it(`does not repeat "${spec}", which may be a key`, async () => {
+        const message = await refusal(kek(spec));
+        expect(message).to.match(/^BAD_ARGUMENT "kek" is not given by a source \(name a source: file:PATH/);
+        if (spec.length > 10) expect(message).to.not.include(spec);
+      });
+    }
+
+    it('hints at file: for a path', async () => {
+      expect(await refusal(kek(path))).to.match(/^BAD_ARGUMENT .*for a file write file:\/.*\/key\)$/);
+    });
+  });
+
+  describe('systemd credentials', () => {
+    const before = process.env['CREDENTIALS_DIRECTORY'];
+    afterEach(() => {
+      if (before === undefined) delete process.env['CREDENTIALS_DIRECTORY'];
+      else process.env['CREDENTIALS_DIRECTORY'] = before;
+    });
+
+    it('reads one, whatever its mode: systemd grants access by ACL', async () => {
+      process.env['CREDENTIALS_DIRECTORY'] = directory;
+      file('import-kek', KEY, 0o440);
+      expect(await kek('cred:import-kek')).to.deep.equal(KEY);
+    });
+
+    it('says so when there is none of that name', async () => {
+      process.env['CREDENTIALS_DIRECTORY'] = directory;
+      expect(await refusal(kek('cred:nope'))).to.equal('NO_INPUT "kek" cred:nope does not exist');
+    });
+
+    it('says so when there are none at all', async () => {
+      delete process.env['CREDENTIALS_DIRECTORY'];
+      expect(await refusal(kek('cred:k'))).to.match(
+        /^NO_INPUT .*CREDENTIALS_DIRECTORY is not set .*LoadCredential=k:PATH/,
+      );
+    });
+
+    for (const name of ['', '.', '..', '../key', 'a/b', '/etc/passwd']) {
+      it(`refuses the name "${name}"`, async () => {
+        process.env['CREDENTIALS_DIRECTORY'] = directory;
+        expect(await refusal(kek(`cred:${name}`))).to.match(/^BAD_ARGUMENT .* is not the name of a credential$/);
+      });
+    }
+  });
+
+  describe('ciphertext', () => {
+    const read = (spec: string) => readCiphertext(spec, [40, 48], 'wrapped');
+
+    it('reads a plain path, and a file that others can read', async () => {
+      const path = file('wrapped', new Uint8Array(40).fill(9), 0o644);
+      expect(await read(path)).to.deep.equal(new Uint8Array(40).fill(9));
+      expect(await read(`file:${path}`)).to.deep.equal(new Uint8Array(40).fill(9));
+    });
+
+    it('names the path when it is not there', async () => {
+      expect(await refusal(read('/nonexistent/data.dek'))).to.equal(
+        'NO_INPUT "wrapped" /nonexistent/data.dek does not exist',
+      );
+    });
+  });
+
+  it('tells two uses of one stream', () => {
+    for (const specs of [
+      ['-', '-'],
+      ['-', 'fd:0'],
+      ['fd:3', 'fd:03'],
+      ['file:a', 'fd:7', 'fd:7'],
+    ]) {
+      expect(() => assertDistinctStreams(...specs), specs.join()).to.throw(DekError, 'from one stream');
+    }
+    for (const specs of [
+      ['-', 'fd:3'],
+      ['file:a', 'file:a'],
+      ['-'],
+      [undefined, undefined, '-'],
+      ['cred:a', 'cred:a'],
+    ]) {
+      expect(() => assertDistinctStreams(...specs), specs.join()).to.not.throw();
+    }
+  });
+});

@@ -1,0 +1,72 @@
+/* Prints the layout of the NVRAM image as the C compiler sees it: a name and a number a line. */
+#define LAYOUT_ONLY
+#include SOURCE
+
+#define FIELD(type, field) printf(#type "." #field " %zu\n", offsetof(struct type, field))
+#define SIZE(type) printf(#type ".size %zu\n", sizeof(struct type))
+
+int main(void)
+{
+	FIELD(image, magic);
+	FIELD(image, version);
+	FIELD(image, bytes);
+	FIELD(image, wrapped_import);
+	FIELD(image, state);
+	FIELD(image, engines);
+	FIELD(image, log_max_num_deks);
+	FIELD(image, gone);
+	FIELD(image, parallel);
+	FIELD(image, failed_selftests);
+	FIELD(image, latency_us);
+	FIELD(image, open_errno);
+	FIELD(image, guid);
+	FIELD(image, next_object);
+	FIELD(image, slots_used);
+	FIELD(image, contexts_made);
+	FIELD(image, pds_made);
+	FIELD(image, logins_made);
+	FIELD(image, deks_made);
+	FIELD(image, commands);
+	FIELD(image, refused);
+	FIELD(image, era);
+	FIELD(image, lane_free);
+	FIELD(image, kek);
+	FIELD(image, credential);
+	FIELD(image, fault);
+	FIELD(image, dek_error);
+	FIELD(image, slot);
+	SIZE(image);
+	FIELD(key, id);
+	FIELD(key, generation);
+	FIELD(key, valid);
+	FIELD(key, bytes);
+	FIELD(key, secret);
+	SIZE(key);
+	FIELD(fault, active);
+	FIELD(fault, status);
+	FIELD(fault, opcode);
+	FIELD(fault, type);
+	FIELD(fault, syndrome);
+	FIELD(fault, left);
+	FIELD(fault, hits);
+	SIZE(fault);
+	FIELD(dek_error, active);
+	FIELD(dek_error, by);
+	FIELD(dek_error, id);
+	FIELD(dek_error, before);
+	FIELD(dek_error, opaque);
+	FIELD(dek_error, hits);
+	SIZE(dek_error);
+	FIELD(slot, pid);
+	FIELD(slot, fd);
+	FIELD(slot, start);
+	FIELD(slot, pds);
+	FIELD(slot, logins);
+	FIELD(slot, deks);
+	FIELD(slot, era);
+	SIZE(slot);
+	printf("IMAGE_VERSION %d\nKEYS %d\nRULES %d\nLANES %d\nSLOTS %d\nALWAYS %u\n", IMAGE_VERSION, KEYS, RULES, LANES, SLOTS,
+	       ALWAYS);
+	printf("IMAGE_MAGIC %s\n", IMAGE_MAGIC);
+	return 0;
+}

@@ -1,0 +1,69 @@
+/* Calls what the shim interposes on files that are none of its business, and prints all that can be seen of the answers. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* errno has to stay as it is when a call succeeds. */
+#define SHOW(call)                                                                                                     \
+	do {                                                                                                           \
+		long result;                                                                                           \
+		errno = 4242;                                                                                          \
+		result = (call);                                                                                       \
+		printf("%s: %ld, errno %d\n", #call, result, errno);                                                   \
+	} while (0)
+
+static int mode_of(int fd)
+{
+	struct stat st;
+
+	fstat(fd, &st);
+	close(fd);
+	return st.st_mode & 07777;
+}
+
+int main(int argc, char **argv)
+{
+	struct stat st;
+	struct stat64 st64;
+	int pair[2], waiting = 0;
+
+	(void)argc;
+	umask(0);
+	if (chdir(argv[1]))
+		return 1;
+	SHOW(mode_of(open("a", O_CREAT | O_RDWR, 0640)));
+	SHOW(mode_of(open64("b", O_CREAT | O_RDWR, 0604)));
+	SHOW(mode_of(openat(AT_FDCWD, "c", O_CREAT | O_RDWR, 0460)));
+	SHOW(mode_of(openat64(AT_FDCWD, "d", O_CREAT | O_RDWR, 0406)));
+	SHOW(mode_of(open(".", O_TMPFILE | O_RDWR, 0611)));
+	SHOW(open("missing", O_RDONLY));
+	SHOW(open(NULL, O_RDONLY));
+	SHOW(open("/dev/infiniband/uverbs", O_RDONLY));
+	SHOW(open("/dev/infiniband/uverbs0x", O_RDONLY));
+	SHOW(open("/dev/infiniband/uverbs99999", O_RDONLY));
+	SHOW(stat("a", &st));
+	SHOW(st.st_mode);
+	SHOW(stat64("missing", &st64));
+	SHOW(stat("", &st));
+	SHOW(access("a", R_OK));
+	SHOW(access("missing", R_OK));
+	SHOW(faccessat(AT_FDCWD, "b", F_OK, AT_SYMLINK_NOFOLLOW));
+	SHOW(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	SHOW(write(pair[0], "12345", 5));
+	SHOW(ioctl(pair[1], FIONREAD, &waiting));
+	SHOW(waiting);
+	SHOW(ioctl(pair[1], 0xc0181b01, &st));
+	SHOW(ioctl(-1, FIONREAD, &waiting));
+	SHOW(close(pair[0]));
+	SHOW(close(pair[0]));
+	SHOW(socket(AF_NETLINK, SOCK_RAW, 0) >= 0);
+	SHOW(socket(AF_UNIX, SOCK_STREAM, 20));
+	return 0;
+}

@@ -1,0 +1,99 @@
+import {expect} from 'chai';
+import * as wrap from '../../src/wrap/index.js';
+import {refusal} from './arbitrary.js';
+
+class Liar extends Uint8Array {
+  override get length(): number {
+    return 16;
+  }
+}
+
+function detached(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  structuredClone(bytes.buffer, {transfer: [bytes.buffer]});
+  return bytes;
+}
+
+/** Things that are not bytes of this thread, each of them `length` long as far as it has a length. */
+function impostors(length: number): [string, unknown][] {
+  return [
+    ['undefined', undefined],
+    ['null', null],
+    ['a number', length],
+    ['a string', 'k'.repeat(length)],
+    ['a boolean', true],
+    ['a bigint', 1n],
+    ['an array', new Array(length).fill(1)],
+    ['an object with a length', {length}],
+    ['an ArrayBuffer', new ArrayBuffer(length)],
+    ['a DataView', new DataView(new ArrayBuffer(length))],
+    ['a Uint16Array', new Uint16Array(length)],
+    ['an Int8Array', new Int8Array(length)],
+    ['a Uint8ClampedArray', new Uint8ClampedArray(length)],
+    ['a view of shared memory', new Uint8Array(new SharedArrayBuffer(length))],
+    ['a detached buffer', detached(length)],
+    ['an object with the prototype of Uint8Array', Object.create(Uint8Array.prototype)],
+    ['a proxy of a Uint8Array', new Proxy(new Uint8Array(length), {})],
+    ['a Uint8Array that lies about its length', new Liar(4)],
+  ];
+}
+
+const KEK = new Uint8Array(16).fill(1);
+const KEY1 = new Uint8Array(16).fill(2);
+const KEY2 = new Uint8Array(16).fill(3);
+
+/** Every argument of bytes that the wrap engine has: its length, and a call with it. */
+const places: [string, number, (value: Uint8Array) => unknown][] = [
+  ['kek of wrapKey', 16, (value) => wrap.wrapKey(value, KEY1)],
+  ['plaintext of wrapKey', 16, (value) => wrap.wrapKey(KEK, value)],
+  ['kek of unwrapKey', 16, (value) => wrap.unwrapKey(value, new Uint8Array(24))],
+  ['wrapped of unwrapKey', 24, (value) => wrap.unwrapKey(KEK, value)],
+  ['kek of wrapDek', 16, (value) => wrap.wrapDek(value, {key1: KEY1, key2: KEY2})],
+  ['key1 of wrapDek', 16, (value) => wrap.wrapDek(KEK, {key1: value, key2: KEY2})],
+  ['key2 of wrapDek', 16, (value) => wrap.wrapDek(KEK, {key1: KEY1, key2: value})],
+  ['wrapped of unwrapDek', 40, (value) => wrap.unwrapDek(KEK, value)],
+  ['plaintext of splitDek', 32, (value) => wrap.splitDek(value)],
+  ['credential of wrapCredential', 40, (value) => wrap.wrapCredential(KEK, value)],
+  ['wrapped of unwrapCredential', 48, (value) => wrap.unwrapCredential(KEK, value)],
+  ['kek of keyCheckValue', 16, (value) => wrap.keyCheckValue(value)],
+  ['kek of wrapKeys', 16, (value) => wrap.wrapKeys(value, KEY1, 16)],
+  ['plaintexts of wrapKeys', 16, (value) => wrap.wrapKeys(KEK, value, 16)],
+  ['wrapped of unwrapKeys', 24, (value) => wrap.unwrapKeys(KEK, value, 16)],
+];
+
+describe('input of the wrap engine', () => {
+  for (const [place, length, call] of places) {
+    it(`refuses what is no Uint8Array as ${place}`, () => {
+      for (const [what, value] of impostors(length)) {
+        // No keys at all is a legal input of wrapKeys, and that is what a detached buffer holds.
+        if (what === 'a detached buffer' && place.endsWith('Keys') && !place.startsWith('kek')) continue;
+        expect(
+          refusal(() => call(value as Uint8Array)),
+          what,
+        ).to.equal('BAD_ARGUMENT');
+      }
+    });
+  }
+
+  it('refuses what is no keytag', () => {
+    for (const [what, value] of impostors(8)) {
+      if (value === undefined) continue; // means: no keytag
+      const call = () => wrap.wrapDek(KEK, {key1: KEY1, key2: KEY2, keytag: value as Uint8Array});
+      expect(refusal(call), what).to.equal('BAD_ARGUMENT');
+    }
+  });
+
+  it('takes a Buffer for the Uint8Array that it is', () => {
+    expect(wrap.wrapKey(Buffer.from(KEK), Buffer.from(KEY1))).to.deep.equal(wrap.wrapKey(KEK, KEY1));
+  });
+
+  it('never repeats a value in a message', () => {
+    const value = 'f00d'.repeat(8);
+    expect(() => wrap.wrapKey(value as unknown as Uint8Array, KEY1)).to.throw(
+      '"kek" expected Uint8Array, got type=string',
+    );
+    expect(() => wrap.wrapKey(new Uint8Array(24), KEY1)).to.throw(
+      '"kek" expected Uint8Array of length 16 or 32, got length=24',
+    );
+  });
+});
