@@ -32,7 +32,14 @@ function foreignError(error: unknown, oclifStatus: number | undefined, command: 
     const hint = 'this is a defect of dek; DEK_DEBUG=1 prints where it happened';
     return new DekError('INTERNAL', message, {hint, cause: error});
   }
-  const [first = '', ...rest] = message.split('\n').filter((line) => !/^See more help/.test(line));
+  const [first = '', ...rest] = spaced(message)
+    .split('\n')
+    .filter((line) => !/^See more help/.test(line));
   const text = [first.charAt(0).toLowerCase() + first.slice(1), ...rest].join('\n').trimEnd();
   return new DekError('BAD_ARGUMENT', text, {hint: `see: ${command ?? 'dek'} --help`, cause: error});
+}
+
+/** oclif joins the words of a command by colons inside; people type spaces. */
+function spaced(message: string): string {
+  return message.replace(/^command \S+ not found$/, (text) => text.replaceAll(':', ' '));
 }

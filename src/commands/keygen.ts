@@ -20,7 +20,7 @@ interface KeygenResult {
 }
 
 export default class Keygen extends DekCommand {
-  static override summary = 'Make a random DEK that leaves memory only wrapped';
+  static override summary = 'make a random DEK that leaves memory only wrapped';
   static override description =
     'Draws key1 and key2 at random, wraps them under an import KEK, and forgets them. A keytag, if the ' +
     'DEK is to have one, is printed: it is no secret, and the MKey (for DPDK the devarg "keytag") needs it.';

@@ -13,7 +13,7 @@ interface SelftestResult {
 const SETS = ['rfc3394', 'dek', 'credential', 'kcv'];
 
 export default class Selftest extends DekCommand {
-  static override summary = 'Check the wrap engine against known answers on this machine';
+  static override summary = 'check the wrap engine against known answers on this machine';
   static override description =
     'Runs the vectors of RFC 3394 and of this project through wrap and unwrap, and what has to be refused through ' +
     'unwrap. Exits with 6 when one comes out wrong: then no key of this machine can be trusted.';

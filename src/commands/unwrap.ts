@@ -20,7 +20,7 @@ interface UnwrapResult {
 }
 
 export default class Unwrap extends DekCommand {
-  static override summary = 'Verify a wrapped DEK; with --reveal, write its plaintext';
+  static override summary = 'verify a wrapped DEK; with --reveal, write its plaintext';
   static override description =
     'Checks that the wrapped DEK (40, 48, 72 or 80 bytes) is whole and belongs to this KEK, and that its two keys differ. ' +
     'Without --reveal the plaintext does not leave this process.';

@@ -20,7 +20,7 @@ interface WrapResult {
 }
 
 export default class Wrap extends DekCommand {
-  static override summary = 'Wrap a plaintext DEK under an import KEK';
+  static override summary = 'wrap a plaintext DEK under an import KEK';
   static override description =
     'The plaintext is key1, key2 and, if the DEK has one, its keytag: 32 or 40 bytes for a 128-bit DEK, 64 or 72 for a ' +
     '256-bit one, raw, hex or base64. The result is 8 bytes longer.';

@@ -154,7 +154,7 @@ function nameLogin(context: Context): void {
   }
   if (login === undefined) {
     throw new DekError('NO_LOGIN', `${info.name} is not logged in`, {
-      hint: 'A wrapped DEK is created under a login: log in first.',
+      hint: 'A wrapped DEK is created under a login: log in first',
     });
   }
   const object = Login.objectOf(login);
@@ -167,7 +167,7 @@ function nameLogin(context: Context): void {
 function assertPlaintext({info, caps, lib}: Context): void {
   if (caps.importMode === 'wrapped') {
     throw new DekError('UNSUPPORTED', `${info.name} takes wrapped DEKs only (wrapped import mode)`, {
-      hint: 'Wrap the key with the import KEK first: dek wrap.',
+      hint: 'wrap the key with the import KEK first: dek wrap',
     });
   }
   if (lib.loginObjects === undefined) throw new DekError('UNSUPPORTED', 'plaintext DEKs need rdma-core 42 or later');

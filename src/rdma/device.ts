@@ -121,7 +121,7 @@ export async function openDevice(name?: string, options: OpenOptions = {}): Prom
     const {ptr, info} = selectDevice(devices, name);
     if (!info.mlx5) {
       throw new DekError('UNSUPPORTED', `${info.name} is no mlx5 device`, {
-        hint: 'DEKs need a ConnectX or BlueField NIC of NVIDIA, driven by libmlx5.',
+        hint: 'DEKs need a ConnectX or BlueField NIC of NVIDIA, driven by libmlx5',
       });
     }
     await assertAccess(info.node);
@@ -142,7 +142,7 @@ export async function assertAccess(node: string): Promise<void> {
     const errno = systemCode(cause);
     if (errno !== 'EACCES' && errno !== 'EPERM') return;
     throw new DekError('PERMISSION', `permission denied on ${node}`, {
-      hint: 'Give the user read and write access to it (rdma-core ships udev rules), or run as root.',
+      hint: 'give the user read and write access to it (rdma-core ships udev rules), or run as root',
       errno,
       cause,
     });

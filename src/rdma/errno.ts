@@ -41,28 +41,28 @@ const TRIED: Readonly<Record<Call, (device: string) => string>> = {
   destroy: (device) => `cannot destroy a DEK of ${device}`,
 };
 
-const LOGIN_AGAIN = 'Log out, then log in with a credential and an import KEK that the crypto officer has loaded.';
+const LOGIN_AGAIN = 'log out, then log in with a credential and an import KEK that the crypto officer has loaded';
 
 const gone = (): Meaning => [
   'DEVICE_GONE',
   'the NIC stopped answering',
-  'Look for mlx5_core in the kernel log. After a reset all DEKs are lost: open the device again and re-create them.',
+  'look for mlx5_core in the kernel log; after a reset all DEKs are lost: open the device again and re-create them',
 ];
 /** EIO is also what libmlx5 makes of a firmware status that it has no errno for: one failed command, not a lost NIC. */
 const failedInside = ({answers}: About): Meaning =>
   answers?.()
-    ? ['REFUSED', 'the firmware failed at it', 'Try again; if it stays so, look for mlx5_core in the kernel log.']
+    ? ['REFUSED', 'the firmware failed at it', 'try again; if it stays so, look for mlx5_core in the kernel log']
     : gone();
-const busy = (): Meaning => ['BUSY', 'the NIC is busy', 'Try again after a moment.'];
+const busy = (): Meaning => ['BUSY', 'the NIC is busy', 'try again after a moment'];
 const filesOpen = (): Meaning => [
   'LIMIT',
   'too many open files',
-  'Close devices that are not needed, or raise ulimit -n.',
+  'close devices that are not needed, or raise ulimit -n',
 ];
 const denied = (): Meaning => [
   'PERMISSION',
   'the operating system refused access',
-  'Check the mode of /dev/infiniband/uverbs*, and in a container its device cgroup.',
+  'check the mode of /dev/infiniband/uverbs*, and in a container its device cgroup',
 ];
 
 /** Whatever the call. */
@@ -82,30 +82,30 @@ const ANY_CALL: Table = {
   EREMOTEIO: () => [
     'REFUSED',
     'the firmware refused, and rdma-core before 40 does not pass on why',
-    'Update libibverbs1 and ibverbs-providers for a reason.',
+    'update libibverbs1 and ibverbs-providers for a reason',
   ],
 };
 
-const DEVX_NEEDED = 'The kernel needs the mlx5_ib driver with DEVX, and the firmware has to allow it.';
+const DEVX_NEEDED = 'the kernel needs the mlx5_ib driver with DEVX, and the firmware has to allow it';
 
 const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
   open: {
-    ENOENT: () => ['NO_DEVICE', 'its device node is not there', 'Check that the module ib_uverbs is loaded.'],
+    ENOENT: () => ['NO_DEVICE', 'its device node is not there', 'check that the module ib_uverbs is loaded'],
     EINVAL: () => ['UNSUPPORTED', 'the driver does not give access to firmware objects (DEVX)', DEVX_NEEDED],
     EOPNOTSUPP: () => ['UNSUPPORTED', 'the driver does not give access to firmware objects (DEVX)', DEVX_NEEDED],
   },
   login: {
-    EEXIST: () => ['EXISTS', 'a login exists already', 'A device context has one login: log out first.'],
+    EEXIST: () => ['EXISTS', 'a login exists already', 'a device context has one login: log out first'],
     EINVAL: () => [
       'REFUSED',
       'the NIC refused the credential',
-      'Either an id is wrong, or the credential was wrapped by another import KEK, or the officer deleted one of the two.',
+      'either an id is wrong, or the credential was wrapped by another import KEK, or the officer deleted one of the two',
     ],
     ENOMEM: () => ['LIMIT', 'the NIC has no room for another login'],
     EOPNOTSUPP: () => [
       'UNSUPPORTED',
       'the NIC takes no login: it is not operational, or it has no wrapped import',
-      '`dek device show` tells which. A crypto officer makes it operational (mlxreg, register CRYPTO_OPERATIONAL).',
+      'dek device show tells which; a crypto officer makes it operational (mlxreg, register CRYPTO_OPERATIONAL)',
     ],
   },
   loginQuery: {
@@ -117,13 +117,13 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
   create: {
     EINVAL: ({wrapped, loginState}) => {
       if (!wrapped) {
-        return ['REFUSED', 'the NIC refused the plaintext key', 'It may take wrapped keys only, or key1 equals key2.'];
+        return ['REFUSED', 'the NIC refused the plaintext key', 'it may take wrapped keys only, or key1 equals key2'];
       }
       return (
         loginLost(loginState) ?? [
           'REFUSED',
           'the NIC refused the wrapped key',
-          'Either it was wrapped by another import KEK than the login names, or it was altered, or key1 equals key2.',
+          'either it was wrapped by another import KEK than the login names, or it was altered, or key1 equals key2',
         ]
       );
     },
@@ -132,7 +132,7 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
       maxDeks
         ? `the NIC has no room for another DEK: it holds at most ${maxDeks}`
         : 'the NIC has no room for another DEK',
-      'Destroy DEKs that are not needed; the limit counts those of all processes.',
+      'destroy DEKs that are not needed; the limit counts those of all processes',
     ],
     EOPNOTSUPP: () => ['UNSUPPORTED', 'the NIC has no AES-XTS engine, or its firmware no DEKs'],
   },
@@ -141,11 +141,7 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
       (wrapped ? loginLost(loginState) : undefined) ?? ['REFUSED', 'the NIC did not tell the state of the DEK'],
   },
   destroy: {
-    EBUSY: () => [
-      'BUSY',
-      'it is in use, or the NIC is busy',
-      'Try again when no MKey uses it; the DEK is still there.',
-    ],
+    EBUSY: () => ['BUSY', 'it is in use, or the NIC is busy', 'try again when no MKey uses it; the DEK is still there'],
   },
 };
 
@@ -155,7 +151,7 @@ function loginLost(loginState: About['loginState']): Meaning | undefined {
     case 'INVALID':
       return ['NOT_READY', 'the login is INVALID: its import KEK or credential was deleted from the NIC', LOGIN_AGAIN];
     case 'NO_LOGIN':
-      return ['NO_LOGIN', 'there is no login', 'Log in first: a wrapped DEK is created and queried under a login.'];
+      return ['NO_LOGIN', 'there is no login', 'log in first: a wrapped DEK is created and queried under a login'];
     default:
       return undefined;
   }

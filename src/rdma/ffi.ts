@@ -113,7 +113,7 @@ function load(): Library {
       return from.func(name, result, args) as F;
     } catch (cause) {
       throw new DekError('NO_LIBRARY', `the installed libmlx5 has no function ${name}`, {
-        hint: 'rdma-core 37 or later is needed: update libibverbs1 and ibverbs-providers.',
+        hint: 'rdma-core 37 or later is needed: update libibverbs1 and ibverbs-providers',
         cause,
       });
     }
@@ -184,7 +184,7 @@ function loadKoffi(): KoffiModule {
     return createRequire(import.meta.url)('koffi') as KoffiModule;
   } catch (cause) {
     throw new DekError('NO_LIBRARY', `koffi has no native module for ${process.platform} ${process.arch}`, {
-      hint: 'Install again without omitting optional dependencies (npm install --include=optional).',
+      hint: 'install again without omitting optional dependencies (npm install --include=optional)',
       cause,
     });
   }
@@ -209,11 +209,11 @@ export function loadFailed(name: string, reason: string | null): DekError<'NO_LI
   const text = reason ?? 'no reason given';
   if (/version `\S+' not found/.test(text)) {
     return new DekError('NO_LIBRARY', `libibverbs and libmlx5 are of different releases: ${text}`, {
-      hint: 'Install libibverbs1 and ibverbs-providers of one release; look for a second copy in LD_LIBRARY_PATH.',
+      hint: 'install libibverbs1 and ibverbs-providers of one release; look for a second copy in LD_LIBRARY_PATH',
     });
   }
   return new DekError('NO_LIBRARY', `${name} cannot be loaded: ${text}`, {
-    hint: 'Install the Debian packages libibverbs1 and ibverbs-providers.',
+    hint: 'install the Debian packages libibverbs1 and ibverbs-providers',
   });
 }
 

@@ -115,7 +115,7 @@ function readText(path: string): string | undefined {
 }
 
 const NAME_FORMS =
-  'Name it as mlx5_0, by PCI address (0000:17:00.0) or by node GUID; `dek device list` shows all three.';
+  'name it as mlx5_0, by PCI address (0000:17:00.0) or by node GUID; `dek device list` shows all three';
 
 /**
  * The device that `name` means: `mlx5_0`, a PCI address (with or without its domain), or a node GUID (with or without
@@ -124,7 +124,7 @@ const NAME_FORMS =
 export function selectDevice<T extends {readonly info: DeviceInfo}>(devices: readonly T[], name?: string): T {
   if (devices.length === 0) {
     throw new DekError('NO_DEVICE', 'this host has no RDMA device', {
-      hint: 'Check that the NIC is there (lspci -d 15b3:) and that mlx5_core, mlx5_ib and ib_uverbs are loaded. To try dek without a NIC: dek virtual create.',
+      hint: 'check that the NIC is there (lspci -d 15b3:) and that mlx5_core, mlx5_ib and ib_uverbs are loaded; to try dek without a NIC: dek virtual create',
     });
   }
   const wanted = name?.toLowerCase();

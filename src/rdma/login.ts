@@ -114,7 +114,7 @@ export function createLogin(context: Context, apiName: LoginApiName, options: Lo
     const {lib, ptr, info, caps} = context;
     if (context.login !== undefined) {
       throw new DekError('EXISTS', `${info.name} is logged in already`, {
-        hint: 'A device context has one login: close it first.',
+        hint: 'A device context has one login: close it first',
       });
     }
     if (caps.importMode === 'plaintext') {

@@ -22,20 +22,31 @@ export function withLock<T>(path: string, body: () => T): T {
 
 function take(path: string): void {
   const until = Date.now() + WAIT_MS;
-  for (;;) {
-    try {
-      fs.writeFileSync(path, `${process.pid} ${processStart(process.pid)}`, {flag: 'wx', mode: 0o600});
-      return;
-    } catch (error) {
-      if (systemCode(error) !== 'EEXIST') throw error;
+  const mine = `${path}.${process.pid}`;
+  fs.writeFileSync(mine, `${process.pid} ${processStart(process.pid)}`, {mode: 0o600});
+  try {
+    while (!link(mine, path)) {
+      if (isStale(path)) fs.rmSync(path, {force: true});
+      else if (Date.now() > until) throw new DekError('BUSY', 'another process is changing this virtual ConnectX');
+      else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
     }
-    if (isStale(path)) fs.rmSync(path, {force: true});
-    else if (Date.now() > until) throw new DekError('BUSY', `another process changes this virtual ConnectX`);
-    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+  } finally {
+    fs.rmSync(mine, {force: true});
   }
 }
 
-/** Whether the holder of the lock is dead. An empty file is one that is just being written. */
+/** Whether `path` could be made, whole at once: an open(2) and a write(2) could be killed between the two. */
+function link(from: string, path: string): boolean {
+  try {
+    fs.linkSync(from, path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Whether the holder of the lock is dead. */
 function isStale(path: string): boolean {
   try {
     const [pid, start] = fs.readFileSync(path, 'latin1').split(' ');

@@ -15,7 +15,7 @@ import fs from 'node:fs';
 import {join, resolve} from 'node:path';
 import {assertInteger, wipe} from '../bytes.js';
 import {DekError, systemCode} from '../errors.js';
-import {createImage, newImage, readImage, writeImage} from './image.js';
+import {createImage, type ImageWrite, newImage, readImage, writeImage} from './image.js';
 import {withLock} from './lock.js';
 import {reportFrom, type VirtualReport} from './report.js';
 import {applySettings, ENGINES, type OfficerKey, type Settings} from './settings.js';
@@ -84,18 +84,14 @@ export class VirtualConnectX {
    */
   set(settings: Settings, device?: string): void {
     const names = this.#named(device);
-    withLock(join(this.directory, 'lock'), () => {
-      const plans = names.map((name) => {
-        const path = this.#image(name);
-        const image = readImage(path);
-        try {
-          return {path, writes: applySettings(image, settings)};
-        } finally {
-          wipe(image);
-        }
+    try {
+      withLock(join(this.directory, 'lock'), () => {
+        const plans = names.map((name) => planOf(this.#image(name), settings));
+        for (const {path, writes} of plans) writeImage(path, writes);
       });
-      for (const {path, writes} of plans) writeImage(path, writes);
-    });
+    } catch (error) {
+      throw error instanceof DekError ? error : pathError(this.directory, error);
+    }
   }
 
   /** The state of `device`, or of the first. */
@@ -172,6 +168,16 @@ export function openVirtual(directory: string): VirtualConnectX {
   for (const name of images) wipe(readImage(join(path, name)));
   const devices = images.map((name) => name.replace('.nvram', ''));
   return new VirtualConnectX(path, devices);
+}
+
+/** What to write to the image at `path`; throws when it cannot be done. */
+function planOf(path: string, settings: Settings): {path: string; writes: ImageWrite[]} {
+  const image = readImage(path);
+  try {
+    return {path, writes: applySettings(image, settings)};
+  } finally {
+    wipe(image);
+  }
 }
 
 const DEFAULTS: Settings = {

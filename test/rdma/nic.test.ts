@@ -90,7 +90,7 @@ for (const loginApi of ['object', 'session'] as const) {
           for (const call of [() => kept.device!.createDek(options), () => kept.dek!.query()]) {
             const error = await refusal('NOT_READY', call);
             expect(error.message).to.contain('the login is INVALID');
-            expect(error.hint).to.contain('Log out');
+            expect(error.hint).to.contain('log out');
           }
           kept.dek!.destroy();
           kept.login!.close();

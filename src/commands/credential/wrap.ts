@@ -17,7 +17,7 @@ interface CredentialWrapResult {
 }
 
 export default class CredentialWrap extends DekCommand {
-  static override summary = 'Wrap the 40 secret bytes of a credential into the 48 that a crypto login takes';
+  static override summary = 'wrap the 40 secret bytes of a credential into the 48 that a crypto login takes';
   static override description =
     'The credential is the one that a crypto officer has loaded into the NIC; a login takes it wrapped under the import ' +
     'KEK that the same login names.';

@@ -1,0 +1,285 @@
+import {randomBytes} from 'node:crypto';
+import fs from 'node:fs';
+import {join} from 'node:path';
+import {expect} from 'chai';
+import {DekError} from '../../src/errors.js';
+import {createVirtual, openVirtual, parseSettings, type Settings} from '../../src/virtual/index.js';
+import {keyCheckValue} from '../../src/wrap/index.js';
+import {Client} from './client.js';
+import {type TestDevice, temporaryDirectory, testDevice} from './device.js';
+
+const SECRET = new Uint8Array(32).fill(7);
+const read = async (source: string): Promise<Uint8Array> => {
+  if (source !== 'file:x') throw new DekError('NO_INPUT', 'no such source');
+  return SECRET;
+};
+
+describe('the settings of a virtual ConnectX', () => {
+  const good: readonly [string, Settings][] = [
+    ['import-mode=plaintext', {importMode: 'plaintext'}],
+    ['state=commissioning', {state: 'commissioning'}],
+    ['engines=none', {engines: []}],
+    ['engines=single-block,multi-block', {engines: ['single-block', 'multi-block']}],
+    ['failed-selftests=0x10', {failedSelftests: 16}],
+    ['log-max-deks=31', {logMaxDeks: 31}],
+    ['latency-us=0', {latencyUs: 0}],
+    ['parallel=64', {parallel: 64}],
+    ['gone=yes', {gone: true}],
+    ['gone=no', {gone: false}],
+    ['open-error=EACCES', {openErrno: 13}],
+    ['open-error=none', {openErrno: 0}],
+    ['kek=0xff:file:x', {keks: [{id: 255, secret: SECRET}]}],
+    ['credential=0:file:x', {credentials: [{id: 0, secret: SECRET}]}],
+    ['revoke-kek=16777215', {revokeKeks: [0xffffff]}],
+    ['revoke-credential=1', {revokeCredentials: [1]}],
+    ['fault=any', {faults: [{}]}],
+    ['fault=none', {faults: []}],
+    ['fault=create-dek', {faults: [{command: 'create', object: 'dek'}]}],
+    ['fault=any-login,status=LIM_ERR', {faults: [{object: 'login', status: 8}]}],
+    [
+      'fault=query,status=0x0f,syndrome=0xffffffff,times=always',
+      {faults: [{command: 'query', status: 15, syndrome: 0xffffffff, times: 'always'}]},
+    ],
+    ['dek-error=none', {dekErrors: []}],
+    ['dek-error=all', {dekErrors: [{which: 'all', future: false}]}],
+    ['dek-error=id:3,future', {dekErrors: [{which: {id: 3}, future: true}]}],
+    ['dek-error=opaque:vol,1', {dekErrors: [{which: {opaque: new TextEncoder().encode('vol,1')}, future: false}]}],
+    ['dek-error=opaque:hex:0aff', {dekErrors: [{which: {opaque: Uint8Array.of(10, 255)}, future: false}]}],
+  ];
+  for (const [word, settings] of good) {
+    it(`${word} is understood`, async () => {
+      expect(await parseSettings([word], read)).to.deep.equal(settings);
+    });
+  }
+
+  const bad = [
+    'import-mode=',
+    'import-mode=wrap',
+    'state',
+    'engines=',
+    'engines=single-block,',
+    'failed-selftests=65536',
+    'log-max-deks=32',
+    'log-max-deks=-1',
+    'latency-us=1e3',
+    'latency-us=1000001',
+    'parallel=0',
+    'gone=true',
+    'open-error=EWHAT',
+    'open-error=13',
+    'kek=file:x',
+    'kek=16777216:file:x',
+    'kek=1:',
+    'revoke-kek=all',
+    'fault=',
+    'fault=make',
+    'fault=create-qp',
+    'fault=create-dek-dek',
+    'fault=create,status=0',
+    'fault=create,status=256',
+    'fault=create,times=0',
+    'fault=create,when=now',
+    'dek-error=some',
+    'dek-error=id:x',
+    'dek-error=opaque:123456789',
+    'dek-error=opaque:hex:1',
+    '=',
+    '',
+    'constructor=1',
+    '__proto__=1',
+  ];
+  for (const word of bad) {
+    it(`"${word}" is refused`, async () => {
+      const error = await parseSettings(['latency-us=1', word], read).catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(DekError).with.property('code', 'BAD_ARGUMENT');
+    });
+  }
+
+  it('an unknown key is answered with all that there are', async () => {
+    const error = await parseSettings(['latency=1'], read).catch((reason: unknown) => reason);
+    expect((error as DekError).hint)
+      .to.include('latency-us=0..1000000')
+      .and.include('dek-error=');
+  });
+  it('the value of a key that holds a secret is never repeated', async () => {
+    const error = await parseSettings(['kek=00112233445566778899aabbccddeeff'], read).catch(
+      (reason: unknown) => reason,
+    );
+    expect(`${(error as DekError).message} ${(error as DekError).hint}`).to.not.include('0011');
+  });
+  it('secrets that were read are wiped when a later word is bad', async () => {
+    const secret = new Uint8Array(16).fill(9);
+    const error = await parseSettings(['kek=1:file:x', 'nope=1'], async () => secret).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).to.be.instanceOf(DekError);
+    expect([...secret]).to.deep.equal(new Array(16).fill(0));
+  });
+  it('lists grow, single values are given once', async () => {
+    expect(await parseSettings(['revoke-kek=1', 'revoke-kek=2'], read)).to.deep.equal({revokeKeks: [1, 2]});
+    for (const words of [
+      ['gone=yes', 'gone=no'],
+      ['fault=none', 'fault=any'],
+      ['engines=none', 'engines=none'],
+    ]) {
+      const error = await parseSettings(words, read).catch((reason: unknown) => reason);
+      expect(error)
+        .to.be.instanceOf(DekError)
+        .with.property('message')
+        .that.matches(/given twice/);
+    }
+  });
+
+  describe('applied', () => {
+    let device: TestDevice;
+    beforeEach(async () => {
+      device = await testDevice({devices: 2});
+    });
+    afterEach(() => device.remove());
+
+    it('to all devices, or to the one that is named', () => {
+      device.nic.set({latencyUs: 7});
+      device.nic.set({latencyUs: 9}, 'mlx5_1');
+      expect(device.nic.devices.map((name) => device.nic.show(name).latencyUs)).to.deep.equal([7, 9]);
+      expect(() => device.nic.set({latencyUs: 9}, 'mlx5_2')).to.throw('no device mlx5_2');
+    });
+    it('all or nothing', () => {
+      const before = device.nic.devices.map((name) => device.nic.show(name));
+      const fails: readonly [Settings, string][] = [
+        [{latencyUs: 5, revokeKeks: [device.kekId ^ 1]}, 'no import KEK with id'],
+        [{latencyUs: 5, keks: [{id: device.kekId, secret: randomBytes(32)}]}, 'is on the virtual ConnectX already'],
+        [{latencyUs: 5, keks: [{id: 1, secret: randomBytes(24)}]}, 'length 16 or 32'],
+        [{latencyUs: 5, credentials: [{id: 1, secret: randomBytes(48)}]}, 'length 40'],
+        [{latencyUs: 5, keks: [{id: 1 << 24, secret: randomBytes(32)}]}, 'integer from 0 to'],
+        [{gone: true, parallel: 0}, 'integer from 1 to 64'],
+        [{latencyUs: 5, faults: new Array(17).fill({})}, 'no room for more than 16'],
+        [{latencyUs: 5, keks: many(64)}, 'no room for another import KEK'],
+      ];
+      for (const [settings, message] of fails) expect(() => device.nic.set(settings)).to.throw(message);
+      expect(device.nic.devices.map((name) => device.nic.show(name))).to.deep.equal(before);
+    });
+    it('63 more KEKs, by their ids, with their check values', () => {
+      const keks = many(63);
+      device.nic.set({keks});
+      const shown = device.nic.show().importKeks.slice(1);
+      expect(shown).to.deep.equal(
+        keks.map(({id, secret}) => ({id, bytes: 16, kcv: Buffer.from(keyCheckValue(secret)).toString('hex')})),
+      );
+      device.nic.set({revokeKeks: keks.map(({id}) => id)});
+      expect(device.nic.show().importKeks).to.have.length(1);
+      const image = fs.readFileSync(join(device.directory, 'mlx5_0.nvram'));
+      for (const {secret} of keks) expect(image.includes(Buffer.from(secret))).to.equal(false);
+    });
+    it('by many processes at once, without a loss', async () => {
+      const script = `
+        const {openVirtual} = await import(process.argv[1]);
+        const nic = openVirtual(process.argv[2]);
+        for (let i = 0; i < 5; i++) nic.set({keks: [{id: Number(process.argv[3]) * 5 + i, secret: new Uint8Array(16).fill(i + 1)}]});
+      `;
+      const module = new URL('../../src/virtual/index.js', import.meta.url).href;
+      const writers = Array.from({length: 8}, (_, i) => {
+        const args = ['--input-type=module', '-e', script, module, device.directory, `${100 + i}`];
+        const child = device.spawn(process.execPath, args, {stdio: 'inherit'});
+        return new Promise((resolve) => child.once('exit', resolve));
+      });
+      expect(await Promise.all(writers)).to.deep.equal(new Array(8).fill(0));
+      const ids = device.nic.show().importKeks.map(({id}) => id);
+      expect(new Set(ids).size).to.equal(41);
+      expect(fs.readdirSync(device.directory).filter((name) => name.startsWith('lock'))).to.be.empty;
+    });
+    it('also when a writer was killed', () => {
+      fs.writeFileSync(join(device.directory, 'lock'), '1 12345');
+      device.nic.set({latencyUs: 3});
+      expect(device.nic.show().latencyUs).to.equal(3);
+    });
+  });
+});
+
+describe('the directory of a virtual ConnectX', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = temporaryDirectory();
+  });
+  afterEach(() => fs.rmSync(directory, {recursive: true}));
+
+  it('keeps others out', async () => {
+    const device = await testDevice();
+    const mode = (name: string): number => fs.statSync(join(device.directory, name)).mode & 0o777;
+    try {
+      expect(['.', 'officer', 'sysfs'].map(mode)).to.deep.equal([0o700, 0o700, 0o700]);
+      expect(['mlx5_0.nvram', 'officer/import-kek', 'officer/credential'].map(mode)).to.deep.equal([
+        0o600, 0o600, 0o600,
+      ]);
+      expect(device.kek).to.have.length(32);
+      expect(device.credential).to.have.length(40);
+    } finally {
+      device.remove();
+    }
+  });
+  it('is created where there is none, and found again', async () => {
+    const path = join(directory, 'a', 'b');
+    const kek = randomBytes(16);
+    const made = await createVirtual(path, {kek, kekId: 1, credentialId: 2, devices: 3, settings: {logMaxDeks: 4}});
+    const found = openVirtual(path);
+    expect(found.devices).to.deep.equal(['mlx5_0', 'mlx5_1', 'mlx5_2']);
+    expect(found.show('mlx5_2')).to.deep.equal(made.show('mlx5_2'));
+    expect(found.show().logMaxDeks).to.equal(4);
+    expect(fs.readFileSync(found.kekFile).equals(kek)).to.equal(true);
+  });
+  it('is refused when it is not empty', async () => {
+    fs.writeFileSync(join(directory, 'precious'), '');
+    const error = await createVirtual(directory).catch((reason: unknown) => reason);
+    expect(error).to.be.instanceOf(DekError).with.property('code', 'EXISTS');
+    expect(fs.readdirSync(directory)).to.deep.equal(['precious']);
+  });
+  for (const name of ['a b', 'a:b', 'a$LIB']) {
+    it(`is refused as "${name}", which LD_PRELOAD cannot hold`, async () => {
+      const error = await createVirtual(join(directory, name)).catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(DekError).with.property('code', 'BAD_ARGUMENT');
+      expect(fs.readdirSync(directory)).to.deep.equal([]);
+    });
+  }
+  it('is refused when it is a file', async () => {
+    const path = join(directory, 'file');
+    fs.writeFileSync(path, '');
+    const error = await createVirtual(path).catch((reason: unknown) => reason);
+    expect(error).to.be.instanceOf(DekError).with.property('code', 'BAD_ARGUMENT');
+    expect(() => openVirtual(path)).to.throw(DekError, 'is not a directory');
+  });
+  it('is refused when no virtual ConnectX is in it', () => {
+    expect(() => openVirtual(directory)).to.throw(DekError, 'is not a virtual ConnectX');
+    expect(() => openVirtual(join(directory, 'missing'))).to.throw(DekError, 'does not exist');
+  });
+  it('needs a C compiler, and says where to get one', async () => {
+    const path = process.env['PATH'];
+    process.env['PATH'] = directory;
+    try {
+      const error = await createVirtual(join(directory, 'nic')).catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(DekError).with.property('code', 'UNSUPPORTED');
+      expect((error as DekError).hint).to.include('apt install gcc libc6-dev linux-libc-dev');
+    } finally {
+      process.env['PATH'] = path;
+    }
+  });
+  it('can be moved', async () => {
+    const device = await testDevice();
+    const moved = join(directory, 'moved');
+    fs.cpSync(device.directory, moved, {recursive: true, verbatimSymlinks: true});
+    device.remove();
+    const nic = openVirtual(moved);
+    const client = new Client({
+      ...device,
+      spawn: (...args) => device.spawn(args[0], args[1], {...args[2], env: nic.environment()}),
+    });
+    try {
+      expect(await client.askAll(['open', 'pd'])).to.deep.equal(['ok', 'ok']);
+      expect(nic.show().live.pds).to.equal(1);
+    } finally {
+      await client.end();
+    }
+  });
+});
+
+function many(count: number): {id: number; secret: Uint8Array}[] {
+  return Array.from({length: count}, (_, i) => ({id: 1000 + i, secret: new Uint8Array(randomBytes(16))}));
+}
