@@ -38,7 +38,7 @@ function commandPage(command: Command.Cached): string {
     'The exit statuses are those of',
     '.Xr dek 1 .',
     '.Sh EXAMPLES',
-    ...(command.examples ?? []).flatMap(exampleLines),
+    ...(command.examples ?? []).flatMap((example, i) => exampleLines(command, example, i === 0)),
     '.Sh SEE ALSO',
     ...(command.id === 'run' || TALK_TO_AGENT.has(command.id) ? ['.Xr dek 1 ,', '.Xr dek-agent 8'] : ['.Xr dek 1']),
     '',
@@ -72,13 +72,12 @@ function argumentItem(arg: Command.Arg.Cached): string[] {
 }
 
 function flagItem(flag: Command.Flag.Cached): string[] {
-  const options = flag.type === 'option' && flag.options ? [`One of ${flag.options.join(', ')}.`] : [];
   const fallback =
     flag.type === 'option' && flag.default && typeof flag.default !== 'object'
       ? [`The default is ${flag.default}.`]
       : [];
   const required = flag.required ? ['Required.'] : [];
-  const text = [sentence(flag.summary ?? flag.description ?? ''), ...options, ...fallback, ...required].join(' ');
+  const text = [sentence(flag.summary ?? flag.description ?? ''), ...fallback, ...required].join(' ');
   return [`.It ${flagMacro(flag)}`, ...paragraphs(text)];
 }
 
@@ -86,10 +85,16 @@ function definitions(title: string, items: string[][]): string[] {
   return items.length === 0 ? [] : ['.Pp', title, '.Bl -tag -width Ds', ...items.flat(), '.El'];
 }
 
-function exampleLines(example: Command.Example): string[] {
-  const {description, command} = typeof example === 'string' ? {description: undefined, command: example} : example;
-  const intro = description === undefined ? [] : ['.Pp', `${escapeText(description)}:`];
-  return [...intro, `.Dl $ ${escapeText(command.replaceAll('<%= config.bin %>', 'dek'))}`];
+function exampleLines(command: Command.Cached, example: Command.Example, first: boolean): string[] {
+  const {description, command: line} =
+    typeof example === 'string' ? {description: undefined, command: example} : example;
+  const intro = description === undefined ? [] : [...(first ? [] : ['.Pp']), `${escapeText(description)}:`];
+  return [...intro, `.Dl $ ${escapeText(spellOut(command, line))}`];
+}
+
+/** oclif's templates in help texts, as their values. */
+function spellOut(command: Command.Cached, text: string): string {
+  return text.replaceAll('<%= config.bin %>', 'dek').replaceAll('<%= command.id %>', command.id.replaceAll(':', ' '));
 }
 
 /** A help text, which starts in lower case and has no full stop, as a sentence. */
@@ -108,8 +113,14 @@ function paragraphs(text: string): string[] {
       ...paragraph
         .replace(/\s+/g, ' ')
         .split(/(?<=[.!?]) (?=[A-Z])/)
+        .flatMap(wrapLine)
         .map(escapeText),
     ]);
+}
+
+/** Lines of at most 78 characters, as mandoc likes its input. */
+function wrapLine(sentence: string): string[] {
+  return sentence.match(/\S.{0,76}(?=\s|$)/g) ?? [];
 }
 
 /** Text that roff takes for text: no escapes, no request at the start of a line, hyphens that can be copied. */

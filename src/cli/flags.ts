@@ -1,6 +1,5 @@
 /** Flags that several commands share, each with one name and one meaning. */
 import {Flags} from '@oclif/core';
-import {FORMATS, type Format} from '../custody/encoding.js';
 import {DekError} from '../errors.js';
 
 /** `--device NAME`: which NIC. */
@@ -34,6 +33,3 @@ export function parseId(text: string, title: string): number {
   if (id <= 0xffffff) return id;
   throw new DekError('BAD_ARGUMENT', `${title} expected an id from 0 to 0xffffff, got "${text}"`);
 }
-
-/** `--format FORMAT`: how bytes stand in a file or a stream. */
-export const formatFlag = Flags.custom<Format>({options: [...FORMATS]});

@@ -4,9 +4,10 @@ import {assertDekName, type DekStatus} from '../agent/protocol.js';
 import {wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {describeDeks} from '../cli/describe.js';
-import {formatFlag, socketFlag} from '../cli/flags.js';
+import {socketFlag} from '../cli/flags.js';
 import {parseOpaque} from '../cli/opaque.js';
 import {excludeFromCoreDump} from '../custody/core-dump.js';
+import {FORMATS} from '../custody/encoding.js';
 import {readCiphertext, readSecret} from '../custody/source.js';
 import {DEK_PLAINTEXT_BYTES, DEK_WRAPPED_BYTES} from '../wrap/layout.js';
 
@@ -47,7 +48,7 @@ plaintext (32, 40, 64 or 72 bytes) and has to be named as a secret source.`;
       description: 'up to 8 bytes that the NIC stores in clear beside the key: text, or hex:DIGITS',
     }),
     plaintext: Flags.boolean({description: 'KEY is not wrapped (plaintext-import NICs only)'}),
-    format: formatFlag({description: 'how KEY is written; told by its content when left out'}),
+    format: Flags.option({options: FORMATS, description: 'how KEY stands, if its content should not tell'})(),
     socket: socketFlag,
   };
 
