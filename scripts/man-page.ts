@@ -68,7 +68,8 @@ function flagMacro(flag: Command.Flag.Cached): string {
 }
 
 function argumentItem(arg: Command.Arg.Cached): string[] {
-  return [`.It Ar ${arg.name.toUpperCase()}`, ...paragraphs(sentence(arg.description ?? ''))];
+  const text = arg.description ?? '';
+  return [`.It Ar ${arg.name.toUpperCase()}`, ...(text.includes('\n') ? lineItems(text) : paragraphs(sentence(text)))];
 }
 
 function flagItem(flag: Command.Flag.Cached): string[] {
@@ -79,6 +80,12 @@ function flagItem(flag: Command.Flag.Cached): string[] {
   const required = flag.required ? ['Required.'] : [];
   const text = [sentence(flag.summary ?? flag.description ?? ''), ...fallback, ...required].join(' ');
   return [`.It ${flagMacro(flag)}`, ...paragraphs(text)];
+}
+
+/** A text whose line breaks are its layout: an item a line. */
+function lineItems(text: string): string[] {
+  const items = text.split('\n').flatMap((line) => ['.It', ...wrapLine(line).map(escapeText)]);
+  return ['.Bl -item -compact', ...items, '.El'];
 }
 
 function definitions(title: string, items: string[][]): string[] {
