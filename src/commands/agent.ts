@@ -11,10 +11,10 @@ import {stopSignal} from '../cli/stop-signal.js';
 export default class Agent extends DekCommand {
   static override summary = 'hold the DEKs of this host';
   static override description =
-    `A DEK lives as long as the process that made it. The agent is that process: it opens the NIC and holds the login
-and the DEKs that the other commands ask for, until SIGTERM or SIGINT; then it destroys the DEKs, logs out, closes the
-NIC and removes its socket. It prints one line, READY and the socket, when it can be used; its log is JSON lines on
-stderr. Under systemd (Type=notify) it says so there too.`;
+    'A DEK lives as long as the process that made it. The agent is that process: it opens the NIC and holds the ' +
+    'login and the DEKs that the other commands ask for, until SIGTERM or SIGINT; then it destroys the DEKs, logs ' +
+    'out, closes the NIC and removes its socket. It prints one line, READY and the socket, when it can be used; ' +
+    'its log is JSON lines on stderr. Under systemd (Type=notify) it says so there too.';
   static override examples = [
     {description: 'In a shell, for this session', command: '<%= config.bin %> agent &'},
     {

@@ -14,9 +14,9 @@ import {DEK_PLAINTEXT_BYTES, DEK_WRAPPED_BYTES} from '../wrap/layout.js';
 export default class Create extends DekCommand {
   static override summary = 'create a DEK on the NIC, held by the agent';
   static override description =
-    `KEY is a wrapped DEK: its length (40, 48, 72 or 80 bytes) tells the key size and whether there is a keytag. The DEK is
-created, queried, and kept only if the NIC says READY. With --plaintext, for NICs in plaintext import mode, KEY is the
-plaintext (32, 40, 64 or 72 bytes) and has to be named as a secret source.`;
+    'KEY is a wrapped DEK: its length (40, 48, 72 or 80 bytes) tells the key size and whether there is a keytag. ' +
+    'The DEK is created, queried, and kept only if the NIC says READY. With --plaintext, for NICs in plaintext ' +
+    'import mode, KEY is the plaintext (32, 40, 64 or 72 bytes) and has to be named as a secret source.';
   static override examples = [
     '<%= config.bin %> create vol-1 vol-1.wrapped',
     {

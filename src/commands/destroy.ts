@@ -7,7 +7,7 @@ import {DekError} from '../errors.js';
 
 export default class Destroy extends DekCommand {
   static override summary = 'destroy DEKs';
-  static override description = `The NIC forgets the keys. When one of the names is unknown, nothing is destroyed.`;
+  static override description = 'The NIC forgets the keys. When one of the names is unknown, nothing is destroyed.';
   static override usage = ['<%= command.id %> NAME...', '<%= command.id %> --all'];
   static override examples = ['<%= config.bin %> destroy vol-1 vol-2', '<%= config.bin %> destroy --all'];
   static override strict = false;

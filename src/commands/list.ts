@@ -7,8 +7,8 @@ import {socketFlag} from '../cli/flags.js';
 export default class List extends DekCommand {
   static override summary = 'list the DEKs that the agent holds';
   static override description =
-    `Each is asked of the NIC. UNKNOWN means that the NIC would not say: the login is missing or not valid, or the NIC is
-gone (dek status tells).`;
+    'Each is asked of the NIC. UNKNOWN means that the NIC would not say: the login is missing or not valid, or ' +
+    'the NIC is gone (dek status tells).';
   static override examples = ['<%= config.bin %> list', "<%= config.bin %> list --json | jq -r '.[].name'"];
   static override flags = {socket: socketFlag};
 

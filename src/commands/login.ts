@@ -10,9 +10,9 @@ import {WRAPPED_CREDENTIAL_BYTES} from '../wrap/layout.js';
 export default class Login extends DekCommand {
   static override summary = 'log the agent in to its NIC';
   static override description =
-    `A NIC in wrapped import mode takes DEKs only after a crypto login with a credential that was wrapped by an import KEK
-it holds. The wrapped credential is ciphertext: it is safe on a disk. A login that turned INVALID, because the officer
-deleted its KEK or credential, is replaced.`;
+    'A NIC in wrapped import mode takes DEKs only after a crypto login with a credential that was wrapped by an ' +
+    'import KEK it holds. The wrapped credential is ciphertext: it is safe on a disk. A login that turned ' +
+    'INVALID, because the officer deleted its KEK or credential, is replaced.';
   static override examples = [
     '<%= config.bin %> login --credential credential.wrapped --credential-id 0x10 --import-kek-id 0x20',
   ];

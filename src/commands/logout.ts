@@ -5,7 +5,7 @@ import {socketFlag} from '../cli/flags.js';
 export default class Logout extends DekCommand {
   static override summary = 'log the agent out of its NIC';
   static override description =
-    `DEKs that exist stay on the NIC and usable, but none can be queried or created until the next login.`;
+    'DEKs that exist stay on the NIC and usable, but none can be queried or created until the next login.';
   static override examples = ['<%= config.bin %> logout'];
   static override flags = {socket: socketFlag};
 

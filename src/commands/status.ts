@@ -7,8 +7,8 @@ import {socketFlag} from '../cli/flags.js';
 export default class Status extends DekCommand {
   static override summary = 'show the agent, its NIC, its login and how many DEKs it holds';
   static override description =
-    `The exit status is 0 when the agent answers and its login, if it needs one, is VALID; 7 when the login is missing or
-not VALID, or the NIC is gone; 3 when there is no agent.`;
+    'The exit status is 0 when the agent answers and its login, if it needs one, is VALID; 7 when the login is ' +
+    'missing or not VALID, or the NIC is gone; 3 when there is no agent.';
   static override examples = ['<%= config.bin %> status', '<%= config.bin %> status --json'];
   static override flags = {socket: socketFlag};
 

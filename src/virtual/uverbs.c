@@ -20,7 +20,7 @@
  *  6. A plaintext import is refused when a byte after the last one of its size and tag is not zero.
  *  7. A wrapped-import NIC that is not operational refuses logins and DEKs with BAD_SYS_STATE.
  *  8. A DEK in ERROR stays in ERROR until it is destroyed. Object ids are never used twice.
- *  9. A plaintext-import NIC refuses logins; its DEKs can be queried by any process that holds them.
+ *  9. A plaintext-import NIC refuses logins; its DEKs are queried without one.
  * 10. Latency is spent before a command is looked at, and by refused commands too; PDs and UARs cost none.
  * 11. A NIC that was gone comes back empty: contexts of before get EIO until they are closed, and hold nothing.
  *
@@ -393,7 +393,7 @@ static inline bool differ(const uint32_t *words, const uint8_t *bytes, int count
 /* Overwrites what the frames of the functions below left on the stack. */
 static __attribute__((noinline)) void wipe_stack(void)
 {
-	uint8_t below[2048];
+	uint8_t below[8192]; /* as deep as the dynamic linker goes when it binds a symbol from there */
 
 	explicit_bzero(below, sizeof(below));
 }
@@ -446,6 +446,7 @@ static __attribute__((noinline)) struct verdict check_key(const struct key *kek,
 
 #define MAX_NICS 64
 #define PATH_BYTES 4096
+#define FDS 65536 /* a device gets no higher descriptor */
 
 struct nic {
 	struct image *image;
@@ -488,8 +489,8 @@ struct context {
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct nic nics[MAX_NICS];
 static struct context *contexts;
-static int context_count;
 static pid_t owner; /* whose contexts these are: not a vfork child's, which shares our memory */
+static uint8_t ours[FDS]; /* by descriptor, so that a signal handler may close any other without the mutex */
 
 static int real_close(int fd)
 {
@@ -508,8 +509,8 @@ static bool same_file(const struct nic *nic, int fd)
 static void after_fork(void)
 {
 	mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-	contexts = NULL;
-	context_count = 0;
+	for (; contexts; contexts = contexts->next)
+		ours[contexts->fd] = 0;
 	for (int i = 0; i < MAX_NICS && nics[i].image; i++) {
 		if (same_file(&nics[i], nics[i].fd))
 			real_close(nics[i].fd);
@@ -614,6 +615,11 @@ fail:
 		errno = error;
 	}
 	return NULL;
+}
+
+static bool is_ours(int fd)
+{
+	return fd >= 0 && fd < FDS && LOAD(ours[fd]) && owner == getpid();
 }
 
 /* ---- Slots: who holds what, in the image ---- */
@@ -773,7 +779,7 @@ static void drop(struct context *c)
 {
 	if (--c->references > 0)
 		return;
-	if (usable(c->nic))
+	if (usable(c->nic) && c->slot->pid == (uint32_t)getpid())
 		STORE(c->slot->pid, 0);
 	free(c->objects);
 	free(c);
@@ -787,7 +793,7 @@ static void forget(int fd)
 			struct context *c = *p;
 
 			*p = c->next;
-			context_count--;
+			STORE(ours[fd], 0);
 			drop(c);
 			return;
 		}
@@ -1544,6 +1550,11 @@ static int open_device(int index, int flags)
 	int fd, error = 0;
 
 	fd = syscall(SYS_openat, AT_FDCWD, "/dev/zero", flags & (O_ACCMODE | O_CLOEXEC | O_NONBLOCK), 0);
+	if (fd >= FDS) {
+		real_close(fd);
+		errno = EMFILE;
+		return -1;
+	}
 	if (fd < 0)
 		return -1;
 	pthread_mutex_lock(&mutex);
@@ -1575,7 +1586,7 @@ static int open_device(int index, int flags)
 		c->references = 1;
 		c->next = contexts;
 		contexts = c;
-		context_count++;
+		STORE(ours[fd], 1);
 	}
 	pthread_mutex_unlock(&mutex);
 	if (error) {
@@ -1749,7 +1760,7 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(list, request);
 	argument = va_arg(list, void *);
 	va_end(list);
-	if (request == RDMA_VERBS_IOCTL && __atomic_load_n(&context_count, __ATOMIC_RELAXED) && owner == getpid()) {
+	if (request == RDMA_VERBS_IOCTL && is_ours(fd)) {
 		pthread_mutex_lock(&mutex);
 		c = find_context(fd);
 		if (!c)
@@ -1771,7 +1782,7 @@ int close(int fd)
 {
 	REAL(int, "close", int);
 
-	if (__atomic_load_n(&context_count, __ATOMIC_RELAXED) && owner == getpid()) {
+	if (is_ours(fd)) {
 		int error = errno;
 
 		pthread_mutex_lock(&mutex);

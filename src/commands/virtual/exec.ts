@@ -1,18 +1,14 @@
 import {Args} from '@oclif/core';
 import {DekCommand} from '../../cli/base.js';
-import {runChild, splitAtDashes} from '../../cli/child.js';
-import {DekError} from '../../errors.js';
+import {runChild, SignalRelay, splitAtDashes} from '../../cli/child.js';
 import {openVirtual} from '../../virtual/index.js';
-
-/** What a shell exits with when there is no such program: sh(1). */
-const NOT_FOUND = 127;
 
 export default class VirtualExec extends DekCommand {
   static override summary = 'run a command on a virtual ConnectX';
   static override description =
     'CMD and all that it starts find the virtual ConnectX in DIR, and no other NIC. CMD may be any program that uses ' +
     'libibverbs: dek, ibv_devinfo, pyverbs. Signals are passed on to CMD; the exit status is that of CMD, 128 + n when signal n ' +
-    'killed it, or 127 when there is no such program.';
+    'killed it, 127 when there is no such program, 126 when it cannot be run.';
   static override usage = '<%= command.id %> DIR -- CMD [ARG...]';
   static override examples = [
     '<%= config.bin %> <%= command.id %> nic -- ibv_devinfo',
@@ -28,11 +24,6 @@ export default class VirtualExec extends DekCommand {
     const {own, command} = splitAtDashes(this.argv);
     const {args} = await this.parse(VirtualExec, own);
     const nic = openVirtual(args.dir);
-    try {
-      process.exitCode = await runChild(command, nic.environment());
-    } catch (error) {
-      await this.catch(error);
-      if (error instanceof DekError && error.code === 'NO_INPUT') process.exitCode = NOT_FOUND;
-    }
+    process.exitCode = await runChild(command, nic.environment(), new SignalRelay());
   }
 }
