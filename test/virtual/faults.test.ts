@@ -138,15 +138,15 @@ describe('faults of the virtual ConnectX', () => {
 
     it('is spent by each command', async () => {
       const seconds = await threads(1);
-      expect(seconds).to.be.within(0.06, 0.3);
+      expect(seconds).to.be.at.least(0.06);
     });
     it('is spent at once by as many as may run at once', async () => {
       device.nic.set({parallel: 8});
-      expect(await threads(8)).to.be.within(0.06, 0.3);
+      expect(await threads(8)).to.be.within(0.06, 0.4); // one after the other: 0.48
     });
     it('makes the others wait', async () => {
       device.nic.set({parallel: 1});
-      expect(await threads(4)).to.be.within(0.24, 0.8);
+      expect(await threads(4)).to.be.at.least(0.24);
     });
     it('makes other processes wait, and none of them for a dead one', async () => {
       device.nic.set({parallel: 1});
@@ -156,7 +156,7 @@ describe('faults of the virtual ConnectX', () => {
         const question = `many 20 session 256 0 ${wrapped(device)}`;
         const begin = process.hrtime.bigint();
         await Promise.all([client.ask(question), other.ask(question)]);
-        expect(Number(process.hrtime.bigint() - begin) / 1e9).to.be.within(0.08, 0.4);
+        expect(Number(process.hrtime.bigint() - begin) / 1e9).to.be.at.least(0.08);
         other.process.stdin!.write(`${question}\n`);
         await other.end('SIGKILL');
         expect(await client.ask(question)).to.match(/^20 0\.0/);
