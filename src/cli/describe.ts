@@ -16,9 +16,14 @@ export function describeDeks(deks: readonly DekStatus[]): string[] {
   return tableLines(['NAME', 'STATE', 'KEY', 'KEYTAG', 'IMPORT', 'OPAQUE'], rows);
 }
 
+/** The id of a KEK or a credential, as NVIDIA's tools write it: `0x10`. */
+export function describeId(id: number): string {
+  return `0x${id.toString(16)}`;
+}
+
 /** `VALID (credential 0x10, import KEK 0x20)`. */
 export function describeLogin(login: LoginStatus): string {
-  return `${login.state} (credential 0x${login.credentialId.toString(16)}, import KEK 0x${login.importKekId.toString(16)})`;
+  return `${login.state} (credential ${describeId(login.credentialId)}, import KEK ${describeId(login.importKekId)})`;
 }
 
 /** The facts of `dek status`. */

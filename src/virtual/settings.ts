@@ -124,7 +124,7 @@ type Put = (offset: number, bytes: Uint8Array) => void;
 function revoke(image: Buffer, put: Put, table: number, id: number, title: string): void {
   const at = findKey(image, table, id);
   if (at === undefined) {
-    throw new DekError('BAD_ARGUMENT', `no ${title} with id ${id} on the virtual ConnectX`, {
+    throw new DekError('BAD_ARGUMENT', `no ${title} with id 0x${id.toString(16)} on the virtual ConnectX`, {
       hint: 'dek virtual show lists the ids',
     });
   }

@@ -1,6 +1,7 @@
 import {Args, Flags} from '@oclif/core';
 import {wipe} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
+import {describeId} from '../../cli/describe.js';
 import {idFlag} from '../../cli/flags.js';
 import {factLines} from '../../cli/table.js';
 import {excludeFromCoreDump} from '../../custody/core-dump.js';
@@ -104,7 +105,7 @@ function render(created: Created): string[] {
     ['virtual ConnectX', created.devices.join(', ')],
     ['directory', created.directory],
     ['import mode', created.importMode],
-    ['import KEK', `id ${created.importKekId}, KCV ${created.importKekKcv}, in ${created.importKekFile}`],
-    ['credential', `id ${created.credentialId}, in ${created.credentialFile}`],
+    ['import KEK', `id ${describeId(created.importKekId)}, KCV ${created.importKekKcv}, in ${created.importKekFile}`],
+    ['credential', `id ${describeId(created.credentialId)}, in ${created.credentialFile}`],
   ]);
 }

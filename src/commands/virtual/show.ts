@@ -1,5 +1,6 @@
 import {Args} from '@oclif/core';
 import {DekCommand} from '../../cli/base.js';
+import {describeId} from '../../cli/describe.js';
 import {formatOpaque} from '../../cli/opaque.js';
 import {factLines} from '../../cli/table.js';
 import {openVirtual, type VirtualReport} from '../../virtual/index.js';
@@ -41,9 +42,10 @@ function facts(report: VirtualReport): [string, string][] {
     ['latency', `${report.latencyUs} us a firmware command, ${report.parallel} at once`],
     [
       'import KEKs',
-      report.importKeks.map(({id, bytes, kcv}) => `id ${id} (${bytes * 8} bits, KCV ${kcv})`).join(', ') || 'none',
+      report.importKeks.map(({id, bytes, kcv}) => `id ${describeId(id)} (${bytes * 8} bits, KCV ${kcv})`).join(', ') ||
+        'none',
     ],
-    ['credentials', report.credentials.map(({id}) => `id ${id}`).join(', ') || 'none'],
+    ['credentials', report.credentials.map(({id}) => `id ${describeId(id)}`).join(', ') || 'none'],
     ['live', `${live.contexts} contexts, ${live.pds} PDs, ${live.logins} logins, ${live.deks} DEKs`],
     ['processes', live.processes.join(', ') || 'none'],
     ['ever made', `${total.contexts} contexts, ${total.pds} PDs, ${total.logins} logins, ${total.deks} DEKs`],
