@@ -34,7 +34,7 @@ describe('dek virtual', () => {
     const {status, stdout} = dek('create', nic);
     expect(status).to.equal(0);
     expect(stdout).to.match(/import KEK: +id 0x[0-9a-f]+, KCV [0-9a-f]{10}, in .*\/nic\/officer\/import-kek\n/);
-    expect(stdout).to.match(/credential: +id \d+, in .*\/nic\/officer\/credential\n/);
+    expect(stdout).to.match(/credential: +id 0x[0-9a-f]+, in .*\/nic\/officer\/credential\n/);
     for (const name of ['import-kek', 'credential']) {
       const secret = fs.readFileSync(join(nic, 'officer', name));
       expect(stdout).to.not.include(secret.toString('hex').slice(0, 16));
