@@ -61,17 +61,20 @@ export async function runChild(
   relay: SignalRelay,
 ): Promise<number> {
   if (relay.first) return signalStatus(relay.first);
-  const child = spawn(file, args, {stdio: 'inherit', env});
-  relay.passTo(child);
-  return new Promise((resolve) => {
-    child.once('exit', (code, signal) => resolve(code ?? signalStatus(signal)));
-    child.once('error', (cause) => {
-      const missing = systemCode(cause) === 'ENOENT';
-      const reason = missing ? 'no such program' : (systemCode(cause) ?? cause.message);
-      printError(new DekError('NO_INPUT', `cannot run ${file}: ${reason}`, {cause}), {json: false});
-      resolve(missing ? NO_SUCH_PROGRAM : CANNOT_RUN);
+  try {
+    // Some errors are thrown here (ENOTDIR, an empty name), others come as an event (ENOENT, EACCES).
+    const child = spawn(file, args, {stdio: 'inherit', env});
+    relay.passTo(child);
+    return await new Promise((resolve, reject) => {
+      child.once('exit', (code, signal) => resolve(code ?? signalStatus(signal)));
+      child.once('error', reject);
     });
-  });
+  } catch (cause) {
+    const missing = file === '' || systemCode(cause) === 'ENOENT';
+    const reason = missing ? 'no such program' : (systemCode(cause) ?? cause);
+    printError(new DekError('NO_INPUT', `cannot run ${file || '""'}: ${reason}`, {cause}), {json: false});
+    return missing ? NO_SUCH_PROGRAM : CANNOT_RUN;
+  }
 }
 
 function signalStatus(signal: NodeJS.Signals | null): number {

@@ -12,8 +12,11 @@ export function parseOpaque(text: string): Uint8Array {
   throw new DekError('BAD_ARGUMENT', `--opaque has ${bytes.length} bytes, the NIC stores ${OPAQUE_BYTES}`);
 }
 
-/** A hex string of 8 bytes as text where it is printable ASCII (zeros at the end left out), else with `hex:`. */
+/**
+ * A hex string of 8 bytes as text where it is printable ASCII (zeros at the end left out), else with `hex:`; so is text
+ * that begins with `hex:`, which `parseOpaque` would not take for text.
+ */
 export function formatOpaque(hex: string): string {
   const text = Buffer.from(hex, 'hex').toString('latin1').replace(/\0+$/, '');
-  return /^[\x20-\x7e]*$/.test(text) ? text : `hex:${toHex(Buffer.from(hex, 'hex'))}`;
+  return /^(?!hex:)[\x20-\x7e]*$/.test(text) ? text : `hex:${toHex(Buffer.from(hex, 'hex'))}`;
 }

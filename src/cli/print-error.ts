@@ -8,13 +8,14 @@ export function printError(error: unknown, {json, command}: {json: boolean; comm
     process.exitCode = exit.status;
     return;
   }
+  if (error instanceof Error) error.message = withoutFrame(error.message);
   const shown = error instanceof DekError ? error : foreignError(error, exit?.status, command);
   process.exitCode = shown.exitStatus;
   if (json) process.stdout.write(`${JSON.stringify(errorJson(shown), null, 2)}\n`);
   else {
     process.stderr.write(`error: ${shown.message}\n`);
     if (shown.hint !== undefined) process.stderr.write(`hint: ${shown.hint}\n`);
-    if (process.env['DEK_DEBUG']) process.stderr.write(`${shown.stack}\n`);
+    if (process.env['DEK_DEBUG']) process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
   }
 }
 
@@ -23,6 +24,13 @@ function oclifExit(error: unknown): {status: number; silent: boolean} | undefine
   if (!(error instanceof Error) || !('oclif' in error)) return undefined;
   const {exit} = error.oclif as {exit?: number};
   return {status: exit ?? 2, silent: 'code' in error && error.code === 'EEXIT'};
+}
+
+/** oclif writes a line above and a line below what the parse function of a flag says, also when that is ours. */
+function withoutFrame(message: string): string {
+  return message.replace(/^Parsing (--\S+) \n\t(.*)\nSee more help with --help$/s, (_, flag: string, text: string) =>
+    text.includes(flag) ? text : `${flag}: ${text}`,
+  );
 }
 
 /** oclif's parse errors are the user's (status 2); anything else is a defect of ours and says so. */

@@ -8,6 +8,8 @@ export async function start(url: string): Promise<void> {
     if (error.code === 'EPIPE') process.exit(); // the reader, `head` for one, has seen enough
     throw error;
   });
+  // An agent lives on when nobody reads its log, and a command keeps its exit status.
+  process.stderr.on('error', () => {});
   try {
     await run(process.argv.slice(2), url);
   } catch (error) {

@@ -22,7 +22,7 @@ export default class Destroy extends DekCommand {
   async run(): Promise<{destroyed: string[]}> {
     const {argv, flags} = await this.parse(Destroy);
     const names = argv as string[];
-    if (flags.all === names.length > 0) {
+    if (Boolean(flags.all) === names.length > 0) {
       throw new DekError('BAD_ARGUMENT', 'name the DEKs to destroy, or give --all', {hint: 'dek list shows the names'});
     }
     names.forEach(assertDekName);

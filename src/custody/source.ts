@@ -153,11 +153,33 @@ function checkSource(stats: fs.Stats, fd: number, {name, path, isPrivate}: Sourc
     });
   }
   if (stats.isDirectory()) throw new DekError('BAD_INPUT', `${name} is a directory`);
-  if (path === undefined) return;
+  if (path === undefined) {
+    if (fd > 2 && belongsToNode(stats, fd)) throw new DekError('NO_INPUT', `${name} is not open for reading`);
+    return;
+  }
   if (!stats.isFile() && !stats.isFIFO()) throw new DekError('BAD_INPUT', `${name} is neither a file nor a pipe`);
   if (!isPrivate || (stats.mode & 0o077) === 0) return;
   const mode = (stats.mode & 0o777).toString(8).padStart(4, '0');
   throw new DekError('UNSAFE_SECRET', `${name} is open to others: its mode is ${mode}`, {hint: `chmod 600 ${path}`});
+}
+
+/**
+ * Whether a descriptor is one of Node's own (epoll, eventfd, a pipe to itself), which a number given by mistake can hit: a
+ * read would fail strangely, or wait for ever. A pipe is Node's when this process has its writing end too: proc(5), fdinfo.
+ */
+function belongsToNode(stats: fs.Stats, fd: number): boolean {
+  if ((stats.mode & fs.constants.S_IFMT) === 0) return true;
+  if (!stats.isFIFO()) return false;
+  const pipe = fs.readlinkSync(`/proc/self/fd/${fd}`);
+  return fs.readdirSync('/proc/self/fd').some((other) => {
+    try {
+      if (fs.readlinkSync(`/proc/self/fd/${other}`) !== pipe) return false;
+      const flags = /^flags:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/self/fdinfo/${other}`, 'latin1'))?.[1];
+      return (Number.parseInt(flags ?? '0', 8) & fs.constants.O_WRONLY) !== 0;
+    } catch {
+      return false; // closed since the directory was read
+    }
+  });
 }
 
 function explain(error: unknown, {name}: Source): DekError {

@@ -2,7 +2,7 @@
  * DEKs: mlx5dv_dek_create(3), mlx5dv_dek_query(3), mlx5dv_dek_destroy(3). A key goes to C inside one structure outside
  * V8's heap, which is wiped after the call. What cannot be wiped from here: the copy that libmlx5 makes on its stack.
  */
-import {secretBytes, wipe} from '../bytes.js';
+import {equalBytes, secretBytes, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {assertObject, copyBytes, wrongReceiver} from './args.js';
 import type {Context} from './context.js';
@@ -124,7 +124,7 @@ export function createDek(context: Context, options: CreateDekOptions): Dek {
     copyBytes(initAttr, INIT_ATTR.key, wrapped ?? plaintext, [length], isWrapped ? 'wrapped' : 'plaintext');
     if (opaque !== undefined) copyBytes(initAttr, INIT_ATTR.opaque, opaque, OPAQUE_LENGTHS, 'opaque');
     if (isWrapped) nameLogin(context);
-    else assertPlaintext(context);
+    else assertPlaintext(context, keySize);
     initView.setUint32(
       INIT_ATTR.key_size,
       keySize === 128 ? C.MLX5DV_CRYPTO_KEY_SIZE_128 : C.MLX5DV_CRYPTO_KEY_SIZE_256,
@@ -163,14 +163,24 @@ function nameLogin(context: Context): void {
   initView.setBigUint64(INIT_ATTR.crypto_login, object, true);
 }
 
+/** FIPS 140-3 IG C.I: the NIC may or may not refuse AES-XTS with key1 == key2. Of a wrapped key only the NIC can tell. */
+function assertDistinctKeys(keySize: 128 | 256): void {
+  const [key1, key2] = [0, 1].map((i) => initAttr.subarray(INIT_ATTR.key + (i * keySize) / 8).subarray(0, keySize / 8));
+  if (!equalBytes(key1!, key2!)) return;
+  throw new DekError('EQUAL_KEYS', 'key1 and key2 are equal', {
+    hint: 'AES-XTS needs two different keys (FIPS 140-3 IG C.I)',
+  });
+}
+
 /** The bit with NULL: a plaintext DEK. */
-function assertPlaintext({info, caps, lib}: Context): void {
+function assertPlaintext({info, caps, lib}: Context, keySize: 128 | 256): void {
   if (caps.importMode === 'wrapped') {
     throw new DekError('UNSUPPORTED', `${info.name} takes wrapped DEKs only (wrapped import mode)`, {
       hint: 'wrap the key with the import KEK first: dek wrap',
     });
   }
   if (lib.loginObjects === undefined) throw new DekError('UNSUPPORTED', 'plaintext DEKs need rdma-core 42 or later');
+  assertDistinctKeys(keySize);
   initView.setBigUint64(INIT_ATTR.comp_mask, LOGIN_BIT, true);
 }
 

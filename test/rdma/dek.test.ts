@@ -56,7 +56,7 @@ describe('createDek', () => {
 
   it('says plaintext by the bit without a login object', () => {
     const {fake, device} = open(PLAINTEXT_NIC);
-    device.createDek({plaintext: new Uint8Array(32).fill(7), keySize: 128, keytag: false});
+    device.createDek({plaintext: Uint8Array.from({length: 32}, (_, i) => i), keySize: 128, keytag: false});
     const view = new DataView(fake.calls.at(-1)!.struct!.buffer);
     expect(view.getBigUint64(ATTR.comp_mask, true)).to.equal(1n);
     expect(view.getBigUint64(ATTR.crypto_login, true)).to.equal(0n);
@@ -192,7 +192,7 @@ describe('createDek', () => {
 
   it('lets the NIC decide when its import mode is unknown', () => {
     const {fake, device} = open(SILENT_NIC);
-    device.createDek({plaintext: new Uint8Array(32), keySize: 128, keytag: false});
+    device.createDek({plaintext: Uint8Array.from({length: 32}, (_, i) => i), keySize: 128, keytag: false});
     device.login(LOGIN);
     device.createDek(WRAPPED);
     expect(fake.names.filter((name) => name === 'mlx5dv_dek_create')).to.have.length(2);

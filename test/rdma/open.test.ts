@@ -230,7 +230,7 @@ describe('caps of other NICs', () => {
           const plaintext = Uint8Array.from({length: plain}, (_, i) => i);
           const dek = device.createDek({plaintext, keySize, keytag, opaque: bytes('ff')});
           expect(dek.query()).to.deep.equal({state: 'READY', opaque: bytes('ff00000000000000')});
-          await refusal('REFUSED', () => device.createDek({plaintext: plaintext.fill(1), keySize, keytag}));
+          await refusal('EQUAL_KEYS', () => device.createDek({plaintext: plaintext.fill(1), keySize, keytag}));
         }
         device.close();
       },
