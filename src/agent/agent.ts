@@ -27,8 +27,9 @@ export async function startAgent({device, socket, gid, log}: AgentOptions): Prom
   forbidDumps();
   const holder = await Holder.open(device, log);
   const server = buildServer({holder, version: packageVersion(), log, allows: (peer) => allowed(peer, gid)});
+  let unbind: () => void;
   try {
-    await bindSocket(socket, gid, () => server.listen({path: socket}));
+    unbind = await bindSocket(socket, gid, (path) => server.listen({path}));
   } catch (error) {
     holder.close();
     throw error;
@@ -37,6 +38,7 @@ export async function startAgent({device, socket, gid, log}: AgentOptions): Prom
   return {
     device: holder.deviceName,
     close: async () => {
+      unbind();
       await server.close();
       holder.close();
       log('info', 'closed', {device: holder.deviceName, socket});

@@ -1,9 +1,11 @@
-/** The client of the agent, one request a call. It sends keys as they are given and keeps none. */
+/** The client of the agent, one request a call. It checks what it is given, and keeps no key. */
 import {request} from 'node:http';
-import {toHex} from '../bytes.js';
+import {assertBytes, assertInteger, toHex} from '../bytes.js';
 import {DekError, systemCode} from '../errors.js';
+import {DEK_WRAPPED_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../wrap/layout.js';
 import {
   type AgentStatus,
+  assertDekName,
   type CreateRequest,
   type DekStatus,
   type DestroyRequest,
@@ -13,6 +15,7 @@ import {
 } from './protocol.js';
 import {socketPath} from './socket-path.js';
 
+const MAX_ID = 0xffffff;
 /** An agent that does not answer for this long is stuck. */
 const TIMEOUT_MS = 60_000;
 
@@ -29,7 +32,10 @@ export class AgentClient {
     return this.#send('GET', '/v1/status');
   }
 
-  login({credential, credentialId, importKekId}: LoginRequest): Promise<LoginStatus> {
+  async login({credential, credentialId, importKekId}: LoginRequest): Promise<LoginStatus> {
+    assertBytes(credential, [WRAPPED_CREDENTIAL_BYTES], 'credential');
+    assertInteger(credentialId, 0, MAX_ID, 'credentialId');
+    assertInteger(importKekId, 0, MAX_ID, 'importKekId');
     return this.#send('PUT', `/v1/login?credentialId=${credentialId}&importKekId=${importKekId}`, credential);
   }
 
@@ -37,12 +43,25 @@ export class AgentClient {
     await this.#send('DELETE', '/v1/login');
   }
 
-  createDek({name, import: mode, key, opaque}: CreateRequest): Promise<DekStatus> {
-    return this.#send('PUT', `/v1/deks/${encodeURIComponent(name)}?import=${mode}&opaque=${toHex(opaque)}`, key);
+  async createDek({name, opaque, wrapped, plaintext}: CreateRequest): Promise<DekStatus> {
+    assertDekName(name);
+    assertBytes(opaque, [0, 1, 2, 3, 4, 5, 6, 7, 8], 'opaque');
+    if ((wrapped === undefined) === (plaintext === undefined)) {
+      throw new DekError('BAD_ARGUMENT', 'expected either "wrapped" or "plaintext"');
+    }
+    const query = new URLSearchParams({import: wrapped ? 'wrapped' : 'plaintext', opaque: toHex(opaque)});
+    if (wrapped !== undefined) assertBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped');
+    if (plaintext !== undefined) {
+      assertInteger(plaintext.fd, 0, 0x7fffffff, 'fd');
+      query.set('fd', `${plaintext.fd}`);
+      if (plaintext.format !== undefined) query.set('format', plaintext.format);
+    }
+    return this.#send('PUT', `${dekPath(name)}?${query}`, wrapped);
   }
 
-  queryDek(name: string): Promise<DekStatus> {
-    return this.#send('GET', `/v1/deks/${encodeURIComponent(name)}`);
+  async queryDek(name: string): Promise<DekStatus> {
+    assertDekName(name);
+    return this.#send('GET', dekPath(name));
   }
 
   async listDeks(): Promise<DekStatus[]> {
@@ -51,13 +70,18 @@ export class AgentClient {
 
   /** The names of the DEKs that were destroyed. */
   async destroyDeks(which: DestroyRequest): Promise<string[]> {
-    const query = 'all' in which ? 'all=true' : which.names.map((name) => `name=${encodeURIComponent(name)}`).join('&');
+    const {all, names = []} = which as {all?: boolean; names?: readonly string[]};
+    if ((all === true) === names.length > 0) {
+      throw new DekError('BAD_ARGUMENT', 'expected either "names" or "all": true');
+    }
+    names.forEach(assertDekName);
+    const query = all ? 'all=true' : names.map((name) => `name=${encodeURIComponent(name)}`).join('&');
     return (await this.#send<{destroyed: string[]}>('DELETE', `/v1/deks?${query}`)).destroyed;
   }
 
   #send<T>(method: string, path: string, body?: Uint8Array): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const sent = request({socketPath: this.socket, method, path, timeout: TIMEOUT_MS}, (response) => {
+      const sent = request({socketPath: this.socket, method, path, agent: false, timeout: TIMEOUT_MS}, (response) => {
         let text = '';
         response.setEncoding('utf8');
         response.on('data', (piece: string) => {
@@ -96,9 +120,16 @@ export class AgentClient {
 
 /** A client of the agent at `socket`, or at the default place. Throws NO_AGENT when none answers there. */
 export async function connectAgent(socket?: string): Promise<AgentClient> {
+  if (socket !== undefined && typeof socket !== 'string') {
+    throw new DekError('BAD_ARGUMENT', '"socket" expected a path');
+  }
   const client = new AgentClient(socketPath(socket));
   await client.status();
   return client;
+}
+
+function dekPath(name: string): string {
+  return `/v1/deks/${encodeURIComponent(name)}`;
 }
 
 function parseJson(text: string): unknown {

@@ -8,18 +8,20 @@ import {DekError} from '../errors.js';
 import {type Dek, type Device, type Login, openDevice} from '../rdma/index.js';
 import {layoutOfPlaintext, layoutOfWrapped} from '../wrap/layout.js';
 import type {Log} from './log.js';
-import type {
-  AgentStatus,
-  CreateRequest,
-  DekStatus,
-  DestroyRequest,
-  ImportMode,
-  LoginRequest,
-  LoginStatus,
-} from './protocol.js';
+import type {AgentStatus, DekStatus, DestroyRequest, ImportMode, LoginRequest, LoginStatus} from './protocol.js';
 
 /** DEKs that `list` asks the NIC for before it lets other requests in. */
 const QUERIES_A_TURN = 64;
+
+/** A DEK to create. */
+export interface NewDek {
+  readonly name: string;
+  readonly import: ImportMode;
+  /** As `import` says; the caller wipes it. */
+  readonly key: Uint8Array;
+  /** Up to 8 bytes. */
+  readonly opaque: Uint8Array;
+}
 
 interface HeldDek {
   readonly dek: Dek;
@@ -87,7 +89,7 @@ export class Holder {
   }
 
   /** Creates a DEK and asks the NIC whether it is READY; one that is not is destroyed again. */
-  async create(request: CreateRequest): Promise<DekStatus> {
+  async create(request: NewDek): Promise<DekStatus> {
     const {name, key, opaque} = request;
     const wrapped = request.import === 'wrapped';
     const {keySize, keytag} = wrapped ? layoutOfWrapped(key.length) : layoutOfPlaintext(key.length);
@@ -109,7 +111,7 @@ export class Holder {
       this.#log('info', 'create', {name, keySize, keytag, import: request.import});
       return describe(name, held, state);
     } catch (error) {
-      this.#destroy(name, held);
+      this.#tryDestroy(name, held);
       throw error;
     }
   }
@@ -133,7 +135,7 @@ export class Holder {
 
   /** Destroys DEKs and returns their names. All names are looked up first: NO_DEK leaves all of them alive. */
   destroy(request: DestroyRequest): string[] {
-    const names = [...new Set('all' in request ? this.#deks.keys() : request.names)];
+    const names = [...new Set('names' in request ? request.names : this.#deks.keys())];
     const found = names.map((name) => [name, this.#held(name)] as const);
     for (const [name, held] of found) this.#destroy(name, held);
     return names;
@@ -141,16 +143,23 @@ export class Holder {
 
   /** Destroys the DEKs, logs out and closes the NIC; goes on where the NIC says no, since the close frees all. */
   close(): void {
-    for (const [name, held] of this.#deks) {
-      try {
-        this.#destroy(name, held);
-      } catch (error) {
-        this.#log('warn', 'destroy-failed', {name, error: (error as Error).message});
-      }
-    }
+    for (const [name, held] of this.#deks) this.#tryDestroy(name, held);
     this.#deks.clear();
     this.#login = undefined;
-    this.#device.close();
+    try {
+      this.#device.close();
+    } catch (error) {
+      // The NIC would not let go yet. The end of the process frees all.
+      this.#log('warn', 'close-failed', {device: this.deviceName, error: (error as Error).message});
+    }
+  }
+
+  #tryDestroy(name: string, held: HeldDek): void {
+    try {
+      this.#destroy(name, held);
+    } catch (error) {
+      this.#log('warn', 'destroy-failed', {name, error: (error as Error).message});
+    }
   }
 
   #destroy(name: string, held: HeldDek): void {

@@ -1,13 +1,14 @@
 /**
- * What agent and client say to each other: HTTP on a unix socket. A key or a wrapped credential is the raw body of a
- * PUT (so that it lives in one buffer that can be wiped, and `curl -T FILE` works), parameters are the query, every
- * answer is JSON. Pure: names, shapes and schemas, no I/O.
+ * What agent and client say to each other: HTTP on a unix socket. A wrapped key or credential is the raw body of a PUT
+ * (so that `curl -T FILE` works), parameters are the query, every answer is JSON. A plaintext key never passes here: the
+ * agent reads it from a descriptor of the client. Pure: names, shapes and schemas, no I/O.
  *
  *     GET    /v1/status                                              AgentStatus
  *     PUT    /v1/login?credentialId=N&importKekId=N    48 bytes      LoginStatus
  *     DELETE /v1/login                                               {}
  *     GET    /v1/deks                                                {deks: DekStatus[]}
- *     PUT    /v1/deks/NAME?import=wrapped&opaque=HEX   key bytes     DekStatus
+ *     PUT    /v1/deks/NAME?import=wrapped&opaque=HEX   wrapped key   DekStatus
+ *     PUT    /v1/deks/NAME?import=plaintext&fd=N       no body       DekStatus
  *     GET    /v1/deks/NAME                                           DekStatus
  *     DELETE /v1/deks?name=NAME&name=NAME              or ?all=true  {destroyed: string[]}
  *
@@ -23,8 +24,8 @@ export const DEK_NAME = '^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$';
 
 /** Throws BAD_ARGUMENT unless `name` can name a DEK. */
 export function assertDekName(name: string): void {
-  if (new RegExp(DEK_NAME).test(name)) return;
-  throw new DekError('BAD_ARGUMENT', `${JSON.stringify(name.slice(0, 140))} cannot name a DEK`, {
+  if (typeof name === 'string' && new RegExp(DEK_NAME).test(name)) return;
+  throw new DekError('BAD_ARGUMENT', `${JSON.stringify(`${name}`.slice(0, 140))} cannot name a DEK`, {
     hint: 'use 1 to 128 letters, digits and . _ : @ + -, a letter or a digit first',
   });
 }
@@ -68,14 +69,21 @@ export interface LoginRequest {
   importKekId: number;
 }
 
+/** A DEK to create: size and keytag follow from the length of its key. */
 export interface CreateRequest {
   name: string;
-  import: ImportMode;
-  /** Wrapped: 40, 48, 72 or 80 bytes. Plaintext: 32, 40, 64 or 72. Size and keytag follow from the length. */
-  key: Uint8Array;
   /** Up to 8 bytes. */
   opaque: Uint8Array;
+  /** 40, 48, 72 or 80 bytes. Either this or `plaintext`. */
+  wrapped?: Uint8Array | undefined;
+  /**
+   * Where the agent reads a plaintext key (32, 40, 64 or 72 bytes): a descriptor of the process that asks. A secret does
+   * not travel by HTTP, whose buffers nobody wipes.
+   */
+  plaintext?: {fd: number; format?: KeyFormat | undefined} | undefined;
 }
+
+export type KeyFormat = 'raw' | 'hex' | 'base64';
 
 /** Which DEKs to destroy: all, or those named. */
 export type DestroyRequest = {all: true} | {names: readonly string[]};
@@ -102,6 +110,8 @@ export const schemas = {
       properties: {
         import: {enum: ['wrapped', 'plaintext']},
         opaque: {type: 'string', pattern: '^([0-9a-f]{2}){0,8}$', default: ''},
+        fd: {type: 'integer', minimum: 0, maximum: 0x7fffffff},
+        format: {enum: ['raw', 'hex', 'base64']},
       },
     },
   },

@@ -5,17 +5,20 @@
 
 import type {IncomingMessage} from 'node:http';
 import type {Socket} from 'node:net';
-import fastify, {type FastifyInstance, type FastifyReply, type FastifyRequest} from 'fastify';
+import fastify, {type FastifyInstance, type FastifyReply} from 'fastify';
 import {fromHex, wipe} from '../bytes.js';
+import {readSecretOf} from '../custody/source.js';
 import {DekError, errorJson} from '../errors.js';
-import {readBody} from './body.js';
+import {DEK_PLAINTEXT_BYTES} from '../wrap/layout.js';
 import {type Peer, peerOf} from './ffi.js';
 import type {Holder} from './holder.js';
 import type {Log} from './log.js';
-import {httpStatus, type ImportMode, MAX_BODY_BYTES, schemas} from './protocol.js';
+import {httpStatus, type ImportMode, type KeyFormat, MAX_BODY_BYTES, schemas} from './protocol.js';
 
-/** A client that has sent half a request for this long is cut off. */
-const REQUEST_TIMEOUT_MS = 10_000;
+/** A client that has sent half a body for this long is cut off; Node itself cuts off half a head. */
+const BODY_TIMEOUT_MS = 10_000;
+/** Room for the names of all DEKs that fit on a command line. */
+const MAX_HEAD_BYTES = 2 ** 22;
 
 export interface ServerOptions {
   holder: Holder;
@@ -29,16 +32,23 @@ export interface ServerOptions {
 export function buildServer({holder, version, log, allows}: ServerOptions): FastifyInstance {
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: {maxHeaderSize: MAX_HEAD_BYTES},
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     routerOptions: {maxParamLength: 512},
     ajv: {customOptions: {removeAdditional: false, coerceTypes: 'array'}},
     frameworkErrors: (error: Error, _request: unknown, reply: unknown) =>
       (reply as FastifyReply).code(400).send(errorJson(badRequest(error.message))),
+    clientErrorHandler: (error, socket) => {
+      // What follows a request is garbage: the answer to that may be still under way.
+      if (peers.has(socket)) socket.setTimeout(BODY_TIMEOUT_MS, () => socket.destroy());
+      else if (!socket.writable) socket.destroy();
+      else socket.end(bareAnswer(badRequest(`this is not an HTTP request: ${error.message}`)));
+    },
   });
 
   app.addHook('onRequest', async (request) => {
+    limitBody(request.raw);
     const peer = peerOfSocket(request.raw.socket);
     if (peer && allows(peer)) return;
     log('warn', 'peer-refused', {pid: peer?.pid, uid: peer?.uid});
@@ -48,7 +58,7 @@ export function buildServer({holder, version, log, allows}: ServerOptions): Fast
   });
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request: unknown, payload: IncomingMessage) => readBody(payload, MAX_BODY_BYTES));
+  app.addContentTypeParser('*', {parseAs: 'buffer'}, (_request, body, done) => done(null, body));
   app.setNotFoundHandler((request, reply) => {
     reply.code(404).send(errorJson(badRequest(`the agent has no ${request.method} ${request.url.split('?')[0]}`)));
   });
@@ -60,10 +70,10 @@ export function buildServer({holder, version, log, allows}: ServerOptions): Fast
 
   app.get('/v1/status', {schema: schemas.empty}, async () => ({version, pid: process.pid, ...holder.status()}));
 
-  app.put<{Querystring: {credentialId: number; importKekId: number}; Body: unknown}>(
+  app.put<{Querystring: {credentialId: number; importKekId: number}; Body: Buffer | undefined}>(
     '/v1/login',
     {schema: schemas.login},
-    async (request) => withBody(request, (credential) => holder.login({credential, ...request.query})),
+    async (request) => holder.login({credential: request.body ?? NOTHING, ...request.query}),
   );
   app.delete('/v1/login', {schema: schemas.empty}, async () => {
     holder.logout();
@@ -71,13 +81,23 @@ export function buildServer({holder, version, log, allows}: ServerOptions): Fast
   });
 
   app.get('/v1/deks', {schema: schemas.empty}, async () => ({deks: await holder.list()}));
-  app.put<{Params: {name: string}; Querystring: {import: ImportMode; opaque: string}; Body: unknown}>(
+  app.put<{Params: {name: string}; Querystring: CreateQuery; Body: Buffer | undefined}>(
     '/v1/deks/:name',
     {schema: schemas.create},
-    async (request) =>
-      withBody(request, (key) =>
-        holder.create({...request.params, ...request.query, key, opaque: fromHex(request.query.opaque, 'opaque')}),
-      ),
+    async ({params: {name}, query, body = NOTHING, raw}) => {
+      const opaque = fromHex(query.opaque, 'opaque');
+      if (query.import === 'wrapped') return holder.create({name, opaque, import: 'wrapped', key: body});
+      if (query.fd === undefined || body.length > 0) {
+        throw badRequest('a plaintext key is read from a descriptor of yours: import=plaintext&fd=N, and no body');
+      }
+      const from = {pid: peerOfSocket(raw.socket)!.pid, fd: query.fd};
+      const key = await readSecretOf(from, DEK_PLAINTEXT_BYTES, 'plaintext key', query.format);
+      try {
+        return await holder.create({name, opaque, import: 'plaintext', key});
+      } finally {
+        wipe(key);
+      }
+    },
   );
   app.get<{Params: {name: string}}>('/v1/deks/:name', {schema: schemas.one}, async (request) =>
     holder.query(request.params.name),
@@ -89,14 +109,26 @@ export function buildServer({holder, version, log, allows}: ServerOptions): Fast
   return app;
 }
 
-/** Hands the body to `use` and wipes it afterwards: it may be a key. */
-async function withBody<T>(request: FastifyRequest, use: (body: Uint8Array) => Promise<T>): Promise<T> {
-  const body = request.body instanceof Uint8Array ? request.body : new Uint8Array();
-  try {
-    return await use(body);
-  } finally {
-    wipe(body);
-  }
+interface CreateQuery {
+  import: ImportMode;
+  opaque: string;
+  fd?: number;
+  format?: KeyFormat;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function limitBody(request: IncomingMessage): void {
+  const late = setTimeout(() => {
+    if (!request.complete) request.destroy();
+  }, BODY_TIMEOUT_MS);
+  request.once('close', () => clearTimeout(late));
+}
+
+/** An answer to what Node could not make a request of. */
+function bareAnswer(error: DekError): string {
+  const body = JSON.stringify(errorJson(error));
+  return `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 }
 
 const peers = new WeakMap<Socket, Peer>();

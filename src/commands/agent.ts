@@ -38,6 +38,8 @@ export default class Agent extends DekCommand {
     const agent = await startAgent({device: flags.device, socket, gid, log: openLog('info')});
     try {
       notifySystemd(`READY=1\nSTATUS=holding the DEKs of ${agent.device}`);
+      // A reader that went away, or a full disk, is no reason to lose the DEKs.
+      process.stdout.removeAllListeners('error').on('error', () => {});
       this.log(`READY ${socket}`);
       await stop;
       notifySystemd('STOPPING=1');

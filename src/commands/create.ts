@@ -1,22 +1,20 @@
 import {Args, Flags} from '@oclif/core';
 import {connectAgent} from '../agent/client.js';
 import {assertDekName, type DekStatus} from '../agent/protocol.js';
-import {wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {describeDeks} from '../cli/describe.js';
 import {socketFlag} from '../cli/flags.js';
 import {parseOpaque} from '../cli/opaque.js';
-import {excludeFromCoreDump} from '../custody/core-dump.js';
 import {FORMATS} from '../custody/encoding.js';
-import {readCiphertext, readSecret} from '../custody/source.js';
-import {DEK_PLAINTEXT_BYTES, DEK_WRAPPED_BYTES} from '../wrap/layout.js';
+import {readCiphertext, withSecretDescriptor} from '../custody/source.js';
+import {DEK_WRAPPED_BYTES} from '../wrap/layout.js';
 
 export default class Create extends DekCommand {
   static override summary = 'create a DEK on the NIC, held by the agent';
   static override description =
     'KEY is a wrapped DEK: its length (40, 48, 72 or 80 bytes) tells the key size and whether there is a keytag. ' +
     'The DEK is created, queried, and kept only if the NIC says READY. With --plaintext, for NICs in plaintext ' +
-    'import mode, KEY is the plaintext (32, 40, 64 or 72 bytes) and has to be named as a secret source.';
+    'import mode, KEY is the plaintext (32, 40, 64 or 72 bytes) and has to be named as a secret source; the agent reads it from there itself.';
   static override examples = [
     '<%= config.bin %> create vol-1 vol-1.wrapped',
     {
@@ -57,17 +55,17 @@ export default class Create extends DekCommand {
     const {name} = args;
     assertDekName(name);
     const opaque = parseOpaque(flags.opaque);
-    if (flags.plaintext) excludeFromCoreDump();
-    const key = flags.plaintext
-      ? await readSecret(args.key, DEK_PLAINTEXT_BYTES, 'plaintext key', flags.format)
-      : await readCiphertext(args.key, DEK_WRAPPED_BYTES, 'wrapped key', flags.format);
-    try {
-      const agent = await connectAgent(flags.socket);
-      const dek = await agent.createDek({name, import: flags.plaintext ? 'plaintext' : 'wrapped', key, opaque});
-      for (const line of describeDeks([dek])) this.log(line);
-      return dek;
-    } finally {
-      wipe(key);
-    }
+    const agent = await connectAgent(flags.socket);
+    const dek = flags.plaintext
+      ? await withSecretDescriptor(args.key, 'plaintext key', (fd) =>
+          agent.createDek({name, opaque, plaintext: {fd, format: flags.format}}),
+        )
+      : await agent.createDek({
+          name,
+          opaque,
+          wrapped: await readCiphertext(args.key, DEK_WRAPPED_BYTES, 'wrapped key', flags.format),
+        });
+    for (const line of describeDeks([dek])) this.log(line);
+    return dek;
   }
 }

@@ -6,6 +6,7 @@ import {openLog} from '../agent/log.js';
 import {DekCommand} from '../cli/base.js';
 import {runChild, SignalRelay, splitAtDashes} from '../cli/child.js';
 import {deviceFlag} from '../cli/flags.js';
+import {DekError, systemCode} from '../errors.js';
 
 export default class Run extends DekCommand {
   static override summary = 'run a command with an agent of its own';
@@ -33,7 +34,7 @@ export default class Run extends DekCommand {
     const {own, command} = splitAtDashes(this.argv);
     const {flags} = await this.parse(Run, own);
     const relay = new SignalRelay();
-    const directory = await mkdtemp(join(tmpdir(), 'dek-'));
+    const directory = await temporaryDirectory();
     try {
       const socket = join(directory, 'agent.sock');
       const agent = await startAgent({device: flags.device, socket, log: openLog('warn')});
@@ -46,5 +47,14 @@ export default class Run extends DekCommand {
       await rm(directory, {recursive: true, force: true});
       relay.stop();
     }
+  }
+}
+
+async function temporaryDirectory(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), 'dek-'));
+  } catch (cause) {
+    const errno = systemCode(cause);
+    throw new DekError('IO', `cannot make a directory in ${tmpdir()}: ${errno}`, {hint: 'set TMPDIR', errno, cause});
   }
 }

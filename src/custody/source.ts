@@ -24,6 +24,8 @@ interface Source {
   readonly fd?: number;
   /** Whether the file's mode has to keep others out. systemd grants its credentials by ACL, which looks like group access. */
   readonly isPrivate: boolean;
+  /** When to give up, in ms since 1970; the descriptor is then read without blocking. */
+  readonly deadline?: number;
 }
 
 const SOURCES_HINT = 'name a source: file:PATH, fd:N, - (standard input) or cred:NAME (a systemd credential)';
@@ -32,6 +34,8 @@ const SOURCES_HINT = 'name a source: file:PATH, fd:N, - (standard input) or cred
 const WAIT_NOTICE_MS = 2000;
 /** How soon a descriptor in non-blocking mode is asked again. */
 const RETRY_MS = 20;
+/** How long another process's descriptor may give nothing. */
+const FOREIGN_TIMEOUT_MS = 10_000;
 /** Room for line breaks around and within hex. */
 const LINE_BREAK_BYTES = 64;
 
@@ -46,13 +50,7 @@ export async function readSecret(
   title: string,
   format?: Format,
 ): Promise<Uint8Array> {
-  const source = parseSource(spec, title);
-  // The text is not repeated unless it is a path: it may be a key that someone put on the command line.
-  if (!source) {
-    const hint = fs.existsSync(spec) ? `for a file write file:${spec}` : SOURCES_HINT;
-    throw new DekError('BAD_ARGUMENT', `"${title}" is not given by a source`, {hint});
-  }
-  return readSource(source, lengths, format);
+  return readSource(sourceOf(spec, title), lengths, format);
 }
 
 /**
@@ -69,6 +67,36 @@ export async function readCiphertext(
   return readSource({...source, isPrivate: false}, lengths, format);
 }
 
+/**
+ * Opens the source of a secret, checks it as `readSecret` does, and hands its descriptor to `use`, to be read by another
+ * process: see `readSecretOf`. Throws the same.
+ */
+export async function withSecretDescriptor<T>(
+  spec: string,
+  title: string,
+  use: (fd: number) => Promise<T>,
+): Promise<T> {
+  return withDescriptor(sourceOf(spec, title), use);
+}
+
+/**
+ * Reads a secret as `readSecret` does, from descriptor `fd` of process `pid`, which has checked where it comes from. Throws
+ * PERMISSION when that process is another user's, IO when nothing comes within ten seconds.
+ */
+export async function readSecretOf(
+  {pid, fd}: {pid: number; fd: number},
+  lengths: readonly number[],
+  title: string,
+  format?: Format,
+): Promise<Uint8Array> {
+  const source = {
+    name: `"${title}" descriptor ${fd} of process ${pid}`,
+    path: `/proc/${pid}/fd/${fd}`,
+    isPrivate: false,
+  };
+  return readSource({...source, deadline: Date.now() + FOREIGN_TIMEOUT_MS}, lengths, format);
+}
+
 /** Throws BAD_ARGUMENT when two of the sources of one command are one stream, which can be read only once. */
 export function assertDistinctStreams(...specs: readonly (string | undefined)[]): void {
   const streams = specs.map((spec) => (spec === '-' ? 'fd:0' : spec)).filter((spec) => spec?.startsWith('fd:'));
@@ -76,6 +104,14 @@ export function assertDistinctStreams(...specs: readonly (string | undefined)[])
   throw new DekError('BAD_ARGUMENT', 'two inputs come from one stream, which can be read only once', {
     hint: 'give one of them as file:PATH, or as fd:N with another descriptor',
   });
+}
+
+/** The source of a secret. The text is not repeated unless it is a path: it may be a key that someone put in its place. */
+function sourceOf(spec: string, title: string): Source {
+  const source = parseSource(spec, title);
+  if (source) return source;
+  const hint = fs.existsSync(spec) ? `for a file write file:${spec}` : SOURCES_HINT;
+  throw new DekError('BAD_ARGUMENT', `"${title}" is not given by a source`, {hint});
 }
 
 /** Null when `spec` has the form of none of the sources. */
@@ -108,8 +144,6 @@ async function readSource(source: Source, lengths: readonly number[], format: Fo
       throw new DekError('BAD_INPUT', `${source.name} holds more than ${limit} bytes, expected ${orList(lengths)}`);
     }
     return decode(content.subarray(0, length), lengths, source.name, format);
-  } catch (error) {
-    throw error instanceof DekError ? error : explain(error, source);
   } finally {
     clearTimeout(waiting);
     wipe(content);
@@ -117,29 +151,47 @@ async function readSource(source: Source, lengths: readonly number[], format: Fo
 }
 
 /** Fills `content` up to the end of the source or of the buffer; returns how many bytes came. */
-async function readInto(content: Uint8Array, source: Source): Promise<number> {
-  const fd = source.fd ?? (await open(source.path!, fs.constants.O_RDONLY | fs.constants.O_NOCTTY));
-  try {
-    checkSource(await fstat(fd), fd, source);
+function readInto(content: Uint8Array, source: Source): Promise<number> {
+  return withDescriptor(source, async (fd) => {
     let length = 0;
     while (length < content.length) {
-      const {bytesRead} = await readSome(fd, content, length);
+      const {bytesRead} = await readSome(fd, content, length, source);
       if (bytesRead === 0) break;
       length += bytesRead;
     }
     return length;
-  } finally {
-    if (source.fd === undefined) await close(fd);
+  });
+}
+
+async function withDescriptor<T>(source: Source, use: (fd: number) => Promise<T>): Promise<T> {
+  const {O_RDONLY, O_NOCTTY, O_NONBLOCK} = fs.constants;
+  const flags = O_RDONLY | O_NOCTTY | (source.deadline === undefined ? 0 : O_NONBLOCK);
+  try {
+    const fd = source.fd ?? (await open(source.path!, flags));
+    try {
+      checkSource(await fstat(fd), fd, source);
+      return await use(fd);
+    } finally {
+      if (source.fd === undefined) await close(fd);
+    }
+  } catch (error) {
+    throw error instanceof DekError ? error : explain(error, source);
   }
 }
 
-async function readSome(fd: number, content: Uint8Array, offset: number): Promise<{bytesRead: number}> {
+async function readSome(
+  fd: number,
+  content: Uint8Array,
+  offset: number,
+  {name, deadline = Number.POSITIVE_INFINITY}: Source,
+): Promise<{bytesRead: number}> {
   for (;;) {
     try {
       return await read(fd, content, offset, content.length - offset, null);
     } catch (error) {
       // Standard input can be a pipe that whoever shares it has put into non-blocking mode.
       if (systemCode(error) !== 'EAGAIN') throw error;
+      if (Date.now() > deadline) throw new DekError('IO', `${name} gave nothing for ${FOREIGN_TIMEOUT_MS / 1000} s`);
       await sleep(RETRY_MS);
     }
   }

@@ -62,12 +62,7 @@ export class AgentProcess {
 
   /** Creates a 128-bit DEK whose bytes follow from `seed`. */
   create(name: string, seed = 1): Promise<unknown> {
-    return this.client.createDek({
-      name,
-      import: 'wrapped',
-      key: wrappedDek(this.device, seed),
-      opaque: new Uint8Array(),
-    });
+    return this.client.createDek({name, wrapped: wrappedDek(this.device, seed), opaque: new Uint8Array()});
   }
 
   /** Sends a signal and waits for the end: the exit status, or the signal that ended it. */

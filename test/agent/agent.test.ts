@@ -25,8 +25,7 @@ describe('agent', () => {
     await agent.login();
     const created = await agent.client.createDek({
       name: 'vol-1',
-      import: 'wrapped',
-      key: wrappedDek(device),
+      wrapped: wrappedDek(device),
       opaque: Buffer.from('vol-1'),
     });
     const expected = {
@@ -135,8 +134,8 @@ describe('agent', () => {
     const key1 = Buffer.from('a5c1170e93b2447fd86021be5f3390d4', 'hex');
     const key2 = Buffer.from('6b08f2d95e1c4aa7b3704419c2fe8d15', 'hex');
     await agent.login();
-    const key = wrapDek(device.kek, {key1, key2});
-    await agent.client.createDek({name: 'vol-1', import: 'wrapped', key, opaque: new Uint8Array()});
+    const wrapped = wrapDek(device.kek, {key1, key2});
+    await agent.client.createDek({name: 'vol-1', wrapped, opaque: new Uint8Array()});
     await thrownBy(() => agent.create('vol-1'));
     await agent.client.listDeks();
     process.kill(agent.child.pid!, 'SIGSTOP');

@@ -23,10 +23,10 @@ describe('socket', () => {
   });
 
   /** Binds a socket at `path` as an agent does. */
-  function bind(path: string, gid?: number): Promise<void> {
+  function bind(path: string, gid?: number): Promise<() => void> {
     const server = net.createServer();
     servers.push(server);
-    return bindSocket(path, gid, () => new Promise<void>((done) => server.listen(path, done)));
+    return bindSocket(path, gid, (own) => new Promise<void>((done) => server.listen(own, done)));
   }
 
   const mode = (path: string): string => (fs.statSync(path).mode & 0o777).toString(8);
@@ -85,6 +85,17 @@ describe('socket', () => {
     for (const result of results) if (result.status === 'rejected') expect(result.reason.code).to.equal('EXISTS');
   });
 
+  it('removes its own socket at the end, and not one that another agent has put there', async () => {
+    const path = join(directory, 'agent.sock');
+    const unbind = await bind(path);
+    fs.unlinkSync(path);
+    const other = await bind(path);
+    unbind();
+    expect(fs.existsSync(path)).to.equal(true);
+    other();
+    expect(fs.readdirSync(directory)).to.deep.equal([]);
+  });
+
   it('does not touch a file that is no socket', async () => {
     const path = join(directory, 'agent.sock');
     fs.writeFileSync(path, 'precious');
@@ -109,6 +120,22 @@ describe('socket', () => {
 
   it('refuses a path that is too long for a socket', async () => {
     expect((await thrownBy(() => bind(join(directory, 'x'.repeat(100), 'agent.sock')))).code).to.equal('BAD_ARGUMENT');
+  });
+
+  it('refuses a directory that the group cannot pass', async () => {
+    fs.mkdirSync(join(directory, 'closed'), {mode: 0o700});
+    const error = await thrownBy(() => bind(join(directory, 'closed', 'agent.sock'), 60));
+    expect(error.code).to.equal('BAD_ARGUMENT');
+    expect(error.hint).to.include('chgrp 60');
+  });
+
+  it('opens every directory that it makes to the group', async () => {
+    await bind(join(directory, 'a', 'b', 'agent.sock'), process.getgid!());
+    expect([mode(join(directory, 'a')), mode(join(directory, 'a', 'b'))]).to.deep.equal(['750', '750']);
+  });
+
+  it('says so when the system never lets the directory be made', async () => {
+    expect((await thrownBy(() => bind('/proc/no/such/agent.sock'))).code).to.be.oneOf(['IO', 'PERMISSION']);
   });
 
   it('says so when the directory cannot be made', async () => {
