@@ -4,23 +4,25 @@ import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Calls `body` with SIGINT, SIGTERM and SIGHUP held back. The first of them aborts `interrupted`, and when `body` has settled
- * it is raised again: the process ends by it then, unless others listen for it.
+ * Calls `body` with SIGINT, SIGTERM and SIGHUP held back. When it has settled, the first that came is raised again: the
+ * process ends by it then, unless others listen for it. `interrupted` tells whether one has come by now.
  */
-export async function holdSignals<T>(body: (interrupted: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
+export async function holdSignals<T>(body: (interrupted: () => Promise<boolean>) => Promise<T>): Promise<T> {
   let held: NodeJS.Signals | undefined;
   const hold = (signal: NodeJS.Signals): void => {
     held ??= signal;
-    controller.abort();
+  };
+  const first = async (): Promise<NodeJS.Signals | undefined> => {
+    // A signal is told when the event loop polls: at the end of this turn, or in the next.
+    for (let turns = 0; turns < 2; turns++) await turnOfTheLoop();
+    return held;
   };
   for (const signal of ENDING) process.on(signal, hold);
   try {
-    return await body(controller.signal);
+    return await body(async () => (await first()) !== undefined);
   } finally {
-    // What came by now is told when the loop polls: at the end of this turn, or in the next.
-    for (let turns = 0; turns < 2; turns++) await turnOfTheLoop();
+    const signal = await first();
     for (const signal of ENDING) process.off(signal, hold);
-    if (held !== undefined && process.listenerCount(held) === 0) process.kill(process.pid, held);
+    if (signal !== undefined && process.listenerCount(signal) === 0) process.kill(process.pid, signal);
   }
 }
