@@ -1,14 +1,61 @@
 /**
  * Bytes: assertions with titles, hex, buffers for secrets. Values never appear in a message, only their type and length.
  */
+import {types} from 'node:util';
 import {DekError} from './errors.js';
 
-/** Throws BAD_ARGUMENT unless `value` is a Uint8Array of one of `lengths` bytes. `title` names it in the message. */
+/** Lengths from `min` to `max`, both included, that are a multiple of `step`. */
+export interface LengthRange {
+  readonly min: number;
+  readonly max: number;
+  readonly step: number;
+}
+
+/** What the engine knows of a view, whatever properties of these names the object or its class may have. */
+const {
+  length: trueLength,
+  byteOffset: trueOffset,
+  buffer: trueBuffer,
+} = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(Uint8Array.prototype)) as Record<
+  'length' | 'byteOffset' | 'buffer',
+  {get: () => never}
+>;
+
+/**
+ * A plain Uint8Array over the memory of `value`, to be used in its place: `value` itself may be of a class, or have
+ * properties, that give another length at each look. Nothing is copied; no code of the caller runs. Throws BAD_ARGUMENT
+ * unless `value` is a genuine Uint8Array of one of `lengths` bytes in memory of this thread only. `title` names it there.
+ */
+export function viewBytes(value: unknown, lengths: readonly number[] | LengthRange, title: string): Uint8Array {
+  if (!types.isUint8Array(value)) throw unexpected(title, lengths, `type=${value === null ? 'null' : typeof value}`);
+  const length: number = trueLength.get.call(value);
+  if (!allows(lengths, length)) throw unexpected(title, lengths, `length=${length}`);
+  const buffer: ArrayBufferLike = trueBuffer.get.call(value);
+  if (types.isSharedArrayBuffer(buffer)) {
+    throw new DekError('BAD_ARGUMENT', `"${title}" lies in shared memory, where another thread can change it`, {
+      hint: 'pass a copy: new Uint8Array(view)',
+    });
+  }
+  // The buffer may be detached, and then there is nothing to look at.
+  return length === 0 ? new Uint8Array(0) : new Uint8Array(buffer, trueOffset.get.call(value), length);
+}
+
+/** `viewBytes` for a caller that goes on with `value` itself: right for what is written by this package. */
 export function assertBytes(value: unknown, lengths: readonly number[], title: string): asserts value is Uint8Array {
-  const is = value instanceof Uint8Array;
-  if (is && lengths.includes(value.length)) return;
-  const got = is ? `length=${value.length}` : `type=${value === null ? 'null' : typeof value}`;
-  throw new DekError('BAD_ARGUMENT', `"${title}" expected Uint8Array of length ${orList(lengths)}, got ${got}`);
+  viewBytes(value, lengths, title);
+}
+
+function allows(lengths: readonly number[] | LengthRange, length: number): boolean {
+  if (!('step' in lengths)) return lengths.includes(length);
+  return length >= lengths.min && length <= lengths.max && length % lengths.step === 0;
+}
+
+function unexpected(title: string, lengths: readonly number[] | LengthRange, got: string): DekError {
+  const expected =
+    'step' in lengths
+      ? `Uint8Array of ${lengths.min} to ${lengths.max} bytes${lengths.step === 1 ? '' : `, a multiple of ${lengths.step}`}`
+      : `Uint8Array of length ${orList(lengths)}`;
+  return new DekError('BAD_ARGUMENT', `"${title}" expected ${expected}, got ${got}`);
 }
 
 /** Throws BAD_ARGUMENT unless `value` is an integer between `min` and `max`, both included. */

@@ -1,18 +1,46 @@
-/** Making directories, from the top down: Node's own recursive mkdir spins for ever where the system says ENOENT for good. */
-import {mkdirSync, statSync} from 'node:fs';
-import {dirname} from 'node:path';
-import {systemCode} from './errors.js';
+/** Makes directories. Node's own `mkdirSync` with `recursive` never returns below /proc, where mkdir(2) says ENOENT. */
+import fs from 'node:fs';
+import {dirname, resolve} from 'node:path';
 
-/** Makes `path` and what is missing above it, each with `mode`; returns what it made. Throws the system's error. */
+/**
+ * Makes the directory `path`, and those above it that are missing, with `mode`. Returns the paths that it made, the topmost
+ * first. Throws the system error of the first that cannot be made, and then has removed those it made.
+ */
 export function makeDirectories(path: string, mode: number): string[] {
-  if (statSync(path, {throwIfNoEntry: false})?.isDirectory()) return [];
-  const parent = dirname(path);
-  const made = parent === path ? [] : makeDirectories(parent, mode);
+  const made: string[] = [];
   try {
-    mkdirSync(path, {mode});
+    for (const directory of lineage(resolve(path))) if (make(directory, mode)) made.push(directory);
   } catch (error) {
-    if (systemCode(error) === 'EEXIST' && statSync(path, {throwIfNoEntry: false})?.isDirectory()) return made;
+    removeDirectories(made);
     throw error;
   }
-  return [...made, path];
+  return made;
+}
+
+/** Takes back what `makeDirectories` made; what is in use by now stays. */
+export function removeDirectories(made: readonly string[]): void {
+  for (const directory of made.toReversed()) {
+    try {
+      fs.rmdirSync(directory);
+    } catch {
+      return; // somebody has put something into it
+    }
+  }
+}
+
+/** /a, /a/b, /a/b/c. */
+function lineage(path: string): string[] {
+  const parent = dirname(path);
+  return parent === path ? [] : [...lineage(parent), path];
+}
+
+/** Whether it was missing. As mkdir -p does, takes any error for no matter where there is a directory. */
+function make(directory: string, mode: number): boolean {
+  try {
+    fs.mkdirSync(directory, {mode});
+    return true;
+  } catch (error) {
+    if (fs.statSync(directory, {throwIfNoEntry: false})?.isDirectory()) return false;
+    throw error;
+  }
 }

@@ -4,9 +4,10 @@
  */
 import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
-import {basename, dirname, join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {promisify} from 'node:util';
 import {DekError, systemCode} from '../errors.js';
+import {holdSignals} from '../signals.js';
 
 const open = promisify(fs.open);
 const fsync = promisify(fs.fsync);
@@ -18,32 +19,27 @@ const sleep = promisify(setTimeout);
 const RETRY_MS = 20;
 
 /**
- * Creates the file `path` (mode 0600) with `bytes`: written beside it and moved there, so that it is never seen half done.
+ * Creates the file `path` (mode 0600) with `bytes`, whole or not at all: SIGINT, SIGTERM and SIGHUP wait until it is done. It
+ * is made under its own name, so that not even SIGKILL leaves a key where nobody looks for it. With `force` one that is there
+ * is replaced, and stays as it is until then; only there SIGKILL can leave a second file, dek-*.tmp beside it.
  * Throws EXISTS when it is there already, unless `force`; BAD_ARGUMENT when it is something other than a file; PERMISSION, IO.
  */
 export async function writeKeyFile(path: string, bytes: Uint8Array, {force = false} = {}): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
   try {
-    await assertReplaceable(path, force);
-    const fd = await open(temporary, 'wx', 0o600);
-    try {
-      await writeAll(fd, bytes);
-      await fsync(fd);
-    } finally {
-      await close(fd);
-    }
-    // link(2) refuses when the name is taken by now; rename(2) would replace what is there.
-    if (force) await fs.promises.rename(temporary, path);
-    else await fs.promises.link(temporary, path);
+    await holdSignals(() => (force ? replaceFile(path, bytes) : createFile(path, bytes)));
   } catch (error) {
     throw error instanceof DekError ? error : explain(error, path);
-  } finally {
-    await fs.promises.rm(temporary, {force: true});
   }
 }
 
-/** Writes `bytes` to an open descriptor. Throws IO. */
+/** Writes `bytes` to an open descriptor. Throws IO, also for a standard stream that this process was started without. */
 export async function writeDescriptor(fd: number, bytes: Uint8Array, name: string): Promise<void> {
+  if (isStandIn(fd)) {
+    throw new DekError('IO', `cannot write ${name}: it is closed, or /dev/null open for reading too`, {
+      hint: 'give --output FILE; to throw a key away, redirect to /dev/null',
+      errno: 'EBADF',
+    });
+  }
   try {
     await writeAll(fd, bytes);
   } catch (error) {
@@ -51,14 +47,69 @@ export async function writeDescriptor(fd: number, bytes: Uint8Array, name: strin
   }
 }
 
-async function assertReplaceable(path: string, force: boolean): Promise<void> {
+/**
+ * Whether `fd` is the /dev/null that Node opens at its start in the place of a standard stream that is closed. It opens it
+ * for reading and writing, a shell's > /dev/null for writing only: proc(5), fdinfo.
+ */
+function isStandIn(fd: number): boolean {
+  try {
+    if (fs.readlinkSync(`/proc/self/fd/${fd}`) !== '/dev/null') return false;
+    const flags = /^flags:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+    return (Number.parseInt(flags ?? '0', 8) & fs.constants.O_RDWR) !== 0;
+  } catch {
+    return false; // without /proc it cannot be told
+  }
+}
+
+async function createFile(path: string, bytes: Uint8Array): Promise<void> {
+  const fd = await open(path, 'wx', 0o600);
+  try {
+    try {
+      await writeAll(fd, bytes);
+      await fsync(fd);
+    } finally {
+      await close(fd);
+    }
+  } catch (error) {
+    await remove(path);
+    throw error;
+  }
+}
+
+async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  await assertReplaceable(path);
+  // Of a length of its own: a name made of the file's could be too long.
+  const temporary = join(dirname(path), `dek-${randomBytes(6).toString('hex')}.tmp`);
+  await createFile(temporary, bytes);
+  try {
+    await fs.promises.rename(temporary, path);
+  } catch (error) {
+    await remove(temporary);
+    throw error;
+  }
+}
+
+/** Removes what was begun. Throws IO when it stays: then a key may lie there. */
+async function remove(path: string): Promise<void> {
+  try {
+    await fs.promises.unlink(path);
+  } catch (cause) {
+    const errno = systemCode(cause);
+    throw new DekError('IO', `cannot remove the unfinished ${path}: ${errno}`, {
+      hint: 'it may hold a key: remove it yourself',
+      errno,
+      cause,
+    });
+  }
+}
+
+async function assertReplaceable(path: string): Promise<void> {
   const stats = await fs.promises.lstat(path).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   });
-  if (!stats) return;
-  if (!force) throw exists(path);
-  if (!stats.isFile()) throw new DekError('BAD_ARGUMENT', `${path} is not a regular file, and will not be replaced`);
+  if (!stats || stats.isFile()) return;
+  throw new DekError('BAD_ARGUMENT', `${path} is not a regular file, and will not be replaced`);
 }
 
 async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {

@@ -2,7 +2,7 @@
  * What can be changed on a virtual ConnectX, and the writes that a change takes. A change that does not fit (no room, no
  * such KEK) throws before anything is written.
  */
-import {assertBytes, assertInteger} from '../bytes.js';
+import {assertInteger, viewBytes} from '../bytes.js';
 import {DekError} from '../errors.js';
 import type {ImageWrite} from './image.js';
 import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, LANES, RULES} from './layout.js';
@@ -141,7 +141,7 @@ function load(
   title: string,
 ): void {
   assertInteger(id, 0, 0xffffff, `${title} id`);
-  assertBytes(secret, lengths, title);
+  const bytes = viewBytes(secret, lengths, title);
   if (findKey(image, table, id) !== undefined) {
     throw new DekError('EXISTS', `${title} ${id} is on the virtual ConnectX already`, {
       hint: 'revoke it first',
@@ -151,8 +151,8 @@ function load(
   if (at === undefined) throw new DekError('LIMIT', `the virtual ConnectX has no room for another ${title}`);
   put(at + KEY.id, le(id, 4));
   put(at + KEY.generation, le((image.readUInt32LE(at + KEY.generation) + 1) >>> 0, 4));
-  put(at + KEY.bytes, le(secret.length, 1));
-  put(at + KEY.secret, secret);
+  put(at + KEY.bytes, le(bytes.length, 1));
+  put(at + KEY.secret, bytes);
   put(at + KEY.valid, le(1, 1));
 }
 
@@ -200,9 +200,8 @@ function dekErrorBytes({which, future = false}: DekErrorRule, next: number): Buf
     bytes[DEK_ERROR.by] = BY.id;
     bytes.writeUInt32LE(which.id, DEK_ERROR.id);
   } else {
-    if (which.opaque.length > 8) throw new DekError('BAD_ARGUMENT', '"opaque" expected up to 8 bytes');
     bytes[DEK_ERROR.by] = BY.opaque;
-    bytes.set(which.opaque, DEK_ERROR.opaque);
+    bytes.set(viewBytes(which.opaque, {min: 0, max: 8, step: 1}, 'opaque'), DEK_ERROR.opaque);
   }
   return bytes;
 }

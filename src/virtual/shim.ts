@@ -9,7 +9,7 @@ import {DekError, systemCode} from '../errors.js';
 /** Found from dist/src/virtual as well as from an installed package: both have src/virtual/uverbs.c three levels up. */
 const SOURCE = new URL('../../../src/virtual/uverbs.c', import.meta.url);
 
-/** Compiles the shim to the file `path`. Throws UNSUPPORTED when there is no C compiler or no kernel headers. */
+/** Compiles the shim to the file `path`. Throws UNSUPPORTED when there is no C compiler or no kernel headers, IO. */
 export async function compileShim(path: string): Promise<void> {
   const source = fileURLToPath(SOURCE);
   if (!fs.existsSync(source)) throw new DekError('INTERNAL', `${source} is missing from this package`);
@@ -33,6 +33,8 @@ function explain(error: Error, stderr: string): DekError {
       cause: error,
     });
   }
-  const line = stderr.split('\n').find((text) => text.includes('error')) ?? error.message;
+  const lines = stderr.split('\n').filter((line) => /error|failed|cannot/i.test(line));
+  // collect2 only says that ld failed; what ld says comes before or after it.
+  const line = lines.find((text) => !text.includes('ld returned')) ?? error.message;
   return new DekError('IO', `cc failed on the virtual ConnectX: ${line}`, {cause: error});
 }

@@ -6,15 +6,16 @@
  *     DIR/officer/credential
  *     DIR/sysfs/              what $SYSFS_PATH names
  *     DIR/uverbs.so           what LD_PRELOAD names
- *     DIR/lock                while settings are changed
  *
  * All devices of a directory get the same import KEK and credential, as an officer would load them.
  */
 import {randomBytes, randomInt} from 'node:crypto';
 import fs from 'node:fs';
 import {join, resolve} from 'node:path';
-import {assertInteger, wipe} from '../bytes.js';
-import {DekError, systemCode} from '../errors.js';
+import {assertInteger, secretBytes, viewBytes, wipe} from '../bytes.js';
+import {DekError} from '../errors.js';
+import {holdSignals} from '../signals.js';
+import {inNewDirectory, listDirectory, pathError} from './directory.js';
 import {createImage, type ImageWrite, newImage, readImage, writeImage} from './image.js';
 import {withLock} from './lock.js';
 import {reportFrom, type VirtualReport} from './report.js';
@@ -85,7 +86,7 @@ export class VirtualConnectX {
   set(settings: Settings, device?: string): void {
     const names = this.#named(device);
     try {
-      withLock(join(this.directory, 'lock'), () => {
+      withLock(this.directory, () => {
         const plans = names.map((name) => planOf(this.#image(name), settings));
         for (const {path, writes} of plans) writeImage(path, writes);
       });
@@ -114,11 +115,12 @@ export class VirtualConnectX {
 }
 
 /**
- * Makes a virtual ConnectX in `directory`, which must be empty or not there yet. Throws EXISTS when it is neither,
- * BAD_ARGUMENT for a path that LD_PRELOAD cannot hold, UNSUPPORTED without a C compiler.
+ * Makes a virtual ConnectX in `directory`, which must be empty or not there yet. It is made whole or not at all: what SIGINT,
+ * SIGTERM or SIGHUP interrupts is taken back before the process ends. Throws EXISTS when it is neither, BAD_ARGUMENT for a
+ * path that LD_PRELOAD cannot hold, UNSUPPORTED without a C compiler.
  */
 export async function createVirtual(directory: string, options: CreateOptions = {}): Promise<VirtualConnectX> {
-  const {devices = 1, settings = {}} = options;
+  const {devices = 1, settings = {}, shim} = options;
   assertInteger(devices, 1, MAX_DEVICES, 'devices');
   const path = resolve(directory);
   if (UNUSABLE_IN_LD_PRELOAD.test(path)) {
@@ -126,31 +128,29 @@ export async function createVirtual(directory: string, options: CreateOptions = 
       hint: 'LD_PRELOAD cannot hold such a path; choose another directory',
     });
   }
-  const kek = officerKey(options.kek, options.kekId, 32);
-  const credential = officerKey(options.credential, options.credentialId, 40);
+  const kek = officerKey(options.kek, options.kekId, [32, 16], 'kek');
+  const credential = officerKey(options.credential, options.credentialId, [40], 'credential');
   const names = Array.from({length: devices}, (_, index) => `mlx5_${index}`);
-  const images = names.map((_, index) => {
-    const image = newImage(FIRST_GUID + BigInt(index));
-    applySettings(image, {...DEFAULTS, keks: [kek], credentials: [credential]});
-    applySettings(image, settings);
-    return image;
-  });
+  const images = names.map((_, index) => newImage(FIRST_GUID + BigInt(index)));
   try {
-    makeEmpty(path);
-    await placeShim(join(path, 'uverbs.so'), options.shim);
-    fs.mkdirSync(join(path, 'officer'), {mode: 0o700});
-    fs.writeFileSync(join(path, 'officer', 'import-kek'), kek.secret, {flag: 'wx', mode: 0o600});
-    fs.writeFileSync(join(path, 'officer', 'credential'), credential.secret, {flag: 'wx', mode: 0o600});
-    for (const [index, name] of names.entries()) {
-      writeSysfs(join(path, 'sysfs'), index, FIRST_GUID + BigInt(index));
-      createImage(join(path, `${name}.nvram`), images[index]!);
+    for (const image of images) {
+      applySettings(image, {...DEFAULTS, keks: [kek], credentials: [credential]});
+      applySettings(image, settings);
     }
-  } catch (error) {
-    throw error instanceof DekError ? error : pathError(path, error);
+    await holdSignals((interrupted) =>
+      inNewDirectory(path, async () => {
+        await placeShim(join(path, 'uverbs.so'), shim);
+        fs.writeFileSync(join(path, 'officer', 'import-kek'), kek.secret, {flag: 'wx', mode: 0o600});
+        fs.writeFileSync(join(path, 'officer', 'credential'), credential.secret, {flag: 'wx', mode: 0o600});
+        for (const [index, name] of names.entries()) {
+          writeSysfs(join(path, 'sysfs'), index, FIRST_GUID + BigInt(index));
+          createImage(join(path, `${name}.nvram`), images[index]!);
+        }
+        if (await interrupted()) throw new DekError('IO', 'interrupted');
+      }),
+    );
   } finally {
-    wipe(...images);
-    if (!options.kek) wipe(kek.secret);
-    if (!options.credential) wipe(credential.secret);
+    wipe(...images, kek.secret, credential.secret);
   }
   return new VirtualConnectX(path, names);
 }
@@ -188,37 +188,16 @@ const DEFAULTS: Settings = {
   parallel: 16,
 };
 
-function officerKey(secret: Uint8Array | undefined, id: number | undefined, bytes: number): OfficerKey {
-  return {id: id ?? randomInt(1, 1 << 24), secret: secret ?? randomBytes(bytes)};
+/** A copy of `secret`, or a random one of the first of `lengths`. */
+function officerKey(secret: unknown, id: number | undefined, lengths: readonly number[], title: string): OfficerKey {
+  const given = secret === undefined ? randomBytes(lengths[0]!) : viewBytes(secret, lengths, title);
+  const copy = secretBytes(given.length);
+  copy.set(given);
+  if (secret === undefined) wipe(given);
+  return {id: id ?? randomInt(1, 1 << 24), secret: copy};
 }
 
 async function placeShim(path: string, compiled: string | undefined): Promise<void> {
   if (compiled === undefined) await compileShim(path);
   else fs.copyFileSync(compiled, path);
-}
-
-/** Makes `path` a directory of mode 0700 that is empty. */
-function makeEmpty(path: string): void {
-  fs.mkdirSync(path, {recursive: true, mode: 0o700});
-  if (fs.readdirSync(path).length > 0) {
-    throw new DekError('EXISTS', `${path} is not empty`, {hint: 'name a directory that is empty or not there yet'});
-  }
-  fs.chmodSync(path, 0o700);
-}
-
-function listDirectory(path: string): string[] {
-  try {
-    return fs.readdirSync(path);
-  } catch (error) {
-    throw pathError(path, error);
-  }
-}
-
-function pathError(path: string, error: unknown): DekError {
-  const code = systemCode(error);
-  if (code === 'ENOENT') return new DekError('NO_DEVICE', `${path} does not exist`, {cause: error});
-  if (code === 'ENOTDIR' || code === 'EEXIST')
-    return new DekError('BAD_ARGUMENT', `${path} is not a directory`, {cause: error});
-  if (code === 'EACCES') return new DekError('PERMISSION', `permission denied on ${path}`, {errno: code, cause: error});
-  return new DekError('IO', `cannot use ${path}: ${code ?? 'unknown error'}`, {errno: code, cause: error});
 }

@@ -1,18 +1,16 @@
 /** The credential of a crypto login: 40 secret bytes, 48 when wrapped. mlx5dv_crypto_login(3). */
-import {assertInput} from './input.js';
+import {viewBytes} from '../bytes.js';
 import {unwrapKey, wrapKey} from './kw.js';
 import {CREDENTIAL_BYTES, WRAPPED_CREDENTIAL_BYTES} from './layout.js';
 
 /** Wraps `credential` (40 bytes) under `kek` (16 or 32 bytes) into the 48 bytes that a login takes. Throws BAD_ARGUMENT. */
 export function wrapCredential(kek: Uint8Array, credential: Uint8Array): Uint8Array {
-  assertInput(credential, [CREDENTIAL_BYTES], 'credential');
-  return wrapKey(kek, credential);
+  return wrapKey(kek, viewBytes(credential, [CREDENTIAL_BYTES], 'credential'));
 }
 
 /**
  * The 40 bytes of `wrapped` (48 bytes), in a buffer that the caller wipes. Throws BAD_ARGUMENT, UNWRAP_FAILED.
  */
 export function unwrapCredential(kek: Uint8Array, wrapped: Uint8Array): Uint8Array {
-  assertInput(wrapped, [WRAPPED_CREDENTIAL_BYTES], 'wrapped');
-  return unwrapKey(kek, wrapped);
+  return unwrapKey(kek, viewBytes(wrapped, [WRAPPED_CREDENTIAL_BYTES], 'wrapped'));
 }

@@ -1,9 +1,8 @@
 /**
  * A DEK as the NIC takes it: key1, key2 and, if it has one, the keytag, wrapped. The sizes stand in layout.ts.
  */
-import {equalBytes, secretBytes, wipe} from '../bytes.js';
+import {equalBytes, secretBytes, viewBytes, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
-import {assertInput} from './input.js';
 import {unwrapKey, wrapKey} from './kw.js';
 import {
   DEK_PLAINTEXT_BYTES,
@@ -34,14 +33,15 @@ export interface UnwrappedDek extends DekKeys {
  * one key, which FIPS 140-3 IG C.I forbids for AES-XTS.
  */
 export function wrapDek(kek: Uint8Array, dek: DekKeys): Uint8Array {
-  assertInput(kek, KEK_BYTES, 'kek');
   if (typeof dek !== 'object' || dek === null) {
     throw new DekError('BAD_ARGUMENT', `"dek" expected an object with key1 and key2, got type=${typeof dek}`);
   }
-  const {key1, key2, keytag} = dek;
-  assertInput(key1, [16, 32], 'key1');
-  assertInput(key2, [key1.length], 'key2');
-  if (keytag !== undefined) assertInput(keytag, [KEYTAG_BYTES], 'keytag');
+  // Read before anything is checked: these may be getters, and from here on no code of the caller runs.
+  const {key1: first, key2: second, keytag: tag} = dek;
+  const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
+  const key1 = viewBytes(first, [16, 32], 'key1');
+  const key2 = viewBytes(second, [key1.length], 'key2');
+  const keytag = tag === undefined ? undefined : viewBytes(tag, [KEYTAG_BYTES], 'keytag');
   assertDistinct(key1, key2);
   const layout = layoutOf(key1.length * 8, keytag !== undefined);
   const plaintext = secretBytes(layout.plaintextBytes);
@@ -49,7 +49,7 @@ export function wrapDek(kek: Uint8Array, dek: DekKeys): Uint8Array {
     plaintext.set(key1);
     plaintext.set(key2, key1.length);
     if (keytag) plaintext.set(keytag, 2 * key1.length);
-    return wrapKey(kek, plaintext);
+    return wrapKey(kekBytes, plaintext);
   } finally {
     wipe(plaintext);
   }
@@ -60,8 +60,7 @@ export function wrapDek(kek: Uint8Array, dek: DekKeys): Uint8Array {
  * BAD_ARGUMENT; UNWRAP_FAILED; EQUAL_KEYS when what was wrapped has key1 == key2.
  */
 export function unwrapDek(kek: Uint8Array, wrapped: Uint8Array): UnwrappedDek {
-  assertInput(wrapped, DEK_WRAPPED_BYTES, 'wrapped');
-  const plaintext = unwrapKey(kek, wrapped);
+  const plaintext = unwrapKey(kek, viewBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped'));
   try {
     return splitDek(plaintext);
   } catch (error) {
@@ -74,13 +73,13 @@ export function unwrapDek(kek: Uint8Array, wrapped: Uint8Array): UnwrappedDek {
  * The parts of a plaintext DEK (32, 40, 64 or 72 bytes), as views of it: nothing is copied. Throws BAD_ARGUMENT, EQUAL_KEYS.
  */
 export function splitDek(plaintext: Uint8Array): UnwrappedDek {
-  assertInput(plaintext, DEK_PLAINTEXT_BYTES, 'plaintext');
-  const {keySize, keytag} = layoutOfPlaintext(plaintext.length);
+  const bytes = viewBytes(plaintext, DEK_PLAINTEXT_BYTES, 'plaintext');
+  const {keySize, keytag} = layoutOfPlaintext(bytes.length);
   const keyBytes = keySize / 8;
-  const key1 = plaintext.subarray(0, keyBytes);
-  const key2 = plaintext.subarray(keyBytes, 2 * keyBytes);
+  const key1 = bytes.subarray(0, keyBytes);
+  const key2 = bytes.subarray(keyBytes, 2 * keyBytes);
   assertDistinct(key1, key2);
-  return keytag ? {keySize, key1, key2, keytag: plaintext.subarray(2 * keyBytes)} : {keySize, key1, key2};
+  return keytag ? {keySize, key1, key2, keytag: bytes.subarray(2 * keyBytes)} : {keySize, key1, key2};
 }
 
 function assertDistinct(key1: Uint8Array, key2: Uint8Array): void {

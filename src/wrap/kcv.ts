@@ -4,9 +4,8 @@
  * Left out: CMAC of anything else.
  */
 import {unsafe} from '@noble/ciphers/aes.js';
-import {secretBytes, wipe} from '../bytes.js';
+import {secretBytes, viewBytes, wipe} from '../bytes.js';
 import {BLOCK_BYTES, withEncryption} from './aes.js';
-import {assertInput} from './input.js';
 import {KEK_BYTES} from './layout.js';
 
 /** Bytes of a key check value. */
@@ -14,10 +13,10 @@ export const KCV_BYTES = 5;
 
 /** The key check value (5 bytes, public) of `kek` (16 or 32 bytes). Throws BAD_ARGUMENT. */
 export function keyCheckValue(kek: Uint8Array): Uint8Array {
-  assertInput(kek, KEK_BYTES, 'kek');
+  const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
   const block = secretBytes(BLOCK_BYTES);
   try {
-    return withEncryption(kek, (encryptBlock) => {
+    return withEncryption(kekBytes, (encryptBlock) => {
       // CMAC of a message of one whole block M: E(M xor K1), with K1 = double(E(0)). Here M is zero.
       encryptBlock(block);
       unsafe.dbl(block);

@@ -2,16 +2,22 @@
  * AES key wrap, RFC 3394 (KW of NIST SP 800-38F), with the default initial value A6A6A6A6A6A6A6A6.
  * Left out: other initial values, padding (KWP, RFC 5649), KEKs of 24 bytes, which no NIC takes.
  */
-import {secretBytes, wipe} from '../bytes.js';
+import {type LengthRange, secretBytes, viewBytes, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {BLOCK_BYTES, type BlockCipher, withDecryption, withEncryption} from './aes.js';
-import {assertInput, assertInputRange} from './input.js';
 import {KEK_BYTES, plaintextBytes, SEMIBLOCK_BYTES, wrappedBytes} from './layout.js';
 
 /** RFC 3394 section 2: two semiblocks at least. */
 export const MIN_PLAINTEXT_BYTES = 16;
 /** A bound of ours: what is longer is no key. */
 export const MAX_PLAINTEXT_BYTES = 4096;
+
+const PLAINTEXT_RANGE: LengthRange = {min: MIN_PLAINTEXT_BYTES, max: MAX_PLAINTEXT_BYTES, step: SEMIBLOCK_BYTES};
+const WRAPPED_RANGE: LengthRange = {
+  min: wrappedBytes(MIN_PLAINTEXT_BYTES),
+  max: wrappedBytes(MAX_PLAINTEXT_BYTES),
+  step: SEMIBLOCK_BYTES,
+};
 
 /** Each byte of the default initial value, RFC 3394 section 2.2.3.1. */
 const IV_BYTE = 0xa6;
@@ -23,11 +29,11 @@ const ROUNDS = 6;
  * the same each time. Throws BAD_ARGUMENT. RFC 3394 section 2.2.1.
  */
 export function wrapKey(kek: Uint8Array, plaintext: Uint8Array): Uint8Array {
-  assertInput(kek, KEK_BYTES, 'kek');
-  assertInputRange(plaintext, MIN_PLAINTEXT_BYTES, MAX_PLAINTEXT_BYTES, SEMIBLOCK_BYTES, 'plaintext');
-  const wrapped = secretBytes(wrappedBytes(plaintext.length));
-  wrapped.set(plaintext, SEMIBLOCK_BYTES);
-  withEncryption(kek, (encryptBlock) => wrapInPlace(encryptBlock, wrapped));
+  const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
+  const plain = viewBytes(plaintext, PLAINTEXT_RANGE, 'plaintext');
+  const wrapped = secretBytes(wrappedBytes(plain.length));
+  wrapped.set(plain, SEMIBLOCK_BYTES);
+  withEncryption(kekBytes, (encryptBlock) => wrapInPlace(encryptBlock, wrapped));
   return wrapped;
 }
 
@@ -36,14 +42,13 @@ export function wrapKey(kek: Uint8Array, plaintext: Uint8Array): Uint8Array {
  * UNWRAP_FAILED, without saying why, when KEK and bytes do not belong together. RFC 3394 section 2.2.2.
  */
 export function unwrapKey(kek: Uint8Array, wrapped: Uint8Array): Uint8Array {
-  assertInput(kek, KEK_BYTES, 'kek');
-  const [min, max] = [wrappedBytes(MIN_PLAINTEXT_BYTES), wrappedBytes(MAX_PLAINTEXT_BYTES)];
-  assertInputRange(wrapped, min, max, SEMIBLOCK_BYTES, 'wrapped');
-  const scratch = secretBytes(wrapped.length);
-  scratch.set(wrapped);
+  const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
+  const input = viewBytes(wrapped, WRAPPED_RANGE, 'wrapped');
+  const scratch = secretBytes(input.length);
+  scratch.set(input);
   try {
-    if (!withDecryption(kek, (decryptBlock) => unwrapInPlace(decryptBlock, scratch))) throw unwrapFailed();
-    const plaintext = secretBytes(plaintextBytes(wrapped.length));
+    if (!withDecryption(kekBytes, (decryptBlock) => unwrapInPlace(decryptBlock, scratch))) throw unwrapFailed();
+    const plaintext = secretBytes(plaintextBytes(scratch.length));
     plaintext.set(scratch.subarray(SEMIBLOCK_BYTES));
     return plaintext;
   } finally {

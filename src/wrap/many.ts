@@ -1,10 +1,9 @@
 /**
  * Many keys of one size under one KEK, one after the other: the key schedule is computed once. No lanes, no threads.
  */
-import {secretBytes, wipe} from '../bytes.js';
+import {secretBytes, viewBytes, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {withDecryption, withEncryption} from './aes.js';
-import {assertInput, assertInputRange} from './input.js';
 import {MAX_PLAINTEXT_BYTES, MIN_PLAINTEXT_BYTES, unwrapInPlace, wrapInPlace} from './kw.js';
 import {KEK_BYTES, SEMIBLOCK_BYTES, wrappedBytes} from './layout.js';
 
@@ -17,16 +16,16 @@ const MAX_TOTAL_BYTES = 2 ** 30;
  * key1 and key2 are not noticed. Throws BAD_ARGUMENT.
  */
 export function wrapKeys(kek: Uint8Array, plaintexts: Uint8Array, plaintextBytes: number): Uint8Array {
-  assertInput(kek, KEK_BYTES, 'kek');
   assertKeyLength(plaintextBytes);
-  assertInputRange(plaintexts, 0, MAX_TOTAL_BYTES, plaintextBytes, 'plaintexts');
+  const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
+  const input = viewBytes(plaintexts, {min: 0, max: MAX_TOTAL_BYTES, step: plaintextBytes}, 'plaintexts');
   const eachBytes = wrappedBytes(plaintextBytes);
-  const count = plaintexts.length / plaintextBytes;
+  const count = input.length / plaintextBytes;
   const wrapped = secretBytes(count * eachBytes);
-  withEncryption(kek, (encryptBlock) => {
+  withEncryption(kekBytes, (encryptBlock) => {
     for (let index = 0; index < count; index++) {
       const key = wrapped.subarray(index * eachBytes, (index + 1) * eachBytes);
-      key.set(plaintexts.subarray(index * plaintextBytes, (index + 1) * plaintextBytes), SEMIBLOCK_BYTES);
+      key.set(input.subarray(index * plaintextBytes, (index + 1) * plaintextBytes), SEMIBLOCK_BYTES);
       wrapInPlace(encryptBlock, key);
     }
   });
@@ -38,17 +37,17 @@ export function wrapKeys(kek: Uint8Array, plaintexts: Uint8Array, plaintextBytes
  * Throws BAD_ARGUMENT; UNWRAP_FAILED, with the position of the key counted from 0, for the first that fails its check.
  */
 export function unwrapKeys(kek: Uint8Array, wrapped: Uint8Array, plaintextBytes: number): Uint8Array {
-  assertInput(kek, KEK_BYTES, 'kek');
   assertKeyLength(plaintextBytes);
   const eachBytes = wrappedBytes(plaintextBytes);
-  assertInputRange(wrapped, 0, MAX_TOTAL_BYTES, eachBytes, 'wrapped');
-  const count = wrapped.length / eachBytes;
+  const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
+  const input = viewBytes(wrapped, {min: 0, max: MAX_TOTAL_BYTES, step: eachBytes}, 'wrapped');
+  const count = input.length / eachBytes;
   const plaintexts = secretBytes(count * plaintextBytes);
   const scratch = secretBytes(eachBytes);
   try {
-    withDecryption(kek, (decryptBlock) => {
+    withDecryption(kekBytes, (decryptBlock) => {
       for (let index = 0; index < count; index++) {
-        scratch.set(wrapped.subarray(index * eachBytes, (index + 1) * eachBytes));
+        scratch.set(input.subarray(index * eachBytes, (index + 1) * eachBytes));
         if (!unwrapInPlace(decryptBlock, scratch)) throw failedAt(index);
         plaintexts.set(scratch.subarray(SEMIBLOCK_BYTES), index * plaintextBytes);
       }

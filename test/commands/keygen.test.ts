@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import {expect} from 'chai';
 import {DEK_LAYOUTS, unwrapDek} from '../../src/wrap/index.js';
 import {KCV, KEK, KeyFiles} from './key-files.js';
-import {runDek, runDekOnTerminal} from './run-dek.js';
+import {DEK, run, runDek, runDekOnTerminal} from './run-dek.js';
 
 describe('keygen', function () {
   this.timeout(60_000);
@@ -95,4 +95,16 @@ describe('keygen', function () {
       expect(result.stderr).to.not.include('0000000000000000');
     });
   }
+
+  it('refuses to make a DEK for a standard output that is closed', async () => {
+    const closed = await run('sh', ['-c', '"$0" "$@" >&-', process.execPath, DEK, 'keygen', '--kek', kek], {});
+    expect(closed.status).to.equal(1);
+    expect(closed.stderr).to.match(/^error: cannot write standard output: it is closed/);
+    const thrownAway = await run(
+      'sh',
+      ['-c', '"$0" "$@" >/dev/null', process.execPath, DEK, 'keygen', '--kek', kek],
+      {},
+    );
+    expect([thrownAway.status, thrownAway.stderr.split(' ')[0]]).to.deep.equal([0, 'made']);
+  });
 });

@@ -1,3 +1,4 @@
+import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -5,6 +6,7 @@ import {expect} from 'chai';
 import {writeDescriptor, writeKeyFile} from '../../src/custody/destination.js';
 import {DekError} from '../../src/errors.js';
 
+const MODULE = new URL('../../src/custody/destination.js', import.meta.url).href;
 const KEY = new Uint8Array(40).map((_, i) => i);
 
 async function refusal(call: Promise<unknown>): Promise<string> {
@@ -50,7 +52,7 @@ describe('destination', () => {
   });
 
   it('lets one of many writers win, whole', async () => {
-    const writers = Array.from({length: 20}, (_, i) => refusal(writeKeyFile(path, new Uint8Array(40).fill(i))));
+    const writers = Array.from({length: 8}, (_, i) => refusal(writeKeyFile(path, new Uint8Array(40).fill(i))));
     const outcomes = await Promise.all(writers);
     const winner = outcomes.indexOf('no error');
     expect(outcomes.filter((outcome) => outcome !== `EXISTS ${path} exists`)).to.deep.equal(['no error']);
@@ -66,6 +68,87 @@ describe('destination', () => {
     fs.symlinkSync('/nonexistent', join(directory, 'link'));
     expect(await refusal(writeKeyFile(join(directory, 'link'), KEY, {force: true}))).to.match(/^BAD_ARGUMENT /);
     expect(await refusal(writeKeyFile(join(directory, 'link'), KEY))).to.match(/^EXISTS /);
+  });
+
+  it('names the file that was asked for when its name is too long, and takes one that just fits', async () => {
+    for (const force of [false, true]) {
+      const long = join(directory, 'n'.repeat(256));
+      expect(await refusal(writeKeyFile(long, KEY, {force}))).to.equal(`IO cannot write ${long}: ENAMETOOLONG`);
+      expect(fs.readdirSync(directory)).to.deep.equal([]);
+    }
+    await writeKeyFile(join(directory, 'n'.repeat(255)), KEY);
+    await writeKeyFile(join(directory, 'n'.repeat(255)), KEY, {force: true});
+    expect(fs.readdirSync(directory)).to.deep.equal(['n'.repeat(255)]);
+  });
+
+  describe('at the moment of', () => {
+    /** Writes `path` in a process of its own, where `before` stands in front of the call of `what`. */
+    function writeWith(what: string, before: string, force: boolean): {signal: string | null; stdout: string} {
+      const script = `
+        import fs from 'node:fs';
+        const [object, name] = [${what.includes('promises') ? 'fs.promises' : 'fs'}, ${JSON.stringify(what.split('.').at(-1))}];
+        const original = object[name];
+        object[name] = (...args) => { ${before}; return original(...args); };
+        const {writeKeyFile} = await import(${JSON.stringify(MODULE)});
+        await writeKeyFile(${JSON.stringify(path)}, new Uint8Array(${JSON.stringify([...KEY])}), {force: ${force}}).then(
+          () => console.log('written'),
+          ({code, message, hint}) => console.log(code, message, hint),
+        );`;
+      const {signal, stdout} = spawnSync(process.execPath, ['--input-type=module', '-e', script], {encoding: 'utf8'});
+      return {signal, stdout};
+    }
+
+    for (const [what, force] of [
+      ['write', false],
+      ['fsync', false],
+      ['close', true],
+      ['promises.rename', true],
+    ] as const) {
+      it(`${what}, Ctrl-C waits until the file is whole${force ? ' and the old one gone' : ''}`, () => {
+        if (force) fs.writeFileSync(path, 'mine');
+        expect(writeWith(what, `process.kill(process.pid, 'SIGINT')`, force).signal).to.equal('SIGINT');
+        expect(fs.readFileSync(path)).to.deep.equal(Buffer.from(KEY));
+        expect(fs.readdirSync(directory)).to.deep.equal(['key']);
+      });
+    }
+
+    it('fsync, SIGKILL leaves nothing but the file that was asked for', () => {
+      expect(writeWith('fsync', `process.kill(process.pid, 'SIGKILL')`, false).signal).to.equal('SIGKILL');
+      expect(fs.readdirSync(directory)).to.deep.equal(['key']);
+      expect(fs.statSync(path).nlink).to.equal(1);
+    });
+
+    for (const [what, force] of [
+      ['fsync', false],
+      ['fsync', true],
+      ['promises.rename', true],
+    ] as const) {
+      it(`${what}, a failure leaves ${force ? 'the old file' : 'nothing'}`, () => {
+        if (force) fs.writeFileSync(path, 'mine');
+        const failure = `throw Object.assign(new Error('x'), {code: 'EIO'})`;
+        expect(writeWith(what, failure, force).stdout).to.equal(`IO cannot write ${path}: EIO undefined\n`);
+        expect(fs.readdirSync(directory)).to.deep.equal(force ? ['key'] : []);
+        if (force) expect(fs.readFileSync(path, 'utf8')).to.equal('mine');
+      });
+    }
+
+    it('a failure whose rest cannot be removed, that is said', () => {
+      const failure = `fs.promises.unlink = () => Promise.reject(Object.assign(new Error('y'), {code: 'EROFS'})); throw new Error('x')`;
+      expect(writeWith('fsync', failure, false).stdout).to.equal(
+        `IO cannot remove the unfinished ${path}: EROFS it may hold a key: remove it yourself\n`,
+      );
+    });
+  });
+
+  it('refuses the /dev/null that Node puts in the place of a closed standard output, and takes that of a shell', async () => {
+    for (const [flags, outcome] of [
+      ['r+', 'IO cannot write standard output: it is closed, or /dev/null open for reading too'],
+      ['w', 'no error'],
+    ] as const) {
+      const fd = fs.openSync('/dev/null', flags);
+      expect(await refusal(writeDescriptor(fd, KEY, 'standard output'))).to.equal(outcome);
+      fs.closeSync(fd);
+    }
   });
 
   it('says so when the directory is not there', async () => {

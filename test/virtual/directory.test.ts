@@ -1,9 +1,11 @@
+import {type SpawnSyncReturns, spawnSync} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {DekError} from '../../src/errors.js';
 import {createVirtual, openVirtual} from '../../src/virtual/index.js';
+import {DEK} from '../commands/run-dek.js';
 import {Client} from './client.js';
 import {temporaryDirectory, testDevice} from './device.js';
 
@@ -69,9 +71,93 @@ describe('the directory of a virtual ConnectX', () => {
       const error = await createVirtual(join(directory, 'nic')).catch((reason: unknown) => reason);
       expect(error).to.be.instanceOf(DekError).with.property('code', 'UNSUPPORTED');
       expect((error as DekError).hint).to.include('apt install gcc libc6-dev linux-libc-dev');
+      expect(fs.readdirSync(directory)).to.deep.equal([]);
     } finally {
       process.env['PATH'] = path;
     }
+  });
+  it('is refused where no directory can be made, and behind a symbolic link that leads nowhere', async () => {
+    fs.symlinkSync('nowhere', join(directory, 'link'));
+    for (const [path, message] of [
+      ['/proc/x/y', 'cannot make /proc/x/y: ENOENT'],
+      [join(directory, 'link'), `${join(directory, 'link')} is not a directory`],
+    ] as const) {
+      const error = await createVirtual(path).catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(DekError).with.property('message', message);
+    }
+  });
+  it('is made by one of several that try at once', async () => {
+    const path = join(directory, 'nic');
+    const device = await testDevice();
+    const shim = join(device.directory, 'uverbs.so');
+    const tries = Array.from({length: 8}, (_, i) => createVirtual(path, {kekId: i, shim}));
+    const outcomes = (await Promise.allSettled(tries)).map((outcome) =>
+      outcome.status === 'fulfilled' ? 'made' : (outcome.reason as DekError).code,
+    );
+    device.remove();
+    expect(outcomes.filter((outcome) => outcome !== 'EXISTS')).to.deep.equal(['made']);
+    expect(openVirtual(path).show().importKeks[0]!.id).to.equal(outcomes.indexOf('made'));
+  });
+  it('takes a KEK at once, and leaves it to the caller', async () => {
+    const device = await testDevice();
+    const kek = new Uint8Array(16).fill(5);
+    const making = createVirtual(join(directory, 'nic'), {kek, shim: join(device.directory, 'uverbs.so')});
+    kek.fill(6);
+    expect([...fs.readFileSync((await making).kekFile)]).to.deep.equal(new Array(16).fill(5));
+    expect([...kek]).to.deep.equal(new Array(16).fill(6));
+    device.remove();
+    const liar = Object.defineProperty(new Uint8Array(16), 'length', {value: 32});
+    expect(fs.statSync((await createVirtual(join(directory, 'liar'), {kek: liar})).kekFile).size).to.equal(16);
+    const error = await createVirtual(join(directory, 'no'), {kek: new Uint8Array(24)}).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error)
+      .to.be.instanceOf(DekError)
+      .with.property('message', '"kek" expected Uint8Array of length 32 or 16, got length=24');
+  });
+
+  describe('is left as it was', () => {
+    /** Runs `dek virtual create` with a cc that does this. */
+    function createWith(cc: string, path: string): SpawnSyncReturns<string> {
+      const bin = fs.mkdtempSync(join(directory, 'bin-'));
+      fs.writeFileSync(join(bin, 'cc'), `#!/bin/sh\n${cc}\n`, {mode: 0o755});
+      const env = {...process.env, PATH: `${bin}:${process.env['PATH']}`};
+      const ended = spawnSync(process.execPath, [DEK, 'virtual', 'create', path], {encoding: 'utf8', env});
+      fs.rmSync(bin, {recursive: true});
+      return ended;
+    }
+    const half = 'echo half > "$5"'; // as cc is called: -O2 -shared -fPIC -o FILE
+
+    for (const signal of ['SIGINT', 'SIGTERM']) {
+      it(`when ${signal} comes while cc runs`, () => {
+        for (const cc of [
+          `${half}; kill -${signal.slice(3)} $PPID; exit 1`,
+          `${half}; kill -${signal.slice(3)} $PPID`,
+        ]) {
+          const ended = createWith(cc, join(directory, 'a', 'b'));
+          expect([ended.signal, ended.stdout, ended.stderr]).to.deep.equal([signal, '', '']);
+          expect(fs.readdirSync(directory)).to.deep.equal([]);
+        }
+      });
+    }
+    it('when cc fails, with what ld says of the reason', () => {
+      fs.mkdirSync(join(directory, 'nic'));
+      const ld = 'echo "/usr/bin/ld: final link failed: No space left on device" >&2';
+      const ended = createWith(
+        `${half}; ${ld}; echo "collect2: error: ld returned 1 exit status" >&2; exit 1`,
+        join(directory, 'nic'),
+      );
+      expect(ended.stderr).to.equal(
+        'error: cc failed on the virtual ConnectX: /usr/bin/ld: final link failed: No space left on device\n',
+      );
+      expect(ended.status).to.equal(1);
+      expect(fs.readdirSync(join(directory, 'nic'))).to.deep.equal([]);
+    });
+    it('when a later file cannot be written', () => {
+      const ended = createWith(`mkdir "\${5%uverbs.so}mlx5_0.nvram"`, join(directory, 'nic'));
+      expect(ended.status).to.equal(5);
+      expect(fs.readdirSync(directory)).to.deep.equal([]);
+    });
   });
   it('can be moved', async () => {
     const device = await testDevice();

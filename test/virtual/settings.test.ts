@@ -1,4 +1,6 @@
+import {type ChildProcess, spawn} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
+import {once} from 'node:events';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
@@ -186,10 +188,30 @@ describe('the settings of a virtual ConnectX', () => {
       expect(new Set(ids).size).to.equal(41);
       expect(fs.readdirSync(device.directory).filter((name) => name.startsWith('lock'))).to.be.empty;
     });
-    it('also when a writer was killed', () => {
-      fs.writeFileSync(join(device.directory, 'lock'), '1 12345');
+    it('after a writer that holds the lock, and at once when that is killed', async () => {
+      const script = `
+        const {withLock} = await import(process.argv[1]);
+        withLock(process.argv[2], () => {
+          process.stdout.write('held');
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(process.argv[3]));
+        });
+      `;
+      const module = new URL('../../src/virtual/lock.js', import.meta.url).href;
+      const holder = async (ms: number): Promise<ChildProcess> => {
+        const args = ['--input-type=module', '-e', script, module, device.directory, `${ms}`];
+        const child = spawn(process.execPath, args, {stdio: ['ignore', 'pipe', 'inherit']});
+        await once(child.stdout!, 'data');
+        return child;
+      };
+      await holder(300);
+      const before = Date.now();
       device.nic.set({latencyUs: 3});
-      expect(device.nic.show().latencyUs).to.equal(3);
+      expect(Date.now() - before).to.be.within(150, 3000);
+      const killed = await holder(20_000);
+      killed.kill('SIGKILL');
+      await once(killed, 'exit');
+      device.nic.set({latencyUs: 4});
+      expect(device.nic.show().latencyUs).to.equal(4);
     });
   });
 });

@@ -1,4 +1,5 @@
 import {expect} from 'chai';
+import {DekError} from '../../src/errors.js';
 import * as wrap from '../../src/wrap/index.js';
 import {refusal} from './arbitrary.js';
 
@@ -35,6 +36,30 @@ function impostors(length: number): [string, unknown][] {
     ['an object with the prototype of Uint8Array', Object.create(Uint8Array.prototype)],
     ['a proxy of a Uint8Array', new Proxy(new Uint8Array(length), {})],
     ['a Uint8Array that lies about its length', new Liar(4)],
+  ];
+}
+
+/** Genuine bytes, 7 7 7 ..., whose properties say something else, and something else each time. */
+function liars(length: number): [string, Uint8Array][] {
+  const filled = () => new Uint8Array(length).fill(7);
+  let reads = 0;
+  const changing = Object.defineProperty(filled(), 'length', {get: () => (reads++ % 2 === 0 ? length : 100_000_000)});
+  const tricks = {
+    byteOffset: {value: 1},
+    byteLength: {value: 1},
+    buffer: {value: new ArrayBuffer(length)},
+    subarray: {value: () => new Uint8Array(1)},
+    slice: {value: () => new Uint8Array(1)},
+    constructor: {value: Array},
+    [Symbol.iterator]: {value: () => [][Symbol.iterator]()},
+  };
+  return [
+    ['a length that changes', changing],
+    ['a length that is huge', Object.defineProperty(filled(), 'length', {value: 100_000_000})],
+    ['a length that is no number', Object.defineProperty(filled(), 'length', {value: 'x'})],
+    ['a length that throws', Object.defineProperty(filled(), 'length', {get: () => expect.fail('it was read')})],
+    ['other properties that lie', Object.defineProperties(filled(), tricks)],
+    ['a class whose length is 16', new Liar(length).fill(7)],
   ];
 }
 
@@ -87,10 +112,50 @@ describe('input of the wrap engine', () => {
     expect(wrap.wrapKey(Buffer.from(KEK), Buffer.from(KEY1))).to.deep.equal(wrap.wrapKey(KEK, KEY1));
   });
 
+  for (const [place, length, call] of places) {
+    it(`goes by the true bytes of a Uint8Array that lies about itself, as ${place}`, () => {
+      const outcome = (value: Uint8Array): unknown => {
+        try {
+          return call(value);
+        } catch (error) {
+          return error instanceof DekError ? error.message : error;
+        }
+      };
+      const honest = outcome(new Uint8Array(length).fill(7));
+      for (const [what, value] of liars(length)) expect(outcome(value), what).to.deep.equal(honest);
+    });
+  }
+
+  it('goes by the true bytes of a keytag that lies about itself', () => {
+    const dek = (keytag: Uint8Array) => wrap.wrapDek(KEK, {key1: KEY1, key2: KEY2, keytag});
+    for (const [what, value] of liars(8)) expect(dek(value), what).to.deep.equal(dek(new Uint8Array(8).fill(7)));
+  });
+
+  it('sees shared memory behind a property that hides it', () => {
+    const shared = new Uint8Array(new SharedArrayBuffer(16));
+    Object.defineProperty(shared, 'buffer', {value: new ArrayBuffer(16)});
+    expect(() => wrap.keyCheckValue(shared)).to.throw(DekError, 'lies in shared memory');
+  });
+
+  it('checks a KEK that is detached while the DEK is read', () => {
+    const kek = new Uint8Array(16);
+    const dek = {
+      get key1() {
+        structuredClone(kek.buffer, {transfer: [kek.buffer]});
+        return KEY1;
+      },
+      key2: KEY2,
+    };
+    expect(() => wrap.wrapDek(kek, dek)).to.throw(
+      DekError,
+      '"kek" expected Uint8Array of length 16 or 32, got length=0',
+    );
+  });
+
   it('never repeats a value in a message', () => {
     const value = 'f00d'.repeat(8);
     expect(() => wrap.wrapKey(value as unknown as Uint8Array, KEY1)).to.throw(
-      '"kek" expected Uint8Array, got type=string',
+      '"kek" expected Uint8Array of length 16 or 32, got type=string',
     );
     expect(() => wrap.wrapKey(new Uint8Array(24), KEY1)).to.throw(
       '"kek" expected Uint8Array of length 16 or 32, got length=24',

@@ -1,0 +1,18 @@
+/** flock(2), which Node does not have, through Koffi; loaded when the first lock is taken. */
+import {createRequire} from 'node:module';
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+let flock: ((fd: number, operation: number) => number) | undefined;
+
+/** Takes the exclusive lock of an open file; false when another process has it. It ends with the descriptor. */
+export function tryLock(fd: number): boolean {
+  flock ??= loadFlock();
+  return flock(fd, LOCK_EX | LOCK_NB) === 0;
+}
+
+function loadFlock(): (fd: number, operation: number) => number {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  return koffi.load(null).func('int flock(int fd, int operation)');
+}

@@ -1,0 +1,51 @@
+import {expect} from 'chai';
+import {assertBytes, viewBytes} from '../src/bytes.js';
+import {DekError} from '../src/errors.js';
+
+describe('viewBytes', () => {
+  it('is a plain view of the same memory', () => {
+    const value = Buffer.from(new Uint8Array([0, 1, 2, 3, 4]).buffer, 1, 3);
+    const view = viewBytes(value, [3], 'x');
+    expect(Object.getPrototypeOf(view)).to.equal(Uint8Array.prototype);
+    expect([...view]).to.deep.equal([1, 2, 3]);
+    view[0] = 9;
+    expect(value[0]).to.equal(9);
+  });
+
+  for (const [what, value, lengths, message] of [
+    ['another length', new Uint8Array(3), [0, 2], '"x" expected Uint8Array of length 0 or 2, got length=3'],
+    [
+      'none of a range',
+      new Uint8Array(9),
+      {min: 0, max: 8, step: 1},
+      '"x" expected Uint8Array of 0 to 8 bytes, got length=9',
+    ],
+    [
+      'no multiple',
+      new Uint8Array(9),
+      {min: 8, max: 16, step: 8},
+      '"x" expected Uint8Array of 8 to 16 bytes, a multiple of 8, got length=9',
+    ],
+    ['null', null, [0], '"x" expected Uint8Array of length 0, got type=null'],
+    ['a proxy', new Proxy(new Uint8Array(2), {}), [2], '"x" expected Uint8Array of length 2, got type=object'],
+    [
+      'shared memory',
+      new Uint8Array(new SharedArrayBuffer(2)),
+      [2],
+      '"x" lies in shared memory, where another thread can change it',
+    ],
+  ] as [string, unknown, Parameters<typeof viewBytes>[1], string][]) {
+    it(`refuses ${what}`, () => {
+      expect(() => viewBytes(value, lengths, 'x'))
+        .to.throw(DekError, message)
+        .with.property('code', 'BAD_ARGUMENT');
+      if (Array.isArray(lengths)) expect(() => assertBytes(value, lengths, 'x')).to.throw(DekError, message);
+    });
+  }
+
+  it('takes what is empty, also when its buffer is detached', () => {
+    const detached = new Uint8Array(4);
+    structuredClone(detached.buffer, {transfer: [detached.buffer]});
+    expect(viewBytes(detached, [0, 4], 'x')).to.have.length(0);
+  });
+});
