@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core';
 import {connectAgent} from '../agent/client.js';
-import {assertDekName, type DekStatus} from '../agent/protocol.js';
+import {assertDekName, type CreateRequest, type DekStatus} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
 import {describeDeks} from '../cli/describe.js';
 import {socketFlag} from '../cli/flags.js';
@@ -55,16 +55,11 @@ export default class Create extends DekCommand {
     const {name} = args;
     assertDekName(name);
     const opaque = parseOpaque(flags.opaque);
-    const agent = await connectAgent(flags.socket);
+    const create = async (key: Pick<CreateRequest, 'wrapped' | 'plaintext'>): Promise<DekStatus> =>
+      (await connectAgent(flags.socket)).createDek({name, opaque, ...key});
     const dek = flags.plaintext
-      ? await withSecretDescriptor(args.key, 'plaintext key', (fd) =>
-          agent.createDek({name, opaque, plaintext: {fd, format: flags.format}}),
-        )
-      : await agent.createDek({
-          name,
-          opaque,
-          wrapped: await readCiphertext(args.key, DEK_WRAPPED_BYTES, 'wrapped key', flags.format),
-        });
+      ? await withSecretDescriptor(args.key, 'plaintext key', (fd) => create({plaintext: {fd, format: flags.format}}))
+      : await create({wrapped: await readCiphertext(args.key, DEK_WRAPPED_BYTES, 'wrapped key', flags.format)});
     for (const line of describeDeks([dek])) this.log(line);
     return dek;
   }

@@ -38,8 +38,9 @@ async function searchAfter(
   input: Uint8Array,
   needles: () => Needle[],
 ): Promise<{hits: Hit[]; status: number | null}> {
-  const child = spawn(process.execPath, ['--import', PRELOAD, ...args], {stdio: ['pipe', 'ignore', 'ignore']});
+  const child = spawn(process.execPath, ['--import', PRELOAD, ...args], {stdio: ['pipe', 'pipe', 'ignore']});
   child.stdin!.end(input);
+  child.stdout!.resume();
   try {
     await stopped(child);
     const hits = searchMemory(child.pid!, needles(), {skip: isProgramText});
