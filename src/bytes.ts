@@ -102,3 +102,12 @@ export function fromHex(hex: string, title: string): Uint8Array {
     throw new DekError('BAD_ARGUMENT', `"${title}" expected an even number of hex digits`);
   return new Uint8Array(Buffer.from(hex, 'hex'));
 }
+
+/**
+ * `text` as a message may repeat it: not when it is 32 or more characters of hex or base64, which may be a key that somebody
+ * typed in a wrong place.
+ */
+export function hideKey(text: string): string {
+  if (!/^[0-9A-Za-z+/_-]{32,}={0,2}$/.test(text)) return text;
+  return `(${text.length} characters, not shown: they may be a key)`;
+}

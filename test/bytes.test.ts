@@ -1,5 +1,5 @@
 import {expect} from 'chai';
-import {assertBytes, viewBytes} from '../src/bytes.js';
+import {assertBytes, hideKey, viewBytes} from '../src/bytes.js';
 import {DekError} from '../src/errors.js';
 
 describe('viewBytes', () => {
@@ -48,4 +48,17 @@ describe('viewBytes', () => {
     structuredClone(detached.buffer, {transfer: [detached.buffer]});
     expect(viewBytes(detached, [0, 4], 'x')).to.have.length(0);
   });
+});
+
+describe('hideKey', () => {
+  for (const text of ['0'.repeat(32), 'fF09'.repeat(16), `${'aB3/'.repeat(10)}aB+=`, `${'aB-_'.repeat(8)}==`]) {
+    it(`hides ${text.length} characters that may be a key`, () => {
+      expect(hideKey(text)).to.equal(`(${text.length} characters, not shown: they may be a key)`);
+    });
+  }
+  for (const text of ['', '0'.repeat(31), '/var/lib/dek/volumes/volume-0001.dek', `.${'a'.repeat(40)}`]) {
+    it(`shows "${text}"`, () => {
+      expect(hideKey(text)).to.equal(text);
+    });
+  }
 });

@@ -1,5 +1,6 @@
 /** Flags that several commands share, each with one name and one meaning. */
 import {Flags} from '@oclif/core';
+import {hideKey} from '../bytes.js';
 import {DekError} from '../errors.js';
 
 /** `--device NAME`: which NIC. */
@@ -31,5 +32,5 @@ export const idFlag = Flags.custom<number>({
 export function parseId(text: string, title: string): number {
   const id = /^(0[xX][0-9a-fA-F]+|[0-9]+)$/.test(text) ? Number(text) : Number.NaN;
   if (id <= 0xffffff) return id;
-  throw new DekError('BAD_ARGUMENT', `${title} expected an id from 0 to 0xffffff, got "${text}"`);
+  throw new DekError('BAD_ARGUMENT', `${title} expected an id from 0 to 0xffffff, got "${hideKey(text)}"`);
 }

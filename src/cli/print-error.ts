@@ -1,4 +1,5 @@
 /** One error, as text for people or JSON for programs, and the exit status that goes with it. */
+import {hideKey} from '../bytes.js';
 import {DekError, errorJson} from '../errors.js';
 
 /** Prints `error` (JSON on stdout, text on stderr) and sets `process.exitCode`. `command` is named for its help. */
@@ -40,7 +41,7 @@ function foreignError(error: unknown, oclifStatus: number | undefined, command: 
     const hint = 'this is a defect of dek; DEK_DEBUG=1 prints where it happened';
     return new DekError('INTERNAL', message, {hint, cause: error});
   }
-  const [first = '', ...rest] = spaced(message)
+  const [first = '', ...rest] = withoutKeys(spaced(message))
     .split('\n')
     .filter((line) => !/^See more help/.test(line));
   const text = [first.charAt(0).toLowerCase() + first.slice(1), ...rest].join('\n').trimEnd();
@@ -49,5 +50,10 @@ function foreignError(error: unknown, oclifStatus: number | undefined, command: 
 
 /** oclif joins the words of a command by colons inside; people type spaces. */
 function spaced(message: string): string {
-  return message.replace(/^command \S+ not found$/, (text) => text.replaceAll(':', ' '));
+  return message.replace(/^(command \S+ not found)\.?$/i, (_, text: string) => text.replaceAll(':', ' '));
+}
+
+/** oclif repeats what it does not understand. */
+function withoutKeys(message: string): string {
+  return message.replace(/[^\s"'=,]+/g, hideKey);
 }

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {isatty} from 'node:tty';
 import {promisify} from 'node:util';
-import {orList, secretBytes, wipe} from '../bytes.js';
+import {hideKey, orList, secretBytes, wipe} from '../bytes.js';
 import {DekError, systemCode} from '../errors.js';
 import {decode, type Format} from './encoding.js';
 
@@ -63,7 +63,7 @@ export async function readCiphertext(
   title: string,
   format?: Format,
 ): Promise<Uint8Array> {
-  const source = parseSource(spec, title) ?? {name: `"${title}" ${spec}`, path: spec, isPrivate: false};
+  const source = parseSource(spec, title) ?? {name: nameOf(spec, spec, title), path: spec, isPrivate: false};
   return readSource({...source, isPrivate: false}, lengths, format);
 }
 
@@ -117,21 +117,30 @@ function sourceOf(spec: string, title: string): Source {
 /** Null when `spec` has the form of none of the sources. */
 function parseSource(spec: string, title: string): Source | null {
   if (spec === '-') return {name: `"${title}" standard input`, fd: 0, isPrivate: false};
-  const name = `"${title}" ${spec}`;
-  if (spec.startsWith('file:')) return {name, path: spec.slice(5), isPrivate: true};
-  if (/^fd:\d{1,9}$/.test(spec)) return {name, fd: Number(spec.slice(3)), isPrivate: false};
+  if (/^fd:\d{1,9}$/.test(spec)) return {name: `"${title}" ${spec}`, fd: Number(spec.slice(3)), isPrivate: false};
+  if (spec.startsWith('file:')) {
+    const path = spec.slice(5);
+    return {name: nameOf(spec, path, title), path, isPrivate: true};
+  }
   if (!spec.startsWith('cred:')) return null;
   const credential = spec.slice(5);
+  const directory = process.env['CREDENTIALS_DIRECTORY'];
+  const path = join(directory ?? '', credential);
+  const name = nameOf(spec, path, title);
   if (credential === '' || credential.includes('/') || credential === '.' || credential === '..') {
     throw new DekError('BAD_ARGUMENT', `${name} is not the name of a credential`);
   }
-  const directory = process.env['CREDENTIALS_DIRECTORY'];
   if (!directory) {
     throw new DekError('NO_INPUT', `${name} cannot be found: $CREDENTIALS_DIRECTORY is not set`, {
-      hint: `run this in a systemd unit with LoadCredential=${credential}:PATH`,
+      hint: `run this in a systemd unit with LoadCredential=${hideKey(credential)}:PATH`,
     });
   }
-  return {name, path: join(directory, credential), isPrivate: false};
+  return {name, path, isPrivate: false};
+}
+
+/** What messages call a source. A path that leads nowhere may be a key, and then it is not repeated. */
+function nameOf(spec: string, path: string, title: string): string {
+  return `"${title}" ${fs.existsSync(path) ? spec : spec.replace(/[^:]+/g, hideKey)}`;
 }
 
 async function readSource(source: Source, lengths: readonly number[], format: Format | undefined): Promise<Uint8Array> {

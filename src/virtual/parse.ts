@@ -2,7 +2,7 @@
  * `KEY=VALUE` words, as `dek virtual set` takes them, into settings. Nothing is applied here, so one bad word stops all.
  */
 import {constants} from 'node:os';
-import {fromHex, wipe} from '../bytes.js';
+import {fromHex, hideKey, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {
   COMMANDS,
@@ -87,9 +87,13 @@ async function parseWord(word: string, read: SecretReader): Promise<Settings> {
   const [name, ...rest] = word.split('=');
   const key = Object.hasOwn(KEYS, name!) ? KEYS[name!] : undefined;
   if (!key || rest.length === 0) {
-    throw new DekError('BAD_ARGUMENT', key ? `${name} needs a value: ${name}=${key.values}` : `no setting "${name}"`, {
-      hint: ['the settings are', ...settingLines()].join('\n  '),
-    });
+    throw new DekError(
+      'BAD_ARGUMENT',
+      key ? `${name} needs a value: ${name}=${key.values}` : `no setting "${hideKey(name!)}"`,
+      {
+        hint: ['the settings are', ...settingLines()].join('\n  '),
+      },
+    );
   }
   const settings = await key.parse(rest.join('='), read);
   if (settings) return settings;

@@ -1,4 +1,4 @@
-/** How the process ends when nobody reads what it prints. */
+/** What the words after `dek` lead to before a command runs, and how the process ends when its output cannot be written. */
 import {spawnSync} from 'node:child_process';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
@@ -32,4 +32,72 @@ describe('start', function () {
       expect(result.stderr).to.match(/^(error: .*\n(hint: .*\n)?)?$/);
     });
   }
+
+  for (const words of ['selftest', '--help', '--version', 'selftest --json', 'list --socket /nonexistent --json']) {
+    it(`says in one line that what dek ${words} prints cannot be written`, () => {
+      const script = `"$0" "$1" ${words} > /dev/full`;
+      const {status, stderr} = spawnSync('sh', ['-c', script, process.execPath, DEK], {encoding: 'utf8'});
+      expect([status, stderr]).to.deep.equal([1, 'error: cannot write to standard output: ENOSPC\n']);
+    });
+  }
+
+  const KEY = '00112233445566778899aabbccddeeff';
+  for (const [words, error, hint] of [
+    ['list extra', 'unexpected argument: extra', 'dek list --help'],
+    ['list extra --help', 'unexpected argument: extra', 'dek list --help'],
+    ['help list extra', 'unexpected argument: extra', 'dek list --help'],
+    ['device list extra --json', 'unexpected argument: extra', 'dek device list --help'],
+    ['virtual create a b', 'unexpected argument: b', 'dek virtual create --help'],
+    ['lits', 'command lits not found', 'dek --help'],
+    ['virtual lits', 'command virtual lits not found', 'dek --help'],
+    ['help virtual lits', 'command virtual lits not found', 'dek --help'],
+    [`keygen ${KEY}`, 'unexpected argument: (32 characters, not shown: they may be a key)', 'dek keygen --help'],
+    [KEY, 'command (32 characters, not shown: they may be a key) not found', 'dek --help'],
+    [`create a b ${KEY}`, 'unexpected argument: (32 characters, not shown: they may be a key)', 'dek create --help'],
+    [
+      `keygen --size=${KEY}`,
+      /^expected --size=\(32 characters, not shown: .*\) to be one of: 128, 256$/,
+      'dek keygen --help',
+    ],
+    [`login --credential-id ${KEY}`, /^--credential-id expected an id .*, got "\(32 characters, /, undefined],
+  ] as const) {
+    it(`answers dek ${words}`, () => {
+      const {status, stdout, stderr} = runDek(words);
+      expect(status).to.equal(2);
+      const shown = words.includes('--json') ? asText(stdout) : stderr;
+      const [, message = '', next] = /^error: (.*)\n(?:hint: (?:see: )?(.*)\n)?$/.exec(shown) ?? [];
+      if (typeof error === 'string') expect(message, shown).to.equal(error);
+      else expect(message, shown).to.match(error);
+      if (hint !== undefined) expect(next).to.equal(hint);
+      expect(shown).to.not.include(KEY.slice(0, 8));
+    });
+  }
+
+  for (const [words, like] of [
+    ['help', '--help'],
+    ['-h', '--help'],
+    ['help list', 'list --help'],
+    ['list -h', 'list --help'],
+    ['help virtual', 'virtual --help'],
+    ['help virtual create', 'virtual create --help'],
+    ['help run -- nothing', 'run --help'],
+    ['-v', '--version'],
+  ] as const) {
+    it(`answers dek ${words} as dek ${like}`, () => {
+      const [actual, expected] = [runDek(words), runDek(like)];
+      expect(expected.stdout).to.match(/USAGE|^mlx5-dek\//);
+      expect(actual).to.deep.equal({...expected, status: 0});
+    });
+  }
 });
+
+function runDek(words: string): {status: number | null; stdout: string; stderr: string} {
+  const {status, stdout, stderr} = spawnSync(process.execPath, [DEK, ...words.split(' ')], {encoding: 'utf8'});
+  return {status, stdout, stderr};
+}
+
+/** An error in JSON as it stands without `--json`. */
+function asText(json: string): string {
+  const {message, hint} = JSON.parse(json).error;
+  return `error: ${message}\nhint: ${hint}\n`;
+}

@@ -41,6 +41,33 @@ describe('source', () => {
     expect(key.buffer.byteLength).to.equal(32);
   });
 
+  for (const [what, text] of [
+    ['hex', HEX],
+    ['base64', Buffer.from(KEY).toString('base64')],
+  ] as const) {
+    for (const prefix of ['', 'hex:', 'file:', 'cred:']) {
+      it(`does not repeat a key in ${what} that was given as "${prefix}KEY"`, async () => {
+        const message = await refusal(readCiphertext(`${prefix}${text}`, [40], 'wrapped'));
+        expect(message)
+          .to.match(/^(NO_INPUT|BAD_ARGUMENT) "wrapped" /)
+          .and.include('not shown');
+        expect(message).to.not.include(text.slice(0, 8));
+      });
+    }
+  }
+
+  it('names a file that is there, whatever it looks like', async () => {
+    const path = file('f'.repeat(32), 'x');
+    expect(await refusal(kek(`file:${path}`))).to.include(path);
+    const before = process.cwd();
+    process.chdir(directory);
+    try {
+      expect(await refusal(readCiphertext('f'.repeat(32), [40], 'wrapped'))).to.include('f'.repeat(32));
+    } finally {
+      process.chdir(before);
+    }
+  });
+
   it('reads a file in hex and in base64', async () => {
     expect(await kek(`file:${file('hex', `${HEX}\n`)}`)).to.deep.equal(KEY);
     expect(await kek(`file:${file('base64', `${Buffer.from(KEY).toString('base64')}\n`)}`)).to.deep.equal(KEY);

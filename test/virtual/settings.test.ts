@@ -102,11 +102,11 @@ describe('the settings of a virtual ConnectX', () => {
       .to.include('latency-us=0..1000000')
       .and.include('dek-error=');
   });
-  it('the value of a key that holds a secret is never repeated', async () => {
-    const error = await parseSettings(['kek=00112233445566778899aabbccddeeff'], read).catch(
-      (reason: unknown) => reason,
-    );
-    expect(`${(error as DekError).message} ${(error as DekError).hint}`).to.not.include('0011');
+  it('what may be a secret is never repeated', async () => {
+    for (const word of ['kek=00112233445566778899aabbccddeeff', '00112233445566778899aabbccddeeff']) {
+      const error = await parseSettings([word], read).catch((reason: unknown) => reason);
+      expect(`${(error as DekError).message} ${(error as DekError).hint}`).to.not.include('0011');
+    }
   });
   it('secrets that were read are wiped when a later word is bad', async () => {
     const secret = new Uint8Array(16).fill(9);
