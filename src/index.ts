@@ -13,6 +13,18 @@ export type {
 } from './agent/protocol.js';
 export {DekError, type DekErrorCode} from './errors.js';
 export {
+  type ByteSource,
+  type Manifest,
+  type ManifestDek,
+  type ManifestEntry,
+  type ManifestHeader,
+  type ManifestLogin,
+  openManifest,
+  type ReadManifestOptions,
+  readManifest,
+  writeManifest,
+} from './manifest/index.js';
+export {
   type Caps,
   type CreateDekOptions,
   type Dek,

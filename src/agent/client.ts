@@ -1,11 +1,11 @@
 /** The client of the agent, one request a call. It checks what it is given, and keeps no key. */
 import {request} from 'node:http';
 import {assertBytes, assertInteger, toHex} from '../bytes.js';
+import {assertDekName} from '../dek-name.js';
 import {DekError, systemCode} from '../errors.js';
 import {DEK_WRAPPED_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../wrap/layout.js';
 import {
   type AgentStatus,
-  assertDekName,
   type CreateRequest,
   type DekStatus,
   type DestroyRequest,

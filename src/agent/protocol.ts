@@ -14,21 +14,11 @@
  *
  * An error is ErrorJson with a status of 400 or above.
  */
+import {DEK_NAME} from '../dek-name.js';
 import {DekError, type DekErrorCode, isDekErrorCode} from '../errors.js';
 
 /** The most bytes that a request body may have: the largest wrapped DEK is 80. */
 export const MAX_BODY_BYTES = 128;
-
-/** 1 to 128 letters, digits and . _ : @ + - with a letter or a digit first: safe in paths, shells and file names. */
-export const DEK_NAME = '^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$';
-
-/** Throws BAD_ARGUMENT unless `name` can name a DEK. */
-export function assertDekName(name: string): void {
-  if (typeof name === 'string' && new RegExp(DEK_NAME).test(name)) return;
-  throw new DekError('BAD_ARGUMENT', `${JSON.stringify(`${name}`.slice(0, 140))} cannot name a DEK`, {
-    hint: 'use 1 to 128 letters, digits and . _ : @ + -, a letter or a digit first',
-  });
-}
 
 export type ImportMode = 'wrapped' | 'plaintext';
 export type DekState = 'READY' | 'ERROR' | 'UNKNOWN';

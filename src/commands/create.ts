@@ -7,6 +7,7 @@ import {socketFlag} from '../cli/flags.js';
 import {parseOpaque} from '../cli/opaque.js';
 import {FORMATS} from '../custody/encoding.js';
 import {readCiphertext, withSecretDescriptor} from '../custody/source.js';
+import {assertDekName} from '../dek-name.js';
 import {DEK_WRAPPED_BYTES} from '../wrap/layout.js';
 
 export default class Create extends DekCommand {

@@ -1,8 +1,8 @@
 import {Args, Flags} from '@oclif/core';
 import {connectAgent} from '../agent/client.js';
-import {assertDekName} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
 import {socketFlag} from '../cli/flags.js';
+import {assertDekName} from '../dek-name.js';
 import {DekError} from '../errors.js';
 
 export default class Destroy extends DekCommand {

@@ -1,9 +1,10 @@
 import {Args} from '@oclif/core';
 import {connectAgent} from '../agent/client.js';
-import {assertDekName, type DekStatus} from '../agent/protocol.js';
+import type {DekStatus} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
 import {describeDeks} from '../cli/describe.js';
 import {socketFlag} from '../cli/flags.js';
+import {assertDekName} from '../dek-name.js';
 
 export default class Query extends DekCommand {
   static override summary = 'ask the NIC for the state of a DEK';
