@@ -7,11 +7,15 @@ import {KEK_BYTES} from '../wrap/layout.js';
 
 /**
  * Reads the KEK that `--kek` names and calls `use` with it and with its key check value in hex; it is wiped when that has
- * settled. From before the first secret byte on, this process's memory stays out of core dumps.
+ * settled. `title` is what messages call it. From before the first secret byte on, this process's memory stays out of core dumps.
  */
-export async function withKek<T>(spec: string, use: (kek: Uint8Array, kcv: string) => T | Promise<T>): Promise<T> {
+export async function withKek<T>(
+  spec: string,
+  use: (kek: Uint8Array, kcv: string) => T | Promise<T>,
+  title = 'kek',
+): Promise<T> {
   excludeFromCoreDump();
-  const kek = await readSecret(spec, KEK_BYTES, 'kek');
+  const kek = await readSecret(spec, KEK_BYTES, title);
   try {
     return await use(kek, toHex(keyCheckValue(kek)));
   } finally {

@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core';
 import {connectAgent} from '../agent/client.js';
-import {assertDekName, type CreateRequest, type DekStatus} from '../agent/protocol.js';
+import type {CreateRequest, DekStatus} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
 import {describeDeks} from '../cli/describe.js';
 import {socketFlag} from '../cli/flags.js';

@@ -28,7 +28,7 @@ export async function writeKeyFile(path: string, bytes: Uint8Array, {force = fal
   try {
     await holdSignals(() => (force ? replaceFile(path, bytes) : createFile(path, bytes)));
   } catch (error) {
-    throw error instanceof DekError ? error : explain(error, path);
+    throw error instanceof DekError ? error : explainWrite(error, path);
   }
 }
 
@@ -43,7 +43,7 @@ export async function writeDescriptor(fd: number, bytes: Uint8Array, name: strin
   try {
     await writeAll(fd, bytes);
   } catch (error) {
-    throw explain(error, name);
+    throw explainWrite(error, name);
   }
 }
 
@@ -103,7 +103,8 @@ async function remove(path: string): Promise<void> {
   }
 }
 
-async function assertReplaceable(path: string): Promise<void> {
+/** Throws BAD_ARGUMENT when `path` is there and no file. */
+export async function assertReplaceable(path: string): Promise<void> {
   const stats = await fs.promises.lstat(path).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
@@ -112,7 +113,8 @@ async function assertReplaceable(path: string): Promise<void> {
   throw new DekError('BAD_ARGUMENT', `${path} is not a regular file, and will not be replaced`);
 }
 
-async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
+/** Writes all of `bytes`, also to a descriptor in non-blocking mode. Throws the system's error. */
+export async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
   let written = 0;
   while (written < bytes.length) {
     try {
@@ -128,7 +130,8 @@ function exists(path: string): DekError {
   return new DekError('EXISTS', `${path} exists`, {hint: 'name another file, or replace it with --force'});
 }
 
-function explain(error: unknown, name: string): DekError {
+/** The DekError for the system's error at a write of `name`. */
+export function explainWrite(error: unknown, name: string): DekError {
   const errno = systemCode(error);
   if (errno === 'EEXIST') return exists(name);
   const code = errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS' ? 'PERMISSION' : 'IO';

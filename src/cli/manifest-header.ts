@@ -1,0 +1,59 @@
+/** How commands that start a manifest learn what its header is to say. */
+import {Flags} from '@oclif/core';
+import {wipe} from '../bytes.js';
+import {readCiphertext} from '../custody/source.js';
+import {DekError} from '../errors.js';
+import type {ManifestHeader} from '../manifest/index.js';
+import {unwrapCredential} from '../wrap/credential.js';
+import {keyCheckValue} from '../wrap/kcv.js';
+import {WRAPPED_CREDENTIAL_BYTES} from '../wrap/layout.js';
+import {idFlag} from './flags.js';
+
+const withName = {dependsOn: ['name'], exclusive: ['manifest']};
+
+/** The flags that make a header. */
+export const headerFlags = {
+  'import-kek-id': idFlag({...withName, description: 'in a new manifest: the id of the import KEK on the NIC'}),
+  'credential-id': idFlag({...withName, description: 'in a new manifest: the id of the credential on the NIC'}),
+  credential: Flags.string({
+    ...withName,
+    helpValue: 'FILE',
+    description: 'in a new manifest: the wrapped credential, 48 bytes: a path, fd:N, - (stdin) or cred:NAME',
+  }),
+  'no-login': Flags.boolean({
+    ...withName,
+    description: 'start a manifest without a login, for NICs in plaintext import mode only',
+  }),
+  device: Flags.string({
+    ...withName,
+    helpValue: 'NAME,...',
+    description: 'in a new manifest: the NICs that are to hold the DEKs, separated by commas; any when left out',
+  }),
+};
+
+/** The values of `headerFlags`. */
+export interface HeaderOptions {
+  'import-kek-id'?: number | undefined;
+  'credential-id'?: number | undefined;
+  credential?: string | undefined;
+  'no-login': boolean;
+  device?: string | undefined;
+}
+
+/**
+ * The header of a manifest that `kek` is to wrap. Throws BAD_ARGUMENT when a flag is missing; UNWRAP_FAILED when the wrapped
+ * credential was not wrapped by this KEK; what reading it throws.
+ */
+export async function headerOf(options: HeaderOptions, kek: Uint8Array): Promise<ManifestHeader> {
+  const {device, credential, 'import-kek-id': importKekId, 'credential-id': credentialId} = options;
+  const header = {devices: device === undefined ? [] : device.split(','), importKekKcv: keyCheckValue(kek)};
+  if (options['no-login']) return {...header, login: null};
+  if (importKekId === undefined || credentialId === undefined || credential === undefined) {
+    throw new DekError('BAD_ARGUMENT', 'a new manifest needs --import-kek-id, --credential-id and --credential', {
+      hint: 'for NICs in plaintext import mode, which need no login, say --no-login',
+    });
+  }
+  const wrapped = await readCiphertext(credential, [WRAPPED_CREDENTIAL_BYTES], 'wrapped credential');
+  wipe(unwrapCredential(kek, wrapped));
+  return {...header, login: {importKekId, credentialId, credential: wrapped}};
+}

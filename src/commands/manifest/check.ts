@@ -1,0 +1,118 @@
+import {Args, Flags} from '@oclif/core';
+import {toHex} from '../../bytes.js';
+import {DekCommand} from '../../cli/base.js';
+import {withKek} from '../../cli/kek.js';
+import {Progress} from '../../cli/progress.js';
+import {assertDistinctStreams} from '../../custody/source.js';
+import {DekError, type DekErrorCode} from '../../errors.js';
+import {type ManifestHeader, openManifest, readManifest} from '../../manifest/index.js';
+import {assertManifestKek, withCredential, withDek} from '../../manifest/unwrap.js';
+
+interface ManifestCheckResult {
+  /** DEKs without a fault. */
+  deks: number;
+  devices: string[];
+  importKekId: number | null;
+  importKekKcv: string;
+  credentialId: number | null;
+  /** Whether each DEK and the credential were unwrapped. */
+  unwrapped: boolean;
+  /** How many lines are at fault. */
+  faultCount: number;
+  /** The first of them. */
+  faults: {line: number; code: DekErrorCode; message: string}[];
+}
+
+/** How many faults are listed; the rest are counted. */
+const MAX_FAULTS = 100;
+
+export default class ManifestCheck extends DekCommand {
+  static override summary = 'verify a manifest, without a device';
+  static override description =
+    'Reads all of it and names each fault by line and field. With --kek it also unwraps every DEK and the credential, ' +
+    'when the key check value of the KEK is the one in the header; no plaintext leaves this process. ' +
+    'The exit status is 2 when a line is malformed, 6 when one does not unwrap or the KEK is another one.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> fleet.manifest',
+    '<%= config.bin %> <%= command.id %> fleet.manifest --kek file:kek.bin --json',
+  ];
+  static override args = {
+    file: Args.string({required: true, ignoreStdin: true, description: 'the manifest: a path or - (stdin)'}),
+  };
+  static override flags = {
+    kek: Flags.string({
+      helpValue: 'SOURCE',
+      description: 'unwrap each with this import KEK: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)',
+    }),
+  };
+
+  async run(): Promise<ManifestCheckResult> {
+    const {args, flags} = await this.parse(ManifestCheck);
+    assertDistinctStreams(args.file, flags.kek);
+    const result = await (flags.kek === undefined
+      ? this.#check(args.file)
+      : withKek(flags.kek, (kek) => this.#check(args.file, kek)));
+    this.#report(result);
+    return result;
+  }
+
+  async #check(file: string, kek?: Uint8Array): Promise<ManifestCheckResult> {
+    const faults: ManifestCheckResult['faults'] = [];
+    let faultCount = 0;
+    const onFault = (error: DekError, line: number): void => {
+      faultCount++;
+      if (faults.length < MAX_FAULTS) faults.push({line, code: error.code, message: error.message});
+      // One malformed line weighs more than a thousand that do not unwrap.
+      if (process.exitCode !== 2) process.exitCode = error.exitStatus;
+    };
+    const unwraps = (line: number, unwrap: () => void): boolean => {
+      try {
+        unwrap();
+        return true;
+      } catch (error) {
+        if (!(error instanceof DekError)) throw error;
+        onFault(error, line);
+        return false;
+      }
+    };
+    const {header, entries} = await (file === '-'
+      ? readManifest(process.stdin, {onFault})
+      : openManifest(file, {onFault}));
+    const progress = new Progress(!this.jsonEnabled());
+    let deks = 0;
+    try {
+      if (kek) {
+        assertManifestKek(header, kek);
+        if (header.login) unwraps(1, () => withCredential(kek, header.login!.credential, () => {}));
+      }
+      for await (const entry of entries) {
+        if (!kek || unwraps(entry.line, () => withDek(kek, entry, () => {}))) progress.update('checked', ++deks);
+      }
+    } finally {
+      await entries.return();
+      progress.end();
+    }
+    return {deks, ...facts(header), unwrapped: kek !== undefined, faultCount, faults};
+  }
+
+  #report({deks, importKekKcv, unwrapped, faultCount, faults}: ManifestCheckResult): void {
+    for (const {message} of faults) this.log(message);
+    if (faultCount > faults.length) this.log(`and ${faultCount - faults.length} more`);
+    const how = unwrapped ? 'each unwraps under' : 'wrapped under';
+    const rest = faultCount === 0 ? 'ok' : `${faultCount} ${faultCount === 1 ? 'line' : 'lines'} at fault`;
+    this.log(`${rest}: ${deks} ${deks === 1 ? 'DEK' : 'DEKs'}, ${how} the KEK with KCV ${importKekKcv}`);
+  }
+}
+
+function facts({
+  devices,
+  importKekKcv,
+  login,
+}: ManifestHeader): Pick<ManifestCheckResult, 'devices' | 'importKekId' | 'importKekKcv' | 'credentialId'> {
+  return {
+    devices,
+    importKekId: login?.importKekId ?? null,
+    importKekKcv: toHex(importKekKcv),
+    credentialId: login?.credentialId ?? null,
+  };
+}

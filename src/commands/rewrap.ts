@@ -1,0 +1,101 @@
+import {Args, Flags} from '@oclif/core';
+import {DekCommand} from '../cli/base.js';
+import {idFlag} from '../cli/flags.js';
+import {withKek} from '../cli/kek.js';
+import {Progress} from '../cli/progress.js';
+import {replaceManifest} from '../cli/replace-manifest.js';
+import {assertDistinctStreams} from '../custody/source.js';
+import {type GoOn, writeWholeFile} from '../custody/whole-file.js';
+import {assertSameDeks, type RewrapOptions, rewrapManifest} from '../manifest/rewrap.js';
+
+interface RewrapResult {
+  deks: number;
+  fromKcv: string;
+  toKcv: string;
+  /** The file that holds the new manifest. */
+  output: string;
+}
+
+const SOURCE = '16 or 32 bytes: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)';
+
+/** After how many DEKs the proof looks whether a signal has come. */
+const DEKS_A_LOOK = 256;
+
+export default class Rewrap extends DekCommand {
+  static override summary = 'take a manifest from one import KEK to another';
+  static override description =
+    'Unwraps every DEK and the credential with the old import KEK and wraps them under the new one, in memory only. The ' +
+    'new file is read back and compared DEK by DEK with the old one before it takes its place, whole; whatever goes ' +
+    'wrong, and whenever this process dies, the old file or the new one is there. ' +
+    'The NICs need the new KEK before a host starts with the new manifest, and the old KEK until none has the old one.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> fleet.manifest --from file:kek-1.bin --to file:kek-2.bin --import-kek-id 0x21',
+    '<%= config.bin %> <%= command.id %> fleet.manifest --from file:kek-1.bin --to cred:kek-2 --output fleet-2.manifest',
+  ];
+  static override args = {
+    manifest: Args.string({required: true, ignoreStdin: true, description: 'the manifest, a file'}),
+  };
+  static override flags = {
+    from: Flags.string({required: true, helpValue: 'SOURCE', description: `the old import KEK, ${SOURCE}`}),
+    to: Flags.string({required: true, helpValue: 'SOURCE', description: `the new import KEK, ${SOURCE}`}),
+    'import-kek-id': idFlag({
+      description: 'the id of the new import KEK on the NIC; the id in the manifest stays without',
+    }),
+    output: Flags.string({
+      char: 'o',
+      helpValue: 'FILE',
+      description: 'write to this new file (mode 0600) and leave the manifest as it is',
+    }),
+    force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
+  };
+
+  async run(): Promise<RewrapResult> {
+    const {args, flags} = await this.parse(Rewrap);
+    assertDistinctStreams(flags.from, flags.to);
+    const withKeks = async (
+      from: Uint8Array,
+      fromKcv: string,
+      to: Uint8Array,
+      toKcv: string,
+    ): Promise<RewrapResult> => {
+      const deks = await this.#rewrap(args.manifest, flags, {from, to, importKekId: flags['import-kek-id']});
+      const output = flags.output ?? args.manifest;
+      this.note(`rewrapped ${deks} DEKs from the KEK with KCV ${fromKcv} to the KEK with KCV ${toKcv}: ${output}`);
+      return {deks, fromKcv, toKcv, output};
+    };
+    return withKek(
+      flags.from,
+      (from, fromKcv) => withKek(flags.to, (to, toKcv) => withKeks(from, fromKcv, to, toKcv), 'to'),
+      'from',
+    );
+  }
+
+  /** Returns the number of DEKs. */
+  async #rewrap(
+    manifest: string,
+    {output, force}: {output?: string | undefined; force: boolean},
+    options: RewrapOptions,
+  ): Promise<number> {
+    const progress = new Progress(!this.jsonEnabled());
+    let total = 0;
+    const rewrapped = (deks: number): void => {
+      total = deks;
+      progress.update('rewrapped', deks);
+    };
+    const chunks = rewrapManifest(manifest, {...options, onProgress: rewrapped});
+    const check = (temporary: string, goOn: GoOn): Promise<void> => {
+      const verified = (deks: number): Promise<void> | void => {
+        progress.update('verified', deks, total);
+        if (deks % DEKS_A_LOOK === 0) return goOn();
+      };
+      return assertSameDeks(manifest, temporary, {...options, onProgress: verified});
+    };
+    try {
+      if (output === undefined) await replaceManifest(manifest, chunks, check);
+      else await writeWholeFile(output, chunks, {force, check});
+    } finally {
+      progress.end();
+    }
+    return total;
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * A file from a stream of chunks, whole or not at all: written beside its name, and moved there when all of it is on disk. For
+ * ciphertext: SIGKILL can leave the unfinished file, dek-*.tmp, behind. Keys go by `writeKeyFile`.
+ */
+import {randomBytes} from 'node:crypto';
+import fs from 'node:fs/promises';
+import {dirname, join} from 'node:path';
+import {DekError, systemCode} from '../errors.js';
+import {holdSignals} from '../signals.js';
+import {assertReplaceable, explainWrite, writeAll} from './destination.js';
+
+/** Throws IO when a signal wants this process to end. */
+export type GoOn = () => Promise<void>;
+
+/** How a file comes into being. */
+export interface WholeFileOptions {
+  /** Replace the file if it is there. */
+  force?: boolean | undefined;
+  /** Take over mode and, where the system allows it, owner of this file; else the mode is 0600. */
+  like?: {mode: number; uid: number; gid: number} | undefined;
+  /**
+   * Called when all is on disk under `temporary` and not yet under its name; if it throws, the name keeps what it had. A
+   * long check asks `goOn` now and then.
+   */
+  check?: ((temporary: string, goOn: GoOn) => Promise<void>) | undefined;
+}
+
+/**
+ * Creates the file `path`. Whenever this process or the machine stops, the name has what it had, or the new file, whole.
+ * Throws EXISTS when it is there already, unless `force`; BAD_ARGUMENT when it is something other than a file; PERMISSION,
+ * IO; what `chunks` and `check` throw. Nothing is left behind then, nor when SIGINT, SIGTERM or SIGHUP comes.
+ */
+export async function writeWholeFile(
+  path: string,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  {force = false, like, check}: WholeFileOptions = {},
+): Promise<void> {
+  // Of a length of its own: a name made of the file's could be too long.
+  const temporary = join(dirname(path), `dek-${randomBytes(6).toString('hex')}.tmp`);
+  await holdSignals(async (interrupted) => {
+    const goOn = async (): Promise<void> => {
+      if (await interrupted()) throw new DekError('IO', `interrupted: ${path} was not written`);
+    };
+    try {
+      await assertReplaceable(path);
+      await write(temporary, chunks, like, goOn);
+      await check?.(temporary, goOn);
+      // link(2) refuses when the name is taken; rename(2) would replace what is there.
+      if (force) await fs.rename(temporary, path);
+      else await fs.link(temporary, path);
+      await syncDirectory(dirname(path));
+    } catch (error) {
+      throw error instanceof DekError ? error : explainWrite(error, path);
+    } finally {
+      await fs.rm(temporary, {force: true});
+    }
+  });
+}
+
+async function write(
+  temporary: string,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  like: WholeFileOptions['like'],
+  goOn: GoOn,
+): Promise<void> {
+  const handle = await fs.open(temporary, 'wx', 0o600);
+  try {
+    for await (const chunk of chunks) {
+      await writeAll(handle.fd, chunk);
+      await goOn();
+    }
+    if (like) await takeOver(handle, like);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function takeOver(handle: fs.FileHandle, {mode, uid, gid}: NonNullable<WholeFileOptions['like']>): Promise<void> {
+  try {
+    await handle.chown(uid, gid);
+  } catch (error) {
+    // Only root gives files away; the mode then still says who may read it.
+    if (systemCode(error) !== 'EPERM') throw error;
+  }
+  await handle.chmod(mode & 0o777);
+}
+
+/** A new name is on disk when its directory is: fsync(2). */
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await fs.open(path);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
