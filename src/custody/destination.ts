@@ -126,14 +126,15 @@ export async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
   }
 }
 
-function exists(path: string): DekError {
+/** The DekError for a file that is there already. */
+export function existsError(path: string): DekError {
   return new DekError('EXISTS', `${path} exists`, {hint: 'name another file, or replace it with --force'});
 }
 
 /** The DekError for the system's error at a write of `name`. */
 export function explainWrite(error: unknown, name: string): DekError {
   const errno = systemCode(error);
-  if (errno === 'EEXIST') return exists(name);
+  if (errno === 'EEXIST') return existsError(name);
   const code = errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS' ? 'PERMISSION' : 'IO';
   return new DekError(code, `cannot write ${name}${errno ? `: ${errno}` : ''}`, {errno, cause: error});
 }

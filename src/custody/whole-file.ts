@@ -7,7 +7,7 @@ import fs from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {DekError, systemCode} from '../errors.js';
 import {holdSignals} from '../signals.js';
-import {assertReplaceable, explainWrite, writeAll} from './destination.js';
+import {assertReplaceable, existsError, explainWrite, writeAll} from './destination.js';
 
 /** Throws IO when a signal wants this process to end. */
 export type GoOn = () => Promise<void>;
@@ -42,7 +42,8 @@ export async function writeWholeFile(
       if (await interrupted()) throw new DekError('IO', `interrupted: ${path} was not written`);
     };
     try {
-      await assertReplaceable(path);
+      if (force) await assertReplaceable(path);
+      else if (await isThere(path)) throw existsError(path);
       await write(temporary, chunks, like, goOn);
       await check?.(temporary, goOn);
       // link(2) refuses when the name is taken; rename(2) would replace what is there.
@@ -55,6 +56,14 @@ export async function writeWholeFile(
       await fs.rm(temporary, {force: true});
     }
   });
+}
+
+/** Whether `path` has something; told early, before work that would be in vain. */
+async function isThere(path: string): Promise<boolean> {
+  return fs.lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function write(
