@@ -47,6 +47,9 @@ const PUBLIC: {
   listDevices(): dek.DeviceInfo[];
   openDevice(name?: string): Promise<Device>;
   connectAgent(socket?: string): Promise<dek.AgentClient>;
+  readManifest(source: AsyncIterable<Uint8Array>): Promise<dek.Manifest>;
+  openManifest(path: string): Promise<dek.Manifest>;
+  writeManifest(header: dek.ManifestHeader, deks: Iterable<dek.ManifestDek>): AsyncIterable<Uint8Array>;
   DekError: new (code: dek.DekErrorCode, message: string) => Error & {code: string; exitStatus: number};
 } = dek;
 
@@ -110,5 +113,8 @@ const NAMES: Record<keyof typeof PUBLIC, 'function'> = {
   listDevices: 'function',
   openDevice: 'function',
   connectAgent: 'function',
+  readManifest: 'function',
+  openManifest: 'function',
+  writeManifest: 'function',
   DekError: 'function',
 };

@@ -10,6 +10,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
+import {openManifest} from '../../src/manifest/index.js';
 import {unwrapDek, wrapDek} from '../../src/wrap/dek.js';
 import {wrapKey} from '../../src/wrap/kw.js';
 import {describeHits, type Hit, type Mapping, type Needle, needlesOf, searchMemory} from '../memory.js';
@@ -36,14 +37,14 @@ function isProgramText({path, permissions}: Mapping): boolean {
 async function searchAfter(
   args: string[],
   input: Uint8Array,
-  needles: () => Needle[],
+  needles: () => Needle[] | Promise<Needle[]>,
 ): Promise<{hits: Hit[]; status: number | null}> {
   const child = spawn(process.execPath, ['--import', PRELOAD, ...args], {stdio: ['pipe', 'pipe', 'ignore']});
   child.stdin!.end(input);
   child.stdout!.resume();
   try {
     await stopped(child);
-    const hits = searchMemory(child.pid!, needles(), {skip: isProgramText});
+    const hits = searchMemory(child.pid!, await needles(), {skip: isProgramText});
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     child.kill('SIGCONT');
     return {hits, status: await ended};
@@ -124,5 +125,47 @@ describe('memory after a command', function () {
     });
     expect(describeHits(hits)).to.equal('');
     expect(status).to.equal(0);
+  });
+
+  describe('with manifests', () => {
+    const otherBytes = randomBytes(16);
+    const otherKek = `file:${file('other-kek', otherBytes)}`;
+    const wrappedCredential = file('credential.wrapped', wrapKey(kekBytes, credentialBytes));
+    const manifest = join(directory, 'manifest');
+    const header = ['--import-kek-id', '1', '--credential-id', '2', '--credential', wrappedCredential];
+    /** Every secret of a manifest under `kekBytes`, and the KEKs. */
+    const manifestNeedles = async (): Promise<Needle[]> => {
+      const found = [...needles(), ...needlesOf('other KEK', otherBytes)];
+      for await (const {name, wrapped} of (await openManifest(manifest)).entries) {
+        const {key1, key2} = unwrapDek(kekBytes, wrapped); // a keytag is no secret
+        found.push(...needlesOf(`${name} key1`, key1), ...needlesOf(`${name} key2`, key2));
+      }
+      return found;
+    };
+    const make = ['keygen', '--count', '4', '--name', 'v%d', '--keytag', ...header, '--kek', kek, '--output', manifest];
+
+    it('holds no secret: keygen of a manifest', async () => {
+      let found: Needle[] = [];
+      const {hits, status} = await searchAfter([DEK, ...make], new Uint8Array(), async () => {
+        found = await manifestNeedles();
+        return found;
+      });
+      expect(found.length).to.be.greaterThan(4 * (4 + 4));
+      expect(describeHits(hits)).to.equal('');
+      expect(status).to.equal(0);
+    });
+
+    for (const [title, args] of [
+      ['wrap into a manifest', ['wrap', dek, '--kek', kek, '--manifest', manifest, '--name', 'given']],
+      ['unwrap of a DEK in a manifest', ['unwrap', '--manifest', manifest, '--name', 'v3', '--kek', kek]],
+      ['manifest check', ['manifest', 'check', manifest, '--kek', kek]],
+      ['rewrap', ['rewrap', manifest, '--from', kek, '--to', otherKek, '--output', join(directory, 'rewrapped')]],
+    ] as const) {
+      it(`holds no secret: ${title}`, async () => {
+        const {hits, status} = await searchAfter([DEK, ...args], new Uint8Array(), manifestNeedles);
+        expect(describeHits(hits)).to.equal('');
+        expect(status).to.equal(0);
+      });
+    }
   });
 });
