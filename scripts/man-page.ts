@@ -40,12 +40,22 @@ function commandPage(command: Command.Cached): string {
     '.Sh EXAMPLES',
     ...(command.examples ?? []).flatMap((example, i) => exampleLines(command, example, i === 0)),
     '.Sh SEE ALSO',
-    ...(command.id === 'run' || TALK_TO_AGENT.has(command.id) ? ['.Xr dek 1 ,', '.Xr dek-agent 8'] : ['.Xr dek 1']),
+    ...seeAlso(command.id),
     '',
   ].join('\n');
 }
 
-const TALK_TO_AGENT = new Set(['create', 'destroy', 'list', 'login', 'logout', 'query', 'status']);
+/** The pages of other sections that a command's page sends its reader to. */
+const RELATED: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ['create', 'destroy', 'list', 'login', 'logout', 'query', 'run', 'status'].map((id) => [id, 'dek-agent 8']),
+  ),
+  ...Object.fromEntries(['keygen', 'manifest:check', 'rewrap', 'unwrap', 'wrap'].map((id) => [id, 'dek-manifest 5'])),
+};
+
+function seeAlso(id: string): string[] {
+  return RELATED[id] === undefined ? ['.Xr dek 1'] : ['.Xr dek 1 ,', `.Xr ${RELATED[id]}`];
+}
 
 function synopsis(command: Command.Cached, args: Command.Arg.Cached[], flags: Command.Flag.Cached[]): string[] {
   const name = `.Nm dek ${command.id.replaceAll(':', ' ')}`;
