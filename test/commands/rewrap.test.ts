@@ -156,16 +156,24 @@ describe('rewrap', function () {
   }
 
   it('leaves the old file or the new one, whole, when SIGKILL ends it at any instant', async () => {
+    const begun = async (): Promise<void> => {
+      while (unfinished().length === 0) await sleep(1);
+    };
+    // How long it takes from the first byte of the new file to the end: before that nothing happens to the old one.
+    const whole = rewrap();
+    await begun();
     const startMs = performance.now();
-    expect((await rewrap()).status).to.equal(0);
+    expect((await whole).status).to.equal(0);
     const durationMs = performance.now() - startMs;
     const after = fs.readFileSync(manifest);
     const seen = {old: 0, new: 0, halfWritten: 0};
     for (let i = 0; i < 30; i++) {
       fs.writeFileSync(manifest, before);
-      // The first part of the time is Node's start: nothing happens to the file there.
-      const delayMs = durationMs * (0.3 + 0.8 * Math.random());
-      await interrupted('SIGKILL', () => sleep(delayMs));
+      const delayMs = 1.1 * durationMs * Math.random();
+      await interrupted('SIGKILL', async () => {
+        await begun();
+        await sleep(delayMs);
+      });
       const is = fs.readFileSync(manifest);
       if (is.equals(before)) seen.old++;
       else if (is.equals(after)) seen.new++;
