@@ -2,16 +2,16 @@
  * What the bindings cost: create, query and destroy of 10,000 DEKs through them, beside the same loop in C (calls.c), on
  * one virtual ConnectX without latency. Rounds of the two alternate, so that what else the machine does hits both.
  */
-import {type ChildProcess, execFile, spawn} from 'node:child_process';
+import {type ChildProcess, spawn} from 'node:child_process';
 import {mkdtempSync, rmSync} from 'node:fs';
 import {readFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
-import {promisify} from 'node:util';
-import {createVirtual} from '../src/virtual/index.js';
+import {createVirtual, type Settings} from '../src/virtual/index.js';
 import {wrapCredential, wrapKey} from '../src/wrap/index.js';
+import {compile} from './compile.js';
 import {median, table} from './stats.js';
 
 const DEKS = 10_000;
@@ -29,28 +29,10 @@ export interface CallCost {
 
 /** Measures, and returns a row for each call. */
 export async function benchCalls(): Promise<CallCost[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'dek-bench-'));
-  const sides: Side[] = [];
-  try {
-    const program = join(folder, 'calls');
-    const source = fileURLToPath(new URL('../../bench/calls.c', import.meta.url));
-    await promisify(execFile)('cc', ['-O2', '-o', program, source, '-libverbs', '-lmlx5']);
-    const nic = await createVirtual(join(folder, 'nic'), {kekId: 1, credentialId: 2});
-    const kek = await readFile(nic.kekFile);
-    const credential = wrapCredential(kek, await readFile(nic.credentialFile));
-    const key = wrapKey(
-      kek,
-      Uint8Array.from({length: 72}, (_, i) => i),
-    );
-    const args = [hex(credential), '2', '1', hex(key), `${DEKS}`];
-    const env = nic.environment();
-    const peer = fileURLToPath(new URL('calls-bindings.js', import.meta.url));
-    sides.push(new Side(spawn(program, args, {env, stdio: ['pipe', 'pipe', 'inherit']})));
-    sides.push(new Side(spawn(process.execPath, [peer, ...args], {env, stdio: ['pipe', 'pipe', 'inherit']})));
-
+  return withSides({deks: DEKS}, async (cSide, bindingsSide) => {
     const [c, bindings] = [[] as number[][], [] as number[][]];
     for (let round = -2; round < ROUNDS; round++) {
-      const times = [await sides[0]!.round(), await sides[1]!.round()] as const;
+      const times = [await cSide.round(), await bindingsSide.round()] as const;
       if (round < 0) continue; // compiles, fills caches
       c.push(times[0]);
       bindings.push(times[1]);
@@ -59,6 +41,40 @@ export async function benchCalls(): Promise<CallCost[]> {
       const [cNs, bindingsNs] = [median(c.map((times) => times[i]!)), median(bindings.map((times) => times[i]!))];
       return {call, cNs, bindingsNs, ratio: bindingsNs / cNs};
     });
+  });
+}
+
+export interface SidesOptions {
+  /** DEKs a round. */
+  deks: number;
+  settings?: Settings;
+  /** Whether the bindings work on many at once. */
+  concurrent?: boolean;
+}
+
+/** Starts the two programs on a new virtual ConnectX, and ends them when `use` is done. */
+export async function withSides<T>(
+  {deks, settings = {}, concurrent = false}: SidesOptions,
+  use: (c: Side, bindings: Side) => Promise<T>,
+): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'dek-bench-'));
+  const sides: Side[] = [];
+  try {
+    const program = await compile('calls.c', folder, '-libverbs', '-lmlx5');
+    const nic = await createVirtual(join(folder, 'nic'), {kekId: 1, credentialId: 2, settings});
+    const kek = await readFile(nic.kekFile);
+    const credential = wrapCredential(kek, await readFile(nic.credentialFile));
+    const key = wrapKey(
+      kek,
+      Uint8Array.from({length: 72}, (_, i) => i),
+    );
+    const args = [hex(credential), '2', '1', hex(key), `${deks}`];
+    const env = {...nic.environment(), UV_THREADPOOL_SIZE: '16'};
+    const peer = [fileURLToPath(new URL('calls-bindings.js', import.meta.url)), ...args];
+    if (concurrent) peer.push('concurrent');
+    sides.push(new Side(spawn(program, args, {env, stdio: ['pipe', 'pipe', 'inherit']})));
+    sides.push(new Side(spawn(process.execPath, peer, {env, stdio: ['pipe', 'pipe', 'inherit']})));
+    return await use(sides[0]!, sides[1]!);
   } finally {
     for (const side of sides) side.stop();
     rmSync(folder, {recursive: true});

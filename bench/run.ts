@@ -1,12 +1,29 @@
-/** `npm run bench [-- --json]`: all benches, one after the other. */
+/** `npm run bench [-- --json] [calls | concurrent | startup | fleet ...]`: all benches, or those named, in this order. */
 import {benchCalls, renderCalls} from './calls.js';
+import {benchConcurrent, renderConcurrent} from './concurrent.js';
+import {benchFleet, renderFleet} from './fleet.js';
 import {benchStartup, renderStartup} from './startup.js';
 
-const calls = await benchCalls();
-if (process.argv.includes('--json')) {
-  const startup = await benchStartup();
-  console.log(JSON.stringify({calls, startup}, null, 2));
-} else {
-  console.log(`${renderCalls(calls)}\n`);
-  console.log(renderStartup(await benchStartup()));
+const BENCHES = {
+  calls: async () => told(await benchCalls(), renderCalls),
+  concurrent: async () => told(await benchConcurrent(), renderConcurrent),
+  startup: async () => told(await benchStartup(), renderStartup),
+  fleet: async () => told(await benchFleet(), renderFleet),
+};
+
+const json = process.argv.includes('--json');
+const named = process.argv.slice(2).filter((argument) => argument !== '--json');
+for (const name of named)
+  if (!(name in BENCHES)) throw new Error(`no bench ${name}: ${Object.keys(BENCHES).join(', ')}`);
+const found: Record<string, unknown> = {};
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (named.length > 0 && !named.includes(name)) continue;
+  const {costs, text} = await bench();
+  found[name] = costs;
+  if (!json) console.log(`${text}\n`);
+}
+if (json) console.log(JSON.stringify(found, null, 2));
+
+function told<Costs>(costs: Costs, render: (costs: Costs) => string): {costs: Costs; text: string} {
+  return {costs, text: render(costs)};
 }

@@ -9,7 +9,7 @@ import {createVirtual} from '../src/virtual/index.js';
 import {median, table} from './stats.js';
 
 const ROUNDS = 15;
-const DEK = fileURLToPath(new URL('../../bin/dek.js', import.meta.url));
+const DEK = fileURLToPath(new URL('../../bin/dek.cjs', import.meta.url));
 
 export interface StartupCost {
   command: string;

@@ -1,49 +1,128 @@
-/** An agent, whole: NIC, socket, server. `dek agent` runs one; `dek run` runs one for the life of a command. */
+/** An agent, whole: NICs, manifest, health check, socket, server. `dek agent` runs one; `dek run` one for a command. */
 import {readFileSync} from 'node:fs';
+import {type AgentEvent, Events, type Level, logTo} from './events.js';
 import {forbidDumps, type Peer} from './ffi.js';
+import {Follower} from './follower.js';
+import {HealthCheck} from './health.js';
 import {Holder} from './holder.js';
-import type {Log} from './log.js';
-import {buildServer} from './server.js';
+import {type Answerer, Listener} from './listener.js';
+import {ManifestFile} from './manifest-file.js';
+import type {PassedSocket} from './passed-socket.js';
+import {type AgentStatus, type ApplyRequest, type ApplyResult, isReady} from './protocol.js';
 import {bindSocket} from './socket.js';
 
 export interface AgentOptions {
-  /** Which NIC, as `openDevice` takes it. */
-  device: string | undefined;
-  /** Where to listen: an absolute path. */
-  socket: string;
+  /** Which NICs, as `openDevice` takes them; empty: those of the manifest, else the only one. */
+  devices: readonly string[];
+  /** Where to listen: an absolute path, or a socket that listens already and is left where it is. */
+  socket: string | PassedSocket;
   /** The group id that may use the agent besides its user and root. */
   gid?: number | undefined;
-  log: Log;
+  /** A manifest to apply before the agent is ready: an absolute path. */
+  manifest?: string | undefined;
+  /** The source of the import KEK for NICs in plaintext import mode. */
+  kek?: string | undefined;
+  checkIntervalMs: number;
+  logLevel: Level;
+  /** How far the manifest is applied. */
+  progress?: (done: number, total: number) => void;
+  /** Fires when the start is to be given up. */
+  signal?: AbortSignal;
 }
 
 export interface Agent {
-  readonly device: string;
-  /** Stops listening, destroys the DEKs, logs out, closes the NIC, removes the socket. */
+  /** Such as `mlx5_0, mlx5_1`. */
+  readonly devices: string;
+  readonly events: Events;
+  /** DEKs by what the NICs said of them last. */
+  count(): AgentStatus['deks'];
+  /** Applies the last manifest again, as it is on disk now. */
+  reload(): Promise<ApplyResult>;
+  /** Stops listening, destroys the DEKs, logs out, closes the NICs, removes the socket. */
   close(): Promise<void>;
 }
 
-/** Starts an agent. Throws what `openDevice` and `bindSocket` throw, and leaves nothing behind then. */
-export async function startAgent({device, socket, gid, log}: AgentOptions): Promise<Agent> {
+const NEVER = new AbortController().signal;
+
+/**
+ * Starts an agent: opens the NICs, listens, applies the manifest if there is one. Throws what stands in the way, and leaves
+ * nothing behind then.
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const {gid, manifest, kek, checkIntervalMs, logLevel, progress = () => {}, signal = NEVER} = options;
+  const socket = typeof options.socket === 'string' ? options.socket : options.socket.path;
   forbidDumps();
-  const holder = await Holder.open(device, log);
-  const server = buildServer({holder, version: packageVersion(), log, allows: (peer) => allowed(peer, gid)});
+  const events = new Events();
+  logTo(events, logLevel);
+  const holder = await Holder.open(await devicesOf(options), events);
+  const follower = new Follower(holder);
+  const health = new HealthCheck(holder, follower, checkIntervalMs);
+  const status = (): AgentStatus => ({
+    version: packageVersion(),
+    pid: process.pid,
+    ...holder.status(),
+    manifest: follower.applied,
+    heals: health.heals,
+  });
+  const apply = (request: ApplyRequest): Promise<ApplyResult> => follower.apply(request, {signal, progress});
+  const healthy = (): boolean => isReady(status());
+  // What the counters of /metrics will start from.
+  const past: AgentEvent[] = [];
+  const stopKeeping = events.listen((event) => past.push(event));
+  const listener = new Listener(async (): Promise<Answerer> => {
+    const [{buildServer}, {Metrics}] = await Promise.all([import('./server.js'), import('./metrics.js')]);
+    const metrics = new Metrics(events, past.splice(0), status);
+    stopKeeping();
+    const app = buildServer({holder, follower, events, metrics, status, healthy}, (peer) => allowed(peer, gid));
+    await app.ready();
+    return app;
+  });
   let unbind: () => void;
   try {
-    unbind = await bindSocket(socket, gid, (path) => server.listen({path}));
+    unbind = await listen(listener, options.socket, gid);
   } catch (error) {
-    holder.close();
+    await holder.close();
     throw error;
   }
-  log('info', 'ready', {device: holder.deviceName, socket});
-  return {
-    device: holder.deviceName,
-    close: async () => {
-      unbind();
-      await server.close();
-      holder.close();
-      log('info', 'closed', {device: holder.deviceName, socket});
-    },
+  const close = async (): Promise<void> => {
+    unbind();
+    await health.stop();
+    await listener.close();
+    await holder.close();
+    events.emit('info', 'closed', {devices: holder.deviceNames, socket});
   };
+  try {
+    if (manifest !== undefined) await apply({path: manifest, kek, dryRun: false, keepGoing: false});
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  health.start();
+  listener.loadSoon();
+  events.emit('info', 'ready', {devices: holder.deviceNames, socket});
+  return {
+    devices: holder.deviceNames,
+    events,
+    count: () => holder.count(),
+    reload: () => apply({path: undefined, kek: undefined, dryRun: false, keepGoing: false}),
+    close,
+  };
+}
+
+/** Listens on a socket: one to bind, for group `gid` too, or one that was passed. Resolves to the way to remove it. */
+async function listen(listener: Listener, socket: string | PassedSocket, gid: number | undefined): Promise<() => void> {
+  if (typeof socket === 'string') return bindSocket(socket, gid, (path) => listener.listen({path}));
+  await listener.listen({fd: socket.fd});
+  return () => {};
+}
+
+/** The devices that were named, else those that the manifest names, else the only one. */
+async function devicesOf({devices, manifest}: AgentOptions): Promise<readonly (string | undefined)[]> {
+  if (devices.length > 0) return devices;
+  if (manifest === undefined) return [undefined];
+  const file = await ManifestFile.open(manifest);
+  await file.close();
+  return file.header.devices.length > 0 ? file.header.devices : [undefined];
 }
 
 /** The agent's own user, root, and the group that it is shared with. */

@@ -1,11 +1,13 @@
 /** The client of the agent, one request a call. It checks what it is given, and keeps no key. */
-import {request} from 'node:http';
+import {type IncomingMessage, request} from 'node:http';
 import {assertBytes, assertInteger, toHex} from '../bytes.js';
 import {assertDekName} from '../dek-name.js';
 import {DekError, systemCode} from '../errors.js';
 import {DEK_WRAPPED_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../wrap/layout.js';
 import {
   type AgentStatus,
+  type ApplyRequest,
+  type ApplyResult,
   type CreateRequest,
   type DekStatus,
   type DestroyRequest,
@@ -77,6 +79,55 @@ export class AgentClient {
     names.forEach(assertDekName);
     const query = all ? 'all=true' : names.map((name) => `name=${encodeURIComponent(name)}`).join('&');
     return (await this.#send<{destroyed: string[]}>('DELETE', `/v1/deks?${query}`)).destroyed;
+  }
+
+  /**
+   * Applies a manifest, by its absolute path, or the last one again; rejects with the refusal that undid it. `progress` is
+   * called with DEKs made so far and DEKs to make.
+   */
+  async apply(asked: ApplyRequest, progress: (done: number, total: number) => void = () => {}): Promise<ApplyResult> {
+    const query = new URLSearchParams({dryRun: `${asked.dryRun}`, keepGoing: `${asked.keepGoing}`});
+    if (asked.path !== undefined) query.set('path', asked.path);
+    if (asked.kek !== undefined) query.set('kek', asked.kek);
+    for await (const line of this.#lines('POST', `/v1/apply?${query}`)) {
+      const {progress: at, result} = line as {progress?: {done: number; total: number}; result?: ApplyResult};
+      if (at) progress(at.done, at.total);
+      else if (result) return result;
+      else throw errorFromJson(line);
+    }
+    throw new DekError('IO', 'the agent ended before the apply was done', {hint: 'dek status tells what is there'});
+  }
+
+  /** What happens in the agent from now on; the first is its status. Ends with the agent. */
+  events(): AsyncGenerator<unknown, void> {
+    return this.#lines('GET', '/v1/events');
+  }
+
+  /** The JSON values of an answer that is a line each. */
+  async *#lines(method: string, path: string): AsyncGenerator<unknown, void> {
+    const sent = request({socketPath: this.socket, method, path, agent: false});
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      sent.on('response', resolve);
+      sent.on('error', (error) => reject(this.#failed(error)));
+      sent.end();
+    });
+    try {
+      let rest = '';
+      for await (const piece of response.setEncoding('utf8') as AsyncIterable<string>) {
+        const lines = (rest + piece).split('\n');
+        rest = lines.pop()!;
+        for (const line of lines) {
+          const value = parseJson(line);
+          if (response.statusCode !== 200 || value === undefined) throw errorFromJson(value);
+          yield value;
+        }
+      }
+      if (rest !== '') throw errorFromJson(parseJson(rest));
+    } catch (error) {
+      throw error instanceof DekError ? error : this.#failed(error as Error);
+    } finally {
+      sent.destroy();
+    }
   }
 
   #send<T>(method: string, path: string, body?: Uint8Array): Promise<T> {

@@ -2,18 +2,24 @@
  * The C functions that the agent needs and Node does not have: peer credentials of a socket, no core dumps, a lock
  * on a directory, systemd's readiness protocol. libc is the process's own; libsystemd is loaded only when asked for.
  */
-import koffi from 'koffi';
 import {DekError} from '../errors.js';
+import {loadKoffi} from '../koffi.js';
 
+const koffi = loadKoffi();
 const libc = koffi.load(null);
 const getsockopt = libc.func('int getsockopt(int fd, int level, int name, void *value, _Inout_ uint32_t *length)');
+const getsockname = libc.func('int getsockname(int fd, void *address, _Inout_ uint32_t *length)');
 const prctl = libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)');
 const setrlimit = libc.func('int setrlimit(int resource, void *limit)');
 const flock = libc.func('int flock(int fd, int operation)');
 
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
+const SO_ACCEPTCONN = 30;
 const SO_PEERGROUPS = 59;
+const AF_UNIX = 1;
+/** struct sockaddr_un of unix(7): a family of 2 bytes, then the path, which ends with a NUL unless it fills the rest. */
+const SOCKADDR_UN_BYTES = 110;
 const PR_SET_DUMPABLE = 4;
 const RLIMIT_CORE = 4;
 const LOCK_EX = 2;
@@ -39,6 +45,18 @@ function socketOption(fd: number, name: number, words: number): Uint32Array {
   const length = [value.byteLength];
   if (getsockopt(fd, SOL_SOCKET, name, value, length) !== 0) throw failed('getsockopt');
   return value.subarray(0, length[0]! / 4);
+}
+
+/** The path to which a listening unix socket is bound; undefined for anything else, a closed descriptor included. */
+export function listeningPath(fd: number): string | undefined {
+  const accepts = new Uint32Array(1);
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, accepts, [accepts.byteLength]) !== 0 || accepts[0] === 0)
+    return undefined;
+  const address = Buffer.alloc(SOCKADDR_UN_BYTES);
+  const length = [address.length];
+  if (getsockname(fd, address, length) !== 0 || address.readUInt16LE(0) !== AF_UNIX) return undefined;
+  const path = address.toString('utf8', 2, length[0]).replace(/\0.*$/s, '');
+  return path === '' ? undefined : path;
 }
 
 /**

@@ -1,17 +1,19 @@
 /**
- * What the agent holds: one NIC, one login, and DEKs by name. Every method leaves the holder consistent when the NIC
- * says no. The library's calls are synchronous, so what stands between two awaits runs whole.
+ * What the agent holds: DEKs by name, the same on each of its NICs. A change (login, create, destroy, apply, heal) runs
+ * alone, one after the other; questions are answered at any time. A change that fails leaves what was there before.
  */
-import {setImmediate as nextTurn} from 'node:timers/promises';
 import {toHex} from '../bytes.js';
 import {DekError} from '../errors.js';
-import {type Dek, type Device, type Login, openDevice} from '../rdma/index.js';
+import type {Dek} from '../rdma/index.js';
 import {layoutOfPlaintext, layoutOfWrapped} from '../wrap/layout.js';
-import type {Log} from './log.js';
+import type {Events} from './events.js';
+import {type HeldDek, Nic} from './nic.js';
 import type {AgentStatus, DekStatus, DestroyRequest, ImportMode, LoginRequest, LoginStatus} from './protocol.js';
 
-/** DEKs that `list` asks the NIC for before it lets other requests in. */
-const QUERIES_A_TURN = 64;
+/** Opaque bytes of a DEK on the NIC. */
+const OPAQUE_BYTES = 8;
+/** DEKs that `list` asks the NIC for at a time. */
+const BATCH = 512;
 
 /** A DEK to create. */
 export interface NewDek {
@@ -23,220 +25,248 @@ export interface NewDek {
   readonly opaque: Uint8Array;
 }
 
-interface HeldDek {
-  readonly dek: Dek;
-  readonly import: ImportMode;
-  readonly opaque: string;
-}
-
-interface HeldLogin {
-  readonly login: Login;
-  readonly credentialId: number;
-  readonly importKekId: number;
-}
-
 export class Holder {
-  readonly #log: Log;
-  #device: Device;
-  #login: HeldLogin | undefined;
-  readonly #deks = new Map<string, HeldDek>();
-  /** The NIC answered EIO: nothing but a new context can work again. */
-  #gone = false;
-  #reopening: Promise<void> | undefined;
+  readonly nics: readonly Nic[];
+  readonly events: Events;
+  /** The last change that was begun; the next one waits for it. */
+  #last: Promise<unknown> = Promise.resolve();
+  #round = 0;
+  /** What runs alone and long, so that others are refused instead of kept waiting. */
+  #long: string | undefined;
 
-  private constructor(device: Device, log: Log) {
-    this.#device = device;
-    this.#log = log;
+  private constructor(nics: readonly Nic[], events: Events) {
+    this.nics = nics;
+    this.events = events;
   }
 
-  /** Opens the NIC. Throws what `openDevice` throws. */
-  static async open(deviceName: string | undefined, log: Log): Promise<Holder> {
-    return new Holder(await openDevice(deviceName), log);
-  }
-
-  get deviceName(): string {
-    return this.#device.name;
-  }
-
-  status(): Omit<AgentStatus, 'version' | 'pid'> {
-    const {name, caps} = this.#device;
-    return {
-      device: {name, importMode: caps.importMode, gone: this.#gone},
-      login: this.#login ? this.#loginStatus(this.#login) : null,
-      deks: this.#deks.size,
-      maxDeks: caps.maxDeks,
-    };
-  }
-
-  /** Logs in. Throws EXISTS while a valid login is there; one that turned INVALID is replaced. */
-  async login({credential, credentialId, importKekId}: LoginRequest): Promise<LoginStatus> {
-    await this.#reopenIfGone();
-    if (this.#login && this.#loginStatus(this.#login).state === 'VALID') {
-      throw new DekError('EXISTS', `the agent is logged in to ${this.deviceName} already`, {hint: 'dek logout first'});
-    }
-    this.#closeLogin();
-    const login = this.#call(() => this.#device.login({credential, credentialId, importKekId}));
-    this.#login = {login, credentialId, importKekId};
-    this.#log('info', 'login', {device: this.deviceName, credentialId, importKekId});
-    return this.#loginStatus(this.#login);
-  }
-
-  /** Logs out. The DEKs stay, but cannot be queried until the next login. Throws NO_LOGIN. */
-  logout(): void {
-    if (!this.#login) throw this.#notLoggedIn();
-    this.#closeLogin();
-    this.#log('info', 'logout', {device: this.deviceName});
-  }
-
-  /** Creates a DEK and asks the NIC whether it is READY; one that is not is destroyed again. */
-  async create(request: NewDek): Promise<DekStatus> {
-    const {name, key, opaque} = request;
-    const wrapped = request.import === 'wrapped';
-    const {keySize, keytag} = wrapped ? layoutOfWrapped(key.length) : layoutOfPlaintext(key.length);
-    await this.#reopenIfGone();
-    if (this.#deks.has(name))
-      throw new DekError('EXISTS', `there is a DEK named ${name}`, {hint: `dek destroy ${name}`});
-    if (wrapped && !this.#login && this.#device.caps.importMode !== 'plaintext') throw this.#notLoggedIn();
-
-    const material = wrapped ? {wrapped: key} : {plaintext: key};
-    const dek = this.#call(() => this.#device.createDek({...material, keySize, keytag, opaque}));
-    const padded = new Uint8Array(8);
-    padded.set(opaque);
-    const held: HeldDek = {dek, import: request.import, opaque: toHex(padded)};
-    this.#deks.set(name, held);
+  /** Opens NICs: those named, or the only one. Throws what `openDevice` throws, and leaves none open then. */
+  static async open(devices: readonly (string | undefined)[], events: Events): Promise<Holder> {
+    const nics: Nic[] = [];
     try {
-      const {state} = this.#call(() => dek.query());
-      if (state !== 'READY')
-        throw new DekError('NOT_READY', `${name} was created, but the NIC says ${state}; it was destroyed`);
-      this.#log('info', 'create', {name, keySize, keytag, import: request.import});
-      return describe(name, held, state);
+      for (const device of devices) nics.push(await Nic.open(device, events));
+      assertDistinct(nics);
     } catch (error) {
-      this.#tryDestroy(name, held);
+      for (const nic of nics) await nic.close();
       throw error;
     }
+    return new Holder(nics, events);
   }
 
-  /** Asks the NIC for one DEK. Throws NO_DEK, or what the NIC's refusal means. */
-  query(name: string): DekStatus {
-    const held = this.#held(name);
-    return describe(name, held, this.#call(() => held.dek.query()).state);
+  get deviceNames(): string {
+    return this.nics.map(({name}) => name).join(', ');
   }
 
-  /** Asks the NIC for every DEK; one that it does not tell about is UNKNOWN. */
-  async list(): Promise<DekStatus[]> {
-    const statuses: DekStatus[] = [];
-    for (const name of [...this.#deks.keys()]) {
-      if (statuses.length % QUERIES_A_TURN === QUERIES_A_TURN - 1) await nextTurn();
-      const held = this.#deks.get(name);
-      if (held) statuses.push(describe(name, held, this.#stateOf(held)));
+  status(): Pick<AgentStatus, 'devices' | 'deks'> {
+    return {devices: this.nics.map((nic) => nic.status()), deks: this.count()};
+  }
+
+  /** DEKs by what the NICs said of them last. */
+  count(): AgentStatus['deks'] {
+    const deks = {total: this.#first.deks.size, ready: 0, error: 0, unknown: 0};
+    for (const name of this.#first.deks.keys()) {
+      const state = this.#stateOf(name);
+      if (state === 'READY') deks.ready++;
+      else if (state === 'ERROR') deks.error++;
+      else deks.unknown++;
     }
-    return statuses;
+    return deks;
+  }
+
+  /** A number that no DEK's `round` has yet. */
+  nextRound(): number {
+    return ++this.#round;
+  }
+
+  /** Logs in to every NIC where there is no VALID login. Throws EXISTS when there is one everywhere. */
+  login({credential, credentialId, importKekId}: LoginRequest): Promise<LoginStatus> {
+    const request = {credential: Uint8Array.from(credential), credentialId, importKekId};
+    return this.alone(async () => {
+      for (const nic of this.nics) if (nic.gone) await nic.reopen();
+      const needed = this.nics.filter((nic) => nic.loginStatus()?.state !== 'VALID');
+      if (needed.length === 0) {
+        throw new DekError('EXISTS', `the agent is logged in to ${this.deviceNames} already`, {
+          hint: 'dek logout first',
+        });
+      }
+      for (const nic of needed) await nic.login(request);
+      return needed[0]!.loginStatus()!;
+    });
+  }
+
+  logout(): Promise<void> {
+    return this.alone(async () => {
+      for (const nic of this.nics) nic.assertLogin();
+      for (const nic of this.nics) await nic.logout();
+    });
+  }
+
+  /** Creates a DEK on every NIC, or on none. */
+  create(request: NewDek): Promise<DekStatus> {
+    const {name, key, opaque} = request;
+    const wrapped = request.import === 'wrapped';
+    const layout = wrapped ? layoutOfWrapped(key.length) : layoutOfPlaintext(key.length);
+    const {keySize, keytag} = layout;
+    return this.alone(async () => {
+      if (this.nics.some((nic) => nic.deks.has(name))) {
+        throw new DekError('EXISTS', `there is a DEK named ${name}`, {hint: `dek destroy ${name}`});
+      }
+      for (const nic of this.nics) {
+        if (nic.gone) await nic.reopen();
+        if (wrapped) nic.assertLogin();
+      }
+      const material = wrapped ? {wrapped: key} : {plaintext: key};
+      const made: Dek[] = [];
+      try {
+        for (const nic of this.nics) {
+          const [dek] = await nic.make([{...material, keySize, keytag, opaque}]);
+          if (dek instanceof DekError) throw dek;
+          made.push(dek!);
+        }
+      } catch (error) {
+        for (const [i, dek] of made.entries()) await this.nics[i]!.dismiss([dek]);
+        throw error;
+      }
+      // A wrapped key is ciphertext: kept to make the DEK again. A plaintext key is not.
+      const kept = wrapped ? Uint8Array.from(key) : null;
+      for (const [i, nic] of this.nics.entries()) {
+        const dek = made[i]!;
+        nic.deks.set(name, {
+          dek,
+          state: 'READY',
+          round: 0,
+          layout,
+          opaque: toHex(opaque),
+          fingerprint: 0,
+          wrapped: kept,
+        });
+      }
+      this.events.emit('info', 'create', {name, keySize, keytag, import: request.import});
+      return this.#describe(name);
+    });
+  }
+
+  /** Asks the NICs for one DEK. Throws NO_DEK, or why a NIC does not tell. */
+  async query(name: string): Promise<DekStatus> {
+    for (const nic of this.nics) {
+      const held = this.#held(nic, name);
+      const [state] = held.dek ? await nic.query([held.dek]) : [];
+      held.state = state === undefined || state instanceof DekError ? 'UNKNOWN' : state;
+      if (state instanceof DekError) throw state;
+    }
+    return this.#describe(name);
+  }
+
+  /** Asks the NICs for every DEK; one that they do not tell about is UNKNOWN. */
+  async list(): Promise<DekStatus[]> {
+    await this.refresh();
+    return [...this.#first.deks.keys()].map((name) => this.#describe(name));
+  }
+
+  /** Asks the NICs for every DEK, so that what `count` and `list` say is of now. */
+  async refresh(): Promise<void> {
+    const names = [...this.#first.deks.keys()];
+    for (let i = 0; i < names.length; i += BATCH) {
+      for (const nic of this.nics) await nic.refresh(names.slice(i, i + BATCH));
+    }
   }
 
   /** Destroys DEKs and returns their names. All names are looked up first: NO_DEK leaves all of them alive. */
-  destroy(request: DestroyRequest): string[] {
-    const names = [...new Set('names' in request ? request.names : this.#deks.keys())];
-    const found = names.map((name) => [name, this.#held(name)] as const);
-    for (const [name, held] of found) this.#destroy(name, held);
-    return names;
+  destroy(request: DestroyRequest): Promise<string[]> {
+    return this.alone(async () => {
+      const names = [...new Set('names' in request ? request.names : this.#first.deks.keys())];
+      for (const name of names) this.#held(this.#first, name);
+      const failed: DekError[] = [];
+      for (const nic of this.nics) failed.push(...(await this.#destroyOn(nic, names)));
+      if (failed[0]) throw failed[0];
+      this.events.emit('info', 'destroy', names.length === 1 ? {name: names[0]} : {deks: names.length});
+      return names;
+    });
   }
 
-  /** Destroys the DEKs, logs out and closes the NIC; goes on where the NIC says no, since the close frees all. */
-  close(): void {
-    for (const [name, held] of this.#deks) this.#tryDestroy(name, held);
-    this.#deks.clear();
-    this.#login = undefined;
-    try {
-      this.#device.close();
-    } catch (error) {
-      // The NIC would not let go yet. The end of the process frees all.
-      this.#log('warn', 'close-failed', {device: this.deviceName, error: (error as Error).message});
+  /** Destroys the DEKs, logs out and closes the NICs. */
+  async close(): Promise<void> {
+    await this.#last.catch(() => {});
+    for (const nic of this.nics) await nic.close();
+  }
+
+  /**
+   * Runs a change when those before it are done. With `long`, its name, changes that come meanwhile are refused as BUSY.
+   */
+  alone<T>(change: () => Promise<T>, long?: string): Promise<T> {
+    if (this.#long) {
+      return Promise.reject(
+        new DekError('BUSY', `${this.#long} is running in this agent`, {hint: 'try again when it is done'}),
+      );
     }
+    const run = async (): Promise<T> => {
+      try {
+        return await change();
+      } finally {
+        if (long) this.#long = undefined;
+      }
+    };
+    if (long) this.#long = long;
+    const result = this.#last.then(run, run);
+    this.#last = result.catch(() => {});
+    return result;
   }
 
-  #tryDestroy(name: string, held: HeldDek): void {
-    try {
-      this.#destroy(name, held);
-    } catch (error) {
-      this.#log('warn', 'destroy-failed', {name, error: (error as Error).message});
+  /** Its names are those of all: every change is made on all NICs. */
+  get #first(): Nic {
+    return this.nics[0]!;
+  }
+
+  /** Destroys what it can; why it could not the rest. */
+  async #destroyOn(nic: Nic, names: readonly string[]): Promise<DekError[]> {
+    const found = names.flatMap((name) => {
+      const held = nic.deks.get(name);
+      return held ? [[name, held] as const] : [];
+    });
+    const alive = found.filter(([, held]) => held.dek && !nic.gone);
+    const results = await nic.destroy(alive.map(([, held]) => held.dek!));
+    const failed = new Map(results.flatMap((error, i) => (error ? [[alive[i]![0], error] as const] : [])));
+    for (const [name] of found) if (!failed.has(name)) nic.deks.delete(name);
+    return [...failed].map(
+      ([name, {code, message, hint, errno}]) => new DekError(code, `${name}: ${message}`, {hint, errno}),
+    );
+  }
+
+  /** What was told last of a DEK: the worst of the states that the NICs gave. */
+  #describe(name: string): DekStatus {
+    const {layout, opaque} = this.#held(this.#first, name);
+    const stateOn = (nic: Nic): DekStatus['state'] => nic.deks.get(name)?.state ?? 'UNKNOWN';
+    return {
+      name,
+      state: this.#stateOf(name),
+      keySize: layout.keySize,
+      keytag: layout.keytag,
+      import: this.#first.importMode === 'plaintext' ? 'plaintext' : 'wrapped',
+      opaque: opaque.padEnd(2 * OPAQUE_BYTES, '0'),
+      ...(this.nics.length > 1 && {devices: Object.fromEntries(this.nics.map((nic) => [nic.name, stateOn(nic)]))}),
+    };
+  }
+
+  /** The worst of the states on all NICs. */
+  #stateOf(name: string): DekStatus['state'] {
+    let worst: DekStatus['state'] = 'READY';
+    for (const nic of this.nics) {
+      const state = nic.deks.get(name)?.state ?? 'UNKNOWN';
+      if (state === 'ERROR') return state;
+      if (state === 'UNKNOWN') worst = state;
     }
+    return worst;
   }
 
-  #destroy(name: string, held: HeldDek): void {
-    this.#call(() => held.dek.destroy());
-    this.#deks.delete(name);
-    this.#log('info', 'destroy', {name});
-  }
-
-  #closeLogin(): void {
-    const held = this.#login;
-    if (!held) return;
-    this.#call(() => held.login.close());
-    this.#login = undefined;
-  }
-
-  #held(name: string): HeldDek {
-    const held = this.#deks.get(name);
+  #held(nic: Nic, name: string): HeldDek {
+    const held = nic.deks.get(name);
     if (!held) throw new DekError('NO_DEK', `there is no DEK named ${name}`, {hint: 'dek list shows those that are'});
     return held;
   }
-
-  #stateOf(held: HeldDek): DekStatus['state'] {
-    if (this.#gone) return 'UNKNOWN';
-    try {
-      return this.#call(() => held.dek.query()).state;
-    } catch {
-      return 'UNKNOWN';
-    }
-  }
-
-  #loginStatus({login, credentialId, importKekId}: HeldLogin): LoginStatus {
-    try {
-      return {state: this.#call(() => login.query()), credentialId, importKekId};
-    } catch {
-      return {state: 'UNKNOWN', credentialId, importKekId};
-    }
-  }
-
-  #notLoggedIn(): DekError<'NO_LOGIN'> {
-    return new DekError('NO_LOGIN', `the agent is not logged in to ${this.deviceName}`, {
-      hint: 'dek login --credential FILE --credential-id ID --import-kek-id ID',
-    });
-  }
-
-  /** Every call to the NIC goes through here, so that its loss is noticed wherever it shows. */
-  #call<T>(call: () => T): T {
-    try {
-      return call();
-    } catch (error) {
-      if (error instanceof DekError && error.code === 'DEVICE_GONE' && !this.#gone) {
-        this.#gone = true;
-        this.#log('error', 'device-gone', {device: this.deviceName});
-      }
-      throw error;
-    }
-  }
-
-  /** A NIC that went away took its DEKs and its login along: forgets them and opens it anew. */
-  async #reopenIfGone(): Promise<void> {
-    if (!this.#gone) return;
-    this.#reopening ??= this.#reopen().finally(() => {
-      this.#reopening = undefined;
-    });
-    await this.#reopening;
-  }
-
-  async #reopen(): Promise<void> {
-    const device = await openDevice(this.deviceName);
-    this.#device.close();
-    this.#device = device;
-    this.#log('warn', 'device-back', {device: device.name, lostDeks: this.#deks.size});
-    this.#deks.clear();
-    this.#login = undefined;
-    this.#gone = false;
-  }
 }
 
-function describe(name: string, {dek, opaque, ...held}: HeldDek, state: DekStatus['state']): DekStatus {
-  return {name, state, keySize: dek.keySize, keytag: dek.keytag, import: held.import, opaque};
+/** Two names may mean one NIC: mlx5_0 and its PCI address. */
+function assertDistinct(nics: readonly Nic[]): void {
+  const names = nics.map(({name}) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice) throw new DekError('BAD_ARGUMENT', `${twice} is named twice`, {hint: 'dek device list shows the names'});
 }

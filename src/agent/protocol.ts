@@ -11,6 +11,10 @@
  *     PUT    /v1/deks/NAME?import=plaintext&fd=N       no body       DekStatus
  *     GET    /v1/deks/NAME                                           DekStatus
  *     DELETE /v1/deks?name=NAME&name=NAME              or ?all=true  {destroyed: string[]}
+ *     POST   /v1/apply?path=PATH&dryRun=..&keepGoing=..&kek=SOURCE   lines: {progress}, then {result} or an error
+ *     GET    /v1/events                                              lines: AgentEvent, without end
+ *     GET    /metrics                                                Prometheus text
+ *     GET    /healthz                                                200 when all is READY, else 503
  *
  * An error is ErrorJson with a status of 400 or above.
  */
@@ -33,6 +37,8 @@ export interface DekStatus {
   import: ImportMode;
   /** The 8 opaque bytes in hex. */
   opaque: string;
+  /** The state on each NIC, when the agent has several; `state` is the worst of them. */
+  devices?: Record<string, DekState>;
 }
 
 export interface LoginStatus {
@@ -41,15 +47,36 @@ export interface LoginStatus {
   importKekId: number;
 }
 
+/** One NIC of the agent. */
+export interface NicStatus {
+  name: string;
+  importMode: string;
+  /** It answers nothing any more; the agent tries to open it anew. */
+  gone: boolean;
+  /** null when the agent is not logged in to it. */
+  login: LoginStatus | null;
+  /** DEKs that the NIC can hold for all processes together; 0 when it does not say. */
+  maxDeks: number;
+}
+
 export interface AgentStatus {
   version: string;
   pid: number;
-  device: {name: string; importMode: string; gone: boolean};
-  /** null when the agent is not logged in. */
-  login: LoginStatus | null;
-  deks: number;
-  /** DEKs that the NIC can hold for all processes together; 0 when it does not say. */
-  maxDeks: number;
+  devices: NicStatus[];
+  /** DEKs that should be there, by what the NICs said of them last. */
+  deks: {total: number; ready: number; error: number; unknown: number};
+  /** The manifest that was applied last, with how many of its DEKs could not be made; or null. */
+  manifest: {path: string; digest: string; appliedAt: string; failed: number} | null;
+  /** DEKs and logins that the agent made anew since its start. */
+  heals: number;
+}
+
+/** Whether every login that is needed is VALID, every DEK was READY when it was asked last, and no DEK was left out. */
+export function isReady({devices, deks, manifest}: AgentStatus): boolean {
+  const loggedIn = devices.every(
+    ({gone, login, importMode}) => !gone && (login?.state === 'VALID' || importMode === 'plaintext'),
+  );
+  return loggedIn && deks.ready === deks.total && (manifest?.failed ?? 0) === 0;
 }
 
 export interface LoginRequest {
@@ -74,6 +101,44 @@ export interface CreateRequest {
 }
 
 export type KeyFormat = 'raw' | 'hex' | 'base64';
+/** What a client says of an apply. */
+export interface ApplyRequest {
+  /** An absolute path; undefined: the manifest of the last apply. */
+  path: string | undefined;
+  /** The source of the import KEK, `file:PATH` or `cred:NAME`; undefined: as at the last apply of this path. */
+  kek: string | undefined;
+  /** Only tell the plan. */
+  dryRun: boolean;
+  /** Keep what worked, list what did not. */
+  keepGoing: boolean;
+}
+
+/** What an apply would do, or did: numbers of DEKs. */
+export interface ApplyPlan {
+  create: number;
+  replace: number;
+  destroy: number;
+  unchanged: number;
+}
+
+/** A DEK of a manifest that could not be made. */
+export interface ApplyFailure {
+  line: number;
+  name: string;
+  device: string;
+  code: string;
+  message: string;
+  errno?: string;
+}
+
+export interface ApplyResult {
+  path: string;
+  /** SHA-256 of the manifest in hex. */
+  digest: string;
+  plan: ApplyPlan;
+  /** Empty unless the apply was to keep going. */
+  failed: ApplyFailure[];
+}
 
 /** Which DEKs to destroy: all, or those named. */
 export type DestroyRequest = {all: true} | {names: readonly string[]};
@@ -102,6 +167,17 @@ export const schemas = {
         opaque: {type: 'string', pattern: '^([0-9a-f]{2}){0,8}$', default: ''},
         fd: {type: 'integer', minimum: 0, maximum: 0x7fffffff},
         format: {enum: ['raw', 'hex', 'base64']},
+      },
+    },
+  },
+  apply: {
+    querystring: {
+      ...exactly,
+      properties: {
+        path: {type: 'string', pattern: '^/', maxLength: 4096},
+        kek: {type: 'string', pattern: '^(file:/|cred:)', maxLength: 4096},
+        dryRun: {type: 'boolean', default: false},
+        keepGoing: {type: 'boolean', default: false},
       },
     },
   },

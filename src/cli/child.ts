@@ -24,6 +24,7 @@ export function splitAtDashes(argv: readonly string[]): {own: string[]; command:
 export class SignalRelay {
   #child: ChildProcess | undefined;
   #first: NodeJS.Signals | undefined;
+  readonly #abort = new AbortController();
 
   constructor() {
     for (const signal of PASSED_ON) process.on(signal, this.#pass);
@@ -32,6 +33,11 @@ export class SignalRelay {
   /** The first signal that came before CMD was there. */
   get first(): NodeJS.Signals | undefined {
     return this.#first;
+  }
+
+  /** Fires at that first signal. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
   }
 
   /** From here on signals go to `child`. */
@@ -45,8 +51,11 @@ export class SignalRelay {
   }
 
   readonly #pass = (signal: NodeJS.Signals): void => {
-    if (!this.#child) this.#first ??= signal;
-    else if (!(process.stdin.isTTY && FROM_TERMINAL.includes(signal))) this.#child.kill(signal);
+    if (!this.#child) {
+      if (signal === 'SIGCONT') return; // stopped and gone on: no reason to give up
+      this.#first ??= signal;
+      this.#abort.abort();
+    } else if (!(process.stdin.isTTY && FROM_TERMINAL.includes(signal))) this.#child.kill(signal);
   };
 }
 
@@ -77,6 +86,7 @@ export async function runChild(
   }
 }
 
-function signalStatus(signal: NodeJS.Signals | null): number {
+/** The exit status that a shell gives to a command that signal n ended: 128 + n. */
+export function signalStatus(signal: NodeJS.Signals | null): number {
   return 128 + constants.signals[signal ?? 'SIGKILL'];
 }

@@ -1,5 +1,5 @@
 /** How a DEK, a login and an agent read in a terminal. */
-import type {AgentStatus, DekStatus, LoginStatus} from '../agent/protocol.js';
+import type {AgentStatus, DekStatus, LoginStatus, NicStatus} from '../agent/protocol.js';
 import {formatOpaque} from './opaque.js';
 import {factLines, tableLines} from './table.js';
 
@@ -27,14 +27,32 @@ export function describeLogin(login: LoginStatus): string {
 }
 
 /** The facts of `dek status`. */
-export function describeAgent(socket: string, {device, login, deks, maxDeks, pid, version}: AgentStatus): string[] {
+export function describeAgent(socket: string, status: AgentStatus): string[] {
+  const {devices, deks, manifest, heals, pid, version} = status;
+  const states = [
+    `${deks.ready} READY`,
+    deks.error ? `${deks.error} ERROR` : '',
+    deks.unknown ? `${deks.unknown} UNKNOWN` : '',
+  ];
   return factLines([
     ['agent', `dek ${version}, process ${pid}, ${socket}`],
+    ...devices.map((device) => ['device', describeNic(device)] as const),
+    ['DEKs', deks.total === 0 ? 'none' : `${deks.total}: ${states.filter(Boolean).join(', ')}`],
     [
-      'device',
-      `${device.name}, ${device.importMode} import${device.gone ? ', gone: it answers nothing any more' : ''}`,
+      'manifest',
+      manifest ? `${manifest.path}, applied ${manifest.appliedAt}${describeFailed(manifest.failed)}` : 'none',
     ],
-    ['login', login ? describeLogin(login) : 'none'],
-    ['DEKs', maxDeks > 0 ? `${deks} in this agent; the NIC holds at most ${maxDeks}` : `${deks} in this agent`],
+    ['heals', `${heals}`],
   ]);
+}
+
+function describeFailed(failed: number): string {
+  return failed === 0 ? '' : `, without ${failed} DEKs that could not be made`;
+}
+
+function describeNic({name, importMode, gone, login, maxDeks}: NicStatus): string {
+  if (gone) return `${name}, gone: it answers nothing any more`;
+  const room = maxDeks > 0 ? `, room for ${maxDeks} DEKs` : '';
+  if (importMode === 'plaintext') return `${name}, plaintext import${room}`;
+  return `${name}, ${importMode} import${room}, login ${login ? describeLogin(login) : 'none'}`;
 }

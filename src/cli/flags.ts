@@ -1,4 +1,5 @@
 /** Flags that several commands share, each with one name and one meaning. */
+import {resolve} from 'node:path';
 import {Flags} from '@oclif/core';
 import {hideKey} from '../bytes.js';
 import {DekError} from '../errors.js';
@@ -7,6 +8,37 @@ import {DekError} from '../errors.js';
 export const deviceFlag = Flags.string({
   helpValue: 'NAME',
   description: 'the NIC: mlx5_0, a PCI address or a node GUID; may be left out when there is one',
+});
+
+/** `--device NAME,NAME`: which NICs an agent holds. */
+export const devicesFlag = Flags.string({
+  helpValue: 'NAME,NAME',
+  default: [],
+  multiple: true,
+  delimiter: ',',
+  description: 'the NICs, each as mlx5_0, a PCI address or a node GUID; may be left out when there is one',
+});
+
+/** `--manifest FILE`: what an agent holds from its start. */
+export const manifestFlag = Flags.string({
+  helpValue: 'FILE',
+  description: 'a manifest of DEKs to create first, dek-manifest(5)',
+});
+
+/** `--kek SOURCE` of an agent. */
+export const agentKekFlag = Flags.string({
+  helpValue: 'SOURCE',
+  description:
+    'the import KEK to unwrap the manifest with, for NICs in plaintext import mode only: file:PATH or cred:NAME',
+});
+
+/** `--check-interval SECONDS`. */
+export const checkIntervalFlag = Flags.integer({
+  helpValue: 'SECONDS',
+  default: 30,
+  min: 1,
+  max: 86_400,
+  description: 'how often the login and every DEK are checked, and healed when broken',
 });
 
 /** `--socket PATH`: where the agent listens. */
@@ -33,4 +65,13 @@ export function parseId(text: string, title: string): number {
   const id = /^(0[xX][0-9a-fA-F]+|[0-9]+)$/.test(text) ? Number(text) : Number.NaN;
   if (id <= 0xffffff) return id;
   throw new DekError('BAD_ARGUMENT', `${title} expected an id from 0 to 0xffffff, got "${hideKey(text)}"`);
+}
+
+/** A source of the KEK that the agent can read by itself, also later: its path made absolute. Throws BAD_ARGUMENT. */
+export function agentSource(spec: string | undefined): string | undefined {
+  if (spec === undefined || spec.startsWith('cred:')) return spec;
+  if (spec.startsWith('file:')) return `file:${resolve(spec.slice('file:'.length))}`;
+  throw new DekError('BAD_ARGUMENT', '--kek has to be a source that the agent can read again', {
+    hint: 'file:PATH or cred:NAME: a DEK that is healed later is unwrapped anew',
+  });
 }

@@ -1,10 +1,13 @@
-/** How far a long command is: one line on stderr that is written over, on a terminal only. */
+/** How far a long command is, on stderr: one line that is written over on a terminal, a line every few seconds elsewhere. */
 
-const FIRST_AFTER_MS = 500;
-const INTERVAL_MS = 200;
+const TERMINAL = {firstAfterMs: 500, intervalMs: 200};
+const ELSEWHERE = {firstAfterMs: 5000, intervalMs: 5000};
+const BAR_CELLS = 24;
 
 export class Progress {
   readonly #isShown: boolean;
+  readonly #isTerminal = process.stderr.isTTY;
+  readonly #pace = process.stderr.isTTY ? TERMINAL : ELSEWHERE;
   #label = '';
   #startMs = 0;
   #nextMs = 0;
@@ -12,7 +15,7 @@ export class Progress {
 
   /** Without `isShown` nothing is ever written. */
   constructor(isShown: boolean) {
-    this.#isShown = isShown && process.stderr.isTTY;
+    this.#isShown = isShown;
   }
 
   /** Says that `count` are done, of `total` where that is known; `label` says what: `checked`. May be called for each. */
@@ -20,16 +23,13 @@ export class Progress {
     if (!this.#isShown) return;
     const now = performance.now();
     if (label !== this.#label) {
-      [this.#label, this.#startMs, this.#nextMs] = [label, now, now + FIRST_AFTER_MS];
+      [this.#label, this.#startMs, this.#nextMs] = [label, now, now + this.#pace.firstAfterMs];
     }
     if (now < this.#nextMs) return;
-    this.#nextMs = now + INTERVAL_MS;
-    const perSecond = (1000 * count) / (now - this.#startMs);
-    const ofTotal = total === undefined ? '' : ` of ${total}`;
-    const left = total === undefined ? '' : `, ${Math.ceil((total - count) / perSecond)} s left`;
-    const text = `${label} ${count}${ofTotal}, ${Math.round(perSecond)}/s${left}`;
-    this.#widest = Math.max(this.#widest, text.length);
-    process.stderr.write(`\r${text.padEnd(this.#widest)}`);
+    this.#nextMs = now + this.#pace.intervalMs;
+    const text = `${label} ${progressText(count, total, (now - this.#startMs) / 1000)}`;
+    if (this.#isTerminal) this.#overwrite(total === undefined ? text : `${bar(count / total)} ${text}`);
+    else process.stderr.write(`${text}\n`);
   }
 
   /** Clears the line, if there is one. */
@@ -37,4 +37,22 @@ export class Progress {
     if (this.#widest > 0) process.stderr.write(`\r${' '.repeat(this.#widest)}\r`);
     this.#widest = 0;
   }
+
+  #overwrite(text: string): void {
+    this.#widest = Math.max(this.#widest, text.length);
+    process.stderr.write(`\r${text.padEnd(this.#widest)}`);
+  }
+}
+
+/** `12000 of 100000, 45000/s, 2 s left`, or `12000, 45000/s` where the total is not known. */
+export function progressText(count: number, total: number | undefined, seconds: number): string {
+  const perSecond = count / Math.max(seconds, 0.001);
+  if (total === undefined) return `${count}, ${Math.round(perSecond)}/s`;
+  const left = count === 0 ? '' : `, ${Math.ceil((total - count) / perSecond)} s left`;
+  return `${count} of ${total}, ${Math.round(perSecond)}/s${left}`;
+}
+
+function bar(share: number): string {
+  const full = Math.min(BAR_CELLS, Math.floor(share * BAR_CELLS));
+  return `[${'#'.repeat(full)}${'.'.repeat(BAR_CELLS - full)}]`;
 }

@@ -4,8 +4,8 @@ import {hideKey} from '../bytes.js';
 import {DekError, systemCode} from '../errors.js';
 import {printError} from './print-error.js';
 
-/** Runs the command that `process.argv` names. `url` is the module URL of bin/dek.js. Sets `process.exitCode`. */
-export async function start(url: string): Promise<void> {
+/** Runs the command that `process.argv` names. `entry` is the path of bin/dek.cjs. Sets `process.exitCode`. */
+export async function start(entry: string): Promise<void> {
   // Before the listener of oclif, which throws.
   process.stdout.prependListener('error', (error) => {
     if (systemCode(error) === 'EPIPE') process.exit(); // the reader, `head` for one, has seen enough
@@ -16,18 +16,18 @@ export async function start(url: string): Promise<void> {
   process.stderr.on('error', () => {});
   const argv = process.argv.slice(2);
   try {
-    await run(argv[0] === 'help' ? ['--help', ...argv.slice(1)] : argv, url);
+    await run(argv[0] === 'help' ? ['--help', ...argv.slice(1)] : argv, entry);
   } catch (error) {
     const words = argv[0] === 'help' ? argv.slice(1) : argv;
-    printError((await unexpectedArgument(error, words, url)) ?? error, {json: argv.includes('--json')});
+    printError((await unexpectedArgument(error, words, entry)) ?? error, {json: argv.includes('--json')});
   }
   await flush();
 }
 
 /** oclif takes every word after a command without arguments for a part of its name, which is then not found. */
-async function unexpectedArgument(error: unknown, words: string[], url: string): Promise<DekError | undefined> {
+async function unexpectedArgument(error: unknown, words: string[], entry: string): Promise<DekError | undefined> {
   if (!(error instanceof Error) || !/^command .* not found\.?$/is.test(error.message)) return undefined;
-  const config = await Config.load(url);
+  const config = await Config.load(entry);
   for (let length = words.length - 1; length > 0; length--) {
     const command = words.slice(0, length);
     if (!config.findCommand(command.join(':'))) continue;

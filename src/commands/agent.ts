@@ -1,11 +1,14 @@
+import {resolve} from 'node:path';
 import {Flags} from '@oclif/core';
 import {startAgent} from '../agent/agent.js';
-import {forbidCoreFiles, notifySystemd} from '../agent/ffi.js';
+import {forbidCoreFiles} from '../agent/ffi.js';
 import {groupId} from '../agent/group.js';
-import {openLog} from '../agent/log.js';
+import {passedSocket} from '../agent/passed-socket.js';
 import {socketPath} from '../agent/socket-path.js';
+import {SystemdService} from '../agent/systemd.js';
 import {DekCommand} from '../cli/base.js';
-import {deviceFlag, socketFlag} from '../cli/flags.js';
+import {agentKekFlag, agentSource, checkIntervalFlag, devicesFlag, manifestFlag, socketFlag} from '../cli/flags.js';
+import {Progress} from '../cli/progress.js';
 import {stopSignal} from '../cli/stop-signal.js';
 
 export default class Agent extends DekCommand {
@@ -24,25 +27,46 @@ export default class Agent extends DekCommand {
   ];
   static override enableJsonFlag = false;
   static override flags = {
-    device: deviceFlag,
+    device: devicesFlag,
+    manifest: manifestFlag,
+    kek: agentKekFlag,
+    'check-interval': checkIntervalFlag,
     socket: socketFlag,
     group: Flags.string({helpValue: 'GROUP', description: 'a group, by name or number, that may use this agent too'}),
   };
 
   async run(): Promise<void> {
     const {flags} = await this.parse(Agent);
-    const socket = socketPath(flags.socket);
+    const passed = passedSocket();
+    const socket = passed?.path ?? socketPath(flags.socket);
     const gid = flags.group === undefined ? undefined : groupId(flags.group);
-    const stop = stopSignal();
+    const stopping = new AbortController();
+    const stop = stopSignal().finally(() => stopping.abort());
+    // A reload that is asked for before the start is done needs none.
+    let reload = (): void => {};
+    process.on('SIGHUP', () => reload());
     forbidCoreFiles();
-    const agent = await startAgent({device: flags.device, socket, gid, log: openLog('info')});
+    const progress = new Progress(process.stderr.isTTY);
+    const agent = await startAgent({
+      devices: flags.device,
+      socket: passed ?? socket,
+      gid,
+      manifest: flags.manifest === undefined ? undefined : resolve(flags.manifest),
+      kek: agentSource(flags.kek),
+      checkIntervalMs: flags['check-interval'] * 1000,
+      logLevel: 'info',
+      progress: (done, total) => progress.update('created', done, total),
+      signal: stopping.signal,
+    }).finally(() => progress.end());
+    const service = new SystemdService(agent);
+    reload = () => service.reload();
     try {
-      notifySystemd(`READY=1\nSTATUS=holding the DEKs of ${agent.device}`);
+      service.ready();
       // A reader that went away, or a full disk, is no reason to lose the DEKs.
       process.stdout.removeAllListeners('error').on('error', () => {});
       this.log(`READY ${socket}`);
       await stop;
-      notifySystemd('STOPPING=1');
+      service.stopping();
     } finally {
       await agent.close();
     }

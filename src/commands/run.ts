@@ -1,11 +1,11 @@
 import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
-import {startAgent} from '../agent/agent.js';
-import {openLog} from '../agent/log.js';
+import {join, resolve} from 'node:path';
+import {type Agent, startAgent} from '../agent/agent.js';
 import {DekCommand} from '../cli/base.js';
-import {runChild, SignalRelay, splitAtDashes} from '../cli/child.js';
-import {deviceFlag} from '../cli/flags.js';
+import {runChild, SignalRelay, signalStatus, splitAtDashes} from '../cli/child.js';
+import {agentKekFlag, agentSource, checkIntervalFlag, devicesFlag, manifestFlag} from '../cli/flags.js';
+import {Progress} from '../cli/progress.js';
 import {DekError, systemCode} from '../errors.js';
 
 export default class Run extends DekCommand {
@@ -28,7 +28,12 @@ export default class Run extends DekCommand {
   /** So that `dek run CMD`, without dashes, comes to run() and is told what is missing. */
   static override strict = false;
   static override enableJsonFlag = false;
-  static override flags = {device: deviceFlag};
+  static override flags = {
+    device: devicesFlag,
+    manifest: manifestFlag,
+    kek: agentKekFlag,
+    'check-interval': checkIntervalFlag,
+  };
 
   async run(): Promise<void> {
     const {own, command} = splitAtDashes(this.argv);
@@ -37,17 +42,42 @@ export default class Run extends DekCommand {
     const directory = await temporaryDirectory();
     try {
       const socket = join(directory, 'agent.sock');
-      const agent = await startAgent({device: flags.device, socket, log: openLog('warn')});
+      const agent = await this.#start(flags, socket, relay);
       try {
         process.exitCode = await runChild(command, {...process.env, DEK_AGENT_SOCKET: socket}, relay);
       } finally {
         await agent.close();
       }
+    } catch (error) {
+      // A signal while the agent starts is CMD's, which was not there yet.
+      if (!relay.first) throw error;
+      process.exitCode = signalStatus(relay.first);
     } finally {
       await rm(directory, {recursive: true, force: true});
       relay.stop();
     }
   }
+
+  #start(flags: RunFlags, socket: string, relay: SignalRelay): Promise<Agent> {
+    const progress = new Progress(process.stderr.isTTY);
+    return startAgent({
+      devices: flags.device,
+      socket,
+      manifest: flags.manifest === undefined ? undefined : resolve(flags.manifest),
+      kek: agentSource(flags.kek),
+      checkIntervalMs: flags['check-interval'] * 1000,
+      logLevel: 'warn',
+      progress: (done, total) => progress.update('created', done, total),
+      signal: relay.signal,
+    }).finally(() => progress.end());
+  }
+}
+
+interface RunFlags {
+  device: string[];
+  manifest?: string | undefined;
+  kek?: string | undefined;
+  'check-interval': number;
 }
 
 async function temporaryDirectory(): Promise<string> {

@@ -39,6 +39,14 @@ export function copyBytes(
   target.set(value, offset);
 }
 
+/** A copy of an array. Throws BAD_ARGUMENT for anything else. `title` names it in the message. */
+export function copyList(value: unknown, title: string): unknown[] {
+  if (!Array.isArray(value)) throw new DekError('BAD_ARGUMENT', `"${title}" expected an array`);
+  const copy: unknown[] = [];
+  for (let i = 0; i < value.length; i++) copy.push(value[i]);
+  return copy;
+}
+
 /** The error for a method that was called on something else than its own kind of object. */
 export function wrongReceiver(kind: string): DekError<'BAD_ARGUMENT'> {
   return new DekError('BAD_ARGUMENT', `"this" expected a ${kind}`);

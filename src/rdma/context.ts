@@ -4,8 +4,9 @@
  */
 import {DekError} from '../errors.js';
 import {type Caps, readCaps} from './caps.js';
-import type {Dek} from './dek.js';
+import {DekTable} from './dek-table.js';
 import type {ContextPtr, Library, PdPtr} from './ffi.js';
+import {Lanes} from './lanes.js';
 import type {DeviceInfo} from './list.js';
 import type {Login} from './login.js';
 import {Pd} from './pd.js';
@@ -15,14 +16,19 @@ export class Context {
   readonly info: DeviceInfo;
   readonly caps: Caps;
   /** DEKs that were created here and not yet destroyed. */
-  readonly deks = new Set<Dek>();
+  readonly deks = new DekTable();
+  readonly lanes: Lanes;
   login: Login | undefined;
+  /** Creates that are under way: each may name the login. */
+  creates = 0;
   #ptr: ContextPtr | null;
   #pd: Pd | undefined;
+  #closing = false;
 
   constructor(lib: Library, ptr: ContextPtr, info: DeviceInfo) {
     this.lib = lib;
     this.info = info;
+    this.lanes = new Lanes(lib.async.room);
     this.#ptr = ptr;
     try {
       this.caps = readCaps(lib, ptr, info.name);
@@ -32,9 +38,10 @@ export class Context {
     }
   }
 
-  /** Throws CLOSED after `close`. */
+  /** Throws CLOSED after `close`, and while calls are refused. */
   get ptr(): ContextPtr {
     if (this.#ptr === null) throw new DekError('CLOSED', `device ${this.info.name} is closed`);
+    if (this.#closing) throw new DekError('CLOSED', `device ${this.info.name} is being closed`);
     return this.#ptr;
   }
 
@@ -50,10 +57,15 @@ export class Context {
 
   /** Whether the NIC still takes commands: a protection domain comes and goes without a trace. */
   answers(): boolean {
-    const pd = this.lib.ibv_alloc_pd(this.ptr);
+    const pd = this.#ptr && this.lib.ibv_alloc_pd(this.#ptr);
     if (pd === null) return false;
     this.lib.ibv_dealloc_pd(pd);
     return true;
+  }
+
+  /** Whether new calls find the device closed while those under way come to their end. */
+  refuseCalls(refuse: boolean): void {
+    this.#closing = refuse;
   }
 
   /**

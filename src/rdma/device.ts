@@ -3,8 +3,10 @@ import {access, constants, open} from 'node:fs/promises';
 import {DekError, systemCode} from '../errors.js';
 import {assertObject, wrongReceiver} from './args.js';
 import type {Caps} from './caps.js';
+import {closeContext, closeContextAsync} from './close.js';
 import {Context} from './context.js';
-import {type CreateDekOptions, createDek, type Dek} from './dek.js';
+import {type CreateDekOptions, createDek, createDeks} from './create.js';
+import {Dek, type DekState} from './dek.js';
 import {callFailed} from './errno.js';
 import {library} from './ffi.js';
 import {type DeviceInfo, selectDevice, withDevices} from './list.js';
@@ -18,7 +20,9 @@ export interface OpenOptions {
 
 /**
  * An open device. `login`, `createDek` and what they return run a firmware command a call and wait for its end, as the C
- * library does. Only the thread that opened a device can use it.
+ * library does. What returns a promise lets the NIC work on as many at once as libuv's pool has threads: 4, unless
+ * UV_THREADPOOL_SIZE says otherwise before the process first uses the pool; 16 is a good number. On a NIC that answers
+ * within microseconds it runs on this thread, a millisecond at a time. Only the thread that opened a device can use it.
  */
 export class Device {
   readonly #context: Context;
@@ -73,22 +77,49 @@ export class Device {
     return createDek(Device.#check(this).#context, options);
   }
 
+  /** `createDek`, off this thread. The caller may wipe its buffers as soon as it has the promise. */
+  async createDekAsync(options: CreateDekOptions): Promise<Dek> {
+    const [dek] = await createDeks(Device.#check(this).#context, [options]);
+    if (dek instanceof DekError) throw dek;
+    return dek!;
+  }
+
   /**
-   * Destroys all DEKs, logs out and closes the device. Throws CLOSED the second time, and BUSY when the NIC would not
-   * let go of a DEK or of the login yet: the device stays open then, with what is left, to be closed again.
+   * Creates many DEKs, off this thread. Resolves with a DEK or the NIC's refusal for each, in order. Rejects, and sends
+   * nothing, when one of the options is wrong or none can be sent (what `createDek` throws before it asks the NIC). All
+   * options are copied first: the caller may wipe its buffers as soon as it has the promise.
+   */
+  async createDeks(list: readonly CreateDekOptions[]): Promise<(Dek | DekError)[]> {
+    return createDeks(Device.#check(this).#context, list);
+  }
+
+  /** `dek.query()` for many, off this thread. Resolves with a state or an error for each, in order. */
+  async queryDeks(deks: readonly Dek[]): Promise<(DekState | DekError)[]> {
+    return Dek.queryAll(Device.#check(this).#context, deks);
+  }
+
+  /** `dek.destroy()` for many, off this thread. Resolves with undefined or an error for each, in order. */
+  async destroyDeks(deks: readonly Dek[]): Promise<(DekError | undefined)[]> {
+    return Dek.destroyAll(Device.#check(this).#context, deks);
+  }
+
+  /**
+   * Destroys all DEKs, logs out and closes the device. Throws CLOSED the second time, and BUSY while calls are under
+   * way, or when the NIC would not let go of a DEK or of the login yet: the device stays open then, with what is left,
+   * to be closed again.
    * When the NIC no longer answers, closing the device file is enough for it to forget everything; what stays until
    * the process ends are a few small structures of libmlx5, about 100 bytes a DEK, without keys.
    */
   close(): void {
-    const context = Device.#check(this).#context;
-    context.ptr;
-    try {
-      for (const dek of context.deks) dek.destroy();
-      context.login?.close();
-    } catch (error) {
-      if (error instanceof DekError && error.code === 'BUSY') throw error;
-    }
-    context.close();
+    closeContext(Device.#check(this).#context);
+  }
+
+  /**
+   * `close`, off this thread: from now on every call is CLOSED; those under way come to their end, those that wait for
+   * their turn end as CLOSED.
+   */
+  async closeAsync(): Promise<void> {
+    await closeContextAsync(Device.#check(this).#context);
   }
 
   /** `close`, and nothing when closed already. */

@@ -1,17 +1,19 @@
 /**
  * libibverbs and libmlx5 through Koffi: the C functions by their C names, nothing on top. The only file here that
- * imports koffi, and only when the first device is asked for. Koffi checks no pointer and no length, so nothing of
+ * uses Koffi, and only when the first device is asked for. Koffi checks no pointer and no length, so nothing of
  * this file is exported from the package: the classes above it check every value before it comes here.
  *
  * No type gets a name in Koffi's table (it is global to the process, and a name given twice throws), so that this file
  * can be loaded twice and in worker threads.
  */
 import {readFileSync} from 'node:fs';
-import {createRequire} from 'node:module';
-import {endianness} from 'node:os';
-import type {LibraryHandle, TypeObject} from 'koffi';
+import {constants, endianness} from 'node:os';
+import type {KoffiFunc, LibraryHandle, TypeObject} from 'koffi';
 import {DekError} from '../errors.js';
+import {loadKoffi} from '../koffi.js';
+import {Room} from './lanes.js';
 import {C, MLX5DV_CONTEXT_ATTR} from './layout.js';
+import {pin} from './pin.js';
 
 /** Koffi takes any BigInt for any pointer: a brand for each C type keeps them apart. */
 type Ptr<CType extends string> = bigint & {readonly __c: CType};
@@ -22,8 +24,10 @@ export type PdPtr = Ptr<'ibv_pd'>;
 export type LoginPtr = Ptr<'mlx5dv_crypto_login_obj'>;
 export type DekPtr = Ptr<'mlx5dv_dek'>;
 
-/** What <dlfcn.h> calls RTLD_NOW | RTLD_NODELETE. */
-const RTLD_NOW_NODELETE = 0x1002;
+const {EAGAIN} = constants.errno;
+
+/** Half again as many as a pool of 16 has threads (lanes.ts); the kernel takes 32 commands of a NIC at once. */
+const MAX_ASYNC_CALLS = 24;
 
 /**
  * The functions. Those that return a pointer return null on an error and leave the reason in `errno()`, to be read
@@ -67,6 +71,9 @@ export interface Library {
   /** The object API, undefined before rdma-core 42 (symbol version MLX5_1.24). */
   readonly loginObjects: LoginObjects | undefined;
 
+  /** The three calls that come in thousands, on libuv's pool. */
+  readonly async: AsyncCalls;
+
   /** errno of this thread's last call. */
   errno(): number;
   /** A copy of `length` bytes at `pointer`. */
@@ -84,6 +91,18 @@ export interface LoginObjects {
   mlx5dv_crypto_login_query(login: LoginPtr, queryAttr: Uint8Array): number;
   /** int mlx5dv_crypto_login_destroy(struct mlx5dv_crypto_login_obj *) */
   mlx5dv_crypto_login_destroy(login: LoginPtr): number;
+}
+
+/**
+ * `done` comes on this thread, in a later turn of the event loop, with an errno that is 0 or positive. What a pointer or
+ * a structure stands for has to live until then. EAGAIN when Koffi has no room for another call.
+ */
+export interface AsyncCalls {
+  mlx5dv_dek_create(context: ContextPtr, initAttr: Uint8Array, done: (dek: DekPtr | null, errno: number) => void): void;
+  mlx5dv_dek_query(dek: DekPtr, attr: Uint8Array, done: (errno: number) => void): void;
+  mlx5dv_dek_destroy(dek: DekPtr, done: (errno: number) => void): void;
+  /** For as many at once as pays. */
+  readonly room: Room;
 }
 
 let loaded: Library | undefined;
@@ -130,6 +149,13 @@ function load(): Library {
     }
   };
 
+  type Create = KoffiFunc<Library['mlx5dv_dek_create']>;
+  type Query = KoffiFunc<Library['mlx5dv_dek_query']>;
+  type Destroy = KoffiFunc<Library['mlx5dv_dek_destroy']>;
+  const dekCreate = func<Create>(mlx5, pointer, 'mlx5dv_dek_create', pointer, pointer);
+  const dekQuery = func<Query>(mlx5, 'int', 'mlx5dv_dek_query', pointer, pointer);
+  const dekDestroy = func<Destroy>(mlx5, 'int', 'mlx5dv_dek_destroy', pointer);
+
   const openDevice = mlx5.func('mlx5dv_open_device', pointer, [pointer, pointer]);
   const devxAttr = new Uint8Array(MLX5DV_CONTEXT_ATTR.size);
   devxAttr[MLX5DV_CONTEXT_ATTR.flags] = C.MLX5DV_CONTEXT_FLAGS_DEVX;
@@ -159,9 +185,25 @@ function load(): Library {
     mlx5dv_crypto_login: func(mlx5, 'int', 'mlx5dv_crypto_login', pointer, pointer),
     mlx5dv_crypto_login_query_state: func(mlx5, 'int', 'mlx5dv_crypto_login_query_state', pointer, pointer),
     mlx5dv_crypto_logout: func(mlx5, 'int', 'mlx5dv_crypto_logout', pointer),
-    mlx5dv_dek_create: func(mlx5, pointer, 'mlx5dv_dek_create', pointer, pointer),
-    mlx5dv_dek_query: func(mlx5, 'int', 'mlx5dv_dek_query', pointer, pointer),
-    mlx5dv_dek_destroy: func(mlx5, 'int', 'mlx5dv_dek_destroy', pointer),
+    mlx5dv_dek_create: dekCreate,
+    mlx5dv_dek_query: dekQuery,
+    mlx5dv_dek_destroy: dekDestroy,
+    async: {
+      mlx5dv_dek_create: (context, initAttr, done) => {
+        // errno is read here and not after an await: it belongs to the callback, and is lost one turn later.
+        const ended = (_: unknown, dek: DekPtr | null) => done(dek, dek === null ? koffi.errno() : 0);
+        if (!started(() => dekCreate.async(context, initAttr, ended))) queueMicrotask(() => done(null, EAGAIN));
+      },
+      mlx5dv_dek_query: (dek, attr, done) => {
+        const ended = (_: unknown, errno: number) => done(errno);
+        if (!started(() => dekQuery.async(dek, attr, ended))) queueMicrotask(() => done(EAGAIN));
+      },
+      mlx5dv_dek_destroy: (dek, done) => {
+        const ended = (_: unknown, errno: number) => done(errno);
+        if (!started(() => dekDestroy.async(dek, ended))) queueMicrotask(() => done(EAGAIN));
+      },
+      room: new Room(Math.min(MAX_ASYNC_CALLS, koffi.config().resident_async_pools ?? 1)),
+    },
     loginObjects: loginObjects(),
     errno: () => koffi.errno(),
     bytesAt: (at, length) => koffi.decode(at, koffi.array('uint8_t', length)) as Uint8Array,
@@ -177,44 +219,14 @@ function load(): Library {
   };
 }
 
-type KoffiModule = typeof import('koffi');
-
-function loadKoffi(): KoffiModule {
+/** False when Koffi has no room for another call (max_async_calls, 256). */
+function started(call: () => void): boolean {
   try {
-    return createRequire(import.meta.url)('koffi') as KoffiModule;
-  } catch (cause) {
-    throw new DekError('NO_LIBRARY', `koffi has no native module for ${process.platform} ${process.arch}`, {
-      hint: 'install again without omitting optional dependencies (npm install --include=optional)',
-      cause,
-    });
+    call();
+    return true;
+  } catch {
+    return false;
   }
-}
-
-/**
- * Koffi closes a library when its handle is garbage-collected; libmlx5 has registered itself with libibverbs by then,
- * and the next ibv_get_device_list calls into nothing. RTLD_NODELETE keeps both for the life of the process, also when
- * a worker thread that loaded them ends. dlopen(3) itself also gives a reason when it fails; Koffi's load does not.
- */
-function pin(koffi: KoffiModule, names: readonly string[]): void {
-  const self = koffi.load(null);
-  const dlopen = self.func('dlopen', 'void *', ['str', 'int']);
-  const dlerror = self.func('dlerror', 'str', []);
-  for (const name of names) {
-    if (dlopen(name, RTLD_NOW_NODELETE) === null) throw loadFailed(name, dlerror() as string | null);
-  }
-}
-
-/** The error for a library that dlopen(3) refused, from dlerror(3)'s text. */
-export function loadFailed(name: string, reason: string | null): DekError<'NO_LIBRARY'> {
-  const text = reason ?? 'no reason given';
-  if (/version `\S+' not found/.test(text)) {
-    return new DekError('NO_LIBRARY', `libibverbs and libmlx5 are of different releases: ${text}`, {
-      hint: 'install libibverbs1 and ibverbs-providers of one release; look for a second copy in LD_LIBRARY_PATH',
-    });
-  }
-  return new DekError('NO_LIBRARY', `${name} cannot be loaded: ${text}`, {
-    hint: 'install the Debian packages libibverbs1 and ibverbs-providers',
-  });
 }
 
 /**

@@ -128,7 +128,7 @@ export function selectDevice<T extends {readonly info: DeviceInfo}>(devices: rea
     });
   }
   const wanted = name?.toLowerCase();
-  const found = wanted === undefined ? devices : devices.filter(({info}) => namesOf(info).includes(wanted));
+  const found = wanted === undefined ? devices : devices.filter(({info}) => isCalled(info, wanted));
   if (found.length === 1) return found[0]!;
   const names = (found.length === 0 ? devices : found).map(({info}) => info.name).join(', ');
   if (found.length === 0) {
@@ -139,6 +139,11 @@ export function selectDevice<T extends {readonly info: DeviceInfo}>(devices: rea
   const asked =
     name === undefined ? 'this host has several RDMA devices' : `${JSON.stringify(name)} means several RDMA devices`;
   throw new DekError('BAD_ARGUMENT', `${asked}: ${names}`, {hint: NAME_FORMS});
+}
+
+/** Whether `name` means this device, by any of its names. */
+export function isCalled(info: DeviceInfo, name: string): boolean {
+  return namesOf(info).includes(name.toLowerCase());
 }
 
 function namesOf(info: DeviceInfo): string[] {

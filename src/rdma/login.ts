@@ -65,10 +65,16 @@ export class Login {
     }
   }
 
-  /** Logs out. Throws CLOSED the second time, and BUSY when the NIC wants to be asked again: the login lives on then. */
+  /**
+   * Logs out. Throws CLOSED the second time, and BUSY when the NIC wants to be asked again, or while DEKs are being
+   * created: the login lives on then.
+   */
   close(): void {
     const self = Login.#check(this);
     self.#assertOpen();
+    if (self.#context.creates > 0) {
+      throw new DekError('BUSY', 'DEKs are being created under this login', {hint: 'try again after a moment'});
+    }
     const {lib, ptr} = self.#context;
     const errno = self.#calls.logout(lib, ptr, self.#object);
     const error = errno === 0 ? undefined : callFailed('logout', errno, about(self.#context));

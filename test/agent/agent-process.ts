@@ -9,8 +9,8 @@ import {AgentClient} from '../../src/agent/client.js';
 import {wrapDek} from '../../src/wrap/index.js';
 import type {TestDevice} from '../virtual/device.js';
 
-/** bin/dek.js of this checkout. */
-export const DEK = fileURLToPath(new URL('../../../bin/dek.js', import.meta.url));
+/** bin/dek.cjs of this checkout. */
+export const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
 
 interface StartOptions {
   socket?: string;

@@ -40,23 +40,23 @@ describe('agent', () => {
     expect(await agent.client.queryDek('vol-1')).to.deep.equal(expected);
     expect(await agent.client.listDeks()).to.deep.equal([expected]);
     const status = await agent.client.status();
-    expect(status.login).to.deep.equal({
+    expect(status.devices[0]?.login).to.deep.equal({
       state: 'VALID',
       credentialId: device.credentialId,
       importKekId: device.kekId,
     });
-    expect(status.deks).to.equal(1);
+    expect(status.deks).to.deep.equal({total: 1, ready: 1, error: 0, unknown: 0});
     expect(live(device)).to.deep.equal({contexts: 1, pds: 1, logins: 1, deks: 1});
   });
 
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     it(`on ${signal} destroys its DEKs, logs out, closes the NIC and removes its socket`, async () => {
       await agent.login();
       await agent.create('vol-1');
       expect(await agent.end(signal)).to.equal(0);
       expect(live(device)).to.deep.equal(NOTHING);
       expect(fs.existsSync(agent.socket)).to.equal(false);
-      expect(agent.log).to.include('"event":"destroy"');
+      expect(agent.log).to.include('"event":"closed"');
     });
   }
 
@@ -181,6 +181,6 @@ for _ in range(2): print(repr(s.recv(4096)), flush=True)`,
     });
     await other.end();
     await ended;
-    expect(heard).to.match(/b'READY=1\\nSTATUS=holding the DEKs of mlx5_0'\nb'STOPPING=1'\n/);
+    expect(heard).to.match(/b'READY=1\\nSTATUS=holding no DEKs on mlx5_0'\nb'STOPPING=1'\n/);
   });
 });

@@ -3,7 +3,7 @@ import {spawnSync} from 'node:child_process';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 
-const DEK = fileURLToPath(new URL('../../../bin/dek.js', import.meta.url));
+const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
 
 /** Runs `dek WORDS` into a pipe whose reader ends at once; `2>&1` can be one of the words. */
 function runUnread(words: string): {status: number; stderr: string} {

@@ -103,7 +103,7 @@ describe('keygen into a manifest', function () {
     const output = files.path('many');
     const args = ['keygen', '--count', '60000', '--name', 'v%d', '--kek', kek, '--no-login', '-o', output, '--force'];
     const terminal = await runDekOnTerminal(args);
-    expect(terminal.stdout.toString()).to.match(/\rmade \d+ of 60000, \d+\/s, \d+ s left *\r/);
+    expect(terminal.stdout.toString()).to.match(/\r\[#*\.*\] made \d+ of 60000, \d+\/s, \d+ s left *\r/);
     expect((await runDek(args)).stderr).to.match(/^made 60000 256-bit DEKs without keytag.*\n$/);
   });
 

@@ -15,7 +15,7 @@ import {unwrapDek, wrapDek} from '../../src/wrap/dek.js';
 import {wrapKey} from '../../src/wrap/kw.js';
 import {describeHits, type Hit, type Mapping, type Needle, needlesOf, searchMemory} from '../memory.js';
 
-const DEK = fileURLToPath(new URL('../../../bin/dek.js', import.meta.url));
+const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
 const PRELOAD = new URL('stop-at-exit.js', import.meta.url).href;
 
 /** Waits until the kernel has stopped `child`: proc(5), the state in /proc/PID/stat. */

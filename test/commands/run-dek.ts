@@ -1,9 +1,9 @@
-/** Runs the command line as a user does: bin/dek.js in a process of its own. */
+/** Runs the command line as a user does: bin/dek.cjs in a process of its own. */
 import {type StdioOptions, spawn} from 'node:child_process';
 import {fileURLToPath} from 'node:url';
 
-/** The path of bin/dek.js. */
-export const DEK = fileURLToPath(new URL('../../../bin/dek.js', import.meta.url));
+/** The path of bin/dek.cjs. */
+export const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
 
 export interface Run {
   status: number | null;

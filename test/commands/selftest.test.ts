@@ -35,7 +35,7 @@ describe('selftest', function () {
 
   describe('on a copy of the program with other vectors', () => {
     let copy: string;
-    const selftest = (...args: string[]) => run(process.execPath, [join(copy, 'bin/dek.js'), 'selftest', ...args], {});
+    const selftest = (...args: string[]) => run(process.execPath, [join(copy, 'bin/dek.cjs'), 'selftest', ...args], {});
 
     beforeEach(() => {
       copy = fs.mkdtempSync(join(tmpdir(), 'dek-selftest-'));

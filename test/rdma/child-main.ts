@@ -23,8 +23,10 @@ const kit = {
   refusal,
   /** Bytes from the hex that JSON carries. */
   bytes: (hex: string) => new Uint8Array(Buffer.from(hex, 'hex')),
+  /** Tells a DEK from an error in what `createDeks` resolves with. */
+  isDek: (result: rdma.Dek | DekError): result is rdma.Dek => !(result instanceof DekError),
   /** What one function leaves for the next. */
-  kept: {} as {device?: rdma.Device; login?: rdma.Login; dek?: rdma.Dek},
+  kept: {} as {device?: rdma.Device; login?: rdma.Login; dek?: rdma.Dek; deks?: rdma.Dek[]},
   import: (name: string) => import(name),
 };
 export type Kit = typeof kit;

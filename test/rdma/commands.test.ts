@@ -3,7 +3,7 @@ import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {type TestDevice, testDevice} from '../virtual/device.js';
 
-const DEK = fileURLToPath(new URL('../../../bin/dek.js', import.meta.url));
+const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
 
 describe('dek device', () => {
   let device: TestDevice;

@@ -1,7 +1,7 @@
 import {constants} from 'node:os';
 import {expect} from 'chai';
 import {DekError, type DekErrorCode} from '../../src/errors.js';
-import type {CreateDekOptions} from '../../src/rdma/dek.js';
+import type {CreateDekOptions} from '../../src/rdma/create.js';
 import {Device} from '../../src/rdma/device.js';
 import {MLX5DV_DEK_INIT_ATTR as ATTR} from '../../src/rdma/layout.js';
 import {FakeLibrary, type FakeOptions} from './fake-library.js';

@@ -235,7 +235,7 @@ describe('device.close', () => {
 });
 
 describe('handles', () => {
-  it('refuse a foreign this', () => {
+  it('refuse a foreign this', async () => {
     const {device} = open();
     device.login(LOGIN);
     device.createDek(WRAPPED);
@@ -255,10 +255,11 @@ describe('handles', () => {
           Object.create(type.prototype),
           new Proxy(device, {}),
         ]) {
-          expect(
-            code(() => Reflect.apply(get ?? value, self, [{}])),
-            `${type.name}.${String(key)}`,
-          ).to.equal('BAD_ARGUMENT');
+          const refused = async () => Reflect.apply(get ?? value, self, [{}]);
+          const error = await refused().catch((thrown) => thrown);
+          expect(error, `${type.name}.${String(key)}`)
+            .to.be.instanceOf(DekError)
+            .with.property('code', 'BAD_ARGUMENT');
         }
       }
     }

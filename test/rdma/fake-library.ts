@@ -4,6 +4,7 @@
  */
 import {Context} from '../../src/rdma/context.js';
 import type {Library} from '../../src/rdma/ffi.js';
+import {Room} from '../../src/rdma/lanes.js';
 
 export interface FakeOptions {
   /** flags, engines, method, log: as in struct mlx5dv_crypto_caps. */
@@ -16,8 +17,13 @@ export class FakeLibrary {
   readonly calls: {name: string; struct: Uint8Array | undefined; live: Uint8Array | undefined}[] = [];
   /** What the next call of this name returns, as an errno, or throws. */
   readonly failures = new Map<string, number | Error>();
+  /** The errno of every call that `failures` does not name. */
+  failWhen: (name: string, struct: Uint8Array | undefined) => number = () => 0;
   /** What a structure pointed at last, and what it held then. */
   pointedAt: {copy: Uint8Array; live: Uint8Array} | undefined;
+  /** Asynchronous calls that are under way; `held` keeps them so. */
+  readonly underWay: (() => void)[] = [];
+  held = false;
   readonly library: Library;
   readonly context: Context;
   #errno = 0;
@@ -56,6 +62,18 @@ export class FakeLibrary {
             mlx5dv_crypto_login_query: returnsErrno('mlx5dv_crypto_login_query'),
             mlx5dv_crypto_login_destroy: returnsErrno('mlx5dv_crypto_login_destroy'),
           },
+      async: {
+        room: new Room(4),
+        mlx5dv_dek_create: (_context: unknown, struct: Uint8Array, done: (dek: bigint | null, errno: number) => void) =>
+          this.#later(() => {
+            const errno = this.#call('mlx5dv_dek_create', struct);
+            done(errno === 0 ? this.#next++ : null, errno);
+          }),
+        mlx5dv_dek_query: (_dek: unknown, struct: Uint8Array, done: (errno: number) => void) =>
+          this.#later(() => done(this.#call('mlx5dv_dek_query', struct))),
+        mlx5dv_dek_destroy: (_dek: unknown, done: (errno: number) => void) =>
+          this.#later(() => done(this.#call('mlx5dv_dek_destroy', undefined))),
+      },
       errno: () => this.#errno,
       bytesAt: () => new Uint8Array(),
       pointersAt: () => [],
@@ -83,9 +101,20 @@ export class FakeLibrary {
     return this.calls.map(({name}) => name);
   }
 
+  /** Ends the asynchronous calls that are under way. */
+  release(): void {
+    this.held = false;
+    for (const end of this.underWay.splice(0)) end();
+  }
+
+  #later(end: () => void): void {
+    this.underWay.push(end);
+    setTimeout(() => this.held || this.release(), 2);
+  }
+
   #call(name: string, struct: Uint8Array | undefined): number {
     this.calls.push({name, struct: struct?.slice(), live: struct});
-    const failure = this.failures.get(name) ?? 0;
+    const failure = this.failures.get(name) ?? this.failWhen(name, struct);
     this.failures.delete(name);
     if (failure instanceof Error) throw failure;
     return failure;

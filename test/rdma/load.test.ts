@@ -3,7 +3,7 @@ import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {loadFailed} from '../../src/rdma/ffi.js';
+import {loadFailed} from '../../src/rdma/pin.js';
 import {Child} from './child.js';
 
 describe('load', () => {

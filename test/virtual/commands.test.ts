@@ -7,7 +7,7 @@ import {expect} from 'chai';
 import type {VirtualReport} from '../../src/virtual/index.js';
 import {temporaryDirectory} from './device.js';
 
-const DEK = fileURLToPath(new URL('../../../bin/dek.js', import.meta.url));
+const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
 
 describe('dek virtual', () => {
   let directory: string;

@@ -104,7 +104,7 @@ function infoFile({nic}: TestDevice): string {
 }
 
 function dek(...args: string[]): Buffer {
-  return execFileSync(process.execPath, [join(ROOT, 'bin/dek.js'), ...args], {stdio: ['ignore', 'pipe', 'ignore']});
+  return execFileSync(process.execPath, [join(ROOT, 'bin/dek.cjs'), ...args], {stdio: ['ignore', 'pipe', 'ignore']});
 }
 
 function numbers(bytes: Buffer): bigint[] {

@@ -1,0 +1,173 @@
+# Completion of dek for bash. Made from the commands by `npm run completion`; not to be edited.
+_dek_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
+_dek_file() { compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); }
+_dek_source() { compopt -o nospace 2>/dev/null; _dek_words 'file: fd: cred:'; }
+
+_dek() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word
+  COMPREPLY=()
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    if [[ $word == -- ]]; then mapfile -t COMPREPLY < <(compgen -c -f -- "$cur"); return; fi
+    case $command/$word in
+      '/agent' | \
+      '/apply' | \
+      '/create' | \
+      '/credential' | \
+      '/destroy' | \
+      '/device' | \
+      '/keygen' | \
+      '/list' | \
+      '/login' | \
+      '/logout' | \
+      '/manifest' | \
+      '/query' | \
+      '/rewrap' | \
+      '/run' | \
+      '/selftest' | \
+      '/status' | \
+      '/unwrap' | \
+      '/virtual' | \
+      '/wrap' | \
+      '/help' | \
+      'credential/wrap' | \
+      'device/list' | \
+      'device/show' | \
+      'manifest/check' | \
+      'virtual/create' | \
+      'virtual/exec' | \
+      'virtual/set' | \
+      'virtual/show') command=${command:+$command }$word ;;
+    esac
+  done
+  # bash takes : and = for words of their own
+  if [[ $cur == : || $cur == = ]]; then prev=$cur cur=''; fi
+  if [[ $prev == : ]]; then _dek_file; return; fi
+  if [[ $prev == = ]]; then
+    prev=${COMP_WORDS[COMP_CWORD - 1]}
+    [[ $prev != = ]] || prev=${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+  case "$command $prev" in
+    'agent --device') :; return ;;
+    'agent --manifest') _dek_file; return ;;
+    'agent --kek') _dek_source; return ;;
+    'agent --check-interval') :; return ;;
+    'agent --socket') _dek_file; return ;;
+    'agent --group') :; return ;;
+    'apply --kek') _dek_source; return ;;
+    'apply --socket') _dek_file; return ;;
+    'create --opaque') :; return ;;
+    'create --format') _dek_words 'raw hex base64'; return ;;
+    'create --socket') _dek_file; return ;;
+    'credential wrap --kek') _dek_source; return ;;
+    'credential wrap --input-format') _dek_words 'raw hex base64'; return ;;
+    'credential wrap --output' | 'credential wrap -o') _dek_file; return ;;
+    'credential wrap --format') _dek_words 'raw hex base64'; return ;;
+    'destroy --socket') _dek_file; return ;;
+    'keygen --size') _dek_words '128 256'; return ;;
+    'keygen --keytag-value') :; return ;;
+    'keygen --kek') _dek_source; return ;;
+    'keygen --name') :; return ;;
+    'keygen --count') :; return ;;
+    'keygen --first') :; return ;;
+    'keygen --opaque') :; return ;;
+    'keygen --manifest') _dek_file; return ;;
+    'keygen --import-kek-id') :; return ;;
+    'keygen --credential-id') :; return ;;
+    'keygen --credential') _dek_file; return ;;
+    'keygen --device') :; return ;;
+    'keygen --output' | 'keygen -o') _dek_file; return ;;
+    'keygen --format') _dek_words 'raw hex base64'; return ;;
+    'list --socket') _dek_file; return ;;
+    'login --credential') _dek_file; return ;;
+    'login --credential-id') :; return ;;
+    'login --import-kek-id') :; return ;;
+    'login --socket') _dek_file; return ;;
+    'logout --socket') _dek_file; return ;;
+    'manifest check --kek') _dek_source; return ;;
+    'query --socket') _dek_file; return ;;
+    'rewrap --from') _dek_source; return ;;
+    'rewrap --to') _dek_source; return ;;
+    'rewrap --import-kek-id') :; return ;;
+    'rewrap --output' | 'rewrap -o') _dek_file; return ;;
+    'run --device') :; return ;;
+    'run --manifest') _dek_file; return ;;
+    'run --kek') _dek_source; return ;;
+    'run --check-interval') :; return ;;
+    'status --socket') _dek_file; return ;;
+    'unwrap --kek') _dek_source; return ;;
+    'unwrap --input-format') _dek_words 'raw hex base64'; return ;;
+    'unwrap --manifest') _dek_file; return ;;
+    'unwrap --name') :; return ;;
+    'unwrap --output' | 'unwrap -o') _dek_file; return ;;
+    'unwrap --format') _dek_words 'raw hex base64'; return ;;
+    'virtual create --kek') _dek_source; return ;;
+    'virtual create --kek-id') :; return ;;
+    'virtual create --credential') _dek_source; return ;;
+    'virtual create --credential-id') :; return ;;
+    'virtual create --import-mode') _dek_words 'wrapped plaintext'; return ;;
+    'virtual create --log-max-deks') :; return ;;
+    'virtual create --devices') :; return ;;
+    'virtual set --device') :; return ;;
+    'wrap --kek') _dek_source; return ;;
+    'wrap --input-format') _dek_words 'raw hex base64'; return ;;
+    'wrap --manifest') _dek_file; return ;;
+    'wrap --name') :; return ;;
+    'wrap --opaque') :; return ;;
+    'wrap --output' | 'wrap -o') _dek_file; return ;;
+    'wrap --format') _dek_words 'raw hex base64'; return ;;
+  esac
+  case $command in
+    '') _dek_words 'agent apply create credential destroy device keygen list login logout manifest query rewrap run selftest status unwrap virtual wrap help --help --version' ;;
+    'credential') _dek_words 'wrap' ;;
+    'device') _dek_words 'list show' ;;
+    'manifest') _dek_words 'check' ;;
+    'virtual') _dek_words 'create exec set show' ;;
+    'agent')
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --check-interval --socket --group --help -h'; else :; fi ;;
+    'apply')
+      if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --kek --socket --help -h'; else _dek_file; fi ;;
+    'create')
+      if [[ $cur == -* ]]; then _dek_words '--json --opaque --plaintext --format --socket --help -h'; else _dek_file; fi ;;
+    'credential wrap')
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --input-format --output -o --force --format --help -h'; else _dek_source; fi ;;
+    'destroy')
+      if [[ $cur == -* ]]; then _dek_words '--json --all --socket --help -h'; else :; fi ;;
+    'device list')
+      if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
+    'device show')
+      if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
+    'keygen')
+      if [[ $cur == -* ]]; then _dek_words '--json --size --keytag --keytag-value --kek --name --count --first --opaque --manifest --import-kek-id --credential-id --credential --no-login --device --output -o --force --format --help -h'; else :; fi ;;
+    'list')
+      if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
+    'login')
+      if [[ $cur == -* ]]; then _dek_words '--json --credential --credential-id --import-kek-id --socket --help -h'; else :; fi ;;
+    'logout')
+      if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
+    'manifest check')
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --help -h'; else _dek_file; fi ;;
+    'query')
+      if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
+    'rewrap')
+      if [[ $cur == -* ]]; then _dek_words '--json --from --to --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
+    'run')
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --check-interval --help -h'; else :; fi ;;
+    'selftest')
+      if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
+    'status')
+      if [[ $cur == -* ]]; then _dek_words '--json --socket --follow --help -h'; else :; fi ;;
+    'unwrap')
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --input-format --manifest --name --reveal --output -o --force --format --help -h'; else _dek_file; fi ;;
+    'virtual create')
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-id --credential --credential-id --import-mode --log-max-deks --devices --help -h'; else _dek_file; fi ;;
+    'virtual exec')
+      if [[ $cur == -* ]]; then _dek_words '--help -h'; else _dek_file; fi ;;
+    'virtual set')
+      if [[ $cur == -* ]]; then _dek_words '--json --device --help -h'; else _dek_file; fi ;;
+    'virtual show')
+      if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else _dek_file; fi ;;
+    'wrap')
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --input-format --manifest --name --opaque --output -o --force --format --help -h'; else _dek_source; fi ;;
+  esac
+}
+complete -F _dek dek

@@ -1,0 +1,240 @@
+/**
+ * Completion for bash, zsh and fish, static: the oclif manifest in, file names and texts out. A value is completed where it is one
+ * of a few words, a file or a source of a secret; the names of DEKs and NICs are not asked for.
+ */
+import type {Command, Interfaces} from '@oclif/core';
+
+type Script = [file: string, text: string];
+/** How a value is completed: from a few words, as a file, as a source (file:PATH), or not at all. */
+type Value = readonly string[] | 'file' | 'source' | 'none';
+
+interface Flag {
+  /** `--output`, `-o` */
+  readonly names: readonly string[];
+  readonly description: string;
+  /** undefined: it takes none. */
+  readonly value: Value | undefined;
+}
+
+interface CommandLine {
+  /** `device`, `list` */
+  readonly words: readonly string[];
+  readonly summary: string;
+  readonly flags: readonly Flag[];
+  /** What its arguments are. */
+  readonly argument: Value;
+  /** Whether a command line of another program follows `--`. */
+  readonly runs: boolean;
+}
+
+/** What a word may be followed by: the topics, and the top with the words []. */
+interface Topic {
+  readonly words: readonly string[];
+  readonly next: readonly {word: string; summary: string}[];
+}
+
+const HEAD = 'Made from the commands by `npm run completion`; not to be edited.';
+const FILE_VALUES = ['FILE', 'PATH'];
+const FILE_ARGUMENTS = ['manifest', 'file', 'key', 'dir'];
+
+export function completionScripts(manifest: Interfaces.Manifest): Script[] {
+  const commands = Object.values(manifest.commands)
+    .map(commandLine)
+    .sort((a, b) => (a.words.join(' ') < b.words.join(' ') ? -1 : 1));
+  const topics = topicsOf(commands);
+  return [
+    ['dek.bash', bash(commands, topics)],
+    ['_dek', zsh(commands, topics)],
+    ['dek.fish', fish(commands, topics)],
+  ];
+}
+
+function commandLine({id, summary = '', flags, args}: Command.Cached): CommandLine {
+  const names = Object.keys(args);
+  return {
+    words: id.split(':'),
+    summary,
+    flags: [
+      ...Object.values(flags).map((flag) => ({
+        names: [`--${flag.name}`, ...(flag.char ? [`-${flag.char}`] : [])],
+        description: (flag.description ?? flag.summary ?? '').replace(/[;:(].*$/s, '').trim(),
+        value: flag.type === 'boolean' ? undefined : valueKind(flag.options, flag.helpValue),
+      })),
+      {names: ['--help', '-h'], description: 'show what it does', value: undefined},
+    ],
+    argument: names.includes('source')
+      ? 'source'
+      : names.some((name) => FILE_ARGUMENTS.includes(name))
+        ? 'file'
+        : 'none',
+    runs: id === 'run' || id === 'virtual:exec',
+  };
+}
+
+function valueKind(options: readonly string[] | undefined, helpValue: string | string[] | undefined): Value {
+  if (options) return options;
+  if (helpValue === 'SOURCE') return 'source';
+  return FILE_VALUES.includes(`${helpValue}`) ? 'file' : 'none';
+}
+
+function topicsOf(commands: readonly CommandLine[]): Topic[] {
+  const top = new Map<string, string>();
+  const below = new Map<string, {word: string; summary: string}[]>();
+  for (const {words, summary} of commands) {
+    const [first, second] = words as [string, string?];
+    if (second === undefined) top.set(first, summary);
+    else {
+      top.set(first, `commands: ${first}`);
+      below.set(first, [...(below.get(first) ?? []), {word: second, summary}]);
+    }
+  }
+  const next = [...top, ['help', 'show what a command does'] as const].map(([word, summary]) => ({word, summary}));
+  return [{words: [], next}, ...[...below].map(([first, next]) => ({words: [first], next}))];
+}
+
+function bash(commands: readonly CommandLine[], topics: readonly Topic[]): string {
+  const steps = topics.flatMap(({words, next}) => next.map(({word}) => `${words.join(' ')}/${word}`));
+  const values = commands.flatMap(({words, flags}) =>
+    flags.flatMap(({names, value}) =>
+      value === undefined
+        ? []
+        : [`    ${names.map((name) => `'${words.join(' ')} ${name}'`).join(' | ')}) ${bashValue(value)}; return ;;`],
+    ),
+  );
+  const rest = commands.flatMap(({words, flags, argument}) => [
+    `    '${words.join(' ')}')`,
+    `      if [[ $cur == -* ]]; then _dek_words '${flags.flatMap(({names}) => names).join(' ')}'; else ${bashValue(argument)}; fi ;;`,
+  ]);
+  return `# Completion of dek for bash. ${HEAD}
+_dek_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
+_dek_file() { compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); }
+_dek_source() { compopt -o nospace 2>/dev/null; _dek_words 'file: fd: cred:'; }
+
+_dek() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} command='' word
+  COMPREPLY=()
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    if [[ $word == -- ]]; then mapfile -t COMPREPLY < <(compgen -c -f -- "$cur"); return; fi
+    case $command/$word in
+${steps.map((step) => `      '${step}'`).join(' | \\\n')}) command=\${command:+$command }$word ;;
+    esac
+  done
+  # bash takes : and = for words of their own
+  if [[ $cur == : || $cur == = ]]; then prev=$cur cur=''; fi
+  if [[ $prev == : ]]; then _dek_file; return; fi
+  if [[ $prev == = ]]; then
+    prev=\${COMP_WORDS[COMP_CWORD - 1]}
+    [[ $prev != = ]] || prev=\${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+  case "$command $prev" in
+${values.join('\n')}
+  esac
+  case $command in
+${topics.map(({words, next}) => `    '${words.join(' ')}') _dek_words '${next.map(({word}) => word).join(' ')}${words.length === 0 ? ' --help --version' : ''}' ;;`).join('\n')}
+${rest.join('\n')}
+  esac
+}
+complete -F _dek dek
+`;
+}
+
+function bashValue(value: Value): string {
+  if (value === 'none') return ':';
+  return typeof value === 'string' ? `_dek_${value}` : `_dek_words '${value.join(' ')}'`;
+}
+
+function zsh(commands: readonly CommandLine[], topics: readonly Topic[]): string {
+  const described = topics.map(({words, next}) => {
+    const list = next.map(({word, summary}) => `      ${zshQuote(`${word}:${summary}`)}`);
+    return `  if (( CURRENT == ${words.length + 2} ))${words.map((word) => ` && [[ $words[2] == ${word} ]]`).join('')}; then
+    next=(\n${list.join('\n')}\n    )
+    _describe command next
+    return
+  fi`;
+  });
+  const cases = commands.map(({words, flags, argument, runs}) => {
+    const specs = flags.map(
+      ({names, description, value}) =>
+        `      ${names.length > 1 ? `'(${names.join(' ')})'{${names.join(',')}}` : `'${names[0]}'`}${zshQuote(`[${description.replaceAll(/[[\]]/g, '')}]${value === undefined ? '' : `:value:${zshValue(value)}`}`)}`,
+    );
+    const args = runs ? "'*::command:_normal'" : `'*:argument:${zshValue(argument)}'`;
+    return `    '${words.join(' ')} '*)
+      shift ${words.length} words; (( CURRENT -= ${words.length} ))
+      _arguments \\\n${[...specs, `      ${args}`].join(' \\\n')}
+      ;;`;
+  });
+  return `#compdef dek
+# Completion of dek for zsh: put it into a directory of $fpath. ${HEAD}
+_dek_source() {
+  compset -P 'file:' && { _files; return }
+  compadd -S '' file: fd: cred:
+}
+
+_dek() {
+  local -a next
+${described.join('\n')}
+  case "$words[2] $words[3] " in
+${cases.join('\n')}
+  esac
+}
+
+_dek "$@"
+`;
+}
+
+function zshValue(value: Value): string {
+  if (value === 'none') return ' ';
+  if (value === 'file') return '_files';
+  return value === 'source' ? '_dek_source' : `(${value.join(' ')})`;
+}
+
+function zshQuote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function fish(commands: readonly CommandLine[], topics: readonly Topic[]): string {
+  const next = topics.flatMap(({words, next}) =>
+    next.map(
+      ({word, summary}) => `complete -c dek -n '__dek_at ${words.join(' ')}' -a ${word} -d ${fishQuote(summary)}`,
+    ),
+  );
+  const rest = commands.flatMap(({words, flags, argument, runs}) => {
+    const at = `complete -c dek -n '__dek_in ${words.join(' ')}'`;
+    const ofArgument =
+      runs || argument === 'file' ? [`${at} -F`] : argument === 'source' ? [`${at} ${FISH_SOURCE}`] : [];
+    return [
+      ...flags.map(({names, description, value}) => {
+        const spelled = names.map((name) => (name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`));
+        return `${at} ${spelled.join(' ')}${fishValue(value)} -d ${fishQuote(description)}`;
+      }),
+      ...ofArgument,
+    ];
+  });
+  return `# Completion of dek for fish. ${HEAD}
+function __dek_in --description 'the command is this one'
+    set -l words (commandline -opc)
+    set -l last (math 1 + (count $argv))
+    test (count $words) -ge $last; and test "$words[2..$last]" = "$argv"
+end
+function __dek_at --description 'these words are there and no more'
+    set -l words (commandline -opc)
+    set -e words[1]
+    test "$words" = "$argv"
+end
+complete -c dek -f
+${[...next, ...rest].join('\n')}
+`;
+}
+
+const FISH_SOURCE = `-F -a 'file: fd: cred:'`;
+
+function fishValue(value: Value | undefined): string {
+  if (value === undefined) return '';
+  if (value === 'none') return ' -x';
+  if (value === 'file') return ' -r -F';
+  return value === 'source' ? ` -r ${FISH_SOURCE}` : ` -x -a '${value.join(' ')}'`;
+}
+
+function fishQuote(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}

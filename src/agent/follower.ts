@@ -1,0 +1,120 @@
+/**
+ * The manifest that the agent follows: applied once, read again on a reload, and the source from which the health check
+ * makes a DEK again. What is kept is its path, its digest, and where the KEK comes from on a NIC that takes plaintext.
+ */
+import {equalBytes, wipe} from '../bytes.js';
+import {readSecret} from '../custody/source.js';
+import {DekError} from '../errors.js';
+import type {ManifestEntry} from '../manifest/index.js';
+import {assertManifestKek} from '../manifest/unwrap.js';
+import {KEK_BYTES} from '../wrap/layout.js';
+import {type ApplyOptions, applyManifest, assertImportMode, batches} from './apply.js';
+import type {Holder} from './holder.js';
+import {ManifestFile} from './manifest-file.js';
+import type {AgentStatus, ApplyRequest, ApplyResult, LoginRequest} from './protocol.js';
+
+export class Follower {
+  readonly #holder: Holder;
+  #kek: string | undefined;
+  #applied: AgentStatus['manifest'] = null;
+  /** The key check value of the KEK that had wrapped the manifest when it was applied. */
+  #kcv: Uint8Array = new Uint8Array();
+
+  constructor(holder: Holder) {
+    this.#holder = holder;
+  }
+
+  /** The manifest of the last apply that worked, or null. */
+  get applied(): AgentStatus['manifest'] {
+    return this.#applied;
+  }
+
+  /** Applies a manifest, and follows it from now on when that worked. Throws NO_INPUT when there is none to reload. */
+  async apply(
+    request: ApplyRequest,
+    {signal, progress}: Pick<ApplyOptions, 'signal' | 'progress'>,
+  ): Promise<ApplyResult> {
+    const path = request.path ?? this.#applied?.path;
+    if (path === undefined) {
+      throw new DekError('NO_INPUT', 'no manifest was applied that could be reloaded', {hint: 'dek apply MANIFEST'});
+    }
+    const kek = request.kek ?? (path === this.#applied?.path ? this.#kek : undefined);
+    const {dryRun, keepGoing} = request;
+    return this.#holder.alone(async () => {
+      const {events} = this.#holder;
+      try {
+        const started = performance.now();
+        assertImportMode(this.#holder, kek !== undefined);
+        const result = await withManifest(path, kek, async (manifest, key) => {
+          const done = await applyManifest(this.#holder, manifest, {dryRun, keepGoing, kek: key, signal, progress});
+          if (!dryRun) this.#kcv = manifest.header.importKekKcv;
+          return done;
+        });
+        if (dryRun) return result;
+        const {digest, plan, failed} = result;
+        this.#applied = {path, digest, appliedAt: new Date().toISOString(), failed: failed.length};
+        this.#kek = kek;
+        events.emit('info', 'apply', {
+          path,
+          digest,
+          ...plan,
+          failed: failed.length,
+          ms: Math.round(performance.now() - started),
+        });
+        return result;
+      } catch (error) {
+        events.emit('error', 'apply-failed', {path, error: (error as Error).message});
+        throw error;
+      }
+    }, 'an apply');
+  }
+
+  /** The login of the manifest as it is on disk now; undefined when none is followed or it cannot be read. */
+  async loginOnDisk(): Promise<LoginRequest | undefined> {
+    if (!this.#applied) return undefined;
+    try {
+      return await withManifest(this.#applied.path, undefined, async ({header}) => header.login ?? undefined);
+    } catch (error) {
+      this.#holder.events.emit('warn', 'manifest-unreadable', {error: (error as Error).message});
+      return undefined;
+    }
+  }
+
+  /**
+   * Calls `use` with the DEKs of these names, in batches, as the manifest on disk has them now, with the KEK if one is needed,
+   * and with whether another KEK has wrapped the manifest since it was applied. Throws what stands in the way.
+   */
+  async withEntries(
+    names: ReadonlySet<string>,
+    use: (entries: readonly ManifestEntry[], kek: Uint8Array | undefined, rewrapped: boolean) => Promise<void>,
+  ): Promise<void> {
+    if (!this.#applied || names.size === 0) return;
+    await withManifest(this.#applied.path, this.#kek, async (manifest, kek) => {
+      const rewrapped = !equalBytes(manifest.header.importKekKcv, this.#kcv);
+      for await (const entries of batches(manifest.entries())) {
+        const wanted = entries.filter(({name}) => names.has(name));
+        if (wanted.length > 0) await use(wanted, kek, rewrapped);
+      }
+    });
+  }
+}
+
+/** Opens a manifest, and reads the KEK that must have wrapped it if `source` names one; wipes and closes both after. */
+async function withManifest<T>(
+  path: string,
+  source: string | undefined,
+  use: (manifest: ManifestFile, kek: Uint8Array | undefined) => Promise<T>,
+): Promise<T> {
+  const manifest = await ManifestFile.open(path);
+  let kek: Uint8Array | undefined;
+  try {
+    if (source !== undefined) {
+      kek = await readSecret(source, KEK_BYTES, 'kek');
+      assertManifestKek(manifest.header, kek);
+    }
+    return await use(manifest, kek);
+  } finally {
+    wipe(kek);
+    await manifest.close();
+  }
+}

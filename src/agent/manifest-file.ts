@@ -1,0 +1,106 @@
+/**
+ * A manifest as the agent uses it: read whole and checked before anything is done, then read again to do it. Both times
+ * through one open file, and the second time must find what the first one found.
+ */
+import {createHash} from 'node:crypto';
+import {constants} from 'node:fs';
+import fs from 'node:fs/promises';
+import {isDeepStrictEqual} from 'node:util';
+import {DekError, systemCode} from '../errors.js';
+import {type ManifestEntry, type ManifestHeader, readManifest} from '../manifest/index.js';
+
+const CHUNK_BYTES = 2 ** 18;
+
+export class ManifestFile {
+  readonly path: string;
+  readonly #file: fs.FileHandle;
+  #header: ManifestHeader | undefined;
+  #digest: string | undefined;
+
+  private constructor(path: string, file: fs.FileHandle) {
+    this.path = path;
+    this.#file = file;
+  }
+
+  /** Opens the file and reads the header. Throws NO_INPUT, PERMISSION, IO, BAD_INPUT. */
+  static async open(path: string): Promise<ManifestFile> {
+    let file: fs.FileHandle;
+    try {
+      // Not to wait for a writer where there is a pipe: that is refused below.
+      file = await fs.open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    } catch (cause) {
+      const errno = systemCode(cause);
+      const code = errno === 'ENOENT' || errno === 'ENOTDIR' ? 'NO_INPUT' : errno === 'EACCES' ? 'PERMISSION' : 'IO';
+      throw new DekError(code, `cannot read the manifest ${path}: ${errno}`, {errno, cause});
+    }
+    if (!(await file.stat()).isFile()) {
+      await file.close();
+      throw new DekError('BAD_INPUT', `${path} is not a file`, {hint: 'the agent reads a manifest more than once'});
+    }
+    const manifest = new ManifestFile(path, file);
+    try {
+      const {header, entries} = await readManifest(manifest.#chunks());
+      await entries.return();
+      manifest.#header = header;
+      return manifest;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  get header(): ManifestHeader {
+    return this.#header!;
+  }
+
+  /** SHA-256 of the file in hex, known when `entries` came to its end. */
+  get digest(): string | undefined {
+    return this.#digest;
+  }
+
+  /** Its DEKs, in order. Throws BAD_INPUT at a fault, and at the end when the file is not what it was the last time. */
+  async *entries(): AsyncGenerator<ManifestEntry, void> {
+    const hash = createHash('sha256');
+    let header: ManifestHeader;
+    try {
+      // Duplicates were found the first time: the digest tells whether it is the same file.
+      const again = this.#digest !== undefined;
+      const manifest = await readManifest(
+        this.#chunks((chunk) => hash.update(chunk)),
+        {again},
+      );
+      header = manifest.header;
+      yield* manifest.entries;
+    } catch (error) {
+      // What was read without a fault before has none now.
+      if (this.#digest !== undefined && error instanceof DekError && error.code === 'BAD_INPUT') throw this.#changed();
+      throw error;
+    }
+    const digest = hash.digest('hex');
+    const isOther = this.#digest !== undefined && this.#digest !== digest;
+    if (isOther || !isDeepStrictEqual(header, this.#header)) throw this.#changed();
+    this.#digest = digest;
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  #changed(): DekError {
+    return new DekError('BAD_INPUT', `${this.path} changed while it was read`, {
+      hint: 'write a new file and rename it to the old name',
+    });
+  }
+
+  async *#chunks(tap?: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array, void> {
+    const buffer = new Uint8Array(CHUNK_BYTES);
+    for (let position = 0; ; ) {
+      const {bytesRead} = await this.#file.read(buffer, 0, CHUNK_BYTES, position);
+      if (bytesRead === 0) return;
+      position += bytesRead;
+      const chunk = buffer.subarray(0, bytesRead);
+      tap?.(chunk);
+      yield chunk;
+    }
+  }
+}

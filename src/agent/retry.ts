@@ -1,0 +1,29 @@
+/** Trying again what the NIC refused only for now: EAGAIN and EBUSY, which are BUSY here whatever the call. */
+import {setTimeout as pause} from 'node:timers/promises';
+import {DekError} from '../errors.js';
+
+const ATTEMPTS = 8;
+const FIRST_PAUSE_MS = 5;
+
+/**
+ * Runs a batch and tries its BUSY items again, up to eight times in about a second, after pauses that double and differ
+ * at random, so that many hosts do not come back at once. The results stand in the order of the items.
+ */
+export async function retryBusy<Item, Result>(
+  items: readonly Item[],
+  run: (items: readonly Item[]) => Promise<readonly (Result | DekError)[]>,
+): Promise<(Result | DekError)[]> {
+  const results = [...(await run(items))];
+  for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
+    const again = results.flatMap((result, i) => (isBusy(result) ? [i] : []));
+    if (again.length === 0) break;
+    await pause(FIRST_PAUSE_MS * 2 ** attempt * (0.5 + Math.random()));
+    const retried = await run(again.map((i) => items[i]!));
+    for (const [k, i] of again.entries()) results[i] = retried[k]!;
+  }
+  return results;
+}
+
+function isBusy(result: unknown): boolean {
+  return result instanceof DekError && result.code === 'BUSY';
+}

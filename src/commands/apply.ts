@@ -1,0 +1,62 @@
+import {resolve} from 'node:path';
+import {Args, Flags} from '@oclif/core';
+import {connectAgent} from '../agent/client.js';
+import type {ApplyPlan, ApplyResult} from '../agent/protocol.js';
+import {DekCommand} from '../cli/base.js';
+import {agentKekFlag, agentSource, socketFlag} from '../cli/flags.js';
+import {Progress} from '../cli/progress.js';
+import {DekError} from '../errors.js';
+
+export default class Apply extends DekCommand {
+  static override summary = 'make the agent hold exactly the DEKs of a manifest';
+  static override description =
+    'Logs in as the manifest says, creates what is missing, replaces what changed, destroys what is gone, and leaves the rest. ' +
+    'Everything new is created and found READY before anything old goes: when the NIC refuses one, what was made is destroyed ' +
+    'again and the set stays as it was. The agent reads the file itself, keeps its path, and heals DEKs from it.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> /etc/dek/manifest',
+    {description: 'What would it do?', command: '<%= config.bin %> <%= command.id %> /etc/dek/manifest --dry-run'},
+    {description: 'The file was changed', command: '<%= config.bin %> <%= command.id %> --reload'},
+  ];
+  static override args = {
+    manifest: Args.string({
+      ignoreStdin: true,
+      description: 'the manifest, dek-manifest(5); the agent must be able to read it',
+    }),
+  };
+  static override flags = {
+    reload: Flags.boolean({description: 'apply the last manifest again, as it is on disk now'}),
+    'dry-run': Flags.boolean({description: 'only show the plan'}),
+    'keep-going': Flags.boolean({description: 'keep what worked, list what did not; the exit status is 4 then'}),
+    kek: agentKekFlag,
+    socket: socketFlag,
+  };
+
+  async run(): Promise<ApplyResult> {
+    const {args, flags} = await this.parse(Apply);
+    if ((args.manifest === undefined) !== Boolean(flags.reload)) {
+      throw new DekError('BAD_ARGUMENT', 'name a manifest, or give --reload', {hint: 'see: dek apply --help'});
+    }
+    const agent = await connectAgent(flags.socket);
+    const request = {
+      path: args.manifest === undefined ? undefined : resolve(args.manifest),
+      kek: agentSource(flags.kek),
+      dryRun: Boolean(flags['dry-run']),
+      keepGoing: Boolean(flags['keep-going']),
+    };
+    const progress = new Progress(!this.jsonEnabled());
+    const result = await agent
+      .apply(request, (done, total) => progress.update('created', done, total))
+      .finally(() => progress.end());
+    this.log(`${flags['dry-run'] ? 'plan' : 'applied'}: ${describePlan(result.plan)}`);
+    for (const {line, name, device, message} of result.failed)
+      this.log(`failed: line ${line}: ${name}: ${message} (${device})`);
+    if (result.failed.length > 0) process.exitCode = 4;
+    return result;
+  }
+}
+
+/** `3 to create, 1 to replace, 2 to destroy, 94 unchanged` */
+function describePlan({create, replace, destroy, unchanged}: ApplyPlan): string {
+  return `${create} to create, ${replace} to replace, ${destroy} to destroy, ${unchanged} unchanged`;
+}

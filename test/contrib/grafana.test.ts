@@ -1,0 +1,62 @@
+/** contrib/grafana/dek.json asks for what the agent serves, and for all of it. */
+import fs from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {expect} from 'chai';
+import {Events} from '../../src/agent/events.js';
+import {Metrics} from '../../src/agent/metrics.js';
+import type {AgentStatus} from '../../src/agent/protocol.js';
+
+interface Dashboard {
+  panels: {title: string; targets: {expr: string}[]}[];
+  templating: {list: {query: string | {query: string}}[]};
+}
+
+const DASHBOARD = fileURLToPath(new URL('../../../contrib/grafana/dek.json', import.meta.url));
+const {panels, templating}: Dashboard = JSON.parse(fs.readFileSync(DASHBOARD, 'utf8'));
+const queries = [
+  ...panels.flatMap(({targets}) => targets.map(({expr}) => expr)),
+  ...templating.list.map(({query}) => (typeof query === 'string' ? query : query.query)),
+];
+const STATUS: AgentStatus = {
+  version: '',
+  pid: 1,
+  devices: [{name: 'mlx5_0', importMode: 'wrapped', gone: false, login: null, maxDeks: 0}],
+  deks: {total: 0, ready: 0, error: 0, unknown: 0},
+  manifest: null,
+  heals: 0,
+};
+
+describe('Grafana dashboard', () => {
+  let served: string;
+  /** Every name that a sample has, and every label of it, as `name{label`. */
+  let names: Set<string>;
+
+  before(async () => {
+    const events = new Events();
+    const metrics = new Metrics(events, [], () => STATUS);
+    events.emit('debug', 'made', {deks: 1, refused: ['EINVAL'], seconds: 1});
+    served = await metrics.text();
+    names = new Set(served.match(/^dek_\w+/gm));
+  });
+
+  for (const query of queries.filter((text) => text.includes('dek_'))) {
+    it(`asks for what is served: ${query}`, () => {
+      expect([...names]).to.include.members(query.match(/\bdek_\w+/g)!);
+    });
+  }
+
+  it('selects and groups by labels that are served', () => {
+    const added = ['instance']; // by Prometheus
+    const labels = new Set([...added, ...[...served.matchAll(/[{,](\w+)="/g)].map(([, label]) => label!)]);
+    const used = queries.flatMap((query) => [
+      ...[...query.matchAll(/[{,](\w+)!?=~?"/g)].map(([, label]) => label!),
+      ...[...query.matchAll(/by \(([^)]+)\)/g)].flatMap(([, list]) => list!.split(', ')),
+    ]);
+    expect([...labels]).to.include.members(used);
+  });
+
+  it('shows every metric that is served', () => {
+    const all = [...served.matchAll(/^# TYPE (dek_\w+)/gm)].map(([, name]) => name!);
+    for (const name of all) expect(queries.join(' ')).to.include(name);
+  });
+});

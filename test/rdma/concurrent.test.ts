@@ -1,0 +1,336 @@
+/** Calls off the main thread: what goes to C, and what is refused while they are under way. */
+import {constants} from 'node:os';
+import {setTimeout as delay} from 'node:timers/promises';
+import {expect} from 'chai';
+import {DekError} from '../../src/errors.js';
+import type {CreateDekOptions} from '../../src/rdma/create.js';
+import {Dek} from '../../src/rdma/dek.js';
+import {Device} from '../../src/rdma/device.js';
+import {FakeLibrary, type FakeOptions} from './fake-library.js';
+
+const {EAGAIN, EBUSY, EINVAL, EIO} = constants.errno;
+const LOGIN = {credential: new Uint8Array(48), credentialId: 1, importKekId: 2};
+const WRAPPED = {wrapped: new Uint8Array(80).fill(0xaa), keySize: 256, keytag: true} as const;
+const PLAINTEXT = {plaintext: new Uint8Array(32).fill(1, 16), keySize: 128, keytag: false} as const;
+const PLAINTEXT_NIC = {caps: {flags: 1, engines: 6, method: 0, logMaxDeks: 4}};
+
+function open(options?: FakeOptions, api: 'object' | 'session' = 'object') {
+  const fake = new FakeLibrary(options);
+  return {fake, device: new Device(fake.context, api)};
+}
+
+function loggedIn() {
+  const {fake, device} = open();
+  return {fake, device, login: device.login(LOGIN)};
+}
+
+/** Waits until `count` calls are under way; `fake.held` keeps them so. */
+async function underWay(fake: FakeLibrary, count: number): Promise<void> {
+  for (let ms = 0; fake.underWay.length < count; ms++) {
+    if (ms > 1000) throw new Error(`${fake.underWay.length} calls are under way, not ${count}`);
+    await delay(1);
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof DekError) return error.code;
+  throw error ?? new Error('no error');
+}
+
+function thrown(call: () => unknown): string {
+  try {
+    call();
+  } catch (error) {
+    return codeOf(error);
+  }
+  throw new Error('no error');
+}
+
+const rejected = (promise: Promise<unknown>) => promise.then(() => codeOf(undefined), codeOf);
+const results = (list: readonly unknown[]) =>
+  list.map((one) => (one instanceof Dek ? 'Dek' : one instanceof DekError ? one.code : one));
+
+describe('createDeks', () => {
+  it('hands over the same structure as createDek', async () => {
+    const {fake, device} = loggedIn();
+    const options = {...WRAPPED, opaque: new Uint8Array([1, 2, 3])};
+    device.createDek(options);
+    await device.createDeks([options]);
+    await device.createDekAsync(options);
+    const structs = fake.calls.filter(({name}) => name === 'mlx5dv_dek_create').map(({struct}) => struct);
+    expect(structs).to.have.length(3);
+    expect(structs[1]).to.deep.equal(structs[0]);
+    expect(structs[2]).to.deep.equal(structs[0]);
+  });
+
+  it('names no login in the session API, and plaintext by the bit alone', async () => {
+    const session = open({}, 'session');
+    session.device.login(LOGIN);
+    await session.device.createDeks([WRAPPED]);
+    const plain = open(PLAINTEXT_NIC);
+    await plain.device.createDeks([PLAINTEXT]);
+    const masks = [session, plain].map(({fake}) => fake.calls.at(-1)!.struct!.slice(160));
+    expect([...masks[0]!]).to.deep.equal(new Array(16).fill(0));
+    expect([...masks[1]!]).to.deep.equal([1, ...new Array(15).fill(0)]);
+  });
+
+  it('resolves with a DEK or an error for each, in order', async () => {
+    const {fake, device} = loggedIn();
+    const list = Array.from({length: 10}, (_, i) => ({...WRAPPED, wrapped: new Uint8Array(80).fill(i)}));
+    fake.failWhen = (name, struct) =>
+      name !== 'mlx5dv_dek_create' ? 0 : struct![32] === 2 ? EINVAL : struct![32] === 6 ? EAGAIN : 0;
+    const deks = await device.createDeks(list);
+    const expected: string[] = new Array(10).fill('Dek');
+    expected[2] = 'REFUSED';
+    expected[6] = 'BUSY';
+    expect(results(deks)).to.deep.equal(expected);
+    expect((deks[6] as DekError).errno).to.equal('EAGAIN');
+    expect(deks[0]).to.include({keySize: 256, keytag: true, closed: false});
+  });
+
+  it('copies keys at the call, and wipes its copies', async () => {
+    const {fake, device} = loggedIn();
+    const keys = Array.from({length: 6}, () => new Uint8Array(80).fill(0xaa));
+    fake.failWhen = (name) => (name === 'mlx5dv_dek_create' && fake.calls.length % 2 ? EINVAL : 0);
+    const made = device.createDeks(keys.map((wrapped) => ({...WRAPPED, wrapped})));
+    for (const key of keys) key.fill(0x55);
+    await made;
+    const creates = fake.calls.filter(({name}) => name === 'mlx5dv_dek_create');
+    expect(creates).to.have.length(6);
+    for (const {struct, live} of creates) {
+      expect(struct!.subarray(32, 112).every((byte) => byte === 0xaa)).to.equal(true);
+      expect(live!.every((byte) => byte === 0)).to.equal(true);
+    }
+  });
+
+  const wrong: [string, unknown, string][] = [
+    ['no list', undefined, '"list" expected an array'],
+    ['an object', {length: 1, 0: WRAPPED}, '"list" expected an array'],
+    ['a hole', Object.assign(new Array(2), {0: WRAPPED}), 'list[1]: "options" expected an object, got type=undefined'],
+    ['a short key', [WRAPPED, {...WRAPPED, wrapped: new Uint8Array(79)}], 'list[1]: "wrapped" expected Uint8Array'],
+    ['a key size as text', [{...WRAPPED, keySize: '256'}], 'list[0]: "keySize" expected 128 or 256'],
+  ];
+  for (const [title, list, message] of wrong) {
+    it(`rejects ${title}, and sends nothing`, async () => {
+      const {fake, device} = loggedIn();
+      const error = await device.createDeks(list as CreateDekOptions[]).catch((reason) => reason);
+      expect(error).to.be.instanceOf(DekError).with.property('code', 'BAD_ARGUMENT');
+      expect(error.message).to.contain(message);
+      await delay(5);
+      expect(fake.names).to.deep.equal(['mlx5dv_crypto_login_create']);
+    });
+  }
+
+  it('rejects what cannot be sent at all', async () => {
+    const {fake, device} = open();
+    expect(await rejected(device.createDeks([WRAPPED]))).to.equal('NO_LOGIN');
+    expect(await rejected(device.createDekAsync(PLAINTEXT))).to.equal('UNSUPPORTED');
+    device.close();
+    expect(await rejected(device.createDeks([WRAPPED]))).to.equal('CLOSED');
+    expect(fake.names).to.deep.equal(['ibv_close_device']);
+  });
+
+  it('refuses a plaintext key with two equal halves alone', async () => {
+    const {fake, device} = open(PLAINTEXT_NIC);
+    const plaintext = (second: number) => new Uint8Array(72).fill(1).fill(second, 32, 64);
+    const list = [2, 1, 3].map((second) => ({plaintext: plaintext(second), keySize: 256, keytag: true}) as const);
+    expect(results(await device.createDeks(list))).to.deep.equal(['Dek', 'EQUAL_KEYS', 'Dek']);
+    expect(fake.names.filter((name) => name === 'mlx5dv_dek_create')).to.have.length(2);
+  });
+
+  it('takes an empty list', async () => {
+    const {device} = open();
+    expect(await device.createDeks([])).to.deep.equal([]);
+    expect(await device.queryDeks([])).to.deep.equal([]);
+    expect(await device.destroyDeks([])).to.deep.equal([]);
+  });
+
+  it('asks why a few times at most, when the NIC refuses many', async () => {
+    const {fake, device} = loggedIn();
+    fake.failWhen = (name) => (name === 'mlx5dv_dek_create' ? EINVAL : 0);
+    const deks = await device.createDeks(new Array(500).fill(WRAPPED));
+    expect(new Set(results(deks))).to.deep.equal(new Set(['REFUSED']));
+    expect(fake.names.filter((name) => name === 'mlx5dv_crypto_login_query').length).to.be.within(1, 100);
+  });
+});
+
+describe('queryDeks and destroyDeks', () => {
+  it('tell of each, in order', async () => {
+    const {fake, device} = loggedIn();
+    const deks = (await device.createDeks(new Array(5).fill(WRAPPED))) as Dek[];
+    deks[1]!.destroy();
+    let calls = 0;
+    fake.failWhen = (name) => (name === 'mlx5dv_dek_query' && ++calls === 2 ? EIO : 0);
+    expect(results(await device.queryDeks(deks))).to.deep.equal(['READY', 'CLOSED', 'REFUSED', 'READY', 'READY']);
+    fake.failWhen = () => 0;
+    fake.failures.set('mlx5dv_dek_destroy', EBUSY);
+    expect(results(await device.destroyDeks(deks))).to.deep.equal(['BUSY', 'CLOSED', undefined, undefined, undefined]);
+    expect(deks.map((dek) => dek.closed)).to.deep.equal([false, true, true, true, true]);
+    await deks[0]!.destroyAsync();
+    expect(await rejected(deks[0]!.destroyAsync())).to.equal('CLOSED');
+    expect(await rejected(deks[0]!.queryAsync())).to.equal('CLOSED');
+  });
+
+  it('take DEKs of their own device only', async () => {
+    const [one, other] = [loggedIn(), loggedIn()];
+    const dek = other.device.createDek(WRAPPED);
+    for (const list of [[dek], [{}], [null], [Object.create(Dek.prototype)], dek]) {
+      expect(await rejected(one.device.queryDeks(list as Dek[]))).to.equal('BAD_ARGUMENT');
+      expect(await rejected(one.device.destroyDeks(list as Dek[]))).to.equal('BAD_ARGUMENT');
+    }
+    expect(dek.closed).to.equal(false);
+  });
+
+  it('do not look at the list again', async () => {
+    const {device} = loggedIn();
+    const deks = [device.createDek(WRAPPED), device.createDek(WRAPPED)];
+    const states = device.queryDeks(deks);
+    deks.length = 0;
+    expect(await states).to.deep.equal(['READY', 'READY']);
+  });
+});
+
+describe('while calls are under way', () => {
+  it('a DEK that is queried cannot be destroyed, but queried again', async () => {
+    const {fake, device} = loggedIn();
+    const dek = device.createDek(WRAPPED);
+    fake.held = true;
+    const states = [dek.queryAsync(), dek.queryAsync()];
+    await underWay(fake, 2);
+    expect(thrown(() => dek.destroy())).to.equal('BUSY');
+    expect(await rejected(dek.destroyAsync())).to.equal('BUSY');
+    expect(dek.query().state).to.equal('READY');
+    expect(fake.names).to.not.include('mlx5dv_dek_destroy');
+    fake.release();
+    expect((await Promise.all(states)).map(({state}) => state)).to.deep.equal(['READY', 'READY']);
+    dek.destroy();
+  });
+
+  it('a DEK that is destroyed can neither be queried nor destroyed again', async () => {
+    const {fake, device} = loggedIn();
+    const dek = device.createDek(WRAPPED);
+    fake.held = true;
+    const destroyed = dek.destroyAsync();
+    await underWay(fake, 1);
+    expect(dek.closed).to.equal(false);
+    expect(thrown(() => dek.query())).to.equal('BUSY');
+    expect(thrown(() => dek.destroy())).to.equal('BUSY');
+    expect(results(await device.destroyDeks([dek, dek]))).to.deep.equal(['BUSY', 'BUSY']);
+    fake.release();
+    await destroyed;
+    expect(dek.closed).to.equal(true);
+    expect(fake.names.filter((name) => name === 'mlx5dv_dek_destroy')).to.have.length(1);
+  });
+
+  it('a DEK whose destroy fails can be used again', async () => {
+    const {fake, device} = loggedIn();
+    const dek = device.createDek(WRAPPED);
+    fake.failures.set('mlx5dv_dek_destroy', EBUSY);
+    expect(await rejected(dek.destroyAsync())).to.equal('BUSY');
+    expect((await dek.queryAsync()).state).to.equal('READY');
+    await dek.destroyAsync();
+  });
+
+  it('the login that creates name cannot be closed', async () => {
+    const {fake, device, login} = loggedIn();
+    fake.held = true;
+    const made = device.createDekAsync(WRAPPED);
+    await underWay(fake, 1);
+    expect(thrown(() => login.close())).to.equal('BUSY');
+    expect(fake.names).to.not.include('mlx5dv_crypto_login_destroy');
+    fake.release();
+    await made;
+    login.close();
+  });
+
+  it('a create that waits for its turn finds the login closed', async () => {
+    const {fake, device, login} = loggedIn();
+    const made = device.createDeks([WRAPPED, WRAPPED]);
+    login.close();
+    expect(results(await made)).to.deep.equal(['NO_LOGIN', 'NO_LOGIN']);
+    expect(fake.names).to.not.include('mlx5dv_dek_create');
+  });
+
+  it('the device cannot be closed', async () => {
+    const {fake, device} = loggedIn();
+    const made = device.createDeks([WRAPPED]);
+    expect(thrown(() => device.close())).to.equal('BUSY');
+    expect(thrown(() => device[Symbol.dispose]())).to.equal('BUSY');
+    expect(results(await made)).to.deep.equal(['Dek']);
+    device.close();
+    expect(fake.names.at(-1)).to.equal('ibv_close_device');
+  });
+});
+
+describe('closeAsync', () => {
+  it('waits for the calls under way, destroys all DEKs and closes in order', async () => {
+    const {fake, device, login} = loggedIn();
+    const deks = Array.from({length: 10}, () => device.createDek(WRAPPED));
+    fake.calls.length = 0;
+    fake.held = true;
+    const state = deks[0]!.queryAsync();
+    await underWay(fake, 1);
+    const closed = device.closeAsync();
+    const refusals = [
+      thrown(() => device.createDek(WRAPPED)),
+      thrown(() => deks[1]!.query()),
+      thrown(() => login.query()),
+      thrown(() => device.close()),
+      await rejected(device.createDeks([WRAPPED])),
+      await rejected(device.queryDeks(deks)),
+      await rejected(device.destroyDeks(deks)),
+      await rejected(deks[1]!.queryAsync()),
+      await rejected(device.closeAsync()),
+    ];
+    expect(new Set(refusals)).to.deep.equal(new Set(['CLOSED']));
+    expect(fake.names).to.deep.equal([]);
+    fake.release();
+    expect((await state).state).to.equal('READY');
+    await closed;
+    expect(fake.names).to.deep.equal([
+      'mlx5dv_dek_query',
+      ...new Array(10).fill('mlx5dv_dek_destroy'),
+      'mlx5dv_crypto_login_destroy',
+      'ibv_dealloc_pd',
+      'ibv_close_device',
+    ]);
+    expect([device.closed, login.closed, ...deks.map((dek) => dek.closed)]).to.not.include(false);
+    expect(await rejected(device.closeAsync())).to.equal('CLOSED');
+  });
+
+  it('lets calls that wait for their turn end as CLOSED', async () => {
+    const {fake, device} = loggedIn();
+    device.createDek(WRAPPED);
+    fake.calls.length = 0;
+    const made = device.createDeks(new Array(20).fill(WRAPPED));
+    await device.closeAsync();
+    expect(new Set(results(await made))).to.deep.equal(new Set(['CLOSED']));
+    expect(fake.names).to.not.include('mlx5dv_dek_create');
+  });
+
+  it('stays open when a DEK is busy, and closes the rest at the next try', async () => {
+    const {fake, device} = loggedIn();
+    const deks = (await device.createDeks(new Array(10).fill(WRAPPED))) as Dek[];
+    fake.failures.set('mlx5dv_dek_destroy', EBUSY);
+    expect(await rejected(device.closeAsync())).to.equal('BUSY');
+    expect(device.closed).to.equal(false);
+    const left = deks.filter((dek) => !dek.closed);
+    expect(left.length).to.be.greaterThan(0);
+    expect(await device.queryDeks(left)).to.deep.equal(left.map(() => 'READY'));
+    // A new DEK must not come to life in the handle of one that is gone.
+    const fresh = device.createDek(WRAPPED);
+    expect(deks.filter((dek) => !dek.closed)).to.deep.equal(left);
+    await device.closeAsync();
+    expect([device.closed, fresh.closed]).to.deep.equal([true, true]);
+    expect(fake.names.filter((name) => name === 'mlx5dv_dek_destroy')).to.have.length(12);
+  });
+
+  it('closes the context also when the NIC is gone', async () => {
+    const {fake, device} = loggedIn();
+    await device.createDeks(new Array(10).fill(WRAPPED));
+    fake.failWhen = (name) => (name === 'ibv_close_device' ? 0 : EIO);
+    await device.closeAsync();
+    expect(device.closed).to.equal(true);
+    expect(fake.names.at(-1)).to.equal('ibv_close_device');
+  });
+});
