@@ -4,12 +4,6 @@ import {Flags} from '@oclif/core';
 import {hideKey} from '../bytes.js';
 import {DekError} from '../errors.js';
 
-/** `--device NAME`: which NIC. */
-export const deviceFlag = Flags.string({
-  helpValue: 'NAME',
-  description: 'the NIC: mlx5_0, a PCI address or a node GUID; may be left out when there is one',
-});
-
 /** `--device NAME,NAME`: which NICs an agent holds. */
 export const devicesFlag = Flags.string({
   helpValue: 'NAME,NAME',
