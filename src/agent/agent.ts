@@ -1,5 +1,5 @@
 /** An agent, whole: NICs, manifest, health check, socket, server. `dek agent` runs one; `dek run` one for a command. */
-import {readFileSync} from 'node:fs';
+import {packageVersion} from '../package.js';
 import {type AgentEvent, Events, type Level, logTo} from './events.js';
 import {forbidDumps, type Peer} from './ffi.js';
 import {Follower} from './follower.js';
@@ -128,9 +128,4 @@ async function devicesOf({devices, manifest}: AgentOptions): Promise<readonly (s
 /** The agent's own user, root, and the group that it is shared with. */
 function allowed(peer: Peer, gid: number | undefined): boolean {
   return peer.uid === process.geteuid?.() || peer.uid === 0 || (gid !== undefined && peer.groups.includes(gid));
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as {version: string}).version;
 }

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import {DekCommand} from '../cli/base.js';
 import {DekError} from '../errors.js';
+import {packageFile} from '../package.js';
 import {checkKnownAnswers, type KnownAnswerResult, type VectorSet} from '../wrap/known-answers.js';
 
 interface SelftestResult {
@@ -36,8 +37,7 @@ export default class Selftest extends DekCommand {
 }
 
 function readSet(name: string): VectorSet {
-  // The vectors come with the package: from dist/src/commands to test/vectors.
-  const url = new URL(`../../../test/vectors/${name}.json`, import.meta.url);
+  const url = packageFile(`test/vectors/${name}.json`);
   try {
     return JSON.parse(fs.readFileSync(url, 'utf8')) as VectorSet;
   } catch (cause) {

@@ -5,9 +5,9 @@ import {execFile} from 'node:child_process';
 import fs from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {DekError, systemCode} from '../errors.js';
+import {packageFile} from '../package.js';
 
-/** Found from dist/src/virtual as well as from an installed package: both have src/virtual/uverbs.c three levels up. */
-const SOURCE = new URL('../../../src/virtual/uverbs.c', import.meta.url);
+const SOURCE = packageFile('src/virtual/uverbs.c');
 
 /** Compiles the shim to the file `path`. Throws UNSUPPORTED when there is no C compiler or no kernel headers, IO. */
 export async function compileShim(path: string): Promise<void> {
