@@ -1,24 +1,67 @@
 #!/usr/bin/env node
-// Starts the command line. The commands stand in src/commands, one file each. CommonJS, because Node reads the size of
-// its thread pool once, before the first line of an ES module runs.
+// Starts the command line. The version and help are answered here, in the time that Node takes to start; the commands
+// (src/commands) are in the bundle. CommonJS, because Node reads the size of its thread pool once, before the first line of an ES
+// module runs.
+const {access, existsSync, readFileSync} = require('node:fs');
+const {join} = require('node:path');
+
+const HELP = join(__dirname, '../dist/help'); // made by scripts/help.ts
+
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
   console.error(`error: dek needs Node.js 20.19 or later, this is ${process.versions.node}`);
   process.exit(1);
 }
-if (['agent', 'run'].includes(process.argv[2]) && process.env.UV_THREADPOOL_SIZE === undefined) {
-  process.env.UV_THREADPOOL_SIZE = '16'; // firmware commands at once
-  require('node:fs').access('/', () => {}); // starts the pool, which reads it now
-  delete process.env.UV_THREADPOOL_SIZE; // CMD of `dek run` is not to inherit it
+const argv = process.argv.slice(2);
+const text = argv.length === 1 && ['--version', '-v'].includes(argv[0]) ? versionText() : helpText();
+if (text !== undefined) print(text);
+else {
+  if (['agent', 'run'].includes(argv[0])) widenThreadPool();
+  require('./bundle.cjs').load().main(argv);
 }
-if (process.argv.length === 3 && ['--version', '-v'].includes(process.argv[2])) {
-  const {name, version} = require('../package.json'); // as oclif says it, without loading oclif
+
+function versionText() {
+  const {name, version} = require('../package.json');
+  return `${name}/${version} ${process.platform}-${process.arch} node-${process.version}\n`;
+}
+
+/** The help that was asked for: `dek`, `dek help device`, `dek device`, `dek device show --help`. There may be none of that name. */
+function helpText() {
+  const dashes = argv.indexOf('--'); // what follows is of another program
+  const own = dashes < 0 ? argv : argv.slice(0, dashes);
+  const words = own.filter((word) => !word.startsWith('-'));
+  if (words[0] === 'help') return helpOf(words.slice(1));
+  if (own.includes('--help') || own.includes('-h')) return helpOf(words);
+  if (argv.length === 0 || (argv.length === 1 && isTopic(argv[0]))) return helpOf(argv);
+}
+
+function helpOf(words) {
+  const name = words.slice(0, isTopic(words[0]) ? 2 : 1);
+  const file = `${join(HELP, ...name)}.txt`;
+  return name.every(isName) && existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}
+
+function isTopic(word) {
+  return word !== undefined && isName(word) && existsSync(join(HELP, word));
+}
+
+function isName(word) {
+  return /^[a-z]+$/.test(word);
+}
+
+function print(text) {
   process.stdout.on('error', ({code}) => {
-    if (code === 'EPIPE') process.exit(); // as in start.ts
+    if (code === 'EPIPE') process.exit(); // as in src/cli/main.ts
     process.stderr.write(`error: cannot write to standard output: ${code}\n`);
     process.exit(1);
   });
-  process.stdout.write(`${name}/${version} ${process.platform}-${process.arch} node-${process.version}\n`);
-} else {
-  import('../dist/src/cli/start.js').then(({start}) => start(__filename));
+  process.stdout.write(text);
+}
+
+/** Firmware commands run on libuv's thread pool: 16 at once, instead of 4. */
+function widenThreadPool() {
+  if (process.env.UV_THREADPOOL_SIZE !== undefined) return;
+  process.env.UV_THREADPOOL_SIZE = '16';
+  access('/', () => {}); // starts the pool, which reads it now
+  delete process.env.UV_THREADPOOL_SIZE; // CMD of `dek run` is not to inherit it
 }

@@ -1,21 +1,79 @@
 /**
  * What every command shares: `--json`, errors with their exit status, and the habit that `run()` returns one value of
- * which the text is a rendering (`this.log` prints nothing under `--json`).
+ * which the text is a rendering (`this.log` prints nothing under `--json`). Flags, arguments and their parser are oclif's. Left
+ * out is oclif's own Command: it brings plugins, hooks and help along, which took half of a command's start.
  */
-import {Command} from '@oclif/core';
+import {boolean} from '@oclif/core/flags';
+import {type ArgInput, type FlagInput, type Input, type ParserOutput, parse} from '@oclif/core/parser';
 import {printError} from './print-error.js';
 
-export abstract class DekCommand extends Command {
-  static override enableJsonFlag = true;
+/** A command that can be run. */
+export type CommandClass = Pick<typeof DekCommand, 'run'> & (new (argv: string[]) => DekCommand);
+
+const jsonFlag = {json: boolean()};
+
+export abstract class DekCommand {
+  /** One line, in lower case, for the list of commands. */
+  static summary: string;
+  static description: string;
+  static examples: (string | {description: string; command: string})[];
+  /** What stands for the arguments and flags after USAGE, where oclif would not find the right words. */
+  static usage?: string | string[];
+  static args: ArgInput = {};
+  static flags: FlagInput = {};
+  /** Whether more arguments than `args` has are an error. */
+  static strict = true;
+  static enableJsonFlag = true;
+
+  /** The words after the name of the command. */
+  protected readonly argv: string[];
+
+  constructor(argv: string[]) {
+    this.argv = argv;
+  }
+
+  /**
+   * Runs the command on these words; `name` is how it is typed, `dek device show`. Prints its result under `--json`, or its
+   * error, and sets `process.exitCode` then.
+   */
+  static async run(this: CommandClass, argv: string[], name: string): Promise<void> {
+    const command = new this(argv);
+    try {
+      const result = await command.run();
+      if (command.jsonEnabled()) console.log(JSON.stringify(result, null, 2));
+    } catch (error) {
+      printError(error, {json: command.jsonEnabled(), command: name});
+    }
+  }
+
+  /** Does the work. What it returns is what `--json` prints. */
+  abstract run(): Promise<unknown>;
+
+  /** The flags and arguments in `argv`. Throws what oclif throws. */
+  protected async parse<F extends Record<string, unknown>, A extends Record<string, unknown>>(
+    {flags, args, strict}: Input<F, object, A>,
+    argv = this.argv,
+  ): Promise<ParserOutput<F, object, A>> {
+    return parse(argv, {flags: {...(this.#hasJson ? jsonFlag : {}), ...flags}, args, strict} as Input<F, object, A>);
+  }
+
+  /** Whether `--json` was asked for. It is known before the words are parsed, so that their errors come as JSON too. */
+  protected jsonEnabled(): boolean {
+    const dashes = this.argv.indexOf('--');
+    return this.#hasJson && this.argv.slice(0, dashes < 0 ? undefined : dashes).includes('--json');
+  }
+
+  /** Prints a line of the result as text. */
+  protected log(text: string): void {
+    if (!this.jsonEnabled()) console.log(text);
+  }
 
   /** Tells the person at the terminal something that is not data: on stderr, and not under `--json`. */
   protected note(text: string): void {
     if (!this.jsonEnabled()) process.stderr.write(`${text}\n`);
   }
 
-  /** oclif hands every error of `run()` to this. */
-  protected override async catch(error: unknown): Promise<void> {
-    const command = `${this.config.bin} ${(this.id ?? '').replaceAll(':', ' ')}`;
-    printError(error, {json: this.jsonEnabled(), command});
+  get #hasJson(): boolean {
+    return (this.constructor as typeof DekCommand).enableJsonFlag;
   }
 }

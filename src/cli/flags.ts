@@ -1,6 +1,6 @@
 /** Flags that several commands share, each with one name and one meaning. */
 import {resolve} from 'node:path';
-import {Flags} from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import {hideKey} from '../bytes.js';
 import {DekError} from '../errors.js';
 

@@ -1,5 +1,5 @@
 /** How commands that start a manifest learn what its header is to say. */
-import {Flags} from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import {wipe} from '../bytes.js';
 import {readCiphertext} from '../custody/source.js';
 import {DekError} from '../errors.js';

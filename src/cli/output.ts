@@ -1,5 +1,5 @@
 /** How commands hand out key bytes: into a file, onto stdout, or, wrapped, into `--json`. */
-import {Flags} from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import {wipe} from '../bytes.js';
 import {writeDescriptor, writeKeyFile} from '../custody/destination.js';
 import {encode, FORMATS, type Format} from '../custody/encoding.js';

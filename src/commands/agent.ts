@@ -1,5 +1,5 @@
 import {resolve} from 'node:path';
-import {Flags} from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import {startAgent} from '../agent/agent.js';
 import {forbidCoreFiles} from '../agent/ffi.js';
 import {groupId} from '../agent/group.js';

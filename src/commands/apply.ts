@@ -1,5 +1,6 @@
 import {resolve} from 'node:path';
-import {Args, Flags} from '@oclif/core';
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
 import {connectAgent} from '../agent/client.js';
 import type {ApplyPlan, ApplyResult} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';

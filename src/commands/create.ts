@@ -1,4 +1,5 @@
-import {Args, Flags} from '@oclif/core';
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
 import {connectAgent} from '../agent/client.js';
 import type {CreateRequest, DekStatus} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';

@@ -1,4 +1,5 @@
-import {Args, Flags} from '@oclif/core';
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
 import {connectAgent} from '../agent/client.js';
 import {DekCommand} from '../cli/base.js';
 import {socketFlag} from '../cli/flags.js';

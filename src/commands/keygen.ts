@@ -1,4 +1,4 @@
-import {Flags} from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import {toHex} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {kekFlag} from '../cli/flags.js';

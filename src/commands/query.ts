@@ -1,4 +1,4 @@
-import {Args} from '@oclif/core';
+import * as Args from '@oclif/core/args';
 import {connectAgent} from '../agent/client.js';
 import type {DekStatus} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';

@@ -1,4 +1,4 @@
-import {Flags} from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import {connectAgent} from '../agent/client.js';
 import {type AgentStatus, isReady} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';

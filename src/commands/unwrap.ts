@@ -1,4 +1,5 @@
-import {Args, Flags} from '@oclif/core';
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
 import {wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {kekFlag} from '../cli/flags.js';

@@ -1,4 +1,4 @@
-import {Errors, Flags, Parser} from '@oclif/core';
+import {Flags, Parser} from '@oclif/core';
 import {expect} from 'chai';
 import {parseId} from '../../src/cli/flags.js';
 import {printError} from '../../src/cli/print-error.js';
@@ -107,19 +107,6 @@ describe('print-error', () => {
     const {stderr, status} = printed(await parseError(['--name', 'x', '--id', 'y']));
     expect(stderr).to.match(/^error: --id expected an id from 0 to 0xffffff, got "y"\n(hint: .*\n)?$/);
     expect(status).to.equal(2);
-  });
-
-  it('spells the words of an unknown command with spaces', () => {
-    const {stderr, status} = printed(new Errors.CLIError('command virtual:lits not found'));
-    expect([stderr, status]).to.deep.equal([
-      'error: command virtual lits not found\nhint: see: dek create --help\n',
-      2,
-    ]);
-  });
-
-  it('prints nothing for an exit that is not an error', () => {
-    expect(printed(new Errors.ExitError(0))).to.deep.equal({stdout: '', stderr: '', status: 0});
-    expect(printed(new Errors.ExitError(3), {json: true})).to.deep.equal({stdout: '', stderr: '', status: 3});
   });
 
   it('calls any other error a defect, without its stack', () => {

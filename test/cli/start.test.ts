@@ -44,12 +44,13 @@ describe('start', function () {
   const KEY = '00112233445566778899aabbccddeeff';
   for (const [words, error, hint] of [
     ['list extra', 'unexpected argument: extra', 'dek list --help'],
-    ['list extra --help', 'unexpected argument: extra', 'dek list --help'],
-    ['help list extra', 'unexpected argument: extra', 'dek list --help'],
     ['device list extra --json', 'unexpected argument: extra', 'dek device list --help'],
     ['virtual create a b', 'unexpected argument: b', 'dek virtual create --help'],
     ['lits', 'command lits not found', 'dek --help'],
     ['virtual lits', 'command virtual lits not found', 'dek --help'],
+    ['virtual lits --help', 'command virtual lits not found', 'dek --help'],
+    ['help lits', 'command lits not found', 'dek --help'],
+    ['--json list', 'command --json not found', 'dek --help'],
     ['help virtual lits', 'command virtual lits not found', 'dek --help'],
     [`keygen ${KEY}`, 'unexpected argument: (32 characters, not shown: they may be a key)', 'dek keygen --help'],
     [KEY, 'command (32 characters, not shown: they may be a key) not found', 'dek --help'],
@@ -81,6 +82,9 @@ describe('start', function () {
     ['help virtual', 'virtual --help'],
     ['help virtual create', 'virtual create --help'],
     ['help run -- nothing', 'run --help'],
+    ['virtual', 'virtual --help'],
+    ['list extra --help', 'list --help'],
+    ['--help list', 'list --help'],
     ['-v', '--version'],
   ] as const) {
     it(`answers dek ${words} as dek ${like}`, () => {

@@ -1,4 +1,5 @@
-import {Args, Flags} from '@oclif/core';
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
 import {wipe} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {describeId} from '../../cli/describe.js';
@@ -92,7 +93,7 @@ export default class VirtualCreate extends DekCommand {
         credentialFile: nic.credentialFile,
       };
       for (const line of render(created)) this.log(line);
-      this.note(`run programs on it: ${this.config.bin} virtual exec ${args.dir} -- CMD`);
+      this.note(`run programs on it: dek virtual exec ${args.dir} -- CMD`);
       return created;
     } finally {
       wipe(kek, credential);

@@ -1,4 +1,4 @@
-import {Args} from '@oclif/core';
+import * as Args from '@oclif/core/args';
 import {DekCommand} from '../../cli/base.js';
 import {runChild, SignalRelay, splitAtDashes} from '../../cli/child.js';
 import {openVirtual} from '../../virtual/index.js';

@@ -1,4 +1,4 @@
-import {Args} from '@oclif/core';
+import * as Args from '@oclif/core/args';
 import {DekCommand} from '../../cli/base.js';
 import {describeId} from '../../cli/describe.js';
 import {formatOpaque} from '../../cli/opaque.js';

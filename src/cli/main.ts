@@ -1,0 +1,36 @@
+/** From the words on the command line to a command. Help and the version are answered by bin/dek.cjs, without all this. */
+import {hideKey} from '../bytes.js';
+import {DekError, systemCode} from '../errors.js';
+import {COMMANDS} from './commands.js';
+import {printError} from './print-error.js';
+
+/** Runs the command that `argv`, the words after `dek`, names. Sets `process.exitCode`. */
+export async function main(argv: string[]): Promise<void> {
+  process.stdout.on('error', (error) => {
+    if (systemCode(error) === 'EPIPE') process.exit(); // the reader, `head` for one, has seen enough
+    process.stderr.write(`error: cannot write to standard output: ${systemCode(error) ?? error.message}\n`);
+    process.exit(1);
+  });
+  // An agent lives on when nobody reads its log, and a command keeps its exit status.
+  process.stderr.on('error', () => {});
+  // No command has more than two words.
+  const name = [2, 1].map((count) => argv.slice(0, count).join(' ')).find((words) => Object.hasOwn(COMMANDS, words));
+  if (name === undefined) {
+    printError(notFound(argv), {json: argv.includes('--json')});
+    return;
+  }
+  try {
+    const {default: Command} = await COMMANDS[name]!();
+    await Command.run(argv.slice(name.split(' ').length), `dek ${name}`);
+  } catch (error) {
+    printError(error, {json: argv.includes('--json')}); // of the loading: Koffi may have no module for this machine
+  }
+}
+
+/** Names the words up to the one that is of no command. */
+function notFound(argv: readonly string[]): DekError<'BAD_ARGUMENT'> {
+  const asked = argv[0] === 'help' ? argv.slice(1) : argv;
+  const isTopic = Object.keys(COMMANDS).some((name) => name.startsWith(`${asked[0]} `));
+  const words = asked.slice(0, isTopic ? 2 : 1).map(hideKey);
+  return new DekError('BAD_ARGUMENT', `command ${words.join(' ')} not found`, {hint: 'see: dek --help'});
+}

@@ -1,0 +1,49 @@
+/**
+ * What each command loads. It starts as fast as it does because it loads nothing else: a module more is to be seen in a
+ * review.
+ */
+import fs from 'node:fs';
+import {isBuiltin} from 'node:module';
+import {fileURLToPath} from 'node:url';
+import {expect} from 'chai';
+import {COMMANDS} from '../../src/cli/commands.js';
+
+interface Module {
+  imports: {path: string; kind: string; external?: boolean}[];
+}
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const SNAPSHOT = `${ROOT}test/commands/modules.json`;
+const modules: Record<string, Module> = JSON.parse(fs.readFileSync(`${ROOT}dist/bundle/dek.meta.json`, 'utf8'));
+
+describe('modules', () => {
+  const loaded = Object.fromEntries(Object.keys(COMMANDS).map((name) => [name, loadedBy(name)]));
+
+  it('of each command are those that were reviewed', () => {
+    if (process.env['UPDATE']) fs.writeFileSync(SNAPSHOT, `${JSON.stringify(loaded, null, 2)}\n`);
+    const hint = 'if the change is meant, run the tests with UPDATE=1 and commit test/commands/modules.json';
+    expect(loaded, hint).to.deep.equal(JSON.parse(fs.readFileSync(SNAPSHOT, 'utf8')));
+  });
+
+  for (const [name, all] of Object.entries(loaded)) {
+    it(`of dek ${name} are none of another command, nor those of the agent's server`, () => {
+      expect(all.filter((module) => module.startsWith('commands/'))).to.deep.equal([
+        `commands/${name.replace(' ', '/')}`,
+      ]);
+      expect(all).to.not.include.oneOf(['agent/server', 'fastify', 'prom-client']);
+    });
+  }
+});
+
+/** Ours by their path in src, of others the packages: what the bundle runs when it loads the command. */
+function loadedBy(name: string): string[] {
+  const seen = new Set<string>();
+  const queue = ['src/cli/main.ts', `src/commands/${name.replace(' ', '/')}.ts`];
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    if (seen.has(path)) continue;
+    seen.add(path);
+    for (const {path: next, kind} of modules[path]?.imports ?? []) if (kind !== 'dynamic-import') queue.push(next);
+  }
+  const names = [...seen].filter((path) => !isBuiltin(path)).map((path) => path.replace(/^src\/(.*)\.ts$/, '$1'));
+  return [...new Set(names.map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path))].sort();
+}
