@@ -55,7 +55,8 @@ function print(text) {
     process.stderr.write(`error: cannot write to standard output: ${code}\n`);
     process.exit(1);
   });
-  process.stdout.write(text);
+  const isBold = process.stdout.isTTY && !process.env.NO_COLOR;
+  process.stdout.write(isBold ? text.replace(/^[A-Z][A-Z ]+$/gm, '\x1b[1m$&\x1b[0m') : text);
 }
 
 /** Firmware commands run on libuv's thread pool: 16 at once, instead of 4. */

@@ -39,7 +39,7 @@ describe('selftest', function () {
 
     beforeEach(() => {
       copy = fs.mkdtempSync(join(tmpdir(), 'dek-selftest-'));
-      for (const part of ['package.json', 'bin', 'dist/src', 'test/vectors']) {
+      for (const part of ['package.json', 'bin', 'dist/bundle', 'test/vectors']) {
         fs.cpSync(join(ROOT, part), join(copy, part), {recursive: true, dereference: true});
       }
       fs.symlinkSync(fs.realpathSync(join(ROOT, 'node_modules')), join(copy, 'node_modules'));
