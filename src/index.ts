@@ -38,6 +38,7 @@ export {
 export {
   type DekKeys,
   keyCheckValue,
+  rewrapKeys,
   type UnwrappedDek,
   unwrapCredential,
   unwrapDek,

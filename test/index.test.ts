@@ -42,7 +42,14 @@ const PUBLIC: {
   wrapCredential(kek: Uint8Array, credential: Uint8Array): Uint8Array;
   unwrapCredential(kek: Uint8Array, wrapped: Uint8Array): Uint8Array;
   wrapKeys(kek: Uint8Array, plaintexts: Uint8Array, plaintextBytes: number): Uint8Array;
-  unwrapKeys(kek: Uint8Array, wrapped: Uint8Array, wrappedBytes: number): Uint8Array;
+  unwrapKeys(kek: Uint8Array, wrapped: Uint8Array, plaintextBytes: number, failed?: number[]): Uint8Array;
+  rewrapKeys(
+    from: Uint8Array,
+    to: Uint8Array,
+    wrapped: Uint8Array,
+    plaintextBytes: number,
+    failed?: number[],
+  ): Uint8Array;
   keyCheckValue(kek: Uint8Array): Uint8Array;
   listDevices(): dek.DeviceInfo[];
   openDevice(name?: string): Promise<Device>;
@@ -109,6 +116,7 @@ const NAMES: Record<keyof typeof PUBLIC, 'function'> = {
   unwrapCredential: 'function',
   wrapKeys: 'function',
   unwrapKeys: 'function',
+  rewrapKeys: 'function',
   keyCheckValue: 'function',
   listDevices: 'function',
   openDevice: 'function',

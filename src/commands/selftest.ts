@@ -2,12 +2,24 @@ import fs from 'node:fs';
 import {DekCommand} from '../cli/base.js';
 import {DekError} from '../errors.js';
 import {packageFile} from '../package.js';
+import type {AesEngine} from '../wrap/aes.js';
+import {ENGINES, type EngineLoader, engineToWrap, withEngine} from '../wrap/engine.js';
 import {checkKnownAnswers, type KnownAnswerResult, type VectorSet} from '../wrap/known-answers.js';
+
+interface EngineResult {
+  name: AesEngine['name'];
+  /** `wrong`: it loads, and a known answer comes out wrong. */
+  state: 'right' | 'wrong' | 'missing';
+}
 
 interface SelftestResult {
   ok: boolean;
   total: number;
   failed: number;
+  /** Those who compute AES here, and which of them many keys are given to. */
+  engine: AesEngine['name'];
+  engines: EngineResult[];
+  /** A vector is ok if every engine that is there computes it. */
   vectors: KnownAnswerResult[];
 }
 
@@ -17,13 +29,28 @@ export default class Selftest extends DekCommand {
   static override summary = 'check the wrap engine against known answers on this machine';
   static override description =
     'Runs the vectors of RFC 3394 and of this project through wrap and unwrap, and what has to be refused through ' +
-    'unwrap. Exits with 6 when one comes out wrong: then no key of this machine can be trusted.';
+    'unwrap, with each AES engine that is here: libcrypto, which many keys at once are given to if it can be used, ' +
+    'node:crypto, and @noble/ciphers. Exits with 6 when one comes out wrong: then no key of this machine can be trusted.';
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json'];
 
   async run(): Promise<SelftestResult> {
     await this.parse(Selftest);
-    const vectors = SETS.flatMap((name) => checkKnownAnswers(readSet(name)));
+    const sets = SETS.map(readSet);
+    const check = () => sets.flatMap(checkKnownAnswers);
+    const engine = engineToWrap(Number.POSITIVE_INFINITY).name;
+    const engines: EngineResult[] = [];
+    const vectors = check();
+    for (const [name, load] of Object.entries(ENGINES) as [AesEngine['name'], EngineLoader][]) {
+      const loaded = tryLoad(load);
+      const results = loaded === undefined ? [] : withEngine(loaded, check);
+      results.forEach(({ok}, index) => {
+        if (!ok) vectors[index]!.ok = false;
+      });
+      const state = loaded === undefined ? 'missing' : results.every(({ok}) => ok) ? 'right' : 'wrong';
+      engines.push({name, state});
+    }
     for (const {id, ok} of vectors) this.log(`${ok ? 'ok    ' : 'FAILED'} ${id}`);
+    for (const {name, state} of engines) this.log(`engine ${name}: ${state}${name === engine ? ', in use' : ''}`);
     const failed = vectors.filter(({ok}) => !ok).length;
     this.log(
       failed === 0
@@ -32,7 +59,15 @@ export default class Selftest extends DekCommand {
     );
     // Not thrown: under --json the result itself, with what failed, is more use than an error.
     if (failed > 0) process.exitCode = new DekError('SELFTEST_FAILED', 'known answers are wrong').exitStatus;
-    return {ok: failed === 0, total: vectors.length, failed, vectors};
+    return {ok: failed === 0, total: vectors.length, failed, engine, engines, vectors};
+  }
+}
+
+function tryLoad(load: EngineLoader): AesEngine | undefined {
+  try {
+    return load();
+  } catch {
+    return undefined;
   }
 }
 

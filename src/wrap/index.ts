@@ -1,3 +1,4 @@
+export {rewrapKeys, unwrapKeys, wrapKeys} from './bulk.js';
 export {unwrapCredential, wrapCredential} from './credential.js';
 export {type DekKeys, splitDek, type UnwrappedDek, unwrapDek, wrapDek} from './dek.js';
 export {keyCheckValue} from './kcv.js';
@@ -11,4 +12,3 @@ export {
   plaintextBytes,
   wrappedBytes,
 } from './layout.js';
-export {unwrapKeys, wrapKeys} from './many.js';

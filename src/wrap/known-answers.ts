@@ -1,9 +1,10 @@
 /**
- * Known answers: each vector through the wrap engine, both ways. Pure: the vectors come parsed (their files are
+ * Known answers: each vector both ways, alone and as many keys. Pure: the vectors come parsed (their files are
  * test/vectors/*.json); it never throws for a vector that fails, however broken the vector.
  */
 import {equalBytes, fromHex} from '../bytes.js';
 import {DekError} from '../errors.js';
+import {unwrapKeys, wrapKeys} from './bulk.js';
 import {unwrapCredential, wrapCredential} from './credential.js';
 import {splitDek, unwrapDek, wrapDek} from './dek.js';
 import {keyCheckValue} from './kcv.js';
@@ -40,7 +41,16 @@ function accepts(kind: VectorKind, vector: VectorSet['vectors'][number]): boolea
   if (kind === 'kcv') return equalBytes(keyCheckValue(kek), bytes(vector.kcv));
   const plaintext = bytes(vector.plaintext);
   const wrapped = bytes(vector.wrapped);
-  return equalBytes(wrap(kind, kek, plaintext), wrapped) && equalBytes(unwrap(kind, kek, wrapped), plaintext);
+  return (
+    equalBytes(wrap(kind, kek, plaintext), wrapped) &&
+    equalBytes(unwrap(kind, kek, wrapped), plaintext) &&
+    equalBytes(wrapKeys(kek, thrice(plaintext), plaintext.length), thrice(wrapped)) &&
+    equalBytes(unwrapKeys(kek, thrice(wrapped), plaintext.length), thrice(plaintext))
+  );
+}
+
+function thrice(bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([bytes, bytes, bytes]);
 }
 
 function refuses(kind: VectorKind, vector: NonNullable<VectorSet['refused']>[number]): boolean {

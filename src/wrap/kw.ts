@@ -4,7 +4,8 @@
  */
 import {type LengthRange, secretBytes, viewBytes, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
-import {BLOCK_BYTES, type BlockCipher, withDecryption, withEncryption} from './aes.js';
+import {BLOCK_BYTES, type BlockCipher} from './aes.js';
+import {engineToUnwrap, engineToWrap} from './engine.js';
 import {KEK_BYTES, plaintextBytes, SEMIBLOCK_BYTES, wrappedBytes} from './layout.js';
 
 /** RFC 3394 section 2: two semiblocks at least. */
@@ -20,9 +21,14 @@ const WRAPPED_RANGE: LengthRange = {
 };
 
 /** Each byte of the default initial value, RFC 3394 section 2.2.3.1. */
-const IV_BYTE = 0xa6;
+export const IV_BYTE = 0xa6;
 /** The loop variable j of RFC 3394 section 2.2.1 runs from 0 to 5. */
-const ROUNDS = 6;
+export const ROUNDS = 6;
+
+/** Scratch that is kept, since new buffers would cost as much as the AES: A and R[1] ... R[n]; and A | R[i], what AES is given. */
+const scratch = secretBytes(WRAPPED_RANGE.max);
+const block = secretBytes(BLOCK_BYTES);
+const BLOCK = new Int32Array(block.buffer);
 
 /**
  * Wraps `plaintext` (16 to 4096 bytes, a multiple of 8) under `kek` (16 or 32 bytes). The result is 8 bytes longer and
@@ -31,10 +37,14 @@ const ROUNDS = 6;
 export function wrapKey(kek: Uint8Array, plaintext: Uint8Array): Uint8Array {
   const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
   const plain = viewBytes(plaintext, PLAINTEXT_RANGE, 'plaintext');
-  const wrapped = secretBytes(wrappedBytes(plain.length));
-  wrapped.set(plain, SEMIBLOCK_BYTES);
-  withEncryption(kekBytes, (encryptBlock) => wrapInPlace(encryptBlock, wrapped));
-  return wrapped;
+  const data = scratch.subarray(0, wrappedBytes(plain.length));
+  data.set(plain, SEMIBLOCK_BYTES);
+  try {
+    engineToWrap(1).encrypt(kekBytes, (encryptBlock) => wrapInPlace(encryptBlock, data));
+    return copyOf(data);
+  } finally {
+    wipe(data, block);
+  }
 }
 
 /**
@@ -44,16 +54,20 @@ export function wrapKey(kek: Uint8Array, plaintext: Uint8Array): Uint8Array {
 export function unwrapKey(kek: Uint8Array, wrapped: Uint8Array): Uint8Array {
   const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
   const input = viewBytes(wrapped, WRAPPED_RANGE, 'wrapped');
-  const scratch = secretBytes(input.length);
-  scratch.set(input);
+  const data = scratch.subarray(0, input.length);
+  data.set(input);
   try {
-    if (!withDecryption(kekBytes, (decryptBlock) => unwrapInPlace(decryptBlock, scratch))) throw unwrapFailed();
-    const plaintext = secretBytes(plaintextBytes(scratch.length));
-    plaintext.set(scratch.subarray(SEMIBLOCK_BYTES));
-    return plaintext;
+    if (!engineToUnwrap().decrypt(kekBytes, (decryptBlock) => unwrapInPlace(decryptBlock, data))) throw unwrapFailed();
+    return copyOf(data.subarray(SEMIBLOCK_BYTES));
   } finally {
-    wipe(scratch);
+    wipe(data, block);
   }
+}
+
+function copyOf(data: Uint8Array): Uint8Array {
+  const copy = secretBytes(data.length);
+  copy.set(data);
+  return copy;
 }
 
 /** The one error of an unwrap. */
@@ -64,57 +78,54 @@ export function unwrapFailed(): DekError<'UNWRAP_FAILED'> {
 }
 
 /**
- * RFC 3394 section 2.2.1 in its index-based form. On entry `data` is 8 bytes of any content and then the plaintext
- * R[1] ... R[n]; on return it is A and R[1] ... R[n] wrapped.
+ * RFC 3394 section 2.2.1 in its index-based form. On entry `data` is 8 bytes of any content and then the
+ * plaintext R[1] ... R[n]; on return it is A and R[1] ... R[n] wrapped.
  */
 export function wrapInPlace(encryptBlock: BlockCipher, data: Uint8Array): void {
   const n = plaintextBytes(data.length) / SEMIBLOCK_BYTES;
-  const block = secretBytes(BLOCK_BYTES); // A, then R[i]
-  const A = block.subarray(0, SEMIBLOCK_BYTES).fill(IV_BYTE);
-  const half = block.subarray(SEMIBLOCK_BYTES);
+  const R = new Int32Array(data.buffer, data.byteOffset, data.length / 4); // R[i] is the words 2i and 2i + 1; R[0] is room for A
+  block.fill(IV_BYTE, 0, SEMIBLOCK_BYTES);
   for (let j = 0; j < ROUNDS; j++) {
     for (let i = 1; i <= n; i++) {
-      const R = data.subarray(SEMIBLOCK_BYTES * i, SEMIBLOCK_BYTES * (i + 1));
-      half.set(R);
+      BLOCK[2] = R[2 * i]!;
+      BLOCK[3] = R[2 * i + 1]!;
       encryptBlock(block);
-      xorCounter(A, n * j + i);
-      R.set(half);
+      xorCounter(n * j + i);
+      R[2 * i] = BLOCK[2]!;
+      R[2 * i + 1] = BLOCK[3]!;
     }
   }
-  data.set(A);
-  wipe(block);
+  R[0] = BLOCK[0]!;
+  R[1] = BLOCK[1]!;
 }
 
 /**
- * RFC 3394 section 2.2.2. On entry `data` is A and R[1] ... R[n] wrapped; on return its last n semiblocks are the plaintext
- * if the answer is true. If it is false they mean nothing, and the caller wipes them.
+ * RFC 3394 section 2.2.2. On entry `data` is A and R[1] ... R[n] wrapped; on return its last n semiblocks
+ * are the plaintext if the answer is true. If it is false they mean nothing, and the caller wipes them.
  */
 export function unwrapInPlace(decryptBlock: BlockCipher, data: Uint8Array): boolean {
   const n = plaintextBytes(data.length) / SEMIBLOCK_BYTES;
-  const block = secretBytes(BLOCK_BYTES); // A, then R[i]
-  const A = block.subarray(0, SEMIBLOCK_BYTES);
-  const half = block.subarray(SEMIBLOCK_BYTES);
-  A.set(data.subarray(0, SEMIBLOCK_BYTES));
+  const R = new Int32Array(data.buffer, data.byteOffset, data.length / 4); // R[i] is the words 2i and 2i + 1; R[0] is A
+  BLOCK[0] = R[0]!;
+  BLOCK[1] = R[1]!;
   for (let j = ROUNDS - 1; j >= 0; j--) {
     for (let i = n; i >= 1; i--) {
-      const R = data.subarray(SEMIBLOCK_BYTES * i, SEMIBLOCK_BYTES * (i + 1));
-      half.set(R);
-      xorCounter(A, n * j + i);
+      BLOCK[2] = R[2 * i]!;
+      BLOCK[3] = R[2 * i + 1]!;
+      xorCounter(n * j + i);
       decryptBlock(block);
-      R.set(half);
+      R[2 * i] = BLOCK[2]!;
+      R[2 * i + 1] = BLOCK[3]!;
     }
   }
   // All eight bytes, without an early exit: the time must not tell how many were right.
   let difference = 0;
-  for (const byte of A) difference |= byte ^ IV_BYTE;
-  wipe(block);
+  for (let at = 0; at < SEMIBLOCK_BYTES; at++) difference |= block[at]! ^ IV_BYTE;
   return difference === 0;
 }
 
-/** A ^= t, with t as a big-endian number of 64 bits. MAX_PLAINTEXT_BYTES keeps t well below 2^32. */
-function xorCounter(A: Uint8Array, t: number): void {
-  A[4]! ^= t >>> 24;
-  A[5]! ^= t >>> 16;
-  A[6]! ^= t >>> 8;
-  A[7]! ^= t;
+/** A ^= t, with t as a big-endian number of 64 bits. MAX_PLAINTEXT_BYTES keeps t below 2^16. */
+function xorCounter(t: number): void {
+  block[6]! ^= t >>> 8;
+  block[7]! ^= t;
 }

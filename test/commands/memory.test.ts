@@ -3,7 +3,6 @@
  * nor in pieces of 8 bytes, which is the unit that key wrap works in. The search comes when the command is done and its
  * process has not ended yet. What it cannot see: registers, and what the kernel keeps (page cache, pipe buffers).
  */
-import {type ChildProcess, spawn} from 'node:child_process';
 import {createCipheriv, randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -13,45 +12,10 @@ import {expect} from 'chai';
 import {openManifest} from '../../src/manifest/index.js';
 import {unwrapDek, wrapDek} from '../../src/wrap/dek.js';
 import {wrapKey} from '../../src/wrap/kw.js';
-import {describeHits, type Hit, type Mapping, type Needle, needlesOf, searchMemory} from '../memory.js';
+import {describeHits, type Needle, needlesOf} from '../memory.js';
+import {searchAfter} from '../search-after.js';
 
 const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
-const PRELOAD = new URL('stop-at-exit.js', import.meta.url).href;
-
-/** Waits until the kernel has stopped `child`: proc(5), the state in /proc/PID/stat. */
-async function stopped(child: ChildProcess): Promise<void> {
-  while (child.exitCode === null && child.signalCode === null) {
-    const state = fs.readFileSync(`/proc/${child.pid}/stat`, 'utf8').replace(/^.*\) /s, '')[0];
-    if (state === 'T') return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`node ended (${child.exitCode}) before it stopped`);
-}
-
-/** Program files that are mapped without write access hold nothing that came later. */
-function isProgramText({path, permissions}: Mapping): boolean {
-  return path.startsWith('/') && !permissions.includes('w');
-}
-
-/** Runs node with `args`, searches its memory when it is done, then lets it exit. */
-async function searchAfter(
-  args: string[],
-  input: Uint8Array,
-  needles: () => Needle[] | Promise<Needle[]>,
-): Promise<{hits: Hit[]; status: number | null}> {
-  const child = spawn(process.execPath, ['--import', PRELOAD, ...args], {stdio: ['pipe', 'pipe', 'ignore']});
-  child.stdin!.end(input);
-  child.stdout!.resume();
-  try {
-    await stopped(child);
-    const hits = searchMemory(child.pid!, await needles(), {skip: isProgramText});
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-    child.kill('SIGCONT');
-    return {hits, status: await ended};
-  } finally {
-    child.kill('SIGKILL');
-  }
-}
 
 describe('memory after a command', function () {
   this.timeout(60_000);

@@ -16,7 +16,8 @@ describe('selftest', function () {
 
   it('prints a line for each known answer and a summary', async () => {
     const {status, stdout, stderr} = await runDek(['selftest']);
-    const expected = [...ids.map((id) => `ok     ${id}`), `all ${ids.length} known answers are right`, ''];
+    const engines = ['engine libcrypto: right, in use', 'engine node:crypto: right', 'engine @noble/ciphers: right'];
+    const expected = [...ids.map((id) => `ok     ${id}`), ...engines, `all ${ids.length} known answers are right`, ''];
     expect([status, stderr]).to.deep.equal([0, '']);
     expect(stdout.toString().split('\n')).to.deep.equal(expected);
   });
@@ -24,7 +25,9 @@ describe('selftest', function () {
   it('prints one object with --json', async () => {
     const {stdout} = await runDek(['selftest', '--json']);
     const vectors = ids.map((id) => ({id, ok: true}));
-    expect(JSON.parse(stdout.toString())).to.deep.equal({ok: true, total: ids.length, failed: 0, vectors});
+    const engines = ['libcrypto', 'node:crypto', '@noble/ciphers'].map((name) => ({name, state: 'right'}));
+    const expected = {ok: true, total: ids.length, failed: 0, engine: 'libcrypto', engines, vectors};
+    expect(JSON.parse(stdout.toString())).to.deep.equal(expected);
   });
 
   it('takes well under a second', async () => {

@@ -83,7 +83,11 @@ const places: [string, number, (value: Uint8Array) => unknown][] = [
   ['kek of keyCheckValue', 16, (value) => wrap.keyCheckValue(value)],
   ['kek of wrapKeys', 16, (value) => wrap.wrapKeys(value, KEY1, 16)],
   ['plaintexts of wrapKeys', 16, (value) => wrap.wrapKeys(KEK, value, 16)],
+  ['kek of unwrapKeys', 16, (value) => wrap.unwrapKeys(value, new Uint8Array(24), 16)],
   ['wrapped of unwrapKeys', 24, (value) => wrap.unwrapKeys(KEK, value, 16)],
+  ['from of rewrapKeys', 16, (value) => wrap.rewrapKeys(value, KEK, new Uint8Array(24), 16)],
+  ['to of rewrapKeys', 16, (value) => wrap.rewrapKeys(KEK, value, wrap.wrapKey(KEK, KEY1), 16)],
+  ['wrapped of rewrapKeys', 24, (value) => wrap.rewrapKeys(KEK, KEK, value, 16)],
 ];
 
 describe('input of the wrap engine', () => {
@@ -91,7 +95,7 @@ describe('input of the wrap engine', () => {
     it(`refuses what is no Uint8Array as ${place}`, () => {
       for (const [what, value] of impostors(length)) {
         // No keys at all is a legal input of wrapKeys, and that is what a detached buffer holds.
-        if (what === 'a detached buffer' && place.endsWith('Keys') && !place.startsWith('kek')) continue;
+        if (what === 'a detached buffer' && /^(plaintexts|wrapped) of .*Keys$/.test(place)) continue;
         expect(
           refusal(() => call(value as Uint8Array)),
           what,

@@ -1,0 +1,158 @@
+/**
+ * Many keys of one size under one KEK: lane.ts says how. This file checks what the caller gives, cuts it into lanes, and
+ * keeps the bytes of keys that failed their check from leaving.
+ */
+import {secretBytes, viewBytes, wipe} from '../bytes.js';
+import {DekError} from '../errors.js';
+import {engineToUnwrap, engineToWrap} from './engine.js';
+import {MAX_PLAINTEXT_BYTES, MIN_PLAINTEXT_BYTES, wrapKey} from './kw.js';
+import {Lane, laneKeys} from './lane.js';
+import {KEK_BYTES, SEMIBLOCK_BYTES, wrappedBytes} from './layout.js';
+
+/** The most bytes in one call: 1 GiB, which is below the largest buffer of every Node that we run on. */
+const MAX_TOTAL_BYTES = 2 ** 30;
+
+/**
+ * Wraps keys of `plaintextBytes` bytes each (16 to 4096, a multiple of 8), concatenated in `plaintexts`. Returns them
+ * wrapped, concatenated in the same order, 8 bytes longer each. Like `wrapKey` it does not look at what it wraps: an equal
+ * key1 and key2 are not noticed. Throws BAD_ARGUMENT.
+ */
+export function wrapKeys(kek: Uint8Array, plaintexts: Uint8Array, plaintextBytes: number): Uint8Array {
+  assertKeyLength(plaintextBytes);
+  const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
+  const input = viewBytes(plaintexts, {min: 0, max: MAX_TOTAL_BYTES, step: plaintextBytes}, 'plaintexts');
+  const count = input.length / plaintextBytes;
+  if (count === 1) return wrapKey(kekBytes, input); // the same, without the cost of a lane
+  const output = secretBytes(count * wrappedBytes(plaintextBytes));
+  engineToWrap(count).encrypt(kekBytes, (encryptBlocks) => {
+    inLanes(input, output, count, plaintextBytes, (lane, from, to) => {
+      lane.readPlaintexts(from);
+      lane.wrap(encryptBlocks);
+      lane.writeWrapped(to);
+    });
+  });
+  return output;
+}
+
+/**
+ * The reverse of `wrapKeys`: `plaintextBytes` as given there, the result in a buffer that the caller wipes. Without `failed` it
+ * is all or nothing: throws UNWRAP_FAILED, which names the first key that fails its check. With it, the positions of those
+ * keys, counted from 0, are added to it, and their bytes in the result are zero. Throws BAD_ARGUMENT.
+ */
+export function unwrapKeys(
+  kek: Uint8Array,
+  wrapped: Uint8Array,
+  plaintextBytes: number,
+  failed?: number[],
+): Uint8Array {
+  assertKeyLength(plaintextBytes);
+  assertList(failed);
+  const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
+  const eachBytes = wrappedBytes(plaintextBytes);
+  const input = viewBytes(wrapped, {min: 0, max: MAX_TOTAL_BYTES, step: eachBytes}, 'wrapped');
+  const count = input.length / eachBytes;
+  const output = secretBytes(count * plaintextBytes);
+  try {
+    const positions: number[] = [];
+    engineToUnwrap().decrypt(kekBytes, (decryptBlocks) => {
+      inLanes(input, output, count, plaintextBytes, (lane, from, to, first) => {
+        lane.readWrapped(from);
+        lane.unwrap(decryptBlocks, (position) => positions.push(first + position));
+        lane.writePlaintexts(to);
+      });
+    });
+    withhold(output, plaintextBytes, positions, failed);
+    return output;
+  } catch (error) {
+    wipe(output);
+    throw error;
+  }
+}
+
+/**
+ * Wrapped keys under `from`, wrapped under `to`: the plaintext is nowhere but in scratch that is wiped. `plaintextBytes` and
+ * `failed` as for `unwrapKeys`. Throws BAD_ARGUMENT, UNWRAP_FAILED.
+ */
+export function rewrapKeys(
+  from: Uint8Array,
+  to: Uint8Array,
+  wrapped: Uint8Array,
+  plaintextBytes: number,
+  failed?: number[],
+): Uint8Array {
+  assertKeyLength(plaintextBytes);
+  assertList(failed);
+  const fromBytes = viewBytes(from, KEK_BYTES, 'from');
+  const toBytes = viewBytes(to, KEK_BYTES, 'to');
+  const eachBytes = wrappedBytes(plaintextBytes);
+  const input = viewBytes(wrapped, {min: 0, max: MAX_TOTAL_BYTES, step: eachBytes}, 'wrapped');
+  const count = input.length / eachBytes;
+  const output = secretBytes(input.length);
+  const positions: number[] = [];
+  engineToUnwrap().decrypt(fromBytes, (decryptBlocks) =>
+    engineToWrap(count).encrypt(toBytes, (encryptBlocks) => {
+      inLanes(input, output, count, plaintextBytes, (lane, source, target, first) => {
+        lane.readWrapped(source);
+        lane.unwrap(decryptBlocks, (position) => positions.push(first + position));
+        lane.wrap(encryptBlocks);
+        lane.writeWrapped(target);
+      });
+    }),
+  );
+  withhold(output, eachBytes, positions, failed);
+  return output;
+}
+
+/** Calls `use` for lane after lane with its part of `input` and of `output`, and the position of its first key. */
+function inLanes(
+  input: Uint8Array,
+  output: Uint8Array,
+  count: number,
+  plaintextBytes: number,
+  use: (lane: Lane, input: Uint8Array, output: Uint8Array, first: number) => void,
+): void {
+  const n = plaintextBytes / SEMIBLOCK_BYTES;
+  const [inputBytes, outputBytes] = [input.length / count, output.length / count];
+  let lane: Lane | undefined;
+  let largest: Lane | undefined;
+  try {
+    for (let first = 0; first < count; first += lane.count) {
+      const end = Math.min(first + laneKeys(n), count);
+      if (lane?.count !== end - first) lane = new Lane(end - first, n);
+      largest ??= lane;
+      const [source, target] = [
+        input.subarray(first * inputBytes, end * inputBytes),
+        output.subarray(first * outputBytes, end * outputBytes),
+      ];
+      use(lane, source, target, first);
+    }
+  } finally {
+    largest?.wipe();
+  }
+}
+
+/** Puts zeros in `output` for the keys that failed and adds them to `failed`; throws if nobody asks which they are. */
+function withhold(output: Uint8Array, eachBytes: number, positions: readonly number[], failed?: number[]): void {
+  if (positions.length > 0 && failed === undefined) {
+    const others = positions.length === 1 ? '' : `, and for ${positions.length - 1} more`;
+    throw new DekError('UNWRAP_FAILED', `integrity check failed for key ${positions[0]}${others}`, {
+      hint: 'keys are counted from 0; none was returned',
+    });
+  }
+  for (const position of positions) {
+    wipe(output.subarray(position * eachBytes, (position + 1) * eachBytes));
+    failed?.push(position);
+  }
+}
+
+function assertList(failed: unknown): void {
+  if (failed === undefined || Array.isArray(failed)) return;
+  throw new DekError('BAD_ARGUMENT', `"failed" expected an array, got ${typeof failed}`);
+}
+
+function assertKeyLength(bytes: unknown): asserts bytes is number {
+  const is = typeof bytes === 'number' && bytes % SEMIBLOCK_BYTES === 0;
+  if (is && bytes >= MIN_PLAINTEXT_BYTES && bytes <= MAX_PLAINTEXT_BYTES) return;
+  const expected = `a multiple of 8 from ${MIN_PLAINTEXT_BYTES} to ${MAX_PLAINTEXT_BYTES}`;
+  throw new DekError('BAD_ARGUMENT', `"plaintextBytes" expected ${expected}, got ${is ? bytes : typeof bytes}`);
+}
