@@ -15,6 +15,8 @@ const {metafile} = await build({
   platform: 'node',
   target: 'node20.19',
   format: 'cjs',
+  // import() of a package or of Node becomes require(): a Script has no loader of modules.
+  supported: {'dynamic-import': false},
   // For DEK_DEBUG=1, which prints where in src/ an error was made (src/cli/stack.ts).
   sourcemap: true,
   sourcesContent: false,
