@@ -40,11 +40,6 @@ export function viewBytes(value: unknown, lengths: readonly number[] | LengthRan
   return length === 0 ? new Uint8Array(0) : new Uint8Array(buffer, trueOffset.get.call(value), length);
 }
 
-/** `viewBytes` for a caller that goes on with `value` itself: right for what is written by this package. */
-export function assertBytes(value: unknown, lengths: readonly number[], title: string): asserts value is Uint8Array {
-  viewBytes(value, lengths, title);
-}
-
 function allows(lengths: readonly number[] | LengthRange, length: number): boolean {
   if (!('step' in lengths)) return lengths.includes(length);
   return length >= lengths.min && length <= lengths.max && length % lengths.step === 0;
@@ -93,6 +88,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 /** Lower-case hex. The result is a string, which cannot be wiped: not for secrets. */
 export function toHex(bytes: Uint8Array): string {
+  if (bytes.length === 0) return '';
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
 

@@ -2,20 +2,18 @@
  * `apply`: makes the agent hold exactly the DEKs of a manifest. Everything new is made and found READY beside what is
  * there; only then the new takes the place of the old, so that a refusal leaves the set, and the login, as they were.
  */
-import {toHex, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
 import type {ManifestEntry} from '../manifest/index.js';
-import type {CreateDekOptions, Dek} from '../rdma/index.js';
-import {splitDek, unwrapKey} from '../wrap/index.js';
-import {layoutOf} from '../wrap/layout.js';
-import {fingerprint} from './fingerprint.js';
+import type {Dek} from '../rdma/index.js';
 import type {Holder} from './holder.js';
+import {heldOf, makeEntries} from './make-entries.js';
 import type {ManifestFile} from './manifest-file.js';
 import type {HeldDek, Nic} from './nic.js';
+import {assertCanBeMade, assertGoesOn, assertMeant, isUnchanged, makePlan} from './plan.js';
 import type {ApplyFailure, ApplyPlan, ApplyResult} from './protocol.js';
 
-/** DEKs that are made between two looks at the signal. */
-const BATCH = 1024;
+/** Batches of DEKs at a time: one is read and prepared while the NIC makes another. */
+const BATCHES = 2;
 
 export interface ApplyOptions {
   /** Only tell the plan. */
@@ -29,12 +27,8 @@ export interface ApplyOptions {
   progress: (done: number, total: number) => void;
 }
 
-/** A DEK that is made and not yet part of the set. */
-interface Staged {
-  readonly nic: Nic;
-  readonly name: string;
-  readonly held: HeldDek;
-}
+/** DEKs that are made and not yet part of the set, by NIC and name. */
+type Staged = ReadonlyMap<Nic, Map<string, HeldDek>>;
 
 /** Applies `manifest`. Throws what stands in the way of the whole, or the first refusal unless `keepGoing`. */
 export async function applyManifest(
@@ -53,9 +47,10 @@ export async function applyManifest(
   if (options.dryRun) return {path, digest, plan, failed: []};
   assertCanBeMade(holder, manifest, plan);
 
-  const staged: Staged[] = [];
+  const staged: Staged = new Map(holder.nics.map((nic) => [nic, new Map()]));
   // What should be there: a NIC that was just opened anew has no login yet.
-  const before = holder.nics.map((nic) => nic.lastLogin);
+  const before = holder.nics.map((nic) => nic.login.last);
+  let failed: ApplyFailure[];
   try {
     await logIn(holder, manifest);
     if (holder.count().unknown > 0) {
@@ -64,218 +59,107 @@ export async function applyManifest(
       plan = await makePlan(holder, manifest, round, options.signal);
       assertCanBeMade(holder, manifest, plan);
     }
-    const failed = await stage(holder, manifest, plan, options, staged);
+    failed = await stage(staged, manifest, plan, round, options);
     assertGoesOn(options.signal);
-    await commit(holder, staged, round);
-    return {path, digest, plan, failed};
   } catch (error) {
-    for (const nic of holder.nics) await nic.dismiss(staged.flatMap((one) => (one.nic === nic ? one.held.dek! : [])));
-    for (const [i, nic] of holder.nics.entries()) await nic.restoreLogin(before[i]);
+    for (const [nic, made] of staged) await nic.dismiss(deksOf(made.values()));
+    for (const [i, nic] of holder.nics.entries()) await nic.login.restore(before[i]);
     throw error;
   }
-}
-
-/** Throws unless every NIC takes keys in the form that they will have: with a KEK plaintext, without it wrapped. */
-export function assertImportMode(holder: Holder, hasKek: boolean): void {
-  for (const {name, importMode} of holder.nics) {
-    if (importMode === 'plaintext' && !hasKek) {
-      throw new DekError('BAD_ARGUMENT', `${name} takes plaintext DEKs: the import KEK is needed to unwrap them`, {
-        hint: 'dek apply MANIFEST --kek SOURCE',
-      });
-    }
-    if (importMode !== 'plaintext' && hasKek) {
-      throw new DekError('BAD_ARGUMENT', `${name} unwraps DEKs itself: --kek is needless there`, {
-        hint: 'leave it out: a host that does not need the import KEK should not have it',
-      });
-    }
-  }
-}
-
-/** The NICs that the manifest names must be those of this agent. */
-function assertMeant(holder: Holder, {header, path}: ManifestFile): void {
-  const {devices} = header;
-  if (devices.length === 0) return;
-  const strangers = devices.filter((name) => !holder.nics.some((nic) => nic.isCalled(name)));
-  const left = holder.nics.filter((nic) => !devices.some((name) => nic.isCalled(name)));
-  if (strangers.length === 0 && left.length === 0) return;
-  throw new DekError('BAD_ARGUMENT', `${path} is for ${devices.join(', ')}, this agent holds ${holder.deviceNames}`, {
-    hint: 'start an agent for the devices of the manifest: dek agent --device NAME,NAME',
-  });
-}
-
-function assertGoesOn(signal: AbortSignal): void {
-  if (signal.aborted) throw new DekError('IO', 'the apply was interrupted; nothing was changed');
-}
-
-/** Reads the whole manifest and compares it with what is held, without a change. Throws BAD_INPUT. */
-async function makePlan(
-  holder: Holder,
-  manifest: ManifestFile,
-  round: number,
-  signal: AbortSignal,
-): Promise<ApplyPlan> {
-  const plan = {create: 0, replace: 0, destroy: 0, unchanged: 0};
-  for await (const entries of batches(manifest.entries())) {
-    assertGoesOn(signal);
-    for (const entry of entries) {
-      const held = holder.nics.map((nic) => nic.deks.get(entry.name));
-      for (const one of held) if (one) one.round = round;
-      if (held.every((one) => one && isUnchanged(one, entry))) plan.unchanged++;
-      else if (held.some((one) => !one?.dek)) plan.create++;
-      else plan.replace++;
-    }
-  }
-  for (const {round: seen} of holder.nics[0]!.deks.values()) if (seen !== round) plan.destroy++;
-  return plan;
-}
-
-function isUnchanged({dek, state, fingerprint: print}: HeldDek, {wrapped, opaque}: ManifestEntry): boolean {
-  return dek !== null && state !== 'ERROR' && print === fingerprint(wrapped, opaque);
-}
-
-function assertCanBeMade(holder: Holder, manifest: ManifestFile, plan: ApplyPlan): void {
-  for (const nic of holder.nics) {
-    if (!manifest.header.login) nic.assertLogin();
-    let alive = 0;
-    for (const {dek} of nic.deks.values()) if (dek) alive++;
-    const needed = alive + plan.create + plan.replace;
-    if (nic.maxDeks === 0 || needed <= nic.maxDeks) continue;
-    throw new DekError('LIMIT', `${nic.name} holds at most ${nic.maxDeks} DEKs, and ${needed} would be there at once`, {
-      hint: 'new DEKs are made before old ones go: destroy DEKs first, or split the manifest',
-    });
-  }
+  await commit(staged, round);
+  return {path, digest, plan, failed};
 }
 
 /** Logs in as the manifest says where there is no such login. */
 async function logIn(holder: Holder, {header: {login}}: ManifestFile): Promise<void> {
   if (!login) return;
   for (const nic of holder.nics) {
-    if (nic.importMode !== 'plaintext' && !nic.isLoggedInAs(login)) await nic.login(login);
+    if (nic.importMode !== 'plaintext' && !nic.login.isBy(login)) await nic.login.open(login);
   }
 }
 
-/** Makes what is new or changed, on every NIC or on none; what could not be made, if the options allow that. */
+/**
+ * Makes what is new or changed, on every NIC or on none. Resolves to what could not be made, if the options allow that; else
+ * throws the refusal, when no command is under way any more and all that was made is in `staged`.
+ */
 async function stage(
-  holder: Holder,
+  staged: Staged,
   manifest: ManifestFile,
   plan: ApplyPlan,
+  round: number,
   {keepGoing, kek, signal, progress}: ApplyOptions,
-  staged: Staged[],
 ): Promise<ApplyFailure[]> {
+  const nics = [...staged.keys()];
   const failed: ApplyFailure[] = [];
-  const total = plan.create + plan.replace;
-  let done = 0;
-  for await (const entries of batches(manifest.entries())) {
-    assertGoesOn(signal);
-    const needed = entries.filter(({name, ...entry}) =>
-      holder.nics.some((nic) => {
-        const held = nic.deks.get(name);
-        return !held || !isUnchanged(held, {name, ...entry});
-      }),
-    );
+  const fatal: {line: number; error: DekError}[] = [];
+  const isNeeded = (entry: ManifestEntry): boolean => nics.some((nic) => !isUnchanged(nic.deks.get(entry.name), entry));
+
+  const make = async (entries: readonly ManifestEntry[]): Promise<void> => {
     const refused = new Set<string>();
-    const first = staged.length;
-    for (const nic of holder.nics) {
-      let fatal: DekError | undefined;
-      // All of the batch are staged before a refusal is thrown: what is made and not staged would never be destroyed.
-      for (const [i, dek] of (await makeEntries(nic, needed, kek)).entries()) {
-        const entry = needed[i]!;
-        if (!(dek instanceof DekError)) staged.push({nic, name: entry.name, held: heldOf(entry, dek)});
-        else if (!keepGoing || dek.code === 'DEVICE_GONE') fatal ??= refusal(entry, nic, dek);
+    const makeOn = async (nic: Nic, made: Map<string, HeldDek>): Promise<void> => {
+      for (const [i, dek] of (await makeEntries(nic, entries, kek)).entries()) {
+        const entry = entries[i]!;
+        if (!(dek instanceof DekError)) made.set(entry.name, heldOf(entry, dek, round));
+        else if (!keepGoing || dek.code === 'DEVICE_GONE')
+          fatal.push({line: entry.line, error: refusal(entry, nic, dek)});
         else {
           failed.push(failureOf(entry, nic, dek));
           refused.add(entry.name);
         }
       }
-      if (fatal) throw fatal;
+    };
+    await Promise.all([...staged].map(([nic, made]) => makeOn(nic, made)));
+    if (refused.size > 0) await withdraw(staged, refused);
+  };
+
+  let done = 0;
+  const batches = manifest.batches(isNeeded);
+  const work = async (): Promise<void> => {
+    for await (const entries of batches) {
+      assertGoesOn(signal);
+      await make(entries);
+      if (fatal.length > 0) return;
+      done += entries.length;
+      progress(done, plan.create + plan.replace);
     }
-    if (refused.size > 0) await withdraw(holder, staged, first, refused);
-    done += needed.length;
-    progress(done, total);
-  }
-  return failed;
+  };
+  const ends = await Promise.allSettled(Array.from({length: BATCHES}, work));
+  if (fatal.length > 0) throw fatal.reduce((first, next) => (next.line < first.line ? next : first)).error;
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  return failed.sort((a, b) => a.line - b.line);
 }
 
 /** A DEK that one NIC refused is on no other either. */
-async function withdraw(holder: Holder, staged: Staged[], first: number, names: ReadonlySet<string>): Promise<void> {
-  const batch = staged.splice(first);
-  staged.push(...batch.filter(({name}) => !names.has(name)));
-  for (const nic of holder.nics) {
-    await nic.dismiss(batch.flatMap((one) => (one.nic === nic && names.has(one.name) ? one.held.dek! : [])));
+async function withdraw(staged: Staged, names: ReadonlySet<string>): Promise<void> {
+  for (const [nic, made] of staged) {
+    const held = [...names].flatMap((name) => made.get(name) ?? []);
+    for (const name of names) made.delete(name);
+    await nic.dismiss(deksOf(held));
   }
-}
-
-/** Makes DEKs of a manifest on one NIC: wrapped as they stand, or unwrapped right before their create. */
-export async function makeEntries(
-  nic: Nic,
-  entries: readonly Pick<ManifestEntry, 'keySize' | 'keytag' | 'opaque' | 'wrapped'>[],
-  kek: Uint8Array | undefined,
-): Promise<(Dek | DekError)[]> {
-  if (!kek) return nic.make(entries);
-  const plaintexts: Uint8Array[] = [];
-  try {
-    const unwrapped = entries.map(({keySize, keytag, opaque, wrapped}): CreateDekOptions | DekError => {
-      try {
-        const plaintext = unwrapKey(kek, wrapped);
-        plaintexts.push(plaintext);
-        splitDek(plaintext); // throws EQUAL_KEYS
-        return {plaintext, keySize, keytag, opaque};
-      } catch (error) {
-        if (error instanceof DekError) return error;
-        throw error;
-      }
-    });
-    const made = await nic.make(unwrapped.filter((one): one is CreateDekOptions => !(one instanceof DekError)));
-    let next = 0;
-    return unwrapped.map((one) => (one instanceof DekError ? one : made[next++]!));
-  } finally {
-    wipe(...plaintexts);
-  }
-}
-
-/** How a DEK of a manifest is held. */
-export function heldOf({keySize, keytag, opaque, wrapped}: Omit<ManifestEntry, 'line' | 'name'>, dek: Dek): HeldDek {
-  return {
-    dek,
-    state: 'READY',
-    round: 0,
-    layout: layoutOf(keySize, keytag),
-    opaque: toHex(opaque),
-    fingerprint: fingerprint(wrapped, opaque),
-    wrapped: null,
-  };
 }
 
 /** Puts what was made in its place and destroys what it replaces and what is gone from the manifest. */
-async function commit(holder: Holder, staged: readonly Staged[], round: number): Promise<void> {
-  const old = new Map(holder.nics.map((nic) => [nic, [] as HeldDek[]]));
-  for (const {nic, name, held} of staged) {
-    const before = nic.deks.get(name);
-    if (before) old.get(nic)!.push(before);
-    held.round = round;
-    nic.deks.set(name, held);
-  }
-  for (const nic of holder.nics) {
+async function commit(staged: Staged, round: number): Promise<void> {
+  const old = new Map<Nic, HeldDek[]>();
+  for (const [nic, made] of staged) {
+    const left: HeldDek[] = [];
+    old.set(nic, left);
     for (const [name, held] of nic.deks) {
-      if (held.round === round) continue;
-      old.get(nic)!.push(held);
-      nic.deks.delete(name);
+      if (held.round === round && !made.has(name)) continue;
+      left.push(held);
+      if (held.round !== round) nic.deks.delete(name);
     }
+    if (nic.deks.size === 0) nic.deks = made;
+    else for (const [name, held] of made) nic.deks.set(name, held);
   }
   // From here on the new set is the set: what the NIC will not let go of yet is tried again by the health check.
-  for (const [nic, held] of old) await nic.dismiss(held.flatMap(({dek}) => dek ?? []));
+  for (const [nic, left] of old) await nic.dismiss(deksOf(left));
 }
 
-/** The items in arrays of up to BATCH. */
-export async function* batches<T>(items: AsyncIterable<T>): AsyncGenerator<T[], void> {
-  let batch: T[] = [];
-  for await (const item of items) {
-    batch.push(item);
-    if (batch.length < BATCH) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
+function deksOf(held: Iterable<HeldDek>): Dek[] {
+  const deks: Dek[] = [];
+  for (const {dek} of held) if (dek) deks.push(dek);
+  return deks;
 }
 
 function failureOf({line, name}: ManifestEntry, nic: Nic, {code, message, errno}: DekError): ApplyFailure {

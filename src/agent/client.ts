@@ -1,6 +1,6 @@
 /** The client of the agent, one request a call. It checks what it is given, and keeps no key. */
 import {type IncomingMessage, request} from 'node:http';
-import {assertBytes, assertInteger, toHex} from '../bytes.js';
+import {assertInteger, toHex, viewBytes} from '../bytes.js';
 import {assertDekName} from '../dek-name.js';
 import {DekError, systemCode} from '../errors.js';
 import {DEK_WRAPPED_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../wrap/layout.js';
@@ -35,10 +35,10 @@ export class AgentClient {
   }
 
   async login({credential, credentialId, importKekId}: LoginRequest): Promise<LoginStatus> {
-    assertBytes(credential, [WRAPPED_CREDENTIAL_BYTES], 'credential');
+    const body = viewBytes(credential, [WRAPPED_CREDENTIAL_BYTES], 'credential');
     assertInteger(credentialId, 0, MAX_ID, 'credentialId');
     assertInteger(importKekId, 0, MAX_ID, 'importKekId');
-    return this.#send('PUT', `/v1/login?credentialId=${credentialId}&importKekId=${importKekId}`, credential);
+    return this.#send('PUT', `/v1/login?credentialId=${credentialId}&importKekId=${importKekId}`, body);
   }
 
   async logout(): Promise<void> {
@@ -47,18 +47,18 @@ export class AgentClient {
 
   async createDek({name, opaque, wrapped, plaintext}: CreateRequest): Promise<DekStatus> {
     assertDekName(name);
-    assertBytes(opaque, [0, 1, 2, 3, 4, 5, 6, 7, 8], 'opaque');
+    const label = viewBytes(opaque, [0, 1, 2, 3, 4, 5, 6, 7, 8], 'opaque');
     if ((wrapped === undefined) === (plaintext === undefined)) {
       throw new DekError('BAD_ARGUMENT', 'expected either "wrapped" or "plaintext"');
     }
-    const query = new URLSearchParams({import: wrapped ? 'wrapped' : 'plaintext', opaque: toHex(opaque)});
-    if (wrapped !== undefined) assertBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped');
+    const query = new URLSearchParams({import: wrapped ? 'wrapped' : 'plaintext', opaque: toHex(label)});
+    const body = wrapped === undefined ? undefined : viewBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped');
     if (plaintext !== undefined) {
       assertInteger(plaintext.fd, 0, 0x7fffffff, 'fd');
       query.set('fd', `${plaintext.fd}`);
       if (plaintext.format !== undefined) query.set('format', plaintext.format);
     }
-    return this.#send('PUT', `${dekPath(name)}?${query}`, wrapped);
+    return this.#send('PUT', `${dekPath(name)}?${query}`, body);
   }
 
   async queryDek(name: string): Promise<DekStatus> {

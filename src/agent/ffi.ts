@@ -1,6 +1,6 @@
 /**
  * The C functions that the agent needs and Node does not have: peer credentials of a socket, no core dumps, a lock
- * on a directory, systemd's readiness protocol. libc is the process's own; libsystemd is loaded only when asked for.
+ * on a directory, free memory, systemd's readiness protocol. libc is the process's own; libsystemd is loaded only when asked for.
  */
 import {DekError} from '../errors.js';
 import {loadKoffi} from '../koffi.js';
@@ -75,6 +75,17 @@ export function forbidCoreFiles(): void {
 /** Takes the exclusive flock(2) of an open file; false when another process has it. It ends with the descriptor. */
 export function tryLock(fd: number): boolean {
   return flock(fd, LOCK_EX | LOCK_NB) === 0;
+}
+
+/** malloc_trim(3): gives free memory back to the system. Nothing where libc has no such function. */
+export function trimHeap(): void {
+  let trim: (pad: number) => number;
+  try {
+    trim = libc.func('int malloc_trim(size_t pad)');
+  } catch {
+    return;
+  }
+  trim(0);
 }
 
 /** sd_notify(3): tells the service manager behind $NOTIFY_SOCKET, if any. Throws NO_LIBRARY without libsystemd. */

@@ -8,10 +8,16 @@ import {DekError} from '../errors.js';
 import type {ManifestEntry} from '../manifest/index.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
 import {KEK_BYTES} from '../wrap/layout.js';
-import {type ApplyOptions, applyManifest, assertImportMode, batches} from './apply.js';
+import {type ApplyOptions, applyManifest} from './apply.js';
 import type {Holder} from './holder.js';
 import {ManifestFile} from './manifest-file.js';
+import {releaseMemory} from './memory.js';
+import type {Nic} from './nic.js';
+import {assertImportMode} from './plan.js';
 import type {AgentStatus, ApplyRequest, ApplyResult, LoginRequest} from './protocol.js';
+
+/** An apply that makes or destroys as many DEKs leaves much memory unused. */
+const LARGE = 20_000;
 
 export class Follower {
   readonly #holder: Holder;
@@ -52,6 +58,7 @@ export class Follower {
         });
         if (dryRun) return result;
         const {digest, plan, failed} = result;
+        if (plan.create + plan.replace + plan.destroy >= LARGE) await releaseMemory();
         this.#applied = {path, digest, appliedAt: new Date().toISOString(), failed: failed.length};
         this.#kek = kek;
         events.emit('info', 'apply', {
@@ -81,22 +88,31 @@ export class Follower {
   }
 
   /**
-   * Calls `use` with the DEKs of these names, in batches, as the manifest on disk has them now, with the KEK if one is needed,
-   * and with whether another KEK has wrapped the manifest since it was applied. Throws what stands in the way.
+   * Calls `use` with the DEKs of these names, in batches, as the manifest on disk has them now, and with what it takes to make
+   * them on `nic`. Throws what stands in the way.
    */
   async withEntries(
+    nic: Nic,
     names: ReadonlySet<string>,
-    use: (entries: readonly ManifestEntry[], kek: Uint8Array | undefined, rewrapped: boolean) => Promise<void>,
+    use: (entries: readonly ManifestEntry[], means: Means) => Promise<void>,
   ): Promise<void> {
     if (!this.#applied || names.size === 0) return;
-    await withManifest(this.#applied.path, this.#kek, async (manifest, kek) => {
+    const source = nic.importMode === 'plaintext' ? this.#kek : undefined;
+    await withManifest(this.#applied.path, source, async (manifest, kek) => {
       const rewrapped = !equalBytes(manifest.header.importKekKcv, this.#kcv);
-      for await (const entries of batches(manifest.entries())) {
-        const wanted = entries.filter(({name}) => names.has(name));
-        if (wanted.length > 0) await use(wanted, kek, rewrapped);
-      }
+      const means = {kek, rewrapped, login: manifest.header.login ?? undefined};
+      for await (const entries of manifest.batches(({name}) => names.has(name))) await use(entries, means);
     });
   }
+}
+
+/** What it takes to make DEKs of the manifest on disk. */
+export interface Means {
+  /** On a NIC in plaintext import mode. */
+  kek: Uint8Array | undefined;
+  /** Whether another KEK has wrapped the manifest since it was applied. */
+  rewrapped: boolean;
+  login: LoginRequest | undefined;
 }
 
 /** Opens a manifest, and reads the KEK that must have wrapped it if `source` names one; wipes and closes both after. */

@@ -6,12 +6,11 @@ import {toHex} from '../bytes.js';
 import {DekError} from '../errors.js';
 import type {Dek} from '../rdma/index.js';
 import {layoutOfPlaintext, layoutOfWrapped} from '../wrap/layout.js';
+import {countStates, dekStatus} from './dek-status.js';
 import type {Events} from './events.js';
 import {type HeldDek, Nic} from './nic.js';
 import type {AgentStatus, DekStatus, DestroyRequest, ImportMode, LoginRequest, LoginStatus} from './protocol.js';
 
-/** Opaque bytes of a DEK on the NIC. */
-const OPAQUE_BYTES = 8;
 /** DEKs that `list` asks the NIC for at a time. */
 const BATCH = 512;
 
@@ -62,14 +61,7 @@ export class Holder {
 
   /** DEKs by what the NICs said of them last. */
   count(): AgentStatus['deks'] {
-    const deks = {total: this.#first.deks.size, ready: 0, error: 0, unknown: 0};
-    for (const name of this.#first.deks.keys()) {
-      const state = this.#stateOf(name);
-      if (state === 'READY') deks.ready++;
-      else if (state === 'ERROR') deks.error++;
-      else deks.unknown++;
-    }
-    return deks;
+    return countStates(this.nics);
   }
 
   /** A number that no DEK's `round` has yet. */
@@ -82,21 +74,21 @@ export class Holder {
     const request = {credential: Uint8Array.from(credential), credentialId, importKekId};
     return this.alone(async () => {
       for (const nic of this.nics) if (nic.gone) await nic.reopen();
-      const needed = this.nics.filter((nic) => nic.loginStatus()?.state !== 'VALID');
+      const needed = this.nics.filter((nic) => nic.login.status()?.state !== 'VALID');
       if (needed.length === 0) {
         throw new DekError('EXISTS', `the agent is logged in to ${this.deviceNames} already`, {
           hint: 'dek logout first',
         });
       }
-      for (const nic of needed) await nic.login(request);
-      return needed[0]!.loginStatus()!;
+      for (const nic of needed) await nic.login.open(request);
+      return needed[0]!.login.status()!;
     });
   }
 
   logout(): Promise<void> {
     return this.alone(async () => {
-      for (const nic of this.nics) nic.assertLogin();
-      for (const nic of this.nics) await nic.logout();
+      for (const nic of this.nics) nic.login.assertThere();
+      for (const nic of this.nics) await nic.login.close();
     });
   }
 
@@ -112,7 +104,7 @@ export class Holder {
       }
       for (const nic of this.nics) {
         if (nic.gone) await nic.reopen();
-        if (wrapped) nic.assertLogin();
+        if (wrapped) nic.login.assertThere();
       }
       const material = wrapped ? {wrapped: key} : {plaintext: key};
       const made: Dek[] = [];
@@ -141,7 +133,7 @@ export class Holder {
         });
       }
       this.events.emit('info', 'create', {name, keySize, keytag, import: request.import});
-      return this.#describe(name);
+      return dekStatus(this.nics, name);
     });
   }
 
@@ -153,13 +145,13 @@ export class Holder {
       held.state = state === undefined || state instanceof DekError ? 'UNKNOWN' : state;
       if (state instanceof DekError) throw state;
     }
-    return this.#describe(name);
+    return dekStatus(this.nics, name);
   }
 
   /** Asks the NICs for every DEK; one that they do not tell about is UNKNOWN. */
   async list(): Promise<DekStatus[]> {
     await this.refresh();
-    return [...this.#first.deks.keys()].map((name) => this.#describe(name));
+    return [...this.#first.deks.keys()].map((name) => dekStatus(this.nics, name));
   }
 
   /** Asks the NICs for every DEK, so that what `count` and `list` say is of now. */
@@ -211,6 +203,15 @@ export class Holder {
     return result;
   }
 
+  /** `alone`, or not at all while something long runs: an apply makes all whole itself, and the next check sees what is left. */
+  async aloneOrNot(change: () => Promise<void>): Promise<void> {
+    try {
+      await this.alone(change);
+    } catch (error) {
+      if (!(error instanceof DekError && error.code === 'BUSY')) throw error;
+    }
+  }
+
   /** Its names are those of all: every change is made on all NICs. */
   get #first(): Nic {
     return this.nics[0]!;
@@ -229,32 +230,6 @@ export class Holder {
     return [...failed].map(
       ([name, {code, message, hint, errno}]) => new DekError(code, `${name}: ${message}`, {hint, errno}),
     );
-  }
-
-  /** What was told last of a DEK: the worst of the states that the NICs gave. */
-  #describe(name: string): DekStatus {
-    const {layout, opaque} = this.#held(this.#first, name);
-    const stateOn = (nic: Nic): DekStatus['state'] => nic.deks.get(name)?.state ?? 'UNKNOWN';
-    return {
-      name,
-      state: this.#stateOf(name),
-      keySize: layout.keySize,
-      keytag: layout.keytag,
-      import: this.#first.importMode === 'plaintext' ? 'plaintext' : 'wrapped',
-      opaque: opaque.padEnd(2 * OPAQUE_BYTES, '0'),
-      ...(this.nics.length > 1 && {devices: Object.fromEntries(this.nics.map((nic) => [nic.name, stateOn(nic)]))}),
-    };
-  }
-
-  /** The worst of the states on all NICs. */
-  #stateOf(name: string): DekStatus['state'] {
-    let worst: DekStatus['state'] = 'READY';
-    for (const nic of this.nics) {
-      const state = nic.deks.get(name)?.state ?? 'UNKNOWN';
-      if (state === 'ERROR') return state;
-      if (state === 'UNKNOWN') worst = state;
-    }
-    return worst;
   }
 
   #held(nic: Nic, name: string): HeldDek {

@@ -10,6 +10,8 @@ import {DekError, systemCode} from '../errors.js';
 import {type ManifestEntry, type ManifestHeader, readManifest} from '../manifest/index.js';
 
 const CHUNK_BYTES = 2 ** 18;
+/** DEKs that are handed out at a time. */
+const BATCH = 1024;
 
 export class ManifestFile {
   readonly path: string;
@@ -53,13 +55,16 @@ export class ManifestFile {
     return this.#header!;
   }
 
-  /** SHA-256 of the file in hex, known when `entries` came to its end. */
+  /** SHA-256 of the file in hex, known when `batches` came to its end. */
   get digest(): string | undefined {
     return this.#digest;
   }
 
-  /** Its DEKs, in order. Throws BAD_INPUT at a fault, and at the end when the file is not what it was the last time. */
-  async *entries(): AsyncGenerator<ManifestEntry, void> {
+  /**
+   * Its DEKs that are wanted, in order, in arrays of up to 1,024. Throws BAD_INPUT at a fault, and at the end when the file is
+   * not what it was the last time.
+   */
+  async *batches(isWanted: (entry: ManifestEntry) => boolean = () => true): AsyncGenerator<ManifestEntry[], void> {
     const hash = createHash('sha256');
     let header: ManifestHeader;
     try {
@@ -70,7 +75,15 @@ export class ManifestFile {
         {again},
       );
       header = manifest.header;
-      yield* manifest.entries;
+      let batch: ManifestEntry[] = [];
+      for await (const entry of manifest.entries) {
+        if (!isWanted(entry)) continue;
+        batch.push(entry);
+        if (batch.length < BATCH) continue;
+        yield batch;
+        batch = [];
+      }
+      if (batch.length > 0) yield batch;
     } catch (error) {
       // What was read without a fault before has none now.
       if (this.#digest !== undefined && error instanceof DekError && error.code === 'BAD_INPUT') throw this.#changed();

@@ -3,20 +3,13 @@
  * because the NIC went away or would not make it again, stays in the list without a handle, for the health check to heal.
  */
 import {setImmediate as nextTurn} from 'node:timers/promises';
-import {equalBytes} from '../bytes.js';
 import {DekError} from '../errors.js';
-import {
-  type CreateDekOptions,
-  type Dek,
-  type DekState,
-  type Device,
-  isCalled,
-  type Login,
-  openDevice,
-} from '../rdma/index.js';
+import type {CreateDekOptions, Dek, DekState} from '../rdma/index.js';
 import type {DekLayout} from '../wrap/layout.js';
 import type {Events} from './events.js';
-import type {DekStatus, LoginRequest, LoginStatus, NicStatus} from './protocol.js';
+import {NicDevice} from './nic-device.js';
+import {NicLogin} from './nic-login.js';
+import type {DekStatus, NicStatus} from './protocol.js';
 import {retryBusy} from './retry.js';
 
 /** DEKs that are made on this thread before other requests get their turn. */
@@ -40,176 +33,101 @@ export interface HeldDek {
 }
 
 export class Nic {
-  readonly name: string;
+  readonly login: NicLogin;
   /** What should be there, by name. */
-  readonly deks = new Map<string, HeldDek>();
+  deks = new Map<string, HeldDek>();
+  readonly #device: NicDevice;
   readonly #events: Events;
   /** Destroyed for the agent, but not yet by the NIC. */
   readonly #dismissed = new Set<Dek>();
-  #device: Device;
-  #login: {readonly login: Login; readonly request: LoginRequest} | undefined;
-  /** The last login that worked: ciphertext, kept to log in again by oneself. */
-  #lastLogin: LoginRequest | undefined;
-  /** The NIC answered EIO: nothing but a new context can work again. */
-  #gone = false;
 
-  private constructor(device: Device, events: Events) {
-    this.name = device.name;
+  private constructor(device: NicDevice, events: Events) {
+    this.login = new NicLogin(device, events);
     this.#device = device;
     this.#events = events;
   }
 
   /** Opens the NIC. Throws what `openDevice` throws. */
   static async open(deviceName: string | undefined, events: Events): Promise<Nic> {
-    return new Nic(await openDevice(deviceName), events);
+    return new Nic(await NicDevice.open(deviceName, events), events);
+  }
+
+  /** `mlx5_0` */
+  get name(): string {
+    return this.#device.name;
   }
 
   /** Whether `name` (mlx5_0, a PCI address, a node GUID) means this NIC. */
   isCalled(name: string): boolean {
-    return isCalled(this.#device.info, name);
+    return this.#device.isCalled(name);
   }
 
+  /** Whether the NIC stopped answering. */
   get gone(): boolean {
-    return this.#gone;
+    return this.#device.gone;
   }
 
   get importMode(): string {
-    return this.#device.caps.importMode;
+    return this.#device.importMode;
   }
 
   /** DEKs that it can hold for all processes together; 0 when it does not say. */
   get maxDeks(): number {
-    return this.#device.caps.maxDeks;
-  }
-
-  /** What the login that is there was made by. */
-  get loginRequest(): LoginRequest | undefined {
-    return this.#login?.request;
-  }
-
-  get lastLogin(): LoginRequest | undefined {
-    return this.#lastLogin;
+    return this.#device.device.caps.maxDeks;
   }
 
   status(): NicStatus {
     const {name, importMode, gone, maxDeks} = this;
-    return {name, importMode, gone, login: this.loginStatus(), maxDeks};
-  }
-
-  /** Asks the NIC for the state of the login; null when there is none. */
-  loginStatus(): LoginStatus | null {
-    if (!this.#login) return null;
-    const {login, request} = this.#login;
-    const {credentialId, importKekId} = request;
-    try {
-      return {state: this.#gone ? 'UNKNOWN' : this.#watch(() => login.query()), credentialId, importKekId};
-    } catch {
-      return {state: 'UNKNOWN', credentialId, importKekId};
-    }
-  }
-
-  /** Logs in, after a logout when there is a login. Throws what the NIC's refusal means. */
-  async login(request: LoginRequest): Promise<void> {
-    await this.#closeLogin();
-    this.#assertThere();
-    const [login] = await retryBusy([request], async () => [this.#tryLogin(request)]);
-    if (login instanceof DekError) throw login;
-    this.#login = {login: login!, request};
-    this.#lastLogin = request;
-    const {credentialId, importKekId} = request;
-    this.#events.emit('info', 'login', {device: this.name, credentialId, importKekId});
-  }
-
-  /** Logs in; false, and an event, when the NIC refuses. */
-  async tryLogin(request: LoginRequest): Promise<boolean> {
-    try {
-      await this.login(request);
-      return true;
-    } catch (error) {
-      this.#events.emit('warn', 'login-failed', {device: this.name, error: (error as Error).message});
-      return false;
-    }
-  }
-
-  /**
-   * Back to the login that `lastLogin` was, or to none, after a change that failed. Where the NIC does not let it the health
-   * check tries again.
-   */
-  async restoreLogin(before: LoginRequest | undefined): Promise<void> {
-    if (!this.#gone && this.loginRequest !== before) {
-      if (before) await this.tryLogin(before);
-      else await this.#tryLogout();
-    }
-    this.#lastLogin = before;
-  }
-
-  /** Whether there is a VALID login by the same credential. */
-  isLoggedInAs({credential, credentialId, importKekId}: LoginRequest): boolean {
-    const request = this.#login?.request;
-    return (
-      this.loginStatus()?.state === 'VALID' &&
-      request?.credentialId === credentialId &&
-      request.importKekId === importKekId &&
-      equalBytes(request.credential, credential)
-    );
-  }
-
-  /** Throws NO_LOGIN when there is none. The DEKs stay, but cannot be queried until the next login. */
-  async logout(): Promise<void> {
-    this.assertLogin();
-    await this.#closeLogin();
-    this.#lastLogin = undefined;
-    this.#events.emit('info', 'logout', {device: this.name});
-  }
-
-  /** Throws NO_LOGIN unless there is a login, or the NIC needs none. */
-  assertLogin(): void {
-    if (this.#login || this.importMode === 'plaintext') return;
-    throw new DekError('NO_LOGIN', `the agent is not logged in to ${this.name}`, {
-      hint: 'dek login --credential FILE --credential-id ID --import-kek-id ID',
-    });
+    return {name, importMode, gone, login: this.login.status(), maxDeks};
   }
 
   /**
    * Makes DEKs and asks the NIC for each whether it is READY: a result per option set, in order, the DEK or why there is
    * none. One that is not READY is destroyed again.
    */
-  async make(options: readonly CreateDekOptions[]): Promise<(Dek | DekError)[]> {
+  async make(options: readonly CreateDekOptions[]): Promise<readonly (Dek | DekError)[]> {
     const started = performance.now();
-    const create = (some: readonly CreateDekOptions[]): Promise<(Dek | DekError)[]> =>
-      some.some(({plaintext}) => plaintext) ? this.#createHere(some) : this.#device.createDeks(some);
-    const made = await this.#watchAll(() => retryBusy(options, create));
-    const deks = made.filter((dek): dek is Dek => !(dek instanceof DekError));
-    const states = await this.query(deks);
-    const unfit = new Map<Dek, DekError>();
-    for (const [i, dek] of deks.entries()) {
-      const state = states[i]!;
-      if (state === 'READY') continue;
-      unfit.set(
-        dek,
-        state instanceof DekError ? state : new DekError('NOT_READY', `the NIC made it, but says ${state}`),
-      );
-    }
-    await this.dismiss([...unfit.keys()]);
-    const results = made.map((dek) => (dek instanceof DekError ? dek : (unfit.get(dek) ?? dek)));
-    const refused = results.flatMap((result) => (result instanceof DekError ? (result.errno ?? result.code) : []));
+    const unfit = new Map<Dek, DekState | DekError>();
+    let results = await this.#device.watchAll(() => retryBusy(options, (some) => this.#create(some, unfit)));
+    if (unfit.size > 0) results = await this.#dismissUnfit(results, unfit);
+    const refused: string[] = [];
+    for (const result of results) if (result instanceof DekError) refused.push(result.errno ?? result.code);
     const seconds = (performance.now() - started) / 1000;
     this.#events.emit('debug', 'made', {device: this.name, deks: results.length - refused.length, refused, seconds});
     return results;
   }
 
+  /** Destroys those that are not READY, and puts why into `results` in their place. */
+  async #dismissUnfit(
+    results: readonly (Dek | DekError)[],
+    unfit: Map<Dek, DekState | DekError>,
+  ): Promise<(Dek | DekError)[]> {
+    for (const state of unfit.values()) this.#device.notice(state);
+    const busy = [...unfit].flatMap(([dek, state]) => (state instanceof DekError && state.code === 'BUSY' ? dek : []));
+    for (const [i, state] of (await this.query(busy)).entries()) {
+      if (state === 'READY') unfit.delete(busy[i]!);
+      else unfit.set(busy[i]!, state);
+    }
+    await this.dismiss([...unfit.keys()]);
+    return results.map((dek) => {
+      const state = dek instanceof DekError ? undefined : unfit.get(dek);
+      if (state === undefined || state instanceof DekError) return state ?? dek;
+      return new DekError('NOT_READY', `the NIC made it, but says ${state}`);
+    });
+  }
+
   /** The state of each DEK, in order. */
-  query(deks: readonly Dek[]): Promise<(DekState | DekError)[]> {
-    return this.#watchAll(() => retryBusy(deks, (some) => this.#device.queryDeks(some)));
+  query(deks: readonly Dek[]): Promise<readonly (DekState | DekError)[]> {
+    return this.#device.watchAll(() => retryBusy(deks, (some) => this.#device.device.queryDeks(some)));
   }
 
   /** Asks for the state of the DEKs of these names, as far as there are any. */
   async refresh(names: readonly string[]): Promise<void> {
     const held = names.flatMap((name) => this.deks.get(name) ?? []);
-    const alive = held.filter(({dek}) => dek && !this.#gone);
+    const alive = held.filter(({dek}) => dek && !this.gone);
     const asked = alive.map(({dek}) => dek!);
     const states = await this.query(asked);
-    for (const one of held) if (!one.dek || this.#gone) one.state = 'UNKNOWN';
+    for (const one of held) if (!one.dek || this.gone) one.state = 'UNKNOWN';
     for (const [i, one] of alive.entries()) {
       if (one.dek !== asked[i]) continue; // replaced meanwhile: the answer is about another
       one.state = states[i] instanceof DekError ? 'UNKNOWN' : states[i]!;
@@ -218,8 +136,8 @@ export class Nic {
 
   /** Destroys DEKs; what each failed with, in order, or undefined. One that was destroyed before has not failed. */
   async destroy(deks: readonly Dek[]): Promise<(DekError | undefined)[]> {
-    const results = await this.#watchAll(() =>
-      retryBusy<Dek, undefined>(deks, (some) => this.#device.destroyDeks(some)),
+    const results = await this.#device.watchAll(() =>
+      retryBusy<Dek, undefined>(deks, (some) => this.#device.device.destroyDeks(some)),
     );
     return results.map((result) => (result?.code === 'CLOSED' ? undefined : result));
   }
@@ -227,7 +145,7 @@ export class Nic {
   /** Destroys DEKs that are no part of the set any more. Those that the NIC will not let go of are tried again later. */
   async dismiss(deks: readonly Dek[]): Promise<void> {
     const results = await this.destroy(deks);
-    const left = deks.filter((_, i) => results[i] && !this.#gone);
+    const left = deks.filter((_, i) => results[i] && !this.gone);
     for (const dek of left) this.#dismissed.add(dek);
     if (left.length > 0) this.#events.emit('warn', 'destroy-failed', {device: this.name, deks: left.length});
   }
@@ -244,30 +162,34 @@ export class Nic {
    * it is not back.
    */
   async reopen(): Promise<void> {
-    const gone = this.#device;
-    this.#device = await openDevice(this.name);
-    this.#login = undefined;
+    const closeOld = await this.#device.reopen();
+    this.login.forget();
     this.#dismissed.clear();
-    this.#gone = false;
     for (const held of this.deks.values()) {
       held.dek = null;
       held.state = 'UNKNOWN';
     }
     this.#events.emit('warn', 'device-back', {device: this.name, missingDeks: this.deks.size});
-    await this.#closeDevice(gone);
+    await closeOld();
   }
 
-  /** Destroys all DEKs, logs out, closes. Goes on where the NIC says no: the close, or the end of the process, frees all. */
+  /** Destroys all DEKs, logs out, closes. */
   async close(): Promise<void> {
     this.deks.clear();
-    await this.#closeDevice(this.#device);
+    await this.#device.close();
   }
 
-  async #closeDevice(device: Device): Promise<void> {
+  /** A DEK or an error for each, also when none can be sent: when that turns out at a retry, others were made before. */
+  async #create(
+    options: readonly CreateDekOptions[],
+    unfit: Map<Dek, DekState | DekError>,
+  ): Promise<(Dek | DekError)[]> {
+    if (options.some(({plaintext}) => plaintext)) return this.#createHere(options, unfit);
     try {
-      await device.closeAsync();
+      return await this.#device.device.createDeks(options, unfit);
     } catch (error) {
-      this.#events.emit('warn', 'close-failed', {device: this.name, error: (error as Error).message});
+      if (error instanceof DekError) return options.map(() => error);
+      throw error;
     }
   }
 
@@ -275,94 +197,32 @@ export class Nic {
    * Plaintext keys are made one by one on this thread, each with a query after it: that overwrites the copy of the key that
    * libmlx5 leaves on the stack, which on a thread of the pool would stay.
    */
-  async #createHere(options: readonly CreateDekOptions[]): Promise<(Dek | DekError)[]> {
+  async #createHere(
+    options: readonly CreateDekOptions[],
+    unfit: Map<Dek, DekState | DekError>,
+  ): Promise<(Dek | DekError)[]> {
     const made: (Dek | DekError)[] = [];
     for (const option of options) {
       if (made.length % CREATES_A_TURN === CREATES_A_TURN - 1) await nextTurn();
-      made.push(this.#createOne(option));
+      made.push(this.#createOne(option, unfit));
     }
     return made;
   }
 
-  #createOne(option: CreateDekOptions): Dek | DekError {
-    let dek: Dek;
-    try {
-      dek = this.#device.createDek(option);
-    } catch (error) {
-      if (error instanceof DekError) return error;
-      throw error;
-    }
-    try {
-      dek.query();
-    } catch {
-      // Asked for what it leaves on the stack, not for its answer: `make` asks again.
-    }
+  #createOne(option: CreateDekOptions, unfit: Map<Dek, DekState | DekError>): Dek | DekError {
+    const dek = orError(() => this.#device.device.createDek(option));
+    if (dek instanceof DekError) return dek;
+    const state = orError(() => dek.query().state);
+    if (state !== 'READY') unfit.set(dek, state);
     return dek;
   }
+}
 
-  #tryLogin(request: LoginRequest): Login | DekError {
-    try {
-      return this.#watch(() => this.#device.login(request));
-    } catch (error) {
-      if (error instanceof DekError) return error;
-      throw error;
-    }
-  }
-
-  async #closeLogin(): Promise<void> {
-    if (this.#login && !this.#gone) {
-      const {login} = this.#login;
-      const [error] = await retryBusy([login], async () => [this.#tryClose(login)]);
-      // The NIC may say that there is none any more: that is what was wanted.
-      if (error && error.code !== 'NO_LOGIN' && error.code !== 'CLOSED') throw error;
-    }
-    this.#login = undefined;
-  }
-
-  #tryClose(login: Login): DekError | undefined {
-    try {
-      this.#watch(() => login.close());
-    } catch (error) {
-      if (error instanceof DekError) return error;
-      throw error;
-    }
-    return undefined;
-  }
-
-  async #tryLogout(): Promise<void> {
-    try {
-      await this.#closeLogin();
-    } catch (error) {
-      this.#events.emit('warn', 'logout-failed', {device: this.name, error: (error as Error).message});
-    }
-  }
-
-  #assertThere(): void {
-    if (!this.#gone) return;
-    throw new DekError('DEVICE_GONE', `${this.name} stopped answering`, {
-      hint: 'the agent opens it anew when it is back',
-    });
-  }
-
-  #watch<T>(call: () => T): T {
-    try {
-      return call();
-    } catch (error) {
-      this.#notice(error);
-      throw error;
-    }
-  }
-
-  async #watchAll<T>(call: () => Promise<readonly T[]>): Promise<T[]> {
-    const results = await call();
-    for (const result of results) this.#notice(result);
-    return [...results];
-  }
-
-  /** The loss of the NIC is noticed wherever it shows first. */
-  #notice(error: unknown): void {
-    if (!(error instanceof DekError) || error.code !== 'DEVICE_GONE' || this.#gone) return;
-    this.#gone = true;
-    this.#events.emit('error', 'device-gone', {device: this.name});
+function orError<T>(call: () => T): T | DekError {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof DekError) return error;
+    throw error;
   }
 }

@@ -15,7 +15,8 @@ export async function retryBusy<Item, Result>(
 ): Promise<(Result | DekError)[]> {
   const results = [...(await run(items))];
   for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
-    const again = results.flatMap((result, i) => (isBusy(result) ? [i] : []));
+    const again: number[] = [];
+    for (const [i, result] of results.entries()) if (isBusy(result)) again.push(i);
     if (again.length === 0) break;
     await pause(FIRST_PAUSE_MS * 2 ** attempt * (0.5 + Math.random()));
     const retried = await run(again.map((i) => items[i]!));

@@ -1,4 +1,3 @@
-import {resolve} from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import {startAgent} from '../agent/agent.js';
 import {forbidCoreFiles} from '../agent/ffi.js';
@@ -6,8 +5,9 @@ import {groupId} from '../agent/group.js';
 import {passedSocket} from '../agent/passed-socket.js';
 import {socketPath} from '../agent/socket-path.js';
 import {SystemdService} from '../agent/systemd.js';
+import {agentOptions} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
-import {agentKekFlag, agentSource, checkIntervalFlag, devicesFlag, manifestFlag, socketFlag} from '../cli/flags.js';
+import {agentKekFlag, checkIntervalFlag, devicesFlag, manifestFlag, socketFlag} from '../cli/flags.js';
 import {Progress} from '../cli/progress.js';
 import {stopSignal} from '../cli/stop-signal.js';
 
@@ -48,14 +48,10 @@ export default class Agent extends DekCommand {
     forbidCoreFiles();
     const progress = new Progress(process.stderr.isTTY);
     const agent = await startAgent({
-      devices: flags.device,
+      ...agentOptions(flags, progress),
       socket: passed ?? socket,
       gid,
-      manifest: flags.manifest === undefined ? undefined : resolve(flags.manifest),
-      kek: agentSource(flags.kek),
-      checkIntervalMs: flags['check-interval'] * 1000,
       logLevel: 'info',
-      progress: (done, total) => progress.update('created', done, total),
       signal: stopping.signal,
     }).finally(() => progress.end());
     const service = new SystemdService(agent);

@@ -1,10 +1,11 @@
 import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
-import {join, resolve} from 'node:path';
+import {join} from 'node:path';
 import {type Agent, startAgent} from '../agent/agent.js';
+import {type AgentFlags, agentOptions} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
 import {runChild, SignalRelay, signalStatus, splitAtDashes} from '../cli/child.js';
-import {agentKekFlag, agentSource, checkIntervalFlag, devicesFlag, manifestFlag} from '../cli/flags.js';
+import {agentKekFlag, checkIntervalFlag, devicesFlag, manifestFlag} from '../cli/flags.js';
 import {Progress} from '../cli/progress.js';
 import {DekError, systemCode} from '../errors.js';
 
@@ -58,26 +59,15 @@ export default class Run extends DekCommand {
     }
   }
 
-  #start(flags: RunFlags, socket: string, relay: SignalRelay): Promise<Agent> {
+  #start(flags: AgentFlags, socket: string, relay: SignalRelay): Promise<Agent> {
     const progress = new Progress(process.stderr.isTTY);
     return startAgent({
-      devices: flags.device,
+      ...agentOptions(flags, progress),
       socket,
-      manifest: flags.manifest === undefined ? undefined : resolve(flags.manifest),
-      kek: agentSource(flags.kek),
-      checkIntervalMs: flags['check-interval'] * 1000,
       logLevel: 'warn',
-      progress: (done, total) => progress.update('created', done, total),
       signal: relay.signal,
     }).finally(() => progress.end());
   }
-}
-
-interface RunFlags {
-  device: string[];
-  manifest?: string | undefined;
-  kek?: string | undefined;
-  'check-interval': number;
 }
 
 async function temporaryDirectory(): Promise<string> {

@@ -6,7 +6,7 @@
  * `opaque` is left out when there is none. keySize and keytag follow from the length of what is wrapped; they stand there for
  * people and for grep, and are compared with it.
  */
-import {assertBytes, fromHex, toHex} from '../bytes.js';
+import {fromHex, toHex, viewBytes} from '../bytes.js';
 import {DEK_NAME, DEK_NAME_RULE} from '../dek-name.js';
 import {DEK_WRAPPED_BYTES, layoutOf} from '../wrap/layout.js';
 import {decodeBase64, encodeBase64} from './base64.js';
@@ -62,8 +62,8 @@ function fromPlain([, name, keySize, keytag, opaque, wrapped]: RegExpExecArray):
 
 /** The line of a DEK, without a line feed. It is checked by reading it again. Throws BAD_ARGUMENT, BAD_INPUT. */
 export function formatEntry({name, keySize, keytag, opaque, wrapped}: ManifestDek, line: number): string {
-  assertBytes(opaque, [0, 1, 2, 3, 4, 5, 6, 7, 8], 'opaque');
-  assertBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped');
+  opaque = viewBytes(opaque, [0, 1, 2, 3, 4, 5, 6, 7, 8], 'opaque');
+  wrapped = viewBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped');
   const text = JSON.stringify({
     name,
     keySize,

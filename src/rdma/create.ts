@@ -6,8 +6,8 @@ import {equalBytes, secretBytes, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {assertObject, copyBytes, copyList} from './args.js';
 import type {Context} from './context.js';
-import {Dek, Kind} from './dek.js';
-import {each} from './each.js';
+import {Dek, type DekState, Kind} from './dek.js';
+import {commands} from './each.js';
 import type {DekPtr} from './ffi.js';
 import {C, MLX5DV_DEK_INIT_ATTR as INIT_ATTR} from './layout.js';
 import {Login} from './login.js';
@@ -55,9 +55,14 @@ export function createDek(context: Context, options: CreateDekOptions): Dek {
 
 /**
  * Creates many, off this thread. All options are taken before the first command: rejects when one of them is wrong, or
- * none can be sent. From then on there is a DEK or an error for each.
+ * none can be sent. From then on there is a DEK or an error for each. With `unfit`, each DEK is queried right after its
+ * create, and what does not say READY is put there with what it says.
  */
-export async function createDeks(context: Context, list: readonly CreateDekOptions[]): Promise<(Dek | DekError)[]> {
+export async function createDeks(
+  context: Context,
+  list: readonly CreateDekOptions[],
+  unfit?: Map<Dek, DekState | DekError>,
+): Promise<(Dek | DekError)[]> {
   const options = copyList(list, 'list');
   const {size} = INIT_ATTR;
   const attrs = secretBytes(options.length * size);
@@ -66,11 +71,11 @@ export async function createDeks(context: Context, list: readonly CreateDekOptio
     const kinds = Uint8Array.from(options, (one, i) => takeNumbered(attrs, view, i * size, one as CreateDekOptions, i));
     const {lib, ptr} = context;
     for (const kind of new Set(kinds)) loginNamedBy(context, kind);
-    const deks = new Array<Dek | undefined>(options.length).fill(undefined);
+    const results = new Array<Dek | DekError | undefined>(options.length).fill(undefined);
     const made = (i: number, pointer: DekPtr) => {
-      deks[i] = new Dek(context, pointer, kinds[i]!);
+      results[i] = new Dek(context, pointer, kinds[i]!);
     };
-    const errors = await each<Uint8Array>(context, options.length, {
+    const creates = commands<Uint8Array>(context, results as (DekError | undefined)[], {
       call: 'create',
       wrapped: (i) => isWrapped(kinds[i]!),
       begin: (i) => {
@@ -94,7 +99,9 @@ export async function createDeks(context: Context, list: readonly CreateDekOptio
         attrs.fill(0, i * size, (i + 1) * size);
       },
     });
-    return deks.map((dek, i) => dek ?? errors[i]!);
+    if (unfit === undefined) await context.lanes.run(creates);
+    else await Dek.queryAfter(context, creates, results, unfit);
+    return results as (Dek | DekError)[];
   } finally {
     wipe(attrs);
   }

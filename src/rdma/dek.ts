@@ -5,8 +5,9 @@
 import {DekError} from '../errors.js';
 import {copyList, wrongReceiver} from './args.js';
 import type {Context} from './context.js';
-import {each} from './each.js';
+import {commands, type Each, each, inPairs} from './each.js';
 import type {DekPtr} from './ffi.js';
+import type {Work} from './lanes.js';
 import {MLX5DV_DEK_ATTR as ATTR, C} from './layout.js';
 import {refusals} from './refusal.js';
 
@@ -105,6 +106,25 @@ export class Dek {
     return errors.map((error, i) => error ?? stateAt(view, i * ATTR.size));
   }
 
+  /** For `device.createDeks`: runs `creates`, and queries the DEK that each leaves in `results`. */
+  static async queryAfter(
+    context: Context,
+    creates: Work,
+    results: readonly (Dek | DekError | undefined)[],
+    unfit: Map<Dek, DekState | DekError>,
+  ): Promise<void> {
+    const errors = new Array<DekError | undefined>(results.length).fill(undefined);
+    const attrs = newAttrs(results.length);
+    const view = new DataView(attrs.buffer);
+    const queries = commands(context, errors, Dek.#queries(context, results as readonly Dek[], attrs));
+    await context.lanes.run(inPairs(creates, queries, (i) => !(results[i] instanceof Dek)));
+    for (const [i, dek] of results.entries()) {
+      if (!(dek instanceof Dek)) continue;
+      const state = errors[i] ?? stateAt(view, i * ATTR.size);
+      if (state !== 'READY') unfit.set(dek, state);
+    }
+  }
+
   /** For `device.destroyDeks`. */
   static async destroyAll(context: Context, list: readonly Dek[]): Promise<(DekError | undefined)[]> {
     return Dek.#destroyEach(context, Dek.#ownList(context, list));
@@ -116,17 +136,20 @@ export class Dek {
     deks: readonly Dek[],
     attrs: Uint8Array,
   ): Promise<(DekError | undefined)[]> {
-    const {lib} = context;
     context.ptr;
+    return each(context, deks.length, Dek.#queries(context, deks, attrs));
+  }
+
+  static #queries({lib}: Context, deks: readonly Dek[], attrs: Uint8Array): Each<DekPtr> {
     const attr = (i: number) => attrs.subarray(i * ATTR.size, (i + 1) * ATTR.size);
-    return each(context, deks.length, {
+    return {
       call: 'query',
       wrapped: (i) => deks[i]!.#wrapped,
       begin: (i) => deks[i]!.#startQuery(),
       now: (pointer, i) => lib.mlx5dv_dek_query(pointer, attr(i)),
       start: (pointer, i, done) => lib.async.mlx5dv_dek_query(pointer, attr(i), done),
       end: (i) => deks[i]!.#endQuery(),
-    });
+    };
   }
 
   static async #destroyEach(context: Context, deks: readonly Dek[]): Promise<(DekError | undefined)[]> {

@@ -88,9 +88,18 @@ export class Device {
    * Creates many DEKs, off this thread. Resolves with a DEK or the NIC's refusal for each, in order. Rejects, and sends
    * nothing, when one of the options is wrong or none can be sent (what `createDek` throws before it asks the NIC). All
    * options are copied first: the caller may wipe its buffers as soon as it has the promise.
+   * With `unfit`, each DEK is queried right after its create: those that are not READY are there as well, each with its
+   * state or with why the NIC does not tell. They are the caller's to destroy.
    */
-  async createDeks(list: readonly CreateDekOptions[]): Promise<(Dek | DekError)[]> {
-    return createDeks(Device.#check(this).#context, list);
+  async createDeks(
+    list: readonly CreateDekOptions[],
+    unfit?: Map<Dek, DekState | DekError>,
+  ): Promise<(Dek | DekError)[]> {
+    const context = Device.#check(this).#context;
+    if (unfit !== undefined && !(unfit instanceof Map)) {
+      throw new DekError('BAD_ARGUMENT', '"unfit" expected a Map');
+    }
+    return createDeks(context, list, unfit);
   }
 
   /** `dek.query()` for many, off this thread. Resolves with a state or an error for each, in order. */

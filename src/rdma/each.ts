@@ -2,6 +2,7 @@
 import {DekError} from '../errors.js';
 import type {Context} from './context.js';
 import type {Call} from './errno.js';
+import type {Work} from './lanes.js';
 import {refusals} from './refusal.js';
 
 /** What a refusal means may cost a command on this thread: a batch asks once for all refusals within this time. */
@@ -28,6 +29,12 @@ export async function each<Handed>(
   each: Each<Handed>,
 ): Promise<(DekError | undefined)[]> {
   const errors = new Array<DekError | undefined>(count).fill(undefined);
+  await context.lanes.run(commands(context, errors, each));
+  return errors;
+}
+
+/** The same as work for the lanes: a command for each of `errors`, which is set when it fails. */
+export function commands<Handed>(context: Context, errors: (DekError | undefined)[], each: Each<Handed>): Work {
   const refusal = refusals(context, MEMORY_MS);
   const end = (i: number, errno: number) => {
     each.end(i, errno);
@@ -37,8 +44,8 @@ export async function each<Handed>(
     errors[i] =
       error instanceof DekError ? error : new DekError('INTERNAL', `${each.call} failed inside`, {cause: error});
   };
-  await context.lanes.run({
-    count,
+  return {
+    count: errors.length,
     now: (i) => {
       try {
         end(i, each.now(each.begin(i), i));
@@ -59,6 +66,21 @@ export async function each<Handed>(
         return false;
       }
     },
-  });
-  return errors;
+  };
+}
+
+/** Two commands for each: the second right after the first, in its lane, unless that failed. */
+export function inPairs(first: Work, second: Work, hasFailed: (i: number) => boolean): Work {
+  return {
+    count: first.count,
+    steps: 2,
+    now: (i) => {
+      first.now(i);
+      if (!hasFailed(i)) second.now(i);
+    },
+    start: (i, done) =>
+      first.start(i, () => {
+        if (hasFailed(i) || !second.start(i, done)) done();
+      }),
+  };
 }

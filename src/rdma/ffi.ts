@@ -26,8 +26,8 @@ export type DekPtr = Ptr<'mlx5dv_dek'>;
 
 const {EAGAIN} = constants.errno;
 
-/** Half again as many as a pool of 16 has threads (lanes.ts); the kernel takes 32 commands of a NIC at once. */
-const MAX_ASYNC_CALLS = 24;
+/** Nearly twice as many as a pool of 16 has threads (lanes.ts); the kernel takes 32 commands of a NIC at once. */
+const MAX_ASYNC_CALLS = 28;
 
 /**
  * The functions. Those that return a pointer return null on an error and leave the reason in `errno()`, to be read

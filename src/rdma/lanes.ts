@@ -4,8 +4,9 @@
  *
  * How, was chosen by measuring: two cores, a NIC of 100 us a command and 16 at once, where a loop in C needs 185 us a
  * command. Koffi's asynchronous calls on libuv's pool of 16 need 13 us (30 with Koffi's own settings, see koffi.ts);
- * 16 worker threads 12 us, but 0.4 s to start and 130 MB. Half again as many calls under way as the pool has threads,
- * so that a thread that is done finds the next one without being woken: 13 us instead of 20.
+ * 16 worker threads 12 us, but 0.4 s to start and 130 MB. Nearly twice as many calls under way as the pool has threads,
+ * so that a thread that is done finds the next one without being woken: 13 us instead of 20. More threads than the NIC
+ * has lanes are no faster: what they gain they lose by waking each other.
  *
  * A hop to the pool and back costs 10 us of CPU, more than a command of a NIC that answers at once, as a virtual one
  * does (5 us). There the commands run on this thread, a millisecond at a time.
@@ -14,6 +15,8 @@
 /** A batch of commands. Both methods keep the result themselves, and must not throw. */
 export interface Work {
   readonly count: number;
+  /** How many commands stand behind each index, one after the other: 1 when left out. */
+  readonly steps?: number;
   /** Runs command `index` on this thread. */
   now(index: number): void;
   /** Runs command `index` on the pool and calls `done` after it. False: no command was needed, `done` is not called. */
@@ -31,7 +34,7 @@ interface Batch {
 const SLICE_MS = 1;
 /** Commands that take longer on this thread belong on the pool: this many in a row, since any one may be preempted. */
 const SLOW_MS = 0.05;
-const SLOW_IN_A_ROW = 4;
+const SLOW_IN_A_ROW = 8;
 /** A NIC that answered through the pool within this time may be tried on this thread: never one that hangs. */
 const QUICK_MS = 1;
 /** How long an answer counts as evidence. */
@@ -134,7 +137,7 @@ export class Lanes {
       batch.work.now(this.#take(batch));
       this.#settle(batch);
       const after = performance.now();
-      if (after - before <= SLOW_MS) {
+      if (after - before <= SLOW_MS * (batch.work.steps ?? 1)) {
         this.#slowInARow = 0;
         this.#quickUntil = after + EVIDENCE_MS;
       } else if (++this.#slowInARow >= SLOW_IN_A_ROW) {

@@ -1,5 +1,5 @@
 /** flock(2), which Node does not have, through Koffi; loaded when the first lock is taken. */
-import {createRequire} from 'node:module';
+import {loadKoffi} from '../koffi.js';
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -13,6 +13,5 @@ export function tryLock(fd: number): boolean {
 }
 
 function loadFlock(): (fd: number, operation: number) => number {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  return koffi.load(null).func('int flock(int fd, int operation)');
+  return loadKoffi().load(null).func('int flock(int fd, int operation)');
 }

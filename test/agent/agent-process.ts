@@ -7,7 +7,7 @@ import {setTimeout as pause} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 import {AgentClient} from '../../src/agent/client.js';
 import {wrapDek} from '../../src/wrap/index.js';
-import type {TestDevice} from '../virtual/device.js';
+import {type TestDevice, testDevice} from '../virtual/device.js';
 
 /** bin/dek.cjs of this checkout. */
 export const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
@@ -74,6 +74,21 @@ export class AgentProcess {
     const [code, by] = (await exit) as [number | null, NodeJS.Signals | null];
     return code ?? by!;
   }
+}
+
+/** For each test of a describe, an agent on a virtual ConnectX of its own, handed to `use`. */
+export function agentForEach(args: string[], use: (device: TestDevice, agent: AgentProcess) => void): void {
+  let device: TestDevice;
+  let agent: AgentProcess;
+  beforeEach(async () => {
+    device = await testDevice();
+    agent = await AgentProcess.start(device, {args});
+    use(device, agent);
+  });
+  afterEach(async () => {
+    await agent.end();
+    device.remove();
+  });
 }
 
 /** 40 bytes: a 128-bit DEK without keytag, wrapped by the device's import KEK. */

@@ -5,20 +5,15 @@ import {expect} from 'chai';
 import {wrapDek} from '../../src/wrap/index.js';
 import {thrownBy} from '../errors-thrown.js';
 import {describeHits, needlesOf, searchMemory} from '../memory.js';
-import {type TestDevice, testDevice} from '../virtual/device.js';
-import {AgentProcess, live, NOTHING, wrappedDek} from './agent-process.js';
+import type {TestDevice} from '../virtual/device.js';
+import {AgentProcess, agentForEach, live, NOTHING, wrappedDek} from './agent-process.js';
 
 describe('agent', () => {
   let device: TestDevice;
   let agent: AgentProcess;
 
-  beforeEach(async () => {
-    device = await testDevice();
-    agent = await AgentProcess.start(device);
-  });
-  afterEach(async () => {
-    await agent.end();
-    device.remove();
+  agentForEach([], (...own) => {
+    [device, agent] = own;
   });
 
   it('holds a login and DEKs, and tells their state', async () => {

@@ -3,6 +3,7 @@ import {thrownBy} from '../errors-thrown.js';
 import {type TestDevice, testDevice} from '../virtual/device.js';
 import {AgentProcess, NOTHING} from './agent-process.js';
 import {apply, held, setOf, vols, writeManifestFile} from './manifests.js';
+import {allReady, untilLogged} from './watch.js';
 
 describe('apply on two NICs', function () {
   this.timeout(60_000);
@@ -132,5 +133,43 @@ describe('apply on two NICs', function () {
     } finally {
       await other.end();
     }
+  });
+
+  describe('of which one takes plaintext', () => {
+    const kek = (): string => `file:${device.nic.kekFile}`;
+
+    beforeEach(async () => {
+      expect(await agent.end()).to.equal(0);
+      device.nic.set({importMode: 'plaintext'}, 'mlx5_1');
+      agent = await AgentProcess.start(device, {args: ['--device', 'mlx5_0,mlx5_1', '--check-interval', '1']});
+    });
+
+    it('unwraps for that one only', async () => {
+      await apply(agent, writeManifestFile(device, vols(1, 30)), {kek: kek()});
+      expect(deksOnEach()).to.deep.equal([30, 30]);
+      expect(loginsOnEach()).to.deep.equal([1, 0]);
+      expect(await held(agent)).to.deep.equal(setOf(vols(1, 30)));
+    });
+
+    it('heals both', async () => {
+      await apply(agent, writeManifestFile(device, vols(1, 3)), {kek: kek()});
+      for (const name of device.nic.devices) {
+        device.nic.set({dekErrors: [{which: 'all'}]}, name);
+        await untilLogged(agent, 'heal', ({device: on, deks}) => on === name && deks === 3);
+      }
+      await allReady(agent);
+    });
+
+    it('needs the KEK', async () => {
+      const error = await thrownBy(() => apply(agent, writeManifestFile(device, vols(1, 3))));
+      expect(error.message).to.include('mlx5_1 takes plaintext DEKs');
+    });
+  });
+
+  it('refuses a KEK that neither needs', async () => {
+    const path = writeManifestFile(device, vols(1, 3));
+    const error = await thrownBy(() => apply(agent, path, {kek: `file:${device.nic.kekFile}`}));
+    expect(error).to.include({code: 'BAD_ARGUMENT'});
+    expect(error.message).to.include('mlx5_0, mlx5_1 unwrap DEKs themselves');
   });
 });

@@ -4,8 +4,8 @@ import {connect} from 'node:net';
 import {expect} from 'chai';
 import type {AgentEvent} from '../../src/agent/events.js';
 import {needlesOf} from '../memory.js';
-import {type TestDevice, testDevice} from '../virtual/device.js';
-import {AgentProcess, DEK, wrappedDek} from './agent-process.js';
+import type {TestDevice} from '../virtual/device.js';
+import {type AgentProcess, agentForEach, DEK, wrappedDek} from './agent-process.js';
 import {writeFleet} from './fleet-file.js';
 import {allReady, eventually, untilLogged} from './watch.js';
 
@@ -14,13 +14,8 @@ describe('events', function () {
   let device: TestDevice;
   let agent: AgentProcess;
 
-  beforeEach(async () => {
-    device = await testDevice();
-    agent = await AgentProcess.start(device, {args: ['--check-interval', '1']});
-  });
-  afterEach(async () => {
-    await agent.end();
-    device.remove();
+  agentForEach(['--check-interval', '1'], (...own) => {
+    [device, agent] = own;
   });
 
   /** Follows the agent from now on; `heard` grows, `ended` resolves when the stream has ended well. */

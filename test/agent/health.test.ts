@@ -75,6 +75,28 @@ describe('health', function () {
       expect(live(device)).to.deep.equal(WHOLE);
     });
 
+    it('makes a DEK in ERROR from it while the old login is VALID', async () => {
+      device.nic.set({keks: [{id: kekId, secret: kek}], credentials: [{id: credentialId, secret: credential}]});
+      await writeFleet(device, {count: COUNT, kek, kekId, credential, credentialId});
+      device.nic.set({dekErrors: [{which: {opaque: opaqueOf(3)}}]});
+      expect(await untilLogged(agent, 'heal', ({deks}) => deks === 1)).to.deep.include({names: ['vol-3']});
+      await allReady(agent);
+      expect(await login()).to.deep.equal({state: 'VALID', credentialId, importKekId: kekId});
+      expect(live(device)).to.deep.equal(WHOLE);
+    });
+
+    it('keeps the old login, and what is whole, when the NIC refuses the one on disk', async () => {
+      await writeFleet(device, {count: COUNT, kek, kekId, credential, credentialId});
+      device.nic.set({dekErrors: [{which: {opaque: opaqueOf(3)}}]});
+      expect(await untilLogged(agent, 'heal-failed')).to.deep.include({names: ['vol-3']});
+      expect((await agent.client.status()).deks).to.include({total: COUNT, ready: COUNT - 1});
+      expect(await login()).to.deep.equal({
+        state: 'VALID',
+        credentialId: device.credentialId,
+        importKekId: device.kekId,
+      });
+    });
+
     it('makes no DEK of another shape than before', async () => {
       const change = (dek: ManifestDek): ManifestDek => ({...dek, opaque: Buffer.from('other')});
       await writeFleet(device, {count: COUNT, kek, kekId, credential, credentialId, change});

@@ -30,7 +30,7 @@ describe('manifest file', () => {
 
   async function namesOf(file: ManifestFile): Promise<string[]> {
     const names: string[] = [];
-    for await (const {name} of file.entries()) names.push(name);
+    for await (const entries of file.batches()) names.push(...entries.map(({name}) => name));
     return names;
   }
 

@@ -1,8 +1,8 @@
 import {request} from 'node:http';
 import {expect} from 'chai';
 import {thrownBy} from '../errors-thrown.js';
-import {type TestDevice, testDevice} from '../virtual/device.js';
-import {AgentProcess, wrappedDek} from './agent-process.js';
+import type {TestDevice} from '../virtual/device.js';
+import {type AgentProcess, agentForEach, wrappedDek} from './agent-process.js';
 import {writeFleet} from './fleet-file.js';
 import {allReady, eventually, untilLogged} from './watch.js';
 
@@ -11,13 +11,8 @@ describe('metrics', function () {
   let device: TestDevice;
   let agent: AgentProcess;
 
-  beforeEach(async () => {
-    device = await testDevice();
-    agent = await AgentProcess.start(device, {args: ['--check-interval', '1']});
-  });
-  afterEach(async () => {
-    await agent.end();
-    device.remove();
+  agentForEach(['--check-interval', '1'], (...own) => {
+    [device, agent] = own;
   });
 
   const scrape = async (): Promise<Map<string, number>> => samplesOf((await get(agent, '/metrics')).body);

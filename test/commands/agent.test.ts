@@ -1,19 +1,14 @@
 import {once} from 'node:events';
 import {expect} from 'chai';
-import {AgentProcess, live} from '../agent/agent-process.js';
-import {type TestDevice, testDevice} from '../virtual/device.js';
+import {type AgentProcess, agentForEach, live} from '../agent/agent-process.js';
+import type {TestDevice} from '../virtual/device.js';
 
 describe('agent, as a process', () => {
   let device: TestDevice;
   let agent: AgentProcess;
 
-  beforeEach(async () => {
-    device = await testDevice();
-    agent = await AgentProcess.start(device);
-  });
-  afterEach(async () => {
-    await agent.end();
-    device.remove();
+  agentForEach([], (...own) => {
+    [device, agent] = own;
   });
 
   it('keeps its DEKs when nobody reads its log any more', async () => {

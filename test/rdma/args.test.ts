@@ -65,12 +65,8 @@ describe('copyBytes', () => {
     expect(refused(value)).to.contain('length=0');
   });
 
-  it('copies shared memory, which others may change', () => {
-    const value = new Uint8Array(new SharedArrayBuffer(40)).fill(3);
-    const target = new Uint8Array(64);
-    copyBytes(target, 0, value, [40], 'key');
-    value.fill(9);
-    expect(target.subarray(0, 40)).to.deep.equal(new Uint8Array(40).fill(3));
+  it('refuses shared memory, which others may change', () => {
+    expect(refused(new Uint8Array(new SharedArrayBuffer(40)))).to.contain('shared memory');
   });
 });
 

@@ -5,19 +5,12 @@ import {expect} from 'chai';
 import {DekError} from '../../src/errors.js';
 import type {CreateDekOptions} from '../../src/rdma/create.js';
 import {Dek} from '../../src/rdma/dek.js';
-import {Device} from '../../src/rdma/device.js';
-import {FakeLibrary, type FakeOptions} from './fake-library.js';
+import {code, open, PLAINTEXT_NIC, WRAPPED} from './fake-device.js';
+import type {FakeLibrary} from './fake-library.js';
 
 const {EAGAIN, EBUSY, EINVAL, EIO} = constants.errno;
 const LOGIN = {credential: new Uint8Array(48), credentialId: 1, importKekId: 2};
-const WRAPPED = {wrapped: new Uint8Array(80).fill(0xaa), keySize: 256, keytag: true} as const;
 const PLAINTEXT = {plaintext: new Uint8Array(32).fill(1, 16), keySize: 128, keytag: false} as const;
-const PLAINTEXT_NIC = {caps: {flags: 1, engines: 6, method: 0, logMaxDeks: 4}};
-
-function open(options?: FakeOptions, api: 'object' | 'session' = 'object') {
-  const fake = new FakeLibrary(options);
-  return {fake, device: new Device(fake.context, api)};
-}
 
 function loggedIn() {
   const {fake, device} = open();
@@ -35,15 +28,6 @@ async function underWay(fake: FakeLibrary, count: number): Promise<void> {
 function codeOf(error: unknown): string {
   if (error instanceof DekError) return error.code;
   throw error ?? new Error('no error');
-}
-
-function thrown(call: () => unknown): string {
-  try {
-    call();
-  } catch (error) {
-    return codeOf(error);
-  }
-  throw new Error('no error');
 }
 
 const rejected = (promise: Promise<unknown>) => promise.then(() => codeOf(undefined), codeOf);
@@ -86,6 +70,31 @@ describe('createDeks', () => {
     expect(results(deks)).to.deep.equal(expected);
     expect((deks[6] as DekError).errno).to.equal('EAGAIN');
     expect(deks[0]).to.include({keySize: 256, keytag: true, closed: false});
+  });
+
+  it('queries each right after its create, when asked to, and tells those that are not READY', async () => {
+    const {fake, device} = loggedIn();
+    let queries = 0;
+    fake.failWhen = (name, struct) => {
+      if (name === 'mlx5dv_dek_create') return struct![32] === 1 ? EINVAL : 0;
+      if (name !== 'mlx5dv_dek_query') return 0;
+      const query = queries++;
+      if (query === 1) struct![0] = 1; // ERROR
+      return query === 2 ? EBUSY : 0;
+    };
+    const list = Array.from({length: 5}, (_, i) => ({...WRAPPED, wrapped: new Uint8Array(80).fill(i)}));
+    fake.calls.length = 0;
+    const unfit = new Map();
+    const deks = await device.createDeks(list, unfit);
+    expect(results(deks)).to.deep.equal(['Dek', 'REFUSED', 'Dek', 'Dek', 'Dek']);
+    expect(results([...unfit.values()])).to.deep.equal(['ERROR', 'BUSY']);
+    expect([...unfit.keys()]).to.deep.equal([deks[2], deks[3]]);
+    expect(queries).to.equal(4);
+  });
+
+  it('takes only a Map for those that are not READY', async () => {
+    const {device} = loggedIn();
+    expect(await rejected(device.createDeks([WRAPPED], {set: () => {}} as never))).to.equal('BAD_ARGUMENT');
   });
 
   it('copies keys at the call, and wipes its copies', async () => {
@@ -197,7 +206,7 @@ describe('while calls are under way', () => {
     fake.held = true;
     const states = [dek.queryAsync(), dek.queryAsync()];
     await underWay(fake, 2);
-    expect(thrown(() => dek.destroy())).to.equal('BUSY');
+    expect(code(() => dek.destroy())).to.equal('BUSY');
     expect(await rejected(dek.destroyAsync())).to.equal('BUSY');
     expect(dek.query().state).to.equal('READY');
     expect(fake.names).to.not.include('mlx5dv_dek_destroy');
@@ -213,8 +222,8 @@ describe('while calls are under way', () => {
     const destroyed = dek.destroyAsync();
     await underWay(fake, 1);
     expect(dek.closed).to.equal(false);
-    expect(thrown(() => dek.query())).to.equal('BUSY');
-    expect(thrown(() => dek.destroy())).to.equal('BUSY');
+    expect(code(() => dek.query())).to.equal('BUSY');
+    expect(code(() => dek.destroy())).to.equal('BUSY');
     expect(results(await device.destroyDeks([dek, dek]))).to.deep.equal(['BUSY', 'BUSY']);
     fake.release();
     await destroyed;
@@ -236,7 +245,7 @@ describe('while calls are under way', () => {
     fake.held = true;
     const made = device.createDekAsync(WRAPPED);
     await underWay(fake, 1);
-    expect(thrown(() => login.close())).to.equal('BUSY');
+    expect(code(() => login.close())).to.equal('BUSY');
     expect(fake.names).to.not.include('mlx5dv_crypto_login_destroy');
     fake.release();
     await made;
@@ -254,8 +263,8 @@ describe('while calls are under way', () => {
   it('the device cannot be closed', async () => {
     const {fake, device} = loggedIn();
     const made = device.createDeks([WRAPPED]);
-    expect(thrown(() => device.close())).to.equal('BUSY');
-    expect(thrown(() => device[Symbol.dispose]())).to.equal('BUSY');
+    expect(code(() => device.close())).to.equal('BUSY');
+    expect(code(() => device[Symbol.dispose]())).to.equal('BUSY');
     expect(results(await made)).to.deep.equal(['Dek']);
     device.close();
     expect(fake.names.at(-1)).to.equal('ibv_close_device');
@@ -272,10 +281,10 @@ describe('closeAsync', () => {
     await underWay(fake, 1);
     const closed = device.closeAsync();
     const refusals = [
-      thrown(() => device.createDek(WRAPPED)),
-      thrown(() => deks[1]!.query()),
-      thrown(() => login.query()),
-      thrown(() => device.close()),
+      code(() => device.createDek(WRAPPED)),
+      code(() => deks[1]!.query()),
+      code(() => login.query()),
+      code(() => device.close()),
       await rejected(device.createDeks([WRAPPED])),
       await rejected(device.queryDeks(deks)),
       await rejected(device.destroyDeks(deks)),

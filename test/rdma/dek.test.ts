@@ -1,30 +1,11 @@
 import {constants} from 'node:os';
 import {expect} from 'chai';
-import {DekError, type DekErrorCode} from '../../src/errors.js';
 import type {CreateDekOptions} from '../../src/rdma/create.js';
-import {Device} from '../../src/rdma/device.js';
 import {MLX5DV_DEK_INIT_ATTR as ATTR} from '../../src/rdma/layout.js';
-import {FakeLibrary, type FakeOptions} from './fake-library.js';
+import {code, open, PLAINTEXT_NIC, WRAPPED} from './fake-device.js';
 
 const LOGIN = {credential: new Uint8Array(48), credentialId: 1, importKekId: 2};
-const WRAPPED = {wrapped: new Uint8Array(80).fill(0xaa), keySize: 256, keytag: true} as const;
-const PLAINTEXT_NIC = {caps: {flags: 1, engines: 6, method: 0, logMaxDeks: 4}};
 const SILENT_NIC = {caps: {flags: 0, engines: 0, method: 0, logMaxDeks: 0}};
-
-function open(options?: FakeOptions, api: 'object' | 'session' = 'object') {
-  const fake = new FakeLibrary(options);
-  return {fake, device: new Device(fake.context, api)};
-}
-
-function code(call: () => unknown): DekErrorCode {
-  try {
-    call();
-  } catch (error) {
-    if (error instanceof DekError) return error.code;
-    throw error;
-  }
-  throw new Error('no error');
-}
 
 describe('createDek', () => {
   it('hands over one zero-padded structure that names the login object', () => {

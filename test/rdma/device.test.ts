@@ -1,32 +1,16 @@
 import {constants} from 'node:os';
 import {expect} from 'chai';
-import {DekError, type DekErrorCode} from '../../src/errors.js';
+import {DekError} from '../../src/errors.js';
 import {Context} from '../../src/rdma/context.js';
 import {Dek} from '../../src/rdma/dek.js';
 import {Device} from '../../src/rdma/device.js';
 import {MLX5DV_CRYPTO_LOGIN_ATTR as ATTR, MLX5DV_CRYPTO_LOGIN_ATTR_EX as ATTR_EX} from '../../src/rdma/layout.js';
 import {Login, type LoginOptions} from '../../src/rdma/login.js';
-import type {LoginApiName} from '../../src/rdma/login-api.js';
+import {code, open, WRAPPED} from './fake-device.js';
 import {FakeLibrary} from './fake-library.js';
 
 const {EBUSY, EIO, ENOENT} = constants.errno;
 const LOGIN = {credential: new Uint8Array(48).fill(0xcc), credentialId: 0xabcdef, importKekId: 0x123456};
-const WRAPPED = {wrapped: new Uint8Array(80).fill(0xaa), keySize: 256, keytag: true} as const;
-
-function open(api: LoginApiName = 'object') {
-  const fake = new FakeLibrary();
-  return {fake, device: new Device(fake.context, api)};
-}
-
-function code(call: () => unknown): DekErrorCode {
-  try {
-    call();
-  } catch (error) {
-    if (error instanceof DekError) return error.code;
-    throw error;
-  }
-  throw new Error('no error');
-}
 
 describe('login', () => {
   it('hands the object API a structure, and 48 bytes that it wipes', () => {
@@ -45,7 +29,7 @@ describe('login', () => {
   });
 
   it('hands the session API one structure, and wipes it', () => {
-    const {fake, device} = open('session');
+    const {fake, device} = open({}, 'session');
     device.login(LOGIN);
     const {name, struct, live} = fake.calls[0]!;
     expect(name).to.equal('mlx5dv_crypto_login');
@@ -77,7 +61,7 @@ describe('login', () => {
   for (const api of ['object', 'session'] as const) {
     for (const [title, options] of wrong) {
       it(`refuses ${title} before the ${api} call`, () => {
-        const {fake, device} = open(api);
+        const {fake, device} = open({}, api);
         expect(code(() => device.login(options as LoginOptions))).to.equal('BAD_ARGUMENT');
         expect(fake.names).to.deep.equal([]);
         expect(device.currentLogin).to.equal(undefined);
@@ -85,7 +69,7 @@ describe('login', () => {
     }
 
     it(`refuses a second login before the ${api} call`, () => {
-      const {fake, device} = open(api);
+      const {fake, device} = open({}, api);
       const login = device.login(LOGIN);
       expect(code(() => device.login(LOGIN))).to.equal('EXISTS');
       expect(fake.names).to.have.length(1);
@@ -95,7 +79,7 @@ describe('login', () => {
     });
 
     it(`is closed once in the ${api} API, and disposed as often as one likes`, () => {
-      const {fake, device} = open(api);
+      const {fake, device} = open({}, api);
       const login = device.login(LOGIN);
       expect(login.closed).to.equal(false);
       login.close();
@@ -108,7 +92,7 @@ describe('login', () => {
     });
 
     it(`lives on when the NIC is busy, and is gone when the NIC has none, in the ${api} API`, () => {
-      const {fake, device} = open(api);
+      const {fake, device} = open({}, api);
       const logout = api === 'object' ? 'mlx5dv_crypto_login_destroy' : 'mlx5dv_crypto_logout';
       const login = device.login(LOGIN);
       fake.failures.set(logout, EBUSY);

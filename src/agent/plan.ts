@@ -1,0 +1,81 @@
+/** What an apply would do, and what stands in its way: the manifest read whole and compared with what is held. */
+import {DekError} from '../errors.js';
+import type {ManifestEntry} from '../manifest/index.js';
+import {fingerprint} from './fingerprint.js';
+import type {Holder} from './holder.js';
+import type {ManifestFile} from './manifest-file.js';
+import type {HeldDek} from './nic.js';
+import type {ApplyPlan} from './protocol.js';
+
+/** Throws when a NIC that takes plaintext has no KEK to unwrap with, or when no NIC needs the one that is given. */
+export function assertImportMode(holder: Holder, hasKek: boolean): void {
+  const plain = holder.nics.find(({importMode}) => importMode === 'plaintext');
+  if (plain && !hasKek) {
+    throw new DekError('BAD_ARGUMENT', `${plain.name} takes plaintext DEKs: the import KEK is needed to unwrap them`, {
+      hint: 'dek apply MANIFEST --kek SOURCE',
+    });
+  }
+  if (plain || !hasKek) return;
+  const what = holder.nics.length > 1 ? 'unwrap DEKs themselves' : 'unwraps DEKs itself';
+  throw new DekError('BAD_ARGUMENT', `${holder.deviceNames} ${what}: --kek is needless there`, {
+    hint: 'leave it out: a host that does not need the import KEK should not have it',
+  });
+}
+
+/** The NICs that the manifest names must be those of this agent. */
+export function assertMeant(holder: Holder, {header, path}: ManifestFile): void {
+  const {devices} = header;
+  if (devices.length === 0) return;
+  const strangers = devices.filter((name) => !holder.nics.some((nic) => nic.isCalled(name)));
+  const left = holder.nics.filter((nic) => !devices.some((name) => nic.isCalled(name)));
+  if (strangers.length === 0 && left.length === 0) return;
+  throw new DekError('BAD_ARGUMENT', `${path} is for ${devices.join(', ')}, this agent holds ${holder.deviceNames}`, {
+    hint: 'start an agent for the devices of the manifest: dek agent --device NAME,NAME',
+  });
+}
+
+export function assertGoesOn(signal: AbortSignal): void {
+  if (signal.aborted) throw new DekError('IO', 'the apply was interrupted; nothing was changed');
+}
+
+/** Reads the whole manifest and compares it with what is held, without a change. Throws BAD_INPUT. */
+export async function makePlan(
+  holder: Holder,
+  manifest: ManifestFile,
+  round: number,
+  signal: AbortSignal,
+): Promise<ApplyPlan> {
+  const plan = {create: 0, replace: 0, destroy: 0, unchanged: 0};
+  for await (const entries of manifest.batches()) {
+    assertGoesOn(signal);
+    for (const entry of entries) {
+      const held = holder.nics.map((nic) => nic.deks.get(entry.name));
+      for (const one of held) if (one) one.round = round;
+      if (held.every((one) => isUnchanged(one, entry))) plan.unchanged++;
+      else if (held.some((one) => !one?.dek)) plan.create++;
+      else plan.replace++;
+    }
+  }
+  for (const {round: seen} of holder.nics[0]!.deks.values()) if (seen !== round) plan.destroy++;
+  return plan;
+}
+
+/** Whether the DEK of a manifest is held, and whole as far as is known. */
+export function isUnchanged(held: HeldDek | undefined, {wrapped, opaque}: ManifestEntry): boolean {
+  if (!held?.dek || held.state === 'ERROR') return false;
+  return held.fingerprint === fingerprint(wrapped, opaque);
+}
+
+/** Throws NO_LOGIN, and LIMIT when a NIC has no room for what has to be made. */
+export function assertCanBeMade(holder: Holder, manifest: ManifestFile, plan: ApplyPlan): void {
+  for (const nic of holder.nics) {
+    if (!manifest.header.login) nic.login.assertThere();
+    let alive = 0;
+    for (const {dek} of nic.deks.values()) if (dek) alive++;
+    const needed = alive + plan.create + plan.replace;
+    if (nic.maxDeks === 0 || needed <= nic.maxDeks) continue;
+    throw new DekError('LIMIT', `${nic.name} holds at most ${nic.maxDeks} DEKs, and ${needed} would be there at once`, {
+      hint: 'new DEKs are made before old ones go: destroy DEKs first, or split the manifest',
+    });
+  }
+}
