@@ -73,6 +73,13 @@ export function secretBytes(length: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(length));
 }
 
+/** A copy of a secret in such a buffer. */
+export function secretCopy(bytes: Uint8Array): Uint8Array {
+  const copy = secretBytes(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 /** Overwrites buffers with zeros. What JavaScript cannot promise: copies made by others (strings, the kernel) remain. */
 export function wipe(...buffers: readonly (Uint8Array | undefined)[]): void {
   for (const buffer of buffers) buffer?.fill(0);

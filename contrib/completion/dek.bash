@@ -96,6 +96,7 @@ _dek() {
     'status --socket') _dek_file; return ;;
     'unwrap --kek') _dek_source; return ;;
     'unwrap --input-format') _dek_words 'raw hex base64'; return ;;
+    'unwrap --size') _dek_words '128 256'; return ;;
     'unwrap --manifest') _dek_file; return ;;
     'unwrap --name') :; return ;;
     'unwrap --output' | 'unwrap -o') _dek_file; return ;;
@@ -110,8 +111,10 @@ _dek() {
     'virtual set --device') :; return ;;
     'wrap --kek') _dek_source; return ;;
     'wrap --input-format') _dek_words 'raw hex base64'; return ;;
+    'wrap --size') _dek_words '128 256'; return ;;
     'wrap --manifest') _dek_file; return ;;
     'wrap --name') :; return ;;
+    'wrap --first') :; return ;;
     'wrap --opaque') :; return ;;
     'wrap --output' | 'wrap -o') _dek_file; return ;;
     'wrap --format') _dek_words 'raw hex base64'; return ;;
@@ -157,7 +160,7 @@ _dek() {
     'status')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --follow --help -h'; else :; fi ;;
     'unwrap')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --input-format --manifest --name --reveal --output -o --force --format --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --input-format --size --keytag --manifest --name --reveal --output -o --force --format --help -h'; else _dek_file; fi ;;
     'virtual create')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-id --credential --credential-id --import-mode --log-max-deks --devices --help -h'; else _dek_file; fi ;;
     'virtual exec')
@@ -167,7 +170,7 @@ _dek() {
     'virtual show')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else _dek_file; fi ;;
     'wrap')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --input-format --manifest --name --opaque --output -o --force --format --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --input-format --size --keytag --manifest --name --first --opaque --output -o --force --format --help -h'; else _dek_source; fi ;;
   esac
 }
 complete -F _dek dek

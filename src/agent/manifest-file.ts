@@ -7,7 +7,7 @@ import {constants} from 'node:fs';
 import fs from 'node:fs/promises';
 import {isDeepStrictEqual} from 'node:util';
 import {DekError, systemCode} from '../errors.js';
-import {type ManifestEntry, type ManifestHeader, readManifest} from '../manifest/index.js';
+import {type ManifestEntry, type ManifestHeader, readManifestParts} from '../manifest/index.js';
 
 const CHUNK_BYTES = 2 ** 18;
 /** DEKs that are handed out at a time. */
@@ -41,8 +41,8 @@ export class ManifestFile {
     }
     const manifest = new ManifestFile(path, file);
     try {
-      const {header, entries} = await readManifest(manifest.#chunks());
-      await entries.return();
+      const {header, parts} = await readManifestParts(manifest.#chunks());
+      await parts.return();
       manifest.#header = header;
       return manifest;
     } catch (error) {
@@ -70,18 +70,20 @@ export class ManifestFile {
     try {
       // Duplicates were found the first time: the digest tells whether it is the same file.
       const again = this.#digest !== undefined;
-      const manifest = await readManifest(
+      const manifest = await readManifestParts(
         this.#chunks((chunk) => hash.update(chunk)),
         {again},
       );
       header = manifest.header;
       let batch: ManifestEntry[] = [];
-      for await (const entry of manifest.entries) {
-        if (!isWanted(entry)) continue;
-        batch.push(entry);
-        if (batch.length < BATCH) continue;
-        yield batch;
-        batch = [];
+      for await (const entries of manifest.parts) {
+        for (const entry of entries) {
+          if (!isWanted(entry)) continue;
+          batch.push(entry);
+          if (batch.length < BATCH) continue;
+          yield batch;
+          batch = [];
+        }
       }
       if (batch.length > 0) yield batch;
     } catch (error) {

@@ -48,6 +48,16 @@ export const kekFlag = Flags.string({
   description: 'the import KEK, 16 or 32 bytes: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)',
 });
 
+/** `--size BITS` and `--keytag`: what each DEK of a raw stream is. */
+export const sizeFlags = {
+  size: Flags.option({
+    options: ['128', '256'] as const,
+    description: 'for any number of DEKs, raw, one after the other: the bits of key1 and of key2 of each',
+    exclusive: ['format'],
+  })(),
+  keytag: Flags.boolean({description: 'each of them has a keytag', dependsOn: ['size']}),
+};
+
 /** A 24-bit id, decimal or 0x hexadecimal, as the NIC numbers its KEKs and credentials. */
 export const idFlag = Flags.custom<number>({
   helpValue: 'ID',

@@ -3,6 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import {wipe} from '../bytes.js';
 import {writeDescriptor, writeKeyFile} from '../custody/destination.js';
 import {encode, FORMATS, type Format} from '../custody/encoding.js';
+import {writeWholeFile} from '../custody/whole-file.js';
 import {DekError} from '../errors.js';
 
 /** `--output`, `--force` and `--format`: where the bytes go, and how they stand there. */
@@ -43,4 +44,21 @@ export async function deliver(bytes: Uint8Array, {output, force, format}: Output
   } finally {
     wipe(encoded);
   }
+}
+
+/**
+ * Writes a stream to `--output`, whole or not at all, else to stdout as it comes. `what` names it in messages. Throws
+ * BAD_ARGUMENT where it may not go to stdout; what `chunks` throws.
+ */
+export async function deliverStream(
+  chunks: AsyncIterable<Uint8Array>,
+  {output, force, format = 'raw'}: OutputOptions,
+  {what, json, isRaw = true, isSecret = false}: {what: string; json: boolean; isRaw?: boolean; isSecret?: boolean},
+): Promise<void> {
+  if (format !== 'raw') throw new DekError('BAD_ARGUMENT', `${what} is raw, there is no --format for it`);
+  if (output !== undefined) return writeWholeFile(output, chunks, {force, isSecret});
+  const hint = 'write it to --output FILE';
+  if (json) throw new DekError('BAD_ARGUMENT', `${what} is not part of --json`, {hint});
+  if (isRaw && process.stdout.isTTY) throw new DekError('BAD_ARGUMENT', `${what} would go to this terminal`, {hint});
+  for await (const chunk of chunks) await writeDescriptor(1, chunk, 'standard output');
 }

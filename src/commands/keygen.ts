@@ -1,21 +1,21 @@
 import * as Flags from '@oclif/core/flags';
-import {toHex} from '../bytes.js';
+import type {Crew} from '../bulk/index.js';
+import type {NewKeys} from '../bulk/make.js';
+import {randomPlaintexts} from '../bulk/plaintexts.js';
+import {fromHex, toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {kekFlag} from '../cli/flags.js';
 import {withKek} from '../cli/kek.js';
 import {type HeaderOptions, headerFlags, headerOf} from '../cli/manifest-header.js';
 import {parseOpaque} from '../cli/opaque.js';
-import {deliver, type OutputOptions, outputFlags} from '../cli/output.js';
+import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/output.js';
 import {Progress} from '../cli/progress.js';
-import {keytagSource, randomDek} from '../cli/random-dek.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
-import {writeDescriptor} from '../custody/destination.js';
 import {assertDistinctStreams} from '../custody/source.js';
-import {writeWholeFile} from '../custody/whole-file.js';
 import {DekError} from '../errors.js';
-import {addToManifest} from '../manifest/add.js';
-import {type ManifestDek, writeManifest} from '../manifest/index.js';
-import {numberedNames} from '../manifest/names.js';
+import {assertNames} from '../manifest/names.js';
+import {wrapKey} from '../wrap/kw.js';
+import {KEYTAG_BYTES, layoutOf} from '../wrap/layout.js';
 
 interface KeygenResult {
   keySize: 128 | 256;
@@ -41,7 +41,9 @@ interface KeygenManifestResult {
 /** How to make the DEKs. */
 interface DekOptions {
   keySize: 128 | 256;
-  nextKeytag: () => Uint8Array | undefined;
+  keytag: boolean;
+  /** In hex; random without. */
+  keytagValue: string | undefined;
 }
 
 /** How to name them, and which manifest is theirs. */
@@ -54,6 +56,9 @@ interface ManifestOptions extends HeaderOptions {
   output?: string | undefined;
   force: boolean;
 }
+
+/** How many are made at a time. */
+const PIECE_DEKS = 512;
 
 export default class Keygen extends DekCommand {
   static override summary = 'make random DEKs that leave memory only wrapped';
@@ -113,7 +118,9 @@ export default class Keygen extends DekCommand {
     const {flags} = await this.parse(Keygen);
     assertDistinctStreams(flags.kek, flags.credential);
     const keySize = flags.size === '128' ? 128 : 256;
-    const dek = {keySize, nextKeytag: keytagSource(flags.keytag, flags['keytag-value'])} as const;
+    const keytagValue = flags['keytag-value'];
+    if (keytagValue !== undefined) assertKeytag(keytagValue);
+    const dek = {keySize, keytag: flags.keytag || keytagValue !== undefined, keytagValue} as const;
     const {name} = flags;
     return withKek<KeygenResult | KeygenManifestResult>(flags.kek, (kek, kcv) =>
       name === undefined ? this.#makeOne(kek, kcv, dek, flags) : this.#makeManifest(kek, kcv, dek, {...flags, name}),
@@ -121,53 +128,62 @@ export default class Keygen extends DekCommand {
   }
 
   async #makeOne(kek: Uint8Array, kekKcv: string, dek: DekOptions, flags: OutputOptions): Promise<KeygenResult> {
-    const {keySize} = dek;
-    const keytag = dek.nextKeytag();
-    const wrapped = randomDek(kek, keySize, keytag);
-    await deliver(wrapped, flags, this.jsonEnabled());
-    const shownTag = keytag ? toHex(keytag) : null;
-    this.note(
-      `made a ${keySize}-bit DEK ${shownTag ? `with keytag ${shownTag}` : 'without keytag'}, ${wrapped.length} bytes wrapped under the KEK with KCV ${kekKcv}`,
-    );
-    return {keySize, keytag: shownTag, wrapped: toHex(wrapped), kekKcv, output: flags.output ?? null};
+    const {keySize, keytag, keytagValue} = dek;
+    const layout = layoutOf(keySize, keytag);
+    const plaintext = randomPlaintexts(layout, 1, keytagValue);
+    try {
+      const shownTag = keytag ? toHex(plaintext.subarray(-KEYTAG_BYTES)) : null;
+      const wrapped = wrapKey(kek, plaintext);
+      await deliver(wrapped, flags, this.jsonEnabled());
+      this.note(
+        `made a ${keySize}-bit DEK ${shownTag ? `with keytag ${shownTag}` : 'without keytag'}, ${wrapped.length} bytes wrapped under the KEK with KCV ${kekKcv}`,
+      );
+      return {keySize, keytag: shownTag, wrapped: toHex(wrapped), kekKcv, output: flags.output ?? null};
+    } finally {
+      wipe(plaintext);
+    }
   }
 
   async #makeManifest(
     kek: Uint8Array,
     kekKcv: string,
-    {keySize, nextKeytag}: DekOptions,
+    {keySize, keytag, keytagValue}: DekOptions,
     {name, count = 1, first = 1, manifest, output, force, ...flags}: ManifestOptions,
   ): Promise<KeygenManifestResult> {
-    const names = numberedNames(name, first, count);
-    const opaque = parseOpaque(flags.opaque ?? '');
+    assertNames(name, first, count);
+    const opaque = toHex(parseOpaque(flags.opaque ?? ''));
+    const deks = {keySize, keytag, keytagValue, opaque, pattern: name, number: first};
+    const {Crew, addToManifest, newManifest} = await import('../bulk/index.js');
     const progress = new Progress(!this.jsonEnabled());
-    let [deks, hasKeytag] = [0, false];
-    const make = (name: string): ManifestDek => {
-      const tag = nextKeytag();
-      hasKeytag = tag !== undefined;
-      progress.update('made', ++deks, count);
-      return {name, keySize, keytag: hasKeytag, opaque, wrapped: randomDek(kek, keySize, tag)};
+    const onMade = (made: number): void => progress.update('made', made, count);
+    const make = async (crew: Crew): Promise<void> => {
+      const keys = inPieces(count);
+      if (manifest !== undefined) {
+        await replaceManifest(manifest, addToManifest(crew, manifest, kek, deks, keys, onMade));
+      } else {
+        const chunks = newManifest(crew, await headerOf(flags, kek), deks, {keys, count}, onMade);
+        await deliverStream(chunks, {output, force}, {what: 'a manifest', json: this.jsonEnabled(), isRaw: false});
+      }
     };
     try {
-      if (manifest !== undefined) await replaceManifest(manifest, addToManifest(manifest, kek, names, make));
-      else await this.#deliver(writeManifest(await headerOf(flags, kek), makeEach(names, make)), output, force);
+      await Crew.with([kek], make);
     } finally {
       progress.end();
     }
-    const what = `${keySize}-bit ${deks === 1 ? 'DEK' : 'DEKs'} ${hasKeytag ? 'with' : 'without'} keytag`;
-    this.note(`made ${deks} ${what}, wrapped under the KEK with KCV ${kekKcv}`);
-    return {deks, keySize, keytag: hasKeytag, kekKcv, output: manifest ?? output ?? null};
-  }
-
-  async #deliver(chunks: AsyncIterable<Uint8Array>, output: string | undefined, force: boolean): Promise<void> {
-    if (output !== undefined) return writeWholeFile(output, chunks, {force});
-    if (this.jsonEnabled()) {
-      throw new DekError('BAD_ARGUMENT', 'a manifest is not part of --json', {hint: 'write it to --output FILE'});
-    }
-    for await (const chunk of chunks) await writeDescriptor(1, chunk, 'standard output');
+    const what = `${keySize}-bit ${count === 1 ? 'DEK' : 'DEKs'} ${keytag ? 'with' : 'without'} keytag`;
+    this.note(`made ${count} ${what}, wrapped under the KEK with KCV ${kekKcv}`);
+    return {deks: count, keySize, keytag, kekKcv, output: manifest ?? output ?? null};
   }
 }
 
-function* makeEach(names: Iterable<string>, make: (name: string) => ManifestDek): Generator<ManifestDek, void> {
-  for (const name of names) yield make(name);
+/** `count` new DEKs. */
+async function* inPieces(count: number): AsyncGenerator<NewKeys, void> {
+  for (let left = count; left > 0; left -= PIECE_DEKS) yield {count: Math.min(left, PIECE_DEKS)};
+}
+
+/** Throws BAD_ARGUMENT unless `hex` is a keytag. */
+function assertKeytag(hex: string): void {
+  const {length} = fromHex(hex, 'keytag-value');
+  if (length === KEYTAG_BYTES) return;
+  throw new DekError('BAD_ARGUMENT', `"keytag-value" expected ${KEYTAG_BYTES} bytes in hex, got ${length}`);
 }

@@ -1,5 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import {Crew} from '../bulk/crew.js';
+import {type RewrapOptions, Rewrap as Rewrapping} from '../bulk/rewrap.js';
 import {DekCommand} from '../cli/base.js';
 import {idFlag} from '../cli/flags.js';
 import {withKek} from '../cli/kek.js';
@@ -7,7 +9,6 @@ import {Progress} from '../cli/progress.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
 import {assertDistinctStreams} from '../custody/source.js';
 import {type GoOn, writeWholeFile} from '../custody/whole-file.js';
-import {assertSameDeks, type RewrapOptions, rewrapManifest} from '../manifest/rewrap.js';
 
 interface RewrapResult {
   deks: number;
@@ -19,14 +20,11 @@ interface RewrapResult {
 
 const SOURCE = '16 or 32 bytes: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)';
 
-/** After how many DEKs the proof looks whether a signal has come. */
-const DEKS_A_LOOK = 256;
-
 export default class Rewrap extends DekCommand {
   static override summary = 'take a manifest from one import KEK to another';
   static override description =
     'Unwraps every DEK and the credential with the old import KEK and wraps them under the new one, in memory only. The ' +
-    'new file is read back and compared DEK by DEK with the old one before it takes its place, whole; whatever goes ' +
+    'new file is read back and compared, in plaintext, with what the old one held before it takes its place, whole; whatever goes ' +
     'wrong, and whenever this process dies, the old file or the new one is there. ' +
     'The NICs need the new KEK before a host starts with the new manifest, and the old KEK until none has the old one.';
   static override examples = [
@@ -79,21 +77,22 @@ export default class Rewrap extends DekCommand {
   ): Promise<number> {
     const progress = new Progress(!this.jsonEnabled());
     let total = 0;
-    const rewrapped = (deks: number): void => {
-      total = deks;
-      progress.update('rewrapped', deks);
-    };
-    const chunks = rewrapManifest(manifest, {...options, onProgress: rewrapped});
-    const check = (temporary: string, goOn: GoOn): Promise<void> => {
-      const verified = (deks: number): Promise<void> | void => {
-        progress.update('verified', deks, total);
-        if (deks % DEKS_A_LOOK === 0) return goOn();
-      };
-      return assertSameDeks(manifest, temporary, {...options, onProgress: verified});
-    };
-    try {
+    const rewrap = async (crew: Crew): Promise<void> => {
+      const rewrapping = new Rewrapping(crew, manifest, options);
+      const chunks = rewrapping.chunks((deks) => {
+        total = deks;
+        progress.update('rewrapped', deks);
+      });
+      const check = (temporary: string, goOn: GoOn): Promise<void> =>
+        rewrapping.check(temporary, (deks) => {
+          progress.update('verified', deks, total);
+          return goOn();
+        });
       if (output === undefined) await replaceManifest(manifest, chunks, check);
       else await writeWholeFile(output, chunks, {force, check});
+    };
+    try {
+      await Crew.with([options.from, options.to], rewrap);
     } finally {
       progress.end();
     }

@@ -1,18 +1,21 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import type {Crew} from '../bulk/index.js';
 import {wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
-import {kekFlag} from '../cli/flags.js';
+import {kekFlag, sizeFlags} from '../cli/flags.js';
 import {withKek} from '../cli/kek.js';
-import {deliver, outputFlags} from '../cli/output.js';
+import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/output.js';
+import {Progress} from '../cli/progress.js';
 import {FORMATS, type Format} from '../custody/encoding.js';
-import {assertDistinctStreams, readCiphertext} from '../custody/source.js';
+import {readKeys} from '../custody/key-stream.js';
+import {assertDistinctStreams, readCiphertext, withCiphertextDescriptor} from '../custody/source.js';
 import {DekError} from '../errors.js';
-import {openManifest} from '../manifest/index.js';
 import {splitDek} from '../wrap/dek.js';
 import {unwrapKey} from '../wrap/kw.js';
-import {DEK_WRAPPED_BYTES} from '../wrap/layout.js';
+import {DEK_WRAPPED_BYTES, layoutOf} from '../wrap/layout.js';
 
+/** Of one DEK. */
 interface UnwrapResult {
   verified: true;
   keySize: 128 | 256;
@@ -21,21 +24,38 @@ interface UnwrapResult {
   kekKcv: string;
 }
 
+/** With --size, or of a whole manifest. */
+interface UnwrapAllResult {
+  verified: true;
+  deks: number;
+  kekKcv: string;
+}
+
+interface UnwrapFlags extends OutputOptions {
+  reveal: boolean;
+  manifest?: string | undefined;
+  name?: string | undefined;
+  'input-format'?: Format | undefined;
+}
+
 export default class Unwrap extends DekCommand {
-  static override summary = 'verify a wrapped DEK; with --reveal, write its plaintext';
+  static override summary = 'verify wrapped DEKs; with --reveal, write their plaintext';
   static override description =
     'Checks that the wrapped DEK (40, 48, 72 or 80 bytes) is whole and belongs to this KEK, and that its two keys differ. ' +
     'Without --reveal the plaintext does not leave this process. The DEK is in a file of its own, or with --manifest in a ' +
-    'manifest; dek manifest check verifies all DEKs of one.';
+    'manifest, whose DEKs are all meant without --name. With --size the file has any number of DEKs of that size, raw, one ' +
+    'after the other, and so is what --reveal writes; a file is written whole or not at all, what went to stdout counts ' +
+    'only when the exit status is 0. The first DEK at fault ends it: dek manifest check lists all.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> data.dek --kek file:kek.bin',
     '<%= config.bin %> <%= command.id %> data.dek --kek file:kek.bin --reveal --output dek.bin',
     '<%= config.bin %> <%= command.id %> --manifest fleet.manifest --name vol-7 --kek file:kek.bin',
+    '<%= config.bin %> <%= command.id %> wrapped.bin --size 256 --keytag --kek file:kek.bin --reveal --output keys.bin',
   ];
   static override args = {
     file: Args.string({
       ignoreStdin: true,
-      description: 'the wrapped DEK, if it is not in a manifest: a path, fd:N or - (stdin); raw, hex or base64',
+      description: 'what is wrapped, if it is not in a manifest: a path, fd:N or - (stdin); raw, hex or base64',
     }),
   };
   static override flags = {
@@ -43,48 +63,104 @@ export default class Unwrap extends DekCommand {
     'input-format': Flags.option({
       options: FORMATS,
       description: 'how the wrapped DEK stands, if its content should not tell',
+      exclusive: ['size'],
     })(),
+    ...sizeFlags,
     manifest: Flags.string({
       helpValue: 'FILE',
       description: 'the manifest that has the DEK',
-      dependsOn: ['name'],
-      exclusive: ['input-format'],
+      exclusive: ['input-format', 'size'],
     }),
-    name: Flags.string({helpValue: 'NAME', description: 'what the manifest calls it', dependsOn: ['manifest']}),
-    reveal: Flags.boolean({description: 'write the plaintext DEK to --output, or to stdout'}),
+    name: Flags.string({
+      helpValue: 'NAME',
+      description: 'what the manifest calls it; all of them without',
+      dependsOn: ['manifest'],
+    }),
+    reveal: Flags.boolean({description: 'write the plaintext to --output, or to stdout'}),
     ...outputFlags,
   };
 
-  async run(): Promise<UnwrapResult> {
+  async run(): Promise<UnwrapResult | UnwrapAllResult> {
     const {args, flags} = await this.parse(Unwrap);
-    assertDistinctStreams(args.file, flags.kek);
-    this.#assertMayReveal(flags);
-    return withKek(flags.kek, async (kek, kekKcv) => {
-      const wrapped = await readWrapped(args.file, flags);
-      const plaintext = unwrapKey(kek, wrapped);
-      try {
-        const {keySize, keytag} = splitDek(plaintext);
-        const what = `${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag, wrapped under the KEK with KCV ${kekKcv}`;
-        if (flags.reveal) {
-          await deliver(plaintext, flags, false);
-          this.note(`revealed: ${what}`);
-        } else this.log(`ok: ${what}`);
-        return {verified: true, keySize, keytag: keytag !== undefined, kekKcv};
-      } finally {
-        wipe(plaintext);
-      }
+    const {file} = args;
+    const {kek: source, manifest, name, size, keytag} = flags;
+    assertDistinctStreams(file, source);
+    if ((file === undefined) === (manifest === undefined)) {
+      throw new DekError('BAD_ARGUMENT', 'what is wrapped is given by a file, or by --manifest');
+    }
+    const isOne = size === undefined && (manifest === undefined || name !== undefined);
+    this.#assertMayReveal(flags, isOne);
+    return withKek<UnwrapResult | UnwrapAllResult>(source, (kek, kekKcv) => {
+      if (isOne) return this.#unwrapOne(kek, kekKcv, file, flags);
+      return this.#unwrapAll(kek, kekKcv, flags, async (crew, onProgress) => {
+        const {reveal} = flags;
+        const {unwrapManifest, unwrapStream} = await import('../bulk/index.js');
+        if (manifest !== undefined) {
+          return this.#deliver(unwrapManifest(crew, {path: manifest, kek, reveal}, onProgress), flags);
+        }
+        const {plaintextBytes, wrappedBytes} = layoutOf(Number(size), keytag ?? false);
+        return withCiphertextDescriptor(file!, 'wrapped', (fd, title) => {
+          const keys = readKeys(fd, wrappedBytes, title);
+          return this.#deliver(unwrapStream(crew, keys, {plaintextBytes, reveal}, onProgress), flags);
+        });
+      });
     });
   }
 
-  #assertMayReveal({
-    reveal,
-    output,
-    format,
-  }: {
-    reveal: boolean;
-    output?: string | undefined;
-    format?: string | undefined;
-  }): void {
+  async #unwrapOne(
+    kek: Uint8Array,
+    kekKcv: string,
+    file: string | undefined,
+    flags: UnwrapFlags,
+  ): Promise<UnwrapResult> {
+    const wrapped = await readWrapped(file, flags);
+    const plaintext = unwrapKey(kek, wrapped);
+    try {
+      const {keySize, keytag} = splitDek(plaintext);
+      const what = `${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag, wrapped under the KEK with KCV ${kekKcv}`;
+      if (flags.reveal) {
+        await deliver(plaintext, flags, false);
+        this.note(`revealed: ${what}`);
+      } else this.log(`ok: ${what}`);
+      return {verified: true, keySize, keytag: keytag !== undefined, kekKcv};
+    } finally {
+      wipe(plaintext);
+    }
+  }
+
+  async #unwrapAll(
+    kek: Uint8Array,
+    kekKcv: string,
+    {reveal}: UnwrapFlags,
+    unwrap: (crew: Crew, onProgress: (deks: number) => void) => Promise<void>,
+  ): Promise<UnwrapAllResult> {
+    const {Crew} = await import('../bulk/index.js');
+    const progress = new Progress(!this.jsonEnabled());
+    let deks = 0;
+    const onProgress = (count: number): void => {
+      deks = count;
+      progress.update('unwrapped', deks);
+    };
+    try {
+      await Crew.with([kek], (crew) => unwrap(crew, onProgress));
+    } finally {
+      progress.end();
+    }
+    const what = `${deks} ${deks === 1 ? 'DEK' : 'DEKs'}, wrapped under the KEK with KCV ${kekKcv}`;
+    if (reveal) this.note(`revealed: ${what}`);
+    else this.log(`ok: ${what}`);
+    return {verified: true, deks, kekKcv};
+  }
+
+  /** Writes the plaintexts out; without --reveal there are none, and they are only asked for. */
+  async #deliver(plaintexts: AsyncIterable<Uint8Array>, flags: UnwrapFlags): Promise<void> {
+    if (flags.reveal) {
+      return deliverStream(plaintexts, flags, {what: 'a stream of keys', json: this.jsonEnabled(), isSecret: true});
+    }
+    for await (const _ of plaintexts);
+  }
+
+  #assertMayReveal({reveal, output, format}: UnwrapFlags, isOne: boolean): void {
     if (!reveal) {
       if (output === undefined && format === undefined) return;
       throw new DekError('BAD_ARGUMENT', 'without --reveal there is nothing to write', {
@@ -98,24 +174,18 @@ export default class Unwrap extends DekCommand {
     }
     if (output !== undefined || !process.stdout.isTTY || format === 'hex' || format === 'base64') return;
     throw new DekError('UNSAFE_SECRET', 'the plaintext key would go to this terminal', {
-      hint: 'write it to a file with --output FILE, or insist with --format hex',
+      hint: `write it to a file with --output FILE${isOne ? ', or insist with --format hex' : ''}`,
     });
   }
 }
 
 async function readWrapped(
   file: string | undefined,
-  {
-    manifest,
-    name,
-    'input-format': format,
-  }: {manifest?: string | undefined; name?: string | undefined; 'input-format'?: Format | undefined},
+  {manifest, name, 'input-format': format}: UnwrapFlags,
 ): Promise<Uint8Array> {
-  if ((file === undefined) === (manifest === undefined)) {
-    throw new DekError('BAD_ARGUMENT', 'the wrapped DEK is given by a file, or by --manifest and --name');
-  }
   if (file !== undefined) return readCiphertext(file, DEK_WRAPPED_BYTES, 'wrapped', format);
   let wrapped: Uint8Array | undefined;
+  const {openManifest} = await import('../manifest/index.js');
   const {entries} = await openManifest(manifest!);
   // To the end: what is in a manifest counts only when all of it is in order.
   for await (const entry of entries) if (entry.name === name) wrapped = entry.wrapped;

@@ -63,8 +63,7 @@ export async function readCiphertext(
   title: string,
   format?: Format,
 ): Promise<Uint8Array> {
-  const source = parseSource(spec, title) ?? {name: nameOf(spec, spec, title), path: spec, isPrivate: false};
-  return readSource({...source, isPrivate: false}, lengths, format);
+  return readSource(ciphertextSource(spec, title), lengths, format);
 }
 
 /**
@@ -74,9 +73,18 @@ export async function readCiphertext(
 export async function withSecretDescriptor<T>(
   spec: string,
   title: string,
-  use: (fd: number) => Promise<T>,
+  use: (fd: number, name: string) => Promise<T>,
 ): Promise<T> {
   return withDescriptor(sourceOf(spec, title), use);
+}
+
+/** The same for something wrapped: as `readCiphertext`. */
+export async function withCiphertextDescriptor<T>(
+  spec: string,
+  title: string,
+  use: (fd: number, name: string) => Promise<T>,
+): Promise<T> {
+  return withDescriptor(ciphertextSource(spec, title), use);
 }
 
 /**
@@ -112,6 +120,11 @@ function sourceOf(spec: string, title: string): Source {
   if (source) return source;
   const hint = fs.existsSync(spec) ? `for a file write file:${spec}` : SOURCES_HINT;
   throw new DekError('BAD_ARGUMENT', `"${title}" is not given by a source`, {hint});
+}
+
+function ciphertextSource(spec: string, title: string): Source {
+  const source = parseSource(spec, title) ?? {name: nameOf(spec, spec, title), path: spec};
+  return {...source, isPrivate: false};
 }
 
 /** Null when `spec` has the form of none of the sources. */
@@ -172,14 +185,14 @@ function readInto(content: Uint8Array, source: Source): Promise<number> {
   });
 }
 
-async function withDescriptor<T>(source: Source, use: (fd: number) => Promise<T>): Promise<T> {
+async function withDescriptor<T>(source: Source, use: (fd: number, name: string) => Promise<T>): Promise<T> {
   const {O_RDONLY, O_NOCTTY, O_NONBLOCK} = fs.constants;
   const flags = O_RDONLY | O_NOCTTY | (source.deadline === undefined ? 0 : O_NONBLOCK);
   try {
     const fd = source.fd ?? (await open(source.path!, flags));
     try {
       checkSource(await fstat(fd), fd, source);
-      return await use(fd);
+      return await use(fd, source.name);
     } finally {
       if (source.fd === undefined) await close(fd);
     }
@@ -188,11 +201,12 @@ async function withDescriptor<T>(source: Source, use: (fd: number) => Promise<T>
   }
 }
 
-async function readSome(
+/** As read(2), and waits where that would say EAGAIN. */
+export async function readSome(
   fd: number,
   content: Uint8Array,
   offset: number,
-  {name, deadline = Number.POSITIVE_INFINITY}: Source,
+  {name, deadline = Number.POSITIVE_INFINITY}: Pick<Source, 'name' | 'deadline'>,
 ): Promise<{bytesRead: number}> {
   for (;;) {
     try {

@@ -33,15 +33,11 @@ export interface ManifestEntry extends ManifestDek {
 
 const MEMBERS = new Set(['name', 'keySize', 'keytag', 'opaque', 'wrapped']);
 const NAME = new RegExp(DEK_NAME);
-/** A line as `formatEntry` writes it, whatever the values: what it holds is plain, so that JSON need not be asked. */
-const PLAIN =
-  /^\{"name":"([A-Za-z0-9._:@+-]+)","keySize":(128|256),"keytag":(true|false)(?:,"opaque":"([0-9a-f]+)")?,"wrapped":"([A-Za-z0-9+/]+={0,2})"\}$/;
 const OPAQUE = /^([0-9a-f]{2}){1,8}$/;
 
 /** The DEK in line number `line`. Throws BAD_INPUT. */
 export function parseEntry(text: string, line: number): ManifestEntry {
-  const plain = PLAIN.exec(text);
-  const value = plain ? fromPlain(plain) : parseObject(text, line);
+  const value = parseObject(text, line);
   if (value[VERSION_MEMBER] !== undefined) {
     throw fault(line, null, 'a second header', 'two manifests were joined: their headers cannot both hold');
   }
@@ -51,28 +47,21 @@ export function parseEntry(text: string, line: number): ManifestEntry {
     ...parseWrapped(value, line),
     opaque: parseOpaque(value['opaque'], line),
   };
-  if (!plain) assertPlain(value, text, line, MEMBERS);
+  assertPlain(value, text, line, MEMBERS);
   return entry;
 }
 
-/** What JSON.parse would make of it. */
-function fromPlain([, name, keySize, keytag, opaque, wrapped]: RegExpExecArray): JsonObject {
-  return {name, keySize: Number(keySize), keytag: keytag === 'true', opaque, wrapped};
-}
-
-/** The line of a DEK, without a line feed. It is checked by reading it again. Throws BAD_ARGUMENT, BAD_INPUT. */
-export function formatEntry({name, keySize, keytag, opaque, wrapped}: ManifestDek, line: number): string {
+/** The line of a DEK, without a line feed: right if its values are, which is for a reader to say. Throws BAD_ARGUMENT. */
+export function formatEntry({name, keySize, keytag, opaque, wrapped}: ManifestDek): string {
   opaque = viewBytes(opaque, [0, 1, 2, 3, 4, 5, 6, 7, 8], 'opaque');
   wrapped = viewBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped');
-  const text = JSON.stringify({
+  return JSON.stringify({
     name,
     keySize,
     keytag,
     ...(opaque.length === 0 ? {} : {opaque: toHex(opaque)}),
     wrapped: encodeBase64(wrapped),
   });
-  parseEntry(text, line);
-  return text;
 }
 
 function parseName(value: unknown, line: number): string {

@@ -13,6 +13,7 @@ import {WRAPPED_CREDENTIAL_BYTES} from '../wrap/layout.js';
 import {decodeBase64, encodeBase64} from './base64.js';
 import {fault} from './fault.js';
 import {assertPlain, type JsonObject, member, parseObject, shown} from './json-object.js';
+import type {Lines} from './lines.js';
 
 /** The version of the format, the value of the member that tells a header from an entry. */
 export const FORMAT_VERSION = 1;
@@ -45,8 +46,9 @@ const LOGIN_MEMBERS = ['importKekId', 'credentialId', 'wrappedCredential'] as co
 const DEVICE = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 const MAX_ID = 0xffffff;
 
-/** The header in line 1. Throws BAD_INPUT. */
-export function parseHeader(text: string): ManifestHeader {
+/** The header in line 1, which ends in a line feed. Throws BAD_INPUT. */
+export function parseHeader({text: bytes}: Pick<Lines, 'text'>): ManifestHeader {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length - 1).toString('latin1');
   const value = parseObject(text, 1);
   const version = value[VERSION_MEMBER];
   if (version === undefined) {
@@ -66,16 +68,17 @@ export function parseHeader(text: string): ManifestHeader {
   return header;
 }
 
-/** The header's line, without a line feed. It is checked by reading it again. Throws BAD_INPUT. */
-export function formatHeader({devices, importKekKcv, login}: ManifestHeader): string {
-  const text = JSON.stringify({
+/** The header's line. It is checked by reading it again. Throws BAD_INPUT. */
+export function formatHeader({devices, importKekKcv, login}: ManifestHeader): Uint8Array {
+  const line = JSON.stringify({
     [VERSION_MEMBER]: FORMAT_VERSION,
     ...(devices.length === 0 ? {} : {device: devices.length === 1 ? devices[0] : devices}),
     ...(login ? {importKekId: login.importKekId} : {}),
     importKekKcv: toHex(importKekKcv),
     ...(login ? {credentialId: login.credentialId, wrappedCredential: encodeBase64(login.credential)} : {}),
   });
-  parseHeader(text);
+  const text = Buffer.from(`${line}\n`, 'latin1');
+  parseHeader({text});
   return text;
 }
 

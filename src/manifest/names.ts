@@ -2,23 +2,22 @@
 import {assertDekName} from '../dek-name.js';
 import {DekError} from '../errors.js';
 
+const PATTERN = /^([^%]*)%(?:0(\d{1,2}))?d([^%]*)$/;
+
 /**
- * `count` names, from number `first` on. A pattern without %d is one name. Throws BAD_ARGUMENT unless all are names of DEKs, and
- * all different.
+ * Throws BAD_ARGUMENT unless `pattern` gives `count` names of DEKs, from number `first` on. One without %d is one name.
  */
-export function numberedNames(pattern: string, first: number, count: number): Iterable<string> {
-  const match = /^([^%]*)%(?:0(\d{1,2}))?d([^%]*)$/.exec(pattern);
-  if (!match && (pattern.includes('%') || count > 1)) {
+export function assertNames(pattern: string, first: number, count: number): void {
+  if (!PATTERN.test(pattern) && (pattern.includes('%') || count > 1)) {
     throw new DekError('BAD_ARGUMENT', '"name" expected a pattern with one %d, as in vol-%05d');
   }
-  const [, before = pattern, digits = '0', after = ''] = match ?? [];
-  const nameOf = (number: number): string =>
-    match ? `${before}${String(number).padStart(Number(digits), '0')}${after}` : pattern;
-  assertDekName(nameOf(first));
-  assertDekName(nameOf(first + count - 1));
-  return {
-    *[Symbol.iterator]() {
-      for (let number = first; number < first + count; number++) yield nameOf(number);
-    },
-  };
+  assertDekName(numberedName(pattern, first));
+  assertDekName(numberedName(pattern, first + count - 1));
+}
+
+/** The name that `pattern` gives to this number. */
+export function numberedName(pattern: string, number: number): string {
+  return pattern.replace(PATTERN, (_, before: string, digits: string | undefined, after: string) => {
+    return `${before}${String(number).padStart(Number(digits ?? 0), '0')}${after}`;
+  });
 }

@@ -1,24 +1,30 @@
 /**
- * Which names or keys came before, and in which line: a hash table of 16 bytes a slot, without the names. A slot holds 96 bits
- * of SHA-256 and the line, so two that differ are taken for one with a chance of 2^-57 in a million.
+ * Which fingerprints came before, and in which line: a hash table of 16 bytes a slot, without the names or keys themselves.
+ * Fingerprints lie in it in their order, but for those that meet: so it grows in one pass from end to end, and by little.
  */
-import {hash} from 'node:crypto';
+import {FINGERPRINT_WORDS} from './fingerprint.js';
 
-/** Words of 32 bits a slot: three of the digest, and the line, which is 0 in an empty slot. */
-const SLOT_WORDS = 4;
+/** Words of 32 bits a slot: the fingerprint, and the line, which is 0 in an empty slot. */
+const SLOT_WORDS = FINGERPRINT_WORDS + 1;
 /** The table grows when it is fuller than this. */
-const MAX_LOAD = 0.75;
+const MAX_LOAD = 0.8;
+const GROWTH = 1.4;
 
 export class Seen {
-  #table = new Uint32Array(2 ** 10 * SLOT_WORDS);
+  #slots: number;
+  #table: Int32Array;
   #count = 0;
 
-  /** The line (1 to 2^32 - 1) in which `bytes` came before, or 0 if it is new and now kept with `line`. */
-  add(bytes: string | Uint8Array, line: number): number {
-    // One string of 32 characters is cheaper than a Buffer.
-    const digest = hash('sha256', bytes, 'binary');
-    const before = put(this.#table, word(digest, 0), word(digest, 4), word(digest, 8), line);
-    if (before === 0 && ++this.#count * SLOT_WORDS > this.#table.length * MAX_LOAD) this.#grow();
+  /** A table that holds `expected` fingerprints before it grows. */
+  constructor(expected = 1000) {
+    this.#slots = Math.ceil(expected / MAX_LOAD) + 1;
+    this.#table = new Int32Array(this.#slots * SLOT_WORDS);
+  }
+
+  /** The line (1 to 2^31 - 1) in which the fingerprint at `at` came before, or 0 if it is new and now kept with `line`. */
+  add(prints: Int32Array, at: number, line: number): number {
+    const before = put(this.#table, this.#slots, prints, at, line);
+    if (before === 0 && ++this.#count > this.#slots * MAX_LOAD) this.#grow();
     return before;
   }
 
@@ -28,31 +34,28 @@ export class Seen {
   }
 
   #grow(): void {
-    const table = new Uint32Array(2 * this.#table.length);
+    const slots = Math.ceil(this.#slots * GROWTH);
+    const table = new Int32Array(slots * SLOT_WORDS);
     const old = this.#table;
     for (let at = 0; at < old.length; at += SLOT_WORDS) {
-      if (old[at + 3] !== 0) put(table, old[at]!, old[at + 1]!, old[at + 2]!, old[at + 3]!);
+      if (old[at + FINGERPRINT_WORDS] !== 0) put(table, slots, old, at, old[at + FINGERPRINT_WORDS]!);
     }
-    this.#table = table;
+    [this.#table, this.#slots] = [table, slots];
   }
 }
 
-/** Open addressing with linear probing. Returns the line that the digest has already, or 0 when it was put in. */
-function put(table: Uint32Array, a: number, b: number, c: number, line: number): number {
-  const mask = table.length - 1; // the length is a power of 2
-  let at = (a * SLOT_WORDS) & mask;
-  for (; table[at + 3] !== 0; at = (at + SLOT_WORDS) & mask) {
-    if (table[at] === a && table[at + 1] === b && table[at + 2] === c) return table[at + 3]!;
+/** Open addressing with linear probing. Returns the line that the fingerprint has already, or 0 when it was put in. */
+function put(table: Int32Array, slots: number, prints: Int32Array, from: number, line: number): number {
+  const a = prints[from]!;
+  const b = prints[from + 1]!;
+  const c = prints[from + 2]!;
+  let at = Math.floor((a >>> 0) * (slots / 2 ** 32)) * SLOT_WORDS;
+  for (; table[at + FINGERPRINT_WORDS] !== 0; at = at + SLOT_WORDS < table.length ? at + SLOT_WORDS : 0) {
+    if (table[at] === a && table[at + 1] === b && table[at + 2] === c) return table[at + FINGERPRINT_WORDS]!;
   }
   table[at] = a;
   table[at + 1] = b;
   table[at + 2] = c;
-  table[at + 3] = line;
+  table[at + FINGERPRINT_WORDS] = line;
   return 0;
-}
-
-/** 32 bits of a string of bytes. */
-function word(digest: string, at: number): number {
-  const high = (digest.charCodeAt(at) << 24) | (digest.charCodeAt(at + 1) << 16);
-  return (high | (digest.charCodeAt(at + 2) << 8) | digest.charCodeAt(at + 3)) >>> 0;
 }

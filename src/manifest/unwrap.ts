@@ -5,9 +5,7 @@
 import {equalBytes, toHex, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {unwrapCredential} from '../wrap/credential.js';
-import {type UnwrappedDek, unwrapDek} from '../wrap/dek.js';
 import {keyCheckValue} from '../wrap/kcv.js';
-import type {ManifestEntry} from './entry.js';
 import type {ManifestHeader} from './header.js';
 
 /** Throws UNWRAP_FAILED unless `kek` has the key check value that the header names. `title` is what messages call the KEK. */
@@ -18,16 +16,6 @@ export function assertManifestKek({importKekKcv}: ManifestHeader, kek: Uint8Arra
   throw new DekError('UNWRAP_FAILED', `"${title}" has KCV ${is}, and the manifest was wrapped under KCV ${expected}`, {
     hint: 'give the import KEK that wrapped this manifest',
   });
-}
-
-/** Calls `use` with the DEK of `entry`. Throws UNWRAP_FAILED and EQUAL_KEYS, with the line. */
-export function withDek<T>(kek: Uint8Array, entry: ManifestEntry, use: (dek: UnwrappedDek) => T): T {
-  const dek = named(`line ${entry.line}: wrapped`, () => unwrapDek(kek, entry.wrapped));
-  try {
-    return use(dek);
-  } finally {
-    wipe(dek.key1, dek.key2, dek.keytag);
-  }
 }
 
 /** Calls `use` with the credential in plaintext, 40 bytes. Throws UNWRAP_FAILED. */

@@ -1,8 +1,10 @@
 /** Writes a manifest as a stream. What is written is what `readManifest` reads, or nothing is. */
+import {parseLines} from './batch.js';
+import {findDuplicates, newTables} from './duplicates.js';
 import {formatEntry, type ManifestDek} from './entry.js';
+import {faultError, inOrder} from './fault.js';
+import {fingerprintsOf, randomFingerprintKey} from './fingerprint.js';
 import {formatHeader, type ManifestHeader} from './header.js';
-import {assertNew} from './read.js';
-import {Seen} from './seen.js';
 
 const CHUNK_CHARACTERS = 2 ** 16;
 
@@ -14,16 +16,21 @@ export async function* writeManifest(
   header: ManifestHeader,
   deks: AsyncIterable<ManifestDek> | Iterable<ManifestDek>,
 ): AsyncGenerator<Uint8Array, void> {
-  const [names, keys] = [new Seen(), new Seen()];
-  let text = `${formatHeader(header)}\n`;
-  let line = 1;
+  const tables = newTables();
+  const key = randomFingerprintKey();
+  let [text, first, count] = ['', 2, 0];
+  const checked = (): Uint8Array => {
+    const batch = parseLines({text: new Uint8Array(Buffer.from(text)), first, count});
+    const [fault] = inOrder(batch.faults, findDuplicates(fingerprintsOf(batch, key), batch.lines, tables));
+    if (fault) throw faultError(fault);
+    [text, first, count] = ['', first + count, 0];
+    return batch.text;
+  };
+  yield formatHeader(header);
   for await (const dek of deks) {
-    line++;
-    text += `${formatEntry(dek, line)}\n`;
-    assertNew({...dek, line}, names, keys);
-    if (text.length < CHUNK_CHARACTERS) continue;
-    yield Buffer.from(text, 'latin1');
-    text = '';
+    text += `${formatEntry(dek)}\n`;
+    count++;
+    if (text.length >= CHUNK_CHARACTERS) yield checked();
   }
-  yield Buffer.from(text, 'latin1');
+  yield checked();
 }

@@ -83,8 +83,12 @@ export function splitDek(plaintext: Uint8Array): UnwrappedDek {
 }
 
 function assertDistinct(key1: Uint8Array, key2: Uint8Array): void {
-  if (!equalBytes(key1, key2)) return;
-  throw new DekError('EQUAL_KEYS', 'key1 and key2 are equal', {
+  if (equalBytes(key1, key2)) throw equalKeys();
+}
+
+/** The error of a DEK whose two keys are one. */
+export function equalKeys(): DekError<'EQUAL_KEYS'> {
+  return new DekError('EQUAL_KEYS', 'key1 and key2 are equal', {
     hint: 'AES-XTS needs two different keys (FIPS 140-3 IG C.I); make a new DEK with: dek keygen',
   });
 }

@@ -42,18 +42,22 @@ export function keysOf({name, version = 1}: Vol): {key1: Buffer; key2: Buffer} {
 
 export function manifestText(device: TestDevice, deks: readonly Vol[], changes: HeaderChanges = {}): string {
   const {devices = [], login = true, credential = device.credential, credentialId = device.credentialId} = changes;
-  const header = formatHeader({
-    devices,
-    importKekKcv: keyCheckValue(device.kek),
-    login: login ? {importKekId: device.kekId, credentialId, credential: wrapCredential(device.kek, credential)} : null,
-  });
-  const lines = deks.map((vol, i) => {
+  const header = Buffer.from(
+    formatHeader({
+      devices,
+      importKekKcv: keyCheckValue(device.kek),
+      login: login
+        ? {importKekId: device.kekId, credentialId, credential: wrapCredential(device.kek, credential)}
+        : null,
+    }),
+  ).toString();
+  const lines = deks.map((vol) => {
     const wrapped = wrapDek(device.kek, keysOf(vol));
     if (vol.altered) wrapped[20]! ^= 1;
     const opaque = Uint8Array.of(vol.version ?? 1);
-    return formatEntry({name: vol.name, keySize: 128, keytag: false, opaque, wrapped}, i + 2);
+    return formatEntry({name: vol.name, keySize: 128, keytag: false, opaque, wrapped});
   });
-  return [header, ...lines].map((line) => `${line}\n`).join('');
+  return header + lines.map((line) => `${line}\n`).join('');
 }
 
 /** Writes a manifest into the device's directory, as those do who replace one, and returns its path. */

@@ -101,10 +101,10 @@ describe('keygen into a manifest', function () {
 
   it('shows its progress on a terminal only', async () => {
     const output = files.path('many');
-    const args = ['keygen', '--count', '60000', '--name', 'v%d', '--kek', kek, '--no-login', '-o', output, '--force'];
+    const args = ['keygen', '--count', '900000', '--name', 'v%d', '--kek', kek, '--no-login', '-o', output, '--force'];
     const terminal = await runDekOnTerminal(args);
-    expect(terminal.stdout.toString()).to.match(/\r\[#*\.*\] made \d+ of 60000, \d+\/s, \d+ s left *\r/);
-    expect((await runDek(args)).stderr).to.match(/^made 60000 256-bit DEKs without keytag.*\n$/);
+    expect(terminal.stdout.toString()).to.match(/\r\[#*\.*\] made \d+ of 900000, \d+\/s, \d+ s left *\r/);
+    expect((await runDek(args)).stderr).to.match(/^made 900000 256-bit DEKs without keytag.*\n$/);
   });
 
   const refusals: [title: string, args: string[], status: number, message: RegExp][] = [
@@ -195,10 +195,10 @@ describe('wrap and unwrap on a manifest', function () {
     ]);
   });
 
-  const ONE = 'the wrapped DEK is given by a file, or by --manifest and --name';
+  const ONE = 'what is wrapped is given by a file, or by --manifest';
   for (const [title, args, status, message] of [
     ['a name that is not there', ['--manifest', 'M', '--name', 'vol-9'], 3, 'no DEK of the name "vol-9" is in M'],
-    ['a manifest without a name', ['--manifest', 'M'], 2, 'the following error occurred:'],
+    ['a name without a manifest', ['--name', 'vol-1'], 2, 'the following error occurred:'],
     ['a file and a manifest', ['FILE', '--manifest', 'M', '--name', 'vol-1'], 2, ONE],
     ['nothing', [], 2, ONE],
   ] as [string, string[], number, string][]) {

@@ -14,6 +14,7 @@ import {unwrapDek, wrapDek} from '../../src/wrap/dek.js';
 import {wrapKey} from '../../src/wrap/kw.js';
 import {describeHits, type Needle, needlesOf} from '../memory.js';
 import {searchAfter} from '../search-after.js';
+import {runDek} from './run-dek.js';
 
 const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
 
@@ -47,6 +48,10 @@ describe('memory after a command', function () {
   const altered = file('altered', Buffer.concat([otherIv.update(plaintext), otherIv.final()]));
   const equalKeys = file('equal', wrapKey(kekBytes, Buffer.concat([key1, key1])));
 
+  // Enough for threads.
+  const many = `file:${file('many', Buffer.alloc(64 * 500_000, plaintext))}`;
+  const manyWrapped = file('many-wrapped', Buffer.alloc(72 * 500_000, wrapDek(kekBytes, {key1, key2})));
+
   after(() => fs.rmSync(directory, {recursive: true}));
 
   it('finds secrets that a process keeps as bytes and as text', async () => {
@@ -65,6 +70,13 @@ describe('memory after a command', function () {
     ['unwrap that fails its integrity check', ['unwrap', altered, '--kek', kek], plaintext, 6],
     ['unwrap of equal keys', ['unwrap', equalKeys, '--kek', kek], plaintext, 6],
     ['unwrap with --reveal', ['unwrap', wrapped, '--kek', kek, '--reveal'], plaintext, 0],
+    ['wrap of many, in threads', ['wrap', many, '--size', '256', '--kek', kek], plaintext, 0],
+    [
+      'unwrap of many, in threads, with --reveal',
+      ['unwrap', manyWrapped, '--size', '256', '--kek', kek, '--reveal'],
+      plaintext,
+      0,
+    ],
     [
       'unwrap with --reveal into a file in hex',
       ['unwrap', wrapped, '--kek', kek, '--reveal', '-o', join(directory, 'out'), '--format', 'hex'],
@@ -106,7 +118,21 @@ describe('memory after a command', function () {
       }
       return found;
     };
-    const make = ['keygen', '--count', '4', '--name', 'v%d', '--keytag', ...header, '--kek', kek, '--output', manifest];
+    const make = [
+      'keygen',
+      '--count',
+      '4',
+      '--name',
+      'v%d',
+      '--keytag',
+      ...header,
+      '--kek',
+      kek,
+      '--output',
+      manifest,
+      '--force',
+    ];
+    before(() => runDek(make));
 
     it('holds no secret: keygen of a manifest', async () => {
       let found: Needle[] = [];

@@ -9,8 +9,8 @@ import {json, KCV, KEK} from './key-files.js';
 import {CREDENTIAL, ManifestFiles, OTHER_KCV, OTHER_KEK} from './manifest-files.js';
 import {DEK, type Run, runDek} from './run-dek.js';
 
-/** DEKs of the manifest: enough that a rewrap takes a while. */
-const COUNT = 1500;
+/** DEKs of the manifest: enough for threads. */
+const COUNT = 80_000;
 
 /** The plaintext of each DEK of a manifest. */
 async function plaintexts(manifest: Uint8Array, kek: Uint8Array): Promise<string[]> {
@@ -94,10 +94,16 @@ describe('rewrap', function () {
       `"from" has KCV ${OTHER_KCV}, and the manifest was wrapped under KCV ${KCV}`,
     ],
     ['the same KEK twice', nothing, ['--from', kek, '--to', kek], 2, '"from" and "to" are the same KEK'],
-    ['an altered DEK in its last line', alteredAt(1501, flip), good, 6, 'line 1501: wrapped: integrity check failed'],
+    [
+      'an altered DEK in its last line',
+      alteredAt(COUNT + 1, flip),
+      good,
+      6,
+      `line ${COUNT + 1}: wrapped: integrity check failed`,
+    ],
     ['an altered credential', alteredAt(1, flip), good, 6, 'line 1: wrappedCredential: integrity check failed'],
     ['a malformed line', alteredAt(900, () => '{}'), good, 2, 'line 900: name: missing'],
-    ['a torn file', torn, good, 2, 'line 1501: ends without a line feed'],
+    ['a torn file', torn, good, 2, `line ${COUNT + 1}: ends without a line feed`],
     [
       'both KEKs from stdin',
       nothing,

@@ -1,13 +1,17 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import {Crew} from '../../bulk/crew.js';
+import {inputsOf, Register, withDuplicates} from '../../bulk/lines.js';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {withKek} from '../../cli/kek.js';
 import {Progress} from '../../cli/progress.js';
 import {assertDistinctStreams} from '../../custody/source.js';
 import {DekError, type DekErrorCode} from '../../errors.js';
-import {type ManifestHeader, openManifest, readManifest} from '../../manifest/index.js';
-import {assertManifestKek, withCredential, withDek} from '../../manifest/unwrap.js';
+import {faultError, LineFault} from '../../manifest/fault.js';
+import type {ManifestHeader} from '../../manifest/index.js';
+import {openLines} from '../../manifest/read.js';
+import {assertManifestKek, withCredential} from '../../manifest/unwrap.js';
 
 interface ManifestCheckResult {
   /** DEKs without a fault. */
@@ -60,37 +64,36 @@ export default class ManifestCheck extends DekCommand {
   async #check(file: string, kek?: Uint8Array): Promise<ManifestCheckResult> {
     const faults: ManifestCheckResult['faults'] = [];
     let faultCount = 0;
-    const onFault = (error: DekError, line: number): void => {
+    const report = (line: number, error: DekError): void => {
       faultCount++;
       if (faults.length < MAX_FAULTS) faults.push({line, code: error.code, message: error.message});
       // One malformed line weighs more than a thousand that do not unwrap.
       if (process.exitCode !== 2) process.exitCode = error.exitStatus;
     };
-    const unwraps = (line: number, unwrap: () => void): boolean => {
-      try {
-        unwrap();
-        return true;
-      } catch (error) {
-        if (!(error instanceof DekError)) throw error;
-        onFault(error, line);
-        return false;
-      }
-    };
-    const {header, entries} = await (file === '-'
-      ? readManifest(process.stdin, {onFault})
-      : openManifest(file, {onFault}));
     const progress = new Progress(!this.jsonEnabled());
     let deks = 0;
+    const {header, lines, bytes} = await openLines(file === '-' ? process.stdin : file);
+    const check = async (crew: Crew): Promise<void> => {
+      const register = new Register({bytes});
+      const inputs = inputsOf(lines, register, {unwrap: kek !== undefined, reveal: false});
+      for await (const {count, faults} of withDuplicates(crew.map('checkLines', inputs), register)) {
+        for (const fault of faults) report(fault.line, faultError(fault));
+        deks += count - faults.length;
+        progress.update('checked', deks);
+      }
+    };
     try {
       if (kek) {
         assertManifestKek(header, kek);
-        if (header.login) unwraps(1, () => withCredential(kek, header.login!.credential, () => {}));
+        checkCredential(header, kek, report);
       }
-      for await (const entry of entries) {
-        if (!kek || unwraps(entry.line, () => withDek(kek, entry, () => {}))) progress.update('checked', ++deks);
-      }
+      await Crew.with(kek ? [kek] : [], check);
+    } catch (error) {
+      // A fault that nothing follows; those before have been reported.
+      if (!(error instanceof LineFault)) throw error;
+      report(error.line, error);
     } finally {
-      await entries.return();
+      await lines.return();
       progress.end();
     }
     return {deks, ...facts(header), unwrapped: kek !== undefined, faultCount, faults};
@@ -102,6 +105,19 @@ export default class ManifestCheck extends DekCommand {
     const how = unwrapped ? 'each unwraps under' : 'wrapped under';
     const rest = faultCount === 0 ? 'ok' : `${faultCount} ${faultCount === 1 ? 'line' : 'lines'} at fault`;
     this.log(`${rest}: ${deks} ${deks === 1 ? 'DEK' : 'DEKs'}, ${how} the KEK with KCV ${importKekKcv}`);
+  }
+}
+
+function checkCredential(
+  {login}: ManifestHeader,
+  kek: Uint8Array,
+  report: (line: number, error: DekError) => void,
+): void {
+  try {
+    if (login) withCredential(kek, login.credential, () => {});
+  } catch (error) {
+    if (!(error instanceof DekError)) throw error;
+    report(1, error);
   }
 }
 

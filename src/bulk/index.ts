@@ -1,0 +1,5 @@
+/** What commands use of it. Those that handle one key as well import it when they are to handle many. */
+export {Crew} from './crew.js';
+export {addToManifest, newManifest} from './make.js';
+export {unwrapStream, wrapStream} from './raw.js';
+export {unwrapManifest} from './reveal.js';

@@ -1,0 +1,37 @@
+/** The jobs of a crew by name. Each is pure: bytes in, bytes out, on whatever thread. What they are given and give is plain data. */
+import {wipe} from '../bytes.js';
+import {checkLines, digestLines, makeLines, rewrapLines} from './line-jobs.js';
+import {unwrapRaw, wrapRaw} from './raw-jobs.js';
+
+const JOBS = {checkLines, digestLines, makeLines, rewrapLines, unwrapRaw, wrapRaw};
+
+export type JobName = keyof typeof JOBS;
+export type Input<N extends JobName> = Parameters<(typeof JOBS)[N]>[0];
+export type Output<N extends JobName> = ReturnType<(typeof JOBS)[N]>;
+
+/** Does the job `name`; `keks` are those of the crew. */
+export async function runJob<N extends JobName>(
+  name: N,
+  input: Input<N>,
+  keks: readonly Uint8Array[],
+): Promise<Output<N>> {
+  const job = JOBS[name] as (input: Input<N>, keks: readonly Uint8Array[]) => Output<N>;
+  return job(input, keks);
+}
+
+/** The buffers of an input or an output, each once, to be moved instead of copied. */
+export function buffersOf(value: object): ArrayBuffer[] {
+  return [...new Set(viewsOf(value).map(({buffer}) => buffer as ArrayBuffer))];
+}
+
+/** Wipes all bytes of an input or an output. */
+export function wipeBytes(value: object): void {
+  for (const {buffer} of viewsOf(value)) wipe(new Uint8Array(buffer));
+}
+
+function viewsOf(value: object): ArrayBufferView[] {
+  return Object.values(value).flatMap((member: unknown) => {
+    if (ArrayBuffer.isView(member)) return [member];
+    return typeof member === 'object' && member !== null ? viewsOf(member) : [];
+  });
+}

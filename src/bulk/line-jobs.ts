@@ -1,0 +1,149 @@
+/** The jobs on lines of a manifest. */
+import {createHash} from 'node:crypto';
+import {fromHex, secretCopy, wipe} from '../bytes.js';
+import {writeBase64} from '../manifest/base64.js';
+import {type Batch, parseLines} from '../manifest/batch.js';
+import {formatEntry} from '../manifest/entry.js';
+import {type Fault, faultOf, inOrder, LineFault} from '../manifest/fault.js';
+import {type FingerprintKey, type Fingerprints, fingerprintsOf} from '../manifest/fingerprint.js';
+import type {Lines} from '../manifest/lines.js';
+import {numberedName} from '../manifest/names.js';
+import type {KeyColumn} from '../manifest/plain.js';
+import {wrapKeys} from '../wrap/bulk.js';
+import {layoutOf} from '../wrap/layout.js';
+import {type BadKey, findEqualKeys, randomPlaintexts, unwrapAll} from './plaintexts.js';
+
+/** Lines of a manifest, and the key for what duplicates are found by. */
+export interface LinesInput extends Lines {
+  key: FingerprintKey;
+}
+
+/** What has come of some lines. */
+export interface CheckedLines {
+  /** In plain form, without those at fault. */
+  text: Uint8Array;
+  /** How many lines went in. */
+  count: number;
+  /** The line of each DEK in `text`. */
+  lines: Uint32Array;
+  prints: Fingerprints;
+  /** At most one for each line, in their order. */
+  faults: readonly Fault[];
+}
+
+/** With `unwrap` each DEK is unwrapped too, and with `reveal` given out in plaintext: one buffer for each layout that occurs. */
+export function checkLines(
+  {key, unwrap, reveal, ...lines}: LinesInput & {unwrap: boolean; reveal: boolean},
+  [kek]: readonly Uint8Array[],
+): CheckedLines & {plaintexts: Uint8Array[]} {
+  const batch = parseLines(lines);
+  const revealed: Uint8Array[] = [];
+  const faults = unwrap
+    ? unwrapBatch(batch, kek!, (_, plaintexts) => {
+        if (reveal) revealed.push(secretCopy(plaintexts));
+      })
+    : batch.faults;
+  return {...checked(batch, lines.count, key), faults, plaintexts: revealed};
+}
+
+/**
+ * From one KEK to the other, in place. The digest is that of the plaintexts as the old lines have them, and of the new lines.
+ */
+export function rewrapLines(
+  {key, ...lines}: LinesInput,
+  [from, to]: readonly Uint8Array[],
+): CheckedLines & {digest: Uint8Array} {
+  const batch = parseLines(lines);
+  // Before it becomes another one: of the old lines, as the table of duplicates is.
+  const result = checked(batch, lines.count, key);
+  const digest = createHash('sha256');
+  const faults = unwrapBatch(batch, from!, ({layout, members}, plaintexts) => {
+    digest.update(plaintexts);
+    const wrapped = wrapKeys(to!, plaintexts, layout.plaintextBytes);
+    for (const [k, i] of members.entries()) {
+      writeBase64(wrapped, k * layout.wrappedBytes, layout.wrappedBytes, batch.text, batch.wrappedAt[i]!);
+    }
+  });
+  return {...result, faults, digest: digest.update(batch.text).digest()};
+}
+
+/** The digest that `rewrapLines` gives of lines that it has made, from these lines alone. */
+export function digestLines(
+  lines: Lines,
+  [, to]: readonly Uint8Array[],
+): {digest: Uint8Array; faults: readonly Fault[]} {
+  const batch = parseLines(lines);
+  const digest = createHash('sha256');
+  const faults = unwrapBatch(batch, to!, (_, plaintexts) => digest.update(plaintexts));
+  return {digest: digest.update(batch.text).digest(), faults};
+}
+
+/** DEKs to be named, wrapped and put into lines. */
+export interface NewLines {
+  keySize: 128 | 256;
+  keytag: boolean;
+  /** `count` of them, to be wiped; random ones without. */
+  plaintexts?: Uint8Array | undefined;
+  /** Of random ones, in hex; without it they are random too. */
+  keytagValue?: string | undefined;
+  /** In hex. */
+  opaque: string;
+  pattern: string;
+  /** The number in the first name. */
+  number: number;
+  /** The line of the first. */
+  first: number;
+  count: number;
+  key: FingerprintKey;
+}
+
+/** New lines; none when a key is bad. */
+export function makeLines(input: NewLines, [kek]: readonly Uint8Array[]): CheckedLines & {bad: BadKey[]} {
+  const {keySize, keytag, first, count, key} = input;
+  const layout = layoutOf(keySize, keytag);
+  const plaintexts = input.plaintexts ?? randomPlaintexts(layout, count, input.keytagValue);
+  try {
+    const bad = findEqualKeys(plaintexts, layout);
+    const wrapped = wrapKeys(kek!, plaintexts, layout.plaintextBytes);
+    const opaque = fromHex(input.opaque, 'opaque');
+    let text = '';
+    for (let i = 0; i < (bad.length > 0 ? 0 : count); i++) {
+      const key = wrapped.subarray(i * layout.wrappedBytes, (i + 1) * layout.wrappedBytes);
+      const name = numberedName(input.pattern, input.number + i);
+      text += `${formatEntry({name, keySize, keytag, opaque, wrapped: key})}\n`;
+    }
+    // What is written is what is read.
+    const batch = parseLines({text: new Uint8Array(Buffer.from(text)), first, count: bad.length > 0 ? 0 : count});
+    return {...checked(batch, count, key), bad};
+  } finally {
+    wipe(plaintexts);
+  }
+}
+
+function checked(batch: Batch, count: number, key: FingerprintKey): CheckedLines {
+  const {text, lines, faults} = batch;
+  return {text, count, lines, prints: fingerprintsOf(batch, key), faults};
+}
+
+/** Calls `use` with each column in plaintext, which is wiped then. Returns the faults of the batch and those of its keys. */
+function unwrapBatch(
+  {keys, lines, faults}: Batch,
+  kek: Uint8Array,
+  use: (column: KeyColumn, plaintexts: Uint8Array) => void,
+): Fault[] {
+  const more: Fault[] = [];
+  for (const column of keys) {
+    if (column.members.length === 0) continue;
+    const {plaintexts, bad} = unwrapAll(kek, column.wrapped, column.layout);
+    try {
+      for (const {position, code, message, hint} of bad) {
+        const line = lines[column.members[position]!]!;
+        more.push(faultOf(new LineFault(line, code, `wrapped: ${message}`, hint)));
+      }
+      use(column, plaintexts);
+    } finally {
+      wipe(plaintexts);
+    }
+  }
+  return inOrder(faults, more);
+}

@@ -1,0 +1,97 @@
+/** New DEKs in a manifest: in a new one, or after those of one that is there. */
+import {DekError} from '../errors.js';
+import {formatHeader, type ManifestHeader} from '../manifest/header.js';
+import {assertNames, numberedName} from '../manifest/names.js';
+import {openLines} from '../manifest/read.js';
+import {assertManifestKek} from '../manifest/unwrap.js';
+import {layoutOf} from '../wrap/layout.js';
+import type {Crew} from './crew.js';
+import type {NewLines} from './line-jobs.js';
+import {assertNoFault, inputsOf, Register, withDuplicates} from './lines.js';
+import {assertGoodKeys} from './raw.js';
+
+/** What the DEKs are to be; `number` is that of the first. */
+export type NewDeks = Pick<NewLines, 'keySize' | 'keytag' | 'keytagValue' | 'opaque' | 'pattern' | 'number'>;
+
+/** Some of them: these, or as many random ones. */
+export type NewKeys = Pick<NewLines, 'count' | 'plaintexts'>;
+
+/** How many have been made. */
+export type OnMade = (deks: number) => void;
+
+/**
+ * Yields the bytes of a new manifest with a DEK for each of `keys`, `count` in all, wrapped under the crew's KEK. Throws what `keys` throws;
+ * BAD_INPUT, EQUAL_KEYS, BAD_ARGUMENT for a name that is none.
+ */
+export async function* newManifest(
+  crew: Crew,
+  header: ManifestHeader,
+  deks: NewDeks,
+  {keys, count}: {keys: AsyncIterable<NewKeys>; count: number},
+  onMade: OnMade,
+): AsyncGenerator<Uint8Array, void> {
+  yield formatHeader(header);
+  yield* makeAll(crew, deks, keys, {first: 2, register: new Register({deks: count}), onMade});
+}
+
+/**
+ * The same for the manifest in the file `path`, with the DEKs that it has before the new ones. Throws UNWRAP_FAILED, before the
+ * first byte, when `kek`, the crew's, is not that of the manifest; EXISTS when a name is in it; what reading it throws.
+ */
+export async function* addToManifest(
+  crew: Crew,
+  path: string,
+  kek: Uint8Array,
+  deks: NewDeks,
+  keys: AsyncIterable<NewKeys>,
+  onMade: OnMade,
+): AsyncGenerator<Uint8Array, void> {
+  const {header, lines, bytes} = await openLines(path);
+  const register = new Register({bytes});
+  let first = 2;
+  try {
+    assertManifestKek(header, kek);
+    yield formatHeader(header);
+    const old = crew.map('checkLines', inputsOf(lines, register, {unwrap: false, reveal: false}));
+    for await (const {text, count, faults} of withDuplicates(old, register)) {
+      assertNoFault(faults);
+      first += count;
+      yield text;
+    }
+  } finally {
+    await lines.return();
+  }
+  yield* makeAll(crew, deks, keys, {first, register, onMade});
+}
+
+async function* makeAll(
+  crew: Crew,
+  deks: NewDeks,
+  keys: AsyncIterable<NewKeys>,
+  {first, register, onMade}: {first: number; register: Register; onMade: OnMade},
+): AsyncGenerator<Uint8Array, void> {
+  const {plaintextBytes} = layoutOf(deks.keySize, deks.keytag);
+  let made = 0;
+  async function* inputs(): AsyncGenerator<NewLines, void> {
+    let begun = 0;
+    for await (const some of keys) {
+      assertNames(deks.pattern, deks.number + begun, some.count);
+      yield {...deks, ...some, number: deks.number + begun, first: first + begun, key: register.key};
+      begun += some.count;
+    }
+  }
+  for await (const output of crew.map('makeLines', inputs())) {
+    const {text, count, faults, bad} = output;
+    assertGoodKeys(bad, made, plaintextBytes);
+    assertNoFault(faults);
+    const [duplicate] = register.add(output);
+    if (duplicate?.field === 'name') {
+      const name = numberedName(deks.pattern, deks.number + duplicate.line - first);
+      throw new DekError('EXISTS', `${name} is in the manifest, in line ${duplicate.before}`);
+    }
+    if (duplicate) assertNoFault([duplicate]);
+    made += count;
+    yield text;
+    onMade(made);
+  }
+}

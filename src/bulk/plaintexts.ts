@@ -1,0 +1,61 @@
+/** Many DEKs of one layout in plaintext: made, unwrapped, and looked at. */
+import {randomFillSync} from 'node:crypto';
+import {fromHex, secretBytes} from '../bytes.js';
+import type {DekError, DekErrorCode} from '../errors.js';
+import {unwrapKeys} from '../wrap/bulk.js';
+import {equalKeys} from '../wrap/dek.js';
+import {unwrapFailed} from '../wrap/kw.js';
+import type {DekLayout} from '../wrap/layout.js';
+
+/** A key that is no good, by its position, counted from 0. */
+export interface BadKey {
+  position: number;
+  code: DekErrorCode;
+  message: string;
+  hint: string | undefined;
+}
+
+/** The plaintexts of `wrapped`, to be wiped by the caller, and the keys that are no good, in order. */
+export function unwrapAll(
+  kek: Uint8Array,
+  wrapped: Uint8Array,
+  layout: DekLayout,
+): {plaintexts: Uint8Array; bad: BadKey[]} {
+  const failed: number[] = [];
+  const plaintexts = unwrapKeys(kek, wrapped, layout.plaintextBytes, failed);
+  const hasFailed = new Set(failed); // and is all zeros
+  const equal = findEqualKeys(plaintexts, layout).filter(({position}) => !hasFailed.has(position));
+  const bad = [...failed.map((position) => badKey(position, unwrapFailed())), ...equal];
+  return {plaintexts, bad: bad.sort((a, b) => a.position - b.position)};
+}
+
+/** The DEKs of `plaintexts` whose key1 is their key2. */
+export function findEqualKeys(plaintexts: Uint8Array, {keySize, plaintextBytes}: DekLayout): BadKey[] {
+  // Every length and so every offset is a multiple of 8, and the buffers are our own.
+  const words = new Int32Array(plaintexts.buffer, plaintexts.byteOffset, plaintexts.length / 4);
+  const [keyWords, dekWords] = [keySize / 32, plaintextBytes / 4];
+  const bad: BadKey[] = [];
+  for (let at = 0; at < words.length; at += dekWords) {
+    let difference = 0; // of all words: the time must not tell where they differ
+    for (let i = at; i < at + keyWords; i++) difference |= words[i]! ^ words[i + keyWords]!;
+    if (difference === 0) bad.push(badKey(at / dekWords, equalKeys()));
+  }
+  return bad;
+}
+
+/** `count` new DEKs from the system's random numbers, to be wiped by the caller; each with this keytag, in hex, or a random one. */
+export function randomPlaintexts(layout: DekLayout, count: number, keytagValue?: string): Uint8Array {
+  const plaintexts = secretBytes(count * layout.plaintextBytes);
+  do randomFillSync(plaintexts);
+  while (findEqualKeys(plaintexts, layout).length > 0);
+  if (!layout.keytag || keytagValue === undefined) return plaintexts;
+  const keytag = fromHex(keytagValue, 'keytag-value');
+  for (let end = layout.plaintextBytes; end <= plaintexts.length; end += layout.plaintextBytes) {
+    plaintexts.set(keytag, end - keytag.length);
+  }
+  return plaintexts;
+}
+
+function badKey(position: number, {code, message, hint}: DekError): BadKey {
+  return {position, code, message, hint};
+}

@@ -1,0 +1,65 @@
+/** Raw DEKs of one layout, one after the other, from a stream to a stream. */
+import {wipe} from '../bytes.js';
+import {DekError} from '../errors.js';
+import type {Crew} from './crew.js';
+import type {BadKey} from './plaintexts.js';
+
+/** How many are done. */
+export type OnProgress = (deks: number) => void;
+
+/**
+ * Wraps the DEKs that `keys` gives, many at a time and each whole, and wipes them. Throws what `keys` throws; EQUAL_KEYS, with the
+ * position of the first that has key1 == key2, after the wrapped ones before it.
+ */
+export async function* wrapStream(
+  crew: Crew,
+  keys: AsyncIterable<Uint8Array>,
+  plaintextBytes: number,
+  onProgress: OnProgress,
+): AsyncGenerator<Uint8Array, void> {
+  let deks = 0;
+  for await (const {bytes, count, bad} of crew.map('wrapRaw', inputsOf(keys, {plaintextBytes}))) {
+    assertGoodKeys(bad, deks, plaintextBytes);
+    deks += count;
+    yield bytes;
+    onProgress(deks);
+  }
+}
+
+/**
+ * The reverse; without `reveal` what is yielded is empty. What is yielded is wiped when the next is asked for. Throws UNWRAP_FAILED
+ * too.
+ */
+export async function* unwrapStream(
+  crew: Crew,
+  keys: AsyncIterable<Uint8Array>,
+  {plaintextBytes, reveal}: {plaintextBytes: number; reveal: boolean},
+  onProgress: OnProgress,
+): AsyncGenerator<Uint8Array, void> {
+  let deks = 0;
+  for await (const {bytes, count, bad} of crew.map('unwrapRaw', inputsOf(keys, {plaintextBytes, reveal}))) {
+    try {
+      assertGoodKeys(bad, deks, plaintextBytes + 8);
+      deks += count;
+      yield bytes;
+    } finally {
+      wipe(bytes);
+    }
+    onProgress(deks);
+  }
+}
+
+async function* inputsOf<T extends object>(
+  keys: AsyncIterable<Uint8Array>,
+  more: T,
+): AsyncGenerator<T & {bytes: Uint8Array}, void> {
+  for await (const bytes of keys) yield {...more, bytes};
+}
+
+/** Throws for the first of these, which come after `before` others of `eachBytes` bytes each. */
+export function assertGoodKeys([bad]: readonly BadKey[], before: number, eachBytes: number): void {
+  if (!bad) return;
+  const position = before + bad.position;
+  const message = `DEK ${position}, at byte ${position * eachBytes}: ${bad.message}`;
+  throw new DekError(bad.code, message, {hint: bad.hint});
+}

@@ -1,0 +1,50 @@
+/** All DEKs of a manifest in plaintext, one after the other. */
+import {wipe} from '../bytes.js';
+import {DekError} from '../errors.js';
+import {openLines} from '../manifest/read.js';
+import {assertManifestKek} from '../manifest/unwrap.js';
+import type {Crew} from './crew.js';
+import {assertNoFault, inputsOf, Register, withDuplicates} from './lines.js';
+import type {OnProgress} from './raw.js';
+
+/**
+ * Unwraps every DEK of the manifest in the file `path` with `kek`, the crew's. With `reveal` the plaintexts are yielded, in
+ * order, and wiped when the next are asked for. Throws the first fault; BAD_INPUT when they are to be revealed and not all of one
+ * layout.
+ */
+export async function* unwrapManifest(
+  crew: Crew,
+  {path, kek, reveal}: {path: string; kek: Uint8Array; reveal: boolean},
+  onProgress: OnProgress,
+): AsyncGenerator<Uint8Array, void> {
+  const {header, lines, bytes} = await openLines(path);
+  const register = new Register({bytes});
+  let [deks, eachBytes] = [0, 0];
+  try {
+    assertManifestKek(header, kek);
+    const outputs = crew.map('checkLines', inputsOf(lines, register, {unwrap: true, reveal}));
+    for await (const {count, faults, plaintexts} of withDuplicates(outputs, register)) {
+      try {
+        assertNoFault(faults);
+        deks += count;
+        const [bytes, ...others] = plaintexts;
+        if (bytes) {
+          eachBytes ||= bytes.length / count;
+          if (others.length > 0 || bytes.length !== count * eachBytes) throw mixed(path);
+          yield bytes;
+        }
+      } finally {
+        wipe(...plaintexts);
+      }
+      onProgress(deks);
+    }
+  } finally {
+    await lines.return();
+  }
+}
+
+function mixed(path: string): DekError<'BAD_INPUT'> {
+  return new DekError('BAD_INPUT', `the DEKs of ${path} are not all of one size, with or without keytag`, {
+    hint: 'in one stream they could not be told apart: reveal them one by one, with --name',
+  });
+}

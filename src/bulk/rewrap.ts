@@ -1,0 +1,143 @@
+/**
+ * From one import KEK to another: every DEK and the credential, in plaintext in memory only and wiped. And the proof that what
+ * was written is right: see `check`.
+ */
+import fs from 'node:fs/promises';
+import {equalBytes} from '../bytes.js';
+import {DekError} from '../errors.js';
+import {formatHeader, type ManifestHeader, type ManifestLogin, parseHeader} from '../manifest/header.js';
+import type {Lines} from '../manifest/lines.js';
+import {openLines} from '../manifest/read.js';
+import {assertManifestKek, withCredential} from '../manifest/unwrap.js';
+import {wrapCredential} from '../wrap/credential.js';
+import {keyCheckValue} from '../wrap/kcv.js';
+import type {Crew} from './crew.js';
+import {assertNoFault, inputsOf, Register, withDuplicates} from './lines.js';
+
+/** A rewrap: `from` and `to` are import KEKs of 16 or 32 bytes. */
+export interface RewrapOptions {
+  from: Uint8Array;
+  to: Uint8Array;
+  /** The id of the new KEK on the NIC, 24 bits; the old one's is kept without. */
+  importKekId?: number | undefined;
+}
+
+/** A piece of what was written. */
+interface Piece {
+  bytes: number;
+  first: number;
+  count: number;
+  digest: Uint8Array;
+}
+
+/** How many DEKs are done. */
+export type OnProgress = (deks: number) => void | Promise<void>;
+
+export class Rewrap {
+  readonly #crew: Crew;
+  readonly #path: string;
+  readonly #options: RewrapOptions;
+  readonly #pieces: Piece[] = [];
+  #old: ManifestHeader | undefined;
+  #headerBytes = 0;
+
+  /** Of the manifest in the file `path`, with a crew that has the KEKs `from` and `to`. */
+  constructor(crew: Crew, path: string, options: RewrapOptions) {
+    this.#crew = crew;
+    this.#path = path;
+    this.#options = options;
+  }
+
+  /**
+   * Yields the bytes of the new manifest. Throws what `openManifest` throws; UNWRAP_FAILED, before the first byte when `from` is
+   * not the KEK of the manifest; BAD_ARGUMENT when `to` is it too, or when there is no login that an id could belong to.
+   */
+  async *chunks(onProgress?: OnProgress): AsyncGenerator<Uint8Array, void> {
+    const {header, lines, bytes} = await openLines(this.#path);
+    try {
+      this.#old = header;
+      const text = formatHeader(rewrapHeader(header, this.#options));
+      this.#headerBytes = text.length;
+      yield text;
+      const register = new Register({bytes});
+      const outputs = this.#crew.map('rewrapLines', inputsOf(lines, register, {}));
+      let deks = 0;
+      for await (const {text, count, faults, lines, digest} of withDuplicates(outputs, register)) {
+        assertNoFault(faults);
+        this.#pieces.push({bytes: text.length, first: lines[0]!, count, digest});
+        deks += count;
+        yield text;
+        await onProgress?.(deks);
+      }
+    } finally {
+      await lines.return();
+    }
+  }
+
+  /**
+   * Reads back what `chunks` gave from the file `path`, unwraps it with the new KEK, and compares digests: so it is, byte by
+   * byte, what was made, and its keys are in plaintext what the old lines unwrapped to. What the old file held is known from
+   * that one reading of it; that each of its keys is whole, from the integrity check of its unwrap. Throws IO when they differ.
+   */
+  async check(path: string, onProgress?: OnProgress): Promise<void> {
+    const file = await fs.open(path);
+    try {
+      const header = parseHeader({text: await readExactly(file, this.#headerBytes, 1)});
+      if (!isSameHeader(this.#old!, header, this.#options)) throw differs(1);
+      let [deks, piece] = [0, 0];
+      for await (const {digest, faults} of this.#crew.map('digestLines', this.#linesOf(file))) {
+        const {first, count, digest: expected} = this.#pieces[piece++]!;
+        if (faults.length > 0 || !equalBytes(digest, expected)) throw differs(first, first + count - 1);
+        deks += count;
+        await onProgress?.(deks);
+      }
+      if ((await file.read(new Uint8Array(1))).bytesRead > 0) throw differs(deks + 2);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async *#linesOf(file: fs.FileHandle): AsyncGenerator<Lines, void> {
+    for (const {bytes, first, count} of this.#pieces) yield {text: await readExactly(file, bytes, first), first, count};
+  }
+}
+
+async function readExactly(file: fs.FileHandle, bytes: number, line: number): Promise<Uint8Array> {
+  const text = new Uint8Array(bytes);
+  for (let length = 0; length < bytes; ) {
+    const {bytesRead} = await file.read(text, length, bytes - length, null);
+    if (bytesRead === 0) throw differs(line);
+    length += bytesRead;
+  }
+  return text;
+}
+
+function rewrapHeader(header: ManifestHeader, {from, to, importKekId}: RewrapOptions): ManifestHeader {
+  assertManifestKek(header, from, 'from');
+  if (equalBytes(from, to)) throw new DekError('BAD_ARGUMENT', '"from" and "to" are the same KEK');
+  if (!header.login && importKekId !== undefined) {
+    throw new DekError('BAD_ARGUMENT', 'the manifest has no login, and so no id of its import KEK');
+  }
+  const login: ManifestLogin | null = header.login && {
+    importKekId: importKekId ?? header.login.importKekId,
+    credentialId: header.login.credentialId,
+    credential: withCredential(from, header.login.credential, (credential) => wrapCredential(to, credential)),
+  };
+  return {devices: header.devices, importKekKcv: keyCheckValue(to), login};
+}
+
+function isSameHeader(old: ManifestHeader, fresh: ManifestHeader, {from, to, importKekId}: RewrapOptions): boolean {
+  assertManifestKek(fresh, to, 'to');
+  if (old.devices.join() !== fresh.devices.join()) return false;
+  const [a, b] = [old.login, fresh.login];
+  if (!a || !b) return a === b;
+  if (a.credentialId !== b.credentialId || (importKekId ?? a.importKekId) !== b.importKekId) return false;
+  return withCredential(from, a.credential, (was) => withCredential(to, b.credential, (is) => equalBytes(was, is)));
+}
+
+function differs(first: number, last = first): DekError<'IO'> {
+  const where = first === last ? `in line ${first}` : `between line ${first} and line ${last}`;
+  return new DekError('IO', `what was written differs from the manifest ${where}`, {
+    hint: 'another program may have written to it, or the disk or the memory of this machine is at fault: try again',
+  });
+}

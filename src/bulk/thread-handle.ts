@@ -1,0 +1,67 @@
+/** A worker thread as the main thread sees it: jobs in, outputs back, one by one. */
+import {Worker} from 'node:worker_threads';
+import {DekError} from '../errors.js';
+import {buffersOf, type Input, type JobName, type Output} from './jobs.js';
+import type {Answer} from './thread.js';
+
+/** A thread handles some MiB at a time: what V8 keeps beyond that is only garbage that has not been collected. */
+const LIMITS = {maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64};
+
+interface Waiting {
+  resolve: (output: never) => void;
+  reject: (error: DekError) => void;
+}
+
+export class Thread {
+  readonly #worker: Worker;
+  readonly #waiting: Waiting[] = [];
+  #isLoaded = false;
+  #death: DekError | undefined;
+
+  constructor(module: URL, keks: readonly Uint8Array[]) {
+    // execArgv: what was preloaded into this process is not for its threads.
+    this.#worker = new Worker(module, {workerData: {keks}, resourceLimits: LIMITS, execArgv: []});
+    this.#worker.on('message', (answer: Answer) => this.#settle(answer));
+    this.#worker.on('error', (error) => this.#die(error.message, error));
+    this.#worker.on('exit', (status) => this.#die(`it exited with ${status}`));
+  }
+
+  /** Whether it has come up, to work or to say why it cannot. */
+  get isRunning(): boolean {
+    return this.#isLoaded || this.#death !== undefined;
+  }
+
+  /** How many jobs it has not done. */
+  get load(): number {
+    return this.#waiting.length;
+  }
+
+  run<N extends JobName>(name: N, input: Input<N>): Promise<Output<N>> {
+    if (this.#death) return Promise.reject(this.#death);
+    this.#worker.postMessage({name, input}, buffersOf(input));
+    return new Promise((resolve, reject) => this.#waiting.push({resolve, reject}));
+  }
+
+  /** Call it when nothing waits. */
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #settle(answer: Answer): void {
+    if ('isLoaded' in answer) {
+      this.#isLoaded = true;
+      return;
+    }
+    const {resolve, reject} = this.#waiting.shift()!;
+    if ('output' in answer) resolve(answer.output as never);
+    else reject(new DekError(answer.error.code, answer.error.message, {hint: answer.error.hint}));
+  }
+
+  #die(why: string, cause?: unknown): void {
+    this.#death ??= new DekError('IO', `a worker thread ended before its work was done: ${why}`, {
+      hint: 'there may be too little memory',
+      cause,
+    });
+    for (const {reject} of this.#waiting.splice(0)) reject(this.#death);
+  }
+}

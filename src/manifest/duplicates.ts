@@ -1,0 +1,40 @@
+/** Names and wrapped keys that stand twice in a manifest. */
+import {type Fault, fault, faultOf} from './fault.js';
+import {FINGERPRINT_WORDS, type Fingerprints} from './fingerprint.js';
+import {Seen} from './seen.js';
+
+/** What came before. */
+export interface Tables {
+  readonly names: Seen;
+  readonly keys: Seen;
+}
+
+/** What stands twice. */
+export interface Duplicate extends Fault {
+  field: 'name' | 'wrapped';
+  /** The line that has it already. */
+  before: number;
+}
+
+/** Empty ones, with room for `expected` DEKs before they grow. */
+export function newTables(expected?: number): Tables {
+  return {names: new Seen(expected), keys: new Seen(expected)};
+}
+
+/** The faults of the DEKs in `lines` whose name or wrapped key stood in an earlier line. */
+export function findDuplicates({names, keys}: Fingerprints, lines: Uint32Array, tables: Tables): Duplicate[] {
+  const faults: Duplicate[] = [];
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i]!;
+    const sameName = tables.names.add(names, i * FINGERPRINT_WORDS, line);
+    // Key wrap is deterministic: the same bytes are the same DEK.
+    const sameKey = sameName > 0 ? 0 : tables.keys.add(keys, i * FINGERPRINT_WORDS, line);
+    if (sameName > 0) faults.push(standsTwice(line, 'name', sameName));
+    else if (sameKey > 0) faults.push(standsTwice(line, 'wrapped', sameKey));
+  }
+  return faults;
+}
+
+function standsTwice(line: number, field: Duplicate['field'], before: number): Duplicate {
+  return {...faultOf(fault(line, field, `stands in line ${before} already`)), field, before};
+}

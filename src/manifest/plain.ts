@@ -1,0 +1,150 @@
+/**
+ * Many lines of DEKs at once, byte by byte, into columns: what stands where, and the wrapped keys one after the other, as
+ * `unwrapKeys` takes them. Only lines in plain form, as `formatEntry` writes them; of others it says just that there is one.
+ */
+import {DEK_LAYOUTS, type DekLayout} from '../wrap/layout.js';
+import {base64Digits, readBase64} from './base64.js';
+
+/** The wrapped keys of one layout. */
+export interface KeyColumn {
+  readonly layout: DekLayout;
+  /** One after the other. */
+  readonly wrapped: Uint8Array;
+  /** The DEK that each of them belongs to, counted from 0. */
+  readonly members: Uint32Array;
+}
+
+/** DEKs in the order of their lines. A place is an offset into `text`. */
+export interface Columns {
+  readonly text: Uint8Array;
+  readonly count: number;
+  readonly nameAt: Uint32Array;
+  readonly nameBytes: Uint8Array;
+  /** Where its hex digits are. */
+  readonly opaqueAt: Uint32Array;
+  /** 0 to 8. */
+  readonly opaqueBytes: Uint8Array;
+  /** Where its base64 digits are. */
+  readonly wrappedAt: Uint32Array;
+  /** The layout of each DEK, as a position in `keys`. */
+  readonly layouts: Uint8Array;
+  /** One for each of DEK_LAYOUTS. */
+  readonly keys: readonly KeyColumn[];
+}
+
+const MAX_NAME_BYTES = 128;
+const MAX_OPAQUE_DIGITS = 16;
+
+const BEFORE_NAME = Buffer.from('{"name":"');
+const BEFORE_KEY_SIZE = Buffer.from('","keySize":');
+const KEY_SIZES = [Buffer.from('128'), Buffer.from('256')] as const;
+const BEFORE_KEYTAG = Buffer.from(',"keytag":');
+const KEYTAGS = [Buffer.from('false'), Buffer.from('true')] as const;
+const BEFORE_OPAQUE = Buffer.from(',"opaque":"');
+const AFTER_OPAQUE = Buffer.from('"');
+const BEFORE_WRAPPED = Buffer.from(',"wrapped":"');
+const AFTER_WRAPPED = Buffer.from('"}\n');
+
+const IS_HEX = tableOf(/[0-9a-f]/);
+/** DEK_NAME, the first character and the others. */
+const BEGINS_NAME = tableOf(/[A-Za-z0-9]/);
+const CONTINUES_NAME = tableOf(/[A-Za-z0-9._:@+-]/);
+
+/** 1 for each byte that is one of these characters. */
+function tableOf(characters: RegExp): Uint8Array {
+  return Uint8Array.from({length: 256}, (_, byte) => (characters.test(String.fromCharCode(byte)) ? 1 : 0));
+}
+
+/** The columns of `text`, which is `count` whole lines; null when one of them is not in plain form, right or wrong. */
+export function parsePlain(text: Uint8Array, count: number): Columns | null {
+  const [nameAt, nameBytes] = [new Uint32Array(count), new Uint8Array(count)];
+  const [opaqueAt, opaqueBytes] = [new Uint32Array(count), new Uint8Array(count)];
+  const [wrappedAt, layouts] = [new Uint32Array(count), new Uint8Array(count)];
+  const keys = DEK_LAYOUTS.map((layout) => new Filling(layout));
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    at = after(BEFORE_NAME, text, at);
+    nameAt[i] = at;
+    const nameEnd = BEGINS_NAME[text[at]!] === 1 ? endOf(CONTINUES_NAME, text, at) : -1;
+    if (nameEnd - at > MAX_NAME_BYTES) return null;
+    nameBytes[i] = nameEnd - at;
+
+    at = after(BEFORE_KEY_SIZE, text, nameEnd);
+    const is256 = text[at] === KEY_SIZES[1][0] ? 1 : 0;
+    at = after(BEFORE_KEYTAG, text, after(KEY_SIZES[is256], text, at));
+    const hasKeytag = text[at] === KEYTAGS[1][0] ? 1 : 0;
+    at = after(KEYTAGS[hasKeytag], text, at);
+
+    if (text[at + 2] === BEFORE_OPAQUE[2]) {
+      at = after(BEFORE_OPAQUE, text, at);
+      const digits = endOf(IS_HEX, text, at) - at;
+      if (digits === 0 || digits % 2 === 1 || digits > MAX_OPAQUE_DIGITS) return null;
+      opaqueAt[i] = at;
+      opaqueBytes[i] = digits / 2;
+      at = after(AFTER_OPAQUE, text, at + digits);
+    }
+
+    at = after(BEFORE_WRAPPED, text, at);
+    wrappedAt[i] = at;
+    layouts[i] = 2 * is256 + hasKeytag; // the order of DEK_LAYOUTS
+    const column = keys[layouts[i]!]!;
+    if (at < 0 || !column.add(text, at, i, count)) return null;
+    at = after(AFTER_WRAPPED, text, at + base64Digits(column.layout.wrappedBytes));
+    if (at < 0) return null;
+  }
+  if (at !== text.length) return null;
+  return {
+    text,
+    count,
+    nameAt,
+    nameBytes,
+    opaqueAt,
+    opaqueBytes,
+    wrappedAt,
+    layouts,
+    keys: keys.map((key) => key.end()),
+  };
+}
+
+/** The place after `expected`, if that stands at `at`; else -1, also when `at` is negative. */
+function after(expected: Uint8Array, text: Uint8Array, at: number): number {
+  if (at < 0) return -1;
+  for (let i = 0; i < expected.length; i++) if (text[at + i] !== expected[i]) return -1;
+  return at + expected.length;
+}
+
+/** Where the run of characters of a table that begins at `at` ends. A whole line has others in it. */
+function endOf(table: Uint8Array, text: Uint8Array, at: number): number {
+  if (at < 0) return -1;
+  let end = at;
+  while (table[text[end]!] === 1) end++;
+  return end;
+}
+
+/** A column of keys that are still coming. */
+class Filling {
+  readonly layout: DekLayout;
+  #wrapped = new Uint8Array();
+  #members = new Uint32Array();
+  #count = 0;
+
+  constructor(layout: DekLayout) {
+    this.layout = layout;
+  }
+
+  /** Decodes the key of DEK `i` of `count`. False when it is not one of this layout. */
+  add(text: Uint8Array, at: number, i: number, count: number): boolean {
+    const {wrappedBytes} = this.layout;
+    if (this.#count === 0) {
+      this.#wrapped = new Uint8Array((count - i) * wrappedBytes);
+      this.#members = new Uint32Array(count - i);
+    }
+    this.#members[this.#count] = i;
+    return readBase64(text, at, this.#wrapped, this.#count++ * wrappedBytes, wrappedBytes);
+  }
+
+  end(): KeyColumn {
+    const wrapped = this.#wrapped.subarray(0, this.#count * this.layout.wrappedBytes);
+    return {layout: this.layout, wrapped, members: this.#members.subarray(0, this.#count)};
+  }
+}
