@@ -7,7 +7,7 @@ import {constants} from 'node:fs';
 import fs from 'node:fs/promises';
 import {isDeepStrictEqual} from 'node:util';
 import {DekError, systemCode} from '../errors.js';
-import {type ManifestEntry, type ManifestHeader, readManifestParts} from '../manifest/index.js';
+import {type ManifestEntry, type ManifestHeader, type ManifestPart, readManifestParts} from '../manifest/index.js';
 
 const CHUNK_BYTES = 2 ** 18;
 /** DEKs that are handed out at a time. */
@@ -55,9 +55,19 @@ export class ManifestFile {
     return this.#header!;
   }
 
-  /** SHA-256 of the file in hex, known when `batches` came to its end. */
+  /** SHA-256 of the file in hex, known when `count` or `batches` came to its end. */
   get digest(): string | undefined {
     return this.#digest;
+  }
+
+  /** How many DEKs it has; `goOn` is called now and then, to give up by throwing. Throws BAD_INPUT as `batches` does. */
+  async count(goOn: () => void): Promise<number> {
+    let deks = 0;
+    for await (const part of this.#parts()) {
+      goOn();
+      deks += part.count();
+    }
+    return deks;
   }
 
   /**
@@ -65,6 +75,20 @@ export class ManifestFile {
    * not what it was the last time.
    */
   async *batches(isWanted: (entry: ManifestEntry) => boolean = () => true): AsyncGenerator<ManifestEntry[], void> {
+    let batch: ManifestEntry[] = [];
+    for await (const part of this.#parts()) {
+      for (const entry of part) {
+        if (!isWanted(entry)) continue;
+        batch.push(entry);
+        if (batch.length < BATCH) continue;
+        yield batch;
+        batch = [];
+      }
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  async *#parts(): AsyncGenerator<ManifestPart, void> {
     const hash = createHash('sha256');
     let header: ManifestHeader;
     try {
@@ -75,17 +99,10 @@ export class ManifestFile {
         {again},
       );
       header = manifest.header;
-      let batch: ManifestEntry[] = [];
-      for await (const entries of manifest.parts) {
-        for (const entry of entries) {
-          if (!isWanted(entry)) continue;
-          batch.push(entry);
-          if (batch.length < BATCH) continue;
-          yield batch;
-          batch = [];
-        }
+      for await (const part of manifest.parts) {
+        part.count(); // throws here if there is a fault in it
+        yield part;
       }
-      if (batch.length > 0) yield batch;
     } catch (error) {
       // What was read without a fault before has none now.
       if (this.#digest !== undefined && error instanceof DekError && error.code === 'BAD_INPUT') throw this.#changed();

@@ -46,6 +46,9 @@ export async function makePlan(
   signal: AbortSignal,
 ): Promise<ApplyPlan> {
   const plan = {create: 0, replace: 0, destroy: 0, unchanged: 0};
+  if (holder.nics.every(({deks}) => deks.size === 0)) {
+    return {...plan, create: await manifest.count(() => assertGoesOn(signal))};
+  }
   for await (const entries of manifest.batches()) {
     assertGoesOn(signal);
     for (const entry of entries) {

@@ -1,5 +1,12 @@
 export type {ManifestDek, ManifestEntry} from './entry.js';
 export type {ManifestHeader, ManifestLogin} from './header.js';
 export type {ByteSource} from './lines.js';
-export {type Manifest, openManifest, type ReadManifestOptions, readManifest, readManifestParts} from './read.js';
+export {
+  type Manifest,
+  type ManifestPart,
+  openManifest,
+  type ReadManifestOptions,
+  readManifest,
+  readManifestParts,
+} from './read.js';
 export {writeManifest} from './write.js';

@@ -14,6 +14,7 @@ import {type ManifestHeader, parseHeader} from './header.js';
 import {type ByteSource, type Lines, linesOf} from './lines.js';
 
 const CHUNK_BYTES = 2 ** 17;
+const NO_OPAQUE = new Uint8Array();
 
 /** A manifest that is being read. */
 export interface Manifest {
@@ -71,11 +72,17 @@ export async function openLines(source: ByteSource | string): Promise<ManifestLi
   }
 }
 
-/** The same as `readManifest`, with the DEKs of many lines at a time, each iterable to be used up before the next. */
+/** The DEKs of many lines, in order: to be used up, once, before the next part. */
+export interface ManifestPart extends Iterable<ManifestEntry> {
+  /** How many they are, without making each: a third of the time. Throws or reports faults as iterating does. */
+  count(): number;
+}
+
+/** The same as `readManifest`, with the DEKs of many lines at a time. */
 export async function readManifestParts(
-  source: ByteSource | string,
+  source: ByteSource,
   options: ReadManifestOptions = {},
-): Promise<{header: ManifestHeader; parts: AsyncGenerator<Iterable<ManifestEntry>, void>}> {
+): Promise<{header: ManifestHeader; parts: AsyncGenerator<ManifestPart, void>}> {
   const {header, lines} = await openLines(source);
   return {header, parts: await begun(partsOf(lines, options))};
 }
@@ -86,7 +93,7 @@ async function begun<T>(items: AsyncGenerator<T | null, void>): Promise<AsyncGen
   return items as AsyncGenerator<T, void>;
 }
 
-async function* entriesOf(parts: AsyncGenerator<Iterable<ManifestEntry>>): AsyncGenerator<ManifestEntry | null, void> {
+async function* entriesOf(parts: AsyncGenerator<ManifestPart>): AsyncGenerator<ManifestEntry | null, void> {
   try {
     yield null;
     // Not yield*, which takes three times as long.
@@ -99,7 +106,7 @@ async function* entriesOf(parts: AsyncGenerator<Iterable<ManifestEntry>>): Async
 async function* partsOf(
   lines: AsyncGenerator<Lines, void>,
   {onFault, again = false}: ReadManifestOptions,
-): AsyncGenerator<Iterable<ManifestEntry> | null, void> {
+): AsyncGenerator<ManifestPart | null, void> {
   const report = (fault: Fault): void => {
     if (!onFault) throw faultError(fault);
     onFault(faultError(fault), fault.line);
@@ -111,7 +118,14 @@ async function* partsOf(
     for await (const some of lines) {
       const batch = parseLines(some);
       const duplicates = again ? [] : findDuplicates(fingerprintsOf(batch, key), batch.lines, tables);
-      yield entriesIn(batch, inOrder(batch.faults, duplicates), report);
+      const faults = inOrder(batch.faults, duplicates);
+      yield {
+        [Symbol.iterator]: () => entriesIn(batch, faults, report),
+        count: () => {
+          for (const fault of faults) report(fault);
+          return batch.count - duplicates.length;
+        },
+      };
     }
   } catch (error) {
     // A fault that nothing follows; those before have been reported.
@@ -142,7 +156,7 @@ function* entriesIn(batch: Batch, faults: Fault[], report: (fault: Fault) => voi
       keySize: layout.keySize,
       keytag: layout.keytag,
       wrapped: wrapped.subarray(from, from + layout.wrappedBytes),
-      opaque: opaque === '' ? new Uint8Array() : fromHex(opaque, 'opaque'),
+      opaque: opaque === '' ? NO_OPAQUE : fromHex(opaque, 'opaque'),
     };
   }
   for (const fault of faults.slice(nextFault)) report(fault);
