@@ -5,6 +5,9 @@ import {randomFingerprintKey} from '../manifest/fingerprint.js';
 import type {Lines} from '../manifest/lines.js';
 import type {CheckedLines, LinesInput} from './line-jobs.js';
 
+/** The tables grow from there when that many lines have come: the size of a file with holes tells nothing. */
+const MAX_EXPECTED = 2 ** 24;
+
 /** Where duplicates are looked for: the names and keys so far, and what they are hashed with. */
 export class Register {
   readonly key = randomFingerprintKey();
@@ -22,7 +25,10 @@ export class Register {
   add({text, lines, prints}: CheckedLines): Duplicate[] {
     // Tables of the right size at once: growing takes time, and leaves more behind than they need.
     this.#tables ??= newTables(
-      Math.max(this.#deks, Math.ceil((this.#bytes / (text.length + 1)) * lines.length) + lines.length),
+      Math.min(
+        Math.max(this.#deks, Math.ceil((this.#bytes / (text.length + 1)) * lines.length) + lines.length),
+        MAX_EXPECTED,
+      ),
     );
     return findDuplicates(prints, lines, this.#tables);
   }

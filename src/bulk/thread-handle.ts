@@ -5,7 +5,7 @@ import {buffersOf, type Input, type JobName, type Output} from './jobs.js';
 import type {Answer} from './thread.js';
 
 /** A thread handles some MiB at a time: what V8 keeps beyond that is only garbage that has not been collected. */
-const LIMITS = {maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64};
+const LIMITS = {maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64, codeRangeSizeMb: 16};
 
 interface Waiting {
   resolve: (output: never) => void;

@@ -14,23 +14,29 @@ export async function main(argv: string[]): Promise<void> {
   // An agent lives on when nobody reads its log, and a command keeps its exit status.
   process.stderr.on('error', () => {});
   // No command has more than two words.
-  const name = [2, 1].map((count) => argv.slice(0, count).join(' ')).find((words) => Object.hasOwn(COMMANDS, words));
-  if (name === undefined) {
+  const count = [2, 1].find((words) => isCommand(argv.slice(0, words)));
+  if (count === undefined) {
     printError(notFound(argv), {json: argv.includes('--json')});
     return;
   }
+  const name = argv.slice(0, count).join(' ');
   try {
     const {default: Command} = await COMMANDS[name]!();
-    await Command.run(argv.slice(name.split(' ').length), `dek ${name}`);
+    await Command.run(argv.slice(count), `dek ${name}`);
   } catch (error) {
     printError(error, {json: argv.includes('--json')}); // of the loading: Koffi may have no module for this machine
   }
+}
+
+/** Each word is one argument: a quoted "device list" is no command. */
+function isCommand(words: readonly string[]): boolean {
+  return Object.hasOwn(COMMANDS, words.join(' ')) && !words.some((word) => word.includes(' '));
 }
 
 /** Names the words up to the one that is of no command. */
 function notFound(argv: readonly string[]): DekError<'BAD_ARGUMENT'> {
   const asked = argv[0] === 'help' ? argv.slice(1) : argv;
   const isTopic = Object.keys(COMMANDS).some((name) => name.startsWith(`${asked[0]} `));
-  const words = asked.slice(0, isTopic ? 2 : 1).map(hideKey);
+  const words = asked.slice(0, isTopic ? 2 : 1).map((word) => (/^\S+$/.test(word) ? hideKey(word) : `"${word}"`));
   return new DekError('BAD_ARGUMENT', `command ${words.join(' ')} not found`, {hint: 'see: dek --help'});
 }

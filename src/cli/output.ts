@@ -12,10 +12,7 @@ export const outputFlags = {
     char: 'o',
     helpValue: 'FILE',
     description: 'write to this new file (mode 0600) instead of stdout',
-    parse: async (path) => {
-      if (path !== '-' && path !== '') return path;
-      throw new DekError('BAD_ARGUMENT', '--output names a file', {hint: 'stdout is where it goes without --output'});
-    },
+    parse: async (path) => outputPath(path, 'stdout is where it goes without --output'),
   }),
   force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
   format: Flags.option({
@@ -23,6 +20,12 @@ export const outputFlags = {
     description: 'how the output stands: raw by default, hex by default on a terminal',
   })(),
 };
+
+/** What `--output` names. Throws BAD_ARGUMENT when that is no file; `hint` says what stands for it. */
+export function outputPath(path: string, hint: string): string {
+  if (path !== '-' && path !== '') return path;
+  throw new DekError('BAD_ARGUMENT', '--output names a file', {hint});
+}
 
 /** The values of `outputFlags`. */
 export interface OutputOptions {

@@ -15,8 +15,10 @@ export async function replaceManifest(
 ): Promise<void> {
   const real = await fs.realpath(path).catch((cause: unknown) => {
     const errno = systemCode(cause);
-    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw new DekError('PERMISSION', `${path} may not be read`, {cause});
-    throw new DekError('NO_INPUT', `${path} does not exist`, {errno, cause});
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') {
+      throw new DekError('NO_INPUT', `${path || '""'} does not exist`, {errno, cause});
+    }
+    throw new DekError(errno === 'EACCES' ? 'PERMISSION' : 'IO', `${path} cannot be read: ${errno}`, {errno, cause});
   });
   const before = await fs.stat(real);
   if (!before.isFile()) throw new DekError('BAD_INPUT', `${path} is not a regular file`);

@@ -5,6 +5,7 @@ import {type RewrapOptions, Rewrap as Rewrapping} from '../bulk/rewrap.js';
 import {DekCommand} from '../cli/base.js';
 import {idFlag} from '../cli/flags.js';
 import {withKek} from '../cli/kek.js';
+import {outputPath} from '../cli/output.js';
 import {Progress} from '../cli/progress.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
 import {assertDistinctStreams} from '../custody/source.js';
@@ -44,6 +45,7 @@ export default class Rewrap extends DekCommand {
       char: 'o',
       helpValue: 'FILE',
       description: 'write to this new file (mode 0600) and leave the manifest as it is',
+      parse: async (path) => outputPath(path, 'without --output the manifest itself is replaced'),
     }),
     force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
   };

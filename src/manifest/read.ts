@@ -179,7 +179,8 @@ async function* chunksOf(path: string): AsyncGenerator<Uint8Array, void> {
   }
 }
 
-function explain(error: unknown, path: string): DekError {
+function explain(error: unknown, file: string): DekError {
+  const path = file === '' ? '""' : file;
   const errno = systemCode(error);
   const options = {errno, cause: error};
   if (errno === 'ENOENT' || errno === 'ENOTDIR') return new DekError('NO_INPUT', `${path} does not exist`, options);

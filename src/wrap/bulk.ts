@@ -154,5 +154,8 @@ function assertKeyLength(bytes: unknown): asserts bytes is number {
   const is = typeof bytes === 'number' && bytes % SEMIBLOCK_BYTES === 0;
   if (is && bytes >= MIN_PLAINTEXT_BYTES && bytes <= MAX_PLAINTEXT_BYTES) return;
   const expected = `a multiple of 8 from ${MIN_PLAINTEXT_BYTES} to ${MAX_PLAINTEXT_BYTES}`;
-  throw new DekError('BAD_ARGUMENT', `"plaintextBytes" expected ${expected}, got ${is ? bytes : typeof bytes}`);
+  throw new DekError(
+    'BAD_ARGUMENT',
+    `"plaintextBytes" expected ${expected}, got ${typeof bytes === 'number' ? bytes : typeof bytes}`,
+  );
 }

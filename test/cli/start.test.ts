@@ -41,6 +41,13 @@ describe('start', function () {
     });
   }
 
+  for (const word of ['', ' ', 'device list', 'virtual create']) {
+    it(`takes the one word "${word}" for no command`, () => {
+      const {status, stderr} = spawnSync(process.execPath, [DEK, word, 'x'], {encoding: 'utf8'});
+      expect([status, stderr]).to.deep.equal([2, `error: command "${word}" not found\nhint: see: dek --help\n`]);
+    });
+  }
+
   const KEY = '00112233445566778899aabbccddeeff';
   for (const [words, error, hint] of [
     ['list extra', 'unexpected argument: extra', 'dek list --help'],

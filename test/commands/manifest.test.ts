@@ -256,6 +256,13 @@ describe('manifest check', function () {
     });
   });
 
+  it('reads a file that goes on with a hole of a TiB up to there', async () => {
+    const holey = altered();
+    fs.truncateSync(holey, 2 ** 40);
+    const {status, stdout} = await runDek(['manifest', 'check', holey]);
+    expect([status, stdout.toString().split('\n')[0]]).to.deep.equal([2, 'line 5: is longer than 4096 bytes']);
+  });
+
   it('lists what does not unwrap, and exits 6', async () => {
     const {status, stdout} = await runDek(['manifest', 'check', altered(2, 4), '--kek', kek]);
     expect([status, stdout.toString()]).to.deep.equal([

@@ -93,6 +93,8 @@ describe('rewrap', function () {
       6,
       `"from" has KCV ${OTHER_KCV}, and the manifest was wrapped under KCV ${KCV}`,
     ],
+    ['an --output that is no file', nothing, [...good, '--output', '-'], 2, '--output names a file'],
+    ['an empty --output', nothing, [...good, '--output', ''], 2, '--output names a file'],
     ['the same KEK twice', nothing, ['--from', kek, '--to', kek], 2, '"from" and "to" are the same KEK'],
     [
       'an altered DEK in its last line',

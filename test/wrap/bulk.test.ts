@@ -212,6 +212,11 @@ describe('bulk', () => {
     });
   }
 
+  it('names the number that is no length of a key', () => {
+    const expected = '"plaintextBytes" expected a multiple of 8 from 16 to 4096, got 17';
+    expect(() => wrapKeys(KEK, new Uint8Array(17), 17)).to.throw(DekError, expected);
+  });
+
   for (const length of [1, 31, 33, 63]) {
     it(`refuses ${length} bytes of keys of 32`, () => {
       expect(refusal(() => wrapKeys(KEK, new Uint8Array(length), 32))).to.equal('BAD_ARGUMENT');
