@@ -11,7 +11,7 @@ import {parseOpaque} from '../cli/opaque.js';
 import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/output.js';
 import {Progress} from '../cli/progress.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
-import {assertDistinctStreams} from '../custody/source.js';
+import {assertDistinctStreams} from '../custody/spec.js';
 import {DekError} from '../errors.js';
 import {assertNames} from '../manifest/names.js';
 import {wrapKey} from '../wrap/kw.js';

@@ -8,7 +8,7 @@ import {withKek} from '../cli/kek.js';
 import {outputPath} from '../cli/output.js';
 import {Progress} from '../cli/progress.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
-import {assertDistinctStreams} from '../custody/source.js';
+import {assertDistinctStreams} from '../custody/spec.js';
 import {type GoOn, writeWholeFile} from '../custody/whole-file.js';
 
 interface RewrapResult {

@@ -9,7 +9,8 @@ import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/ou
 import {Progress} from '../cli/progress.js';
 import {FORMATS, type Format} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
-import {assertDistinctStreams, readCiphertext, withCiphertextDescriptor} from '../custody/source.js';
+import {readCiphertext, withCiphertextDescriptor} from '../custody/source.js';
+import {assertDistinctStreams} from '../custody/spec.js';
 import {DekError} from '../errors.js';
 import {splitDek} from '../wrap/dek.js';
 import {unwrapKey} from '../wrap/kw.js';

@@ -1,34 +1,21 @@
 /**
- * Where secrets and wrapped keys come from: `file:PATH`, `fd:N`, `-` (standard input), `cred:NAME` (a systemd credential).
+ * Reads secrets and wrapped keys from their sources, which spec.ts lists.
  * What is read goes from the kernel into one buffer of ours; it is decoded from there, and that buffer is wiped.
  * Left out: typing a secret at a terminal (it would be echoed), and the environment and arguments (others can read both).
  */
 import fs from 'node:fs';
-import {join} from 'node:path';
 import {isatty} from 'node:tty';
 import {promisify} from 'node:util';
-import {hideKey, orList, secretBytes, wipe} from '../bytes.js';
+import {orList, secretBytes, wipe} from '../bytes.js';
 import {DekError, systemCode} from '../errors.js';
 import {decode, type Format} from './encoding.js';
+import {ciphertextSource, type Source, sourceOf} from './spec.js';
 
 const open = promisify(fs.open);
 const fstat = promisify(fs.fstat);
 const close = promisify(fs.close);
 const read = promisify(fs.read);
 const sleep = promisify(setTimeout);
-
-/** Where to read. `name` is what messages call it. */
-interface Source {
-  readonly name: string;
-  readonly path?: string;
-  readonly fd?: number;
-  /** Whether the file's mode has to keep others out. systemd grants its credentials by ACL, which looks like group access. */
-  readonly isPrivate: boolean;
-  /** When to give up, in ms since 1970; the descriptor is then read without blocking. */
-  readonly deadline?: number;
-}
-
-const SOURCES_HINT = 'name a source: file:PATH, fd:N, - (standard input) or cred:NAME (a systemd credential)';
 
 /** When a pipe has given nothing for so long, people are told what is waited for. */
 const WAIT_NOTICE_MS = 2000;
@@ -103,57 +90,6 @@ export async function readSecretOf(
     isPrivate: false,
   };
   return readSource({...source, deadline: Date.now() + FOREIGN_TIMEOUT_MS}, lengths, format);
-}
-
-/** Throws BAD_ARGUMENT when two of the sources of one command are one stream, which can be read only once. */
-export function assertDistinctStreams(...specs: readonly (string | undefined)[]): void {
-  const streams = specs.map((spec) => (spec === '-' ? 'fd:0' : spec)).filter((spec) => spec?.startsWith('fd:'));
-  if (new Set(streams.map((spec) => Number(spec?.slice(3)))).size === streams.length) return;
-  throw new DekError('BAD_ARGUMENT', 'two inputs come from one stream, which can be read only once', {
-    hint: 'give one of them as file:PATH, or as fd:N with another descriptor',
-  });
-}
-
-/** The source of a secret. The text is not repeated unless it is a path: it may be a key that someone put in its place. */
-function sourceOf(spec: string, title: string): Source {
-  const source = parseSource(spec, title);
-  if (source) return source;
-  const hint = fs.existsSync(spec) ? `for a file write file:${spec}` : SOURCES_HINT;
-  throw new DekError('BAD_ARGUMENT', `"${title}" is not given by a source`, {hint});
-}
-
-function ciphertextSource(spec: string, title: string): Source {
-  const source = parseSource(spec, title) ?? {name: nameOf(spec, spec, title), path: spec};
-  return {...source, isPrivate: false};
-}
-
-/** Null when `spec` has the form of none of the sources. */
-function parseSource(spec: string, title: string): Source | null {
-  if (spec === '-') return {name: `"${title}" standard input`, fd: 0, isPrivate: false};
-  if (/^fd:\d{1,9}$/.test(spec)) return {name: `"${title}" ${spec}`, fd: Number(spec.slice(3)), isPrivate: false};
-  if (spec.startsWith('file:')) {
-    const path = spec.slice(5);
-    return {name: nameOf(spec, path, title), path, isPrivate: true};
-  }
-  if (!spec.startsWith('cred:')) return null;
-  const credential = spec.slice(5);
-  const directory = process.env['CREDENTIALS_DIRECTORY'];
-  const path = join(directory ?? '', credential);
-  const name = nameOf(spec, path, title);
-  if (credential === '' || credential.includes('/') || credential === '.' || credential === '..') {
-    throw new DekError('BAD_ARGUMENT', `${name} is not the name of a credential`);
-  }
-  if (!directory) {
-    throw new DekError('NO_INPUT', `${name} cannot be found: $CREDENTIALS_DIRECTORY is not set`, {
-      hint: `run this in a systemd unit with LoadCredential=${hideKey(credential)}:PATH`,
-    });
-  }
-  return {name, path, isPrivate: false};
-}
-
-/** What messages call a source. A path that leads nowhere may be a key, and then it is not repeated. */
-function nameOf(spec: string, path: string, title: string): string {
-  return `"${title}" ${fs.existsSync(path) ? spec : spec.replace(/[^:]+/g, hideKey)}`;
 }
 
 async function readSource(source: Source, lengths: readonly number[], format: Format | undefined): Promise<Uint8Array> {

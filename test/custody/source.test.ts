@@ -4,7 +4,8 @@ import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {assertDistinctStreams, readCiphertext, readSecret} from '../../src/custody/source.js';
+import {readCiphertext, readSecret} from '../../src/custody/source.js';
+import {assertDistinctStreams} from '../../src/custody/spec.js';
 import {DekError} from '../../src/errors.js';
 
 const KEY = new Uint8Array(32).map((_, i) => 200 - i);

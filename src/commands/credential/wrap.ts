@@ -6,7 +6,8 @@ import {kekFlag} from '../../cli/flags.js';
 import {withKek} from '../../cli/kek.js';
 import {deliver, outputFlags} from '../../cli/output.js';
 import {FORMATS} from '../../custody/encoding.js';
-import {assertDistinctStreams, readSecret} from '../../custody/source.js';
+import {readSecret} from '../../custody/source.js';
+import {assertDistinctStreams} from '../../custody/spec.js';
 import {wrapCredential} from '../../wrap/credential.js';
 import {CREDENTIAL_BYTES} from '../../wrap/layout.js';
 

@@ -6,7 +6,7 @@ import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {withKek} from '../../cli/kek.js';
 import {Progress} from '../../cli/progress.js';
-import {assertDistinctStreams} from '../../custody/source.js';
+import {assertDistinctStreams} from '../../custody/spec.js';
 import {DekError, type DekErrorCode} from '../../errors.js';
 import {faultError, LineFault} from '../../manifest/fault.js';
 import type {ManifestHeader} from '../../manifest/index.js';

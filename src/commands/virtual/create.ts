@@ -6,7 +6,8 @@ import {describeId} from '../../cli/describe.js';
 import {idFlag} from '../../cli/flags.js';
 import {factLines} from '../../cli/table.js';
 import {excludeFromCoreDump} from '../../custody/core-dump.js';
-import {assertDistinctStreams, readSecret} from '../../custody/source.js';
+import {readSecret} from '../../custody/source.js';
+import {assertDistinctStreams} from '../../custody/spec.js';
 import {createVirtual} from '../../virtual/index.js';
 
 interface Created {
