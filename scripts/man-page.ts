@@ -2,7 +2,7 @@
 import type {Command, Interfaces} from '@oclif/core';
 
 /** The date of the pages: change it when what the commands do changes. */
-const DATE = 'November 20, 2026';
+const DATE = 'November 21, 2026';
 
 type Manifest = Interfaces.Manifest;
 type Page = [file: string, text: string];

@@ -3,19 +3,20 @@
  * memory is constant however slow the reader or the writer is. Small jobs never start a thread.
  */
 import {availableParallelism} from 'node:os';
+import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {wipe} from '../bytes.js';
 import {packageFile} from '../package.js';
 import {type Input, type JobName, type Output, runJob, wipeBytes} from './jobs.js';
 import {Thread} from './thread-handle.js';
 
 /**
- * Pieces that the main thread does itself before it starts threads, and others until they run: they take 0.2 s to load and to be
- * compiled well, so that jobs of 60,000 DEKs are done as soon without them (measured).
+ * Pieces that the main thread does itself before it starts threads, unless it is told that more are to come: a thread takes 40 ms
+ * to load and 200 ms more of CPU until its code is compiled well, so that jobs of 200,000 DEKs are done as soon without (measured).
  */
-const PIECES_ALONE = 64;
+const PIECES_ALONE = 256;
 /** More threads than this wait for the one that reads and writes. */
 const MAX_THREADS = 4;
-/** Pieces in flight a thread: one that it works on, and others that wait while the main thread writes. */
+/** Pieces in flight a thread: one that it works on, and others that wait while the main thread works. */
 const PIECES_A_THREAD = 3;
 /** Not bundled: a thread loads it by its path. */
 const MODULE = packageFile('dist/src/bulk/thread.js');
@@ -25,6 +26,12 @@ export interface CrewOptions {
   /** 0: the main thread does none, and waits until threads run. */
   alone?: number;
   module?: URL;
+}
+
+/** A piece that has been begun. */
+interface Flight<N extends JobName> {
+  output: Promise<Output<N>>;
+  isDone: boolean;
 }
 
 export class Crew {
@@ -63,51 +70,71 @@ export class Crew {
    */
   async *map<N extends JobName>(name: N, inputs: AsyncIterable<Input<N>>): AsyncGenerator<Output<N>, void> {
     const source = inputs[Symbol.asyncIterator]();
-    const inFlight: Promise<Output<N>>[] = [];
+    const inFlight: Flight<N>[] = [];
     let failure: {error: unknown} | undefined;
     try {
       for (;;) {
+        while (inFlight.length >= this.#room || inFlight[0]?.isDone) yield await inFlight.shift()!.output;
         const next = await source.next().catch((error: unknown) => {
           failure = {error};
         });
         if (!next || next.done) break;
-        inFlight.push(this.#start(name, next.value));
-        if (inFlight.length > this.#running.length * PIECES_A_THREAD) yield await inFlight.shift()!;
+        inFlight.push(await this.#start(name, next.value));
       }
-      while (inFlight.length > 0) yield await inFlight.shift()!;
+      while (inFlight.length > 0) yield await inFlight.shift()!.output;
       if (failure) throw failure.error;
     } finally {
-      for (const output of await Promise.allSettled(inFlight))
+      for (const output of await Promise.allSettled(inFlight.map(({output}) => output)))
         if (output.status === 'fulfilled') wipeBytes(output.value);
       await source.return?.();
     }
   }
 
-  #start<N extends JobName>(name: N, input: Input<N>): Promise<Output<N>> {
-    if (this.#threads.length === 0 && this.#begun++ >= this.#alone) this.#startThreads();
-    const [thread] = this.#free.toSorted((a, b) => a.load - b.load);
-    const output = thread ? thread.run(name, input) : runJob(name, input, this.#keks);
-    output.catch(() => {}); // told to whoever waits for it in its turn
-    return output;
+  /** Gives the piece to the thread that has least to do. When all have enough, the main thread takes it itself. */
+  async #start<N extends JobName>(name: N, input: Input<N>): Promise<Flight<N>> {
+    if (this.#begun++ === this.#alone) this.#startThreads();
+    const [thread] = this.#running.toSorted((a, b) => a.load - b.load);
+    const isFree = thread && (this.#alone === 0 || thread.load < PIECES_A_THREAD);
+    const flight: Flight<N> = {
+      output: isFree ? thread.run(name, input) : runJob(name, input, this.#keks),
+      isDone: false,
+    };
+    const done = (): void => {
+      flight.isDone = true;
+    };
+    flight.output.then(done, done); // its error is told to whoever waits for it in its turn
+    if (this.#threads.length > 0) await turnOfTheLoop(); // what threads have done is told then
+    return flight;
   }
 
-  /** Those that have not enough to do; when there are none, the main thread takes the next piece itself. */
-  get #free(): Thread[] {
-    return this.#alone === 0 ? this.#threads : this.#running.filter(({load}) => load < PIECES_A_THREAD);
+  /** How many pieces may be in flight. */
+  get #room(): number {
+    const threads = this.#running.length;
+    return threads === 0 ? 1 : PIECES_A_THREAD * threads + (this.#alone === 0 ? 1 : PIECES_A_THREAD);
   }
 
   get #running(): Thread[] {
     return this.#alone === 0 ? this.#threads : this.#threads.filter((thread) => thread.isRunning);
   }
 
+  /** Tells that about so many pieces are to come: for many, the threads start at once. */
+  expect(pieces: number): void {
+    if (pieces > this.#alone) this.#startThreads();
+  }
+
   #startThreads(): void {
+    if (this.#threads.length > 0) return;
     // Shared, so that there is one copy, which is ours to wipe; a thread has one of its own during a job only.
     for (const kek of this.#keks) {
       const shared = new Uint8Array(new SharedArrayBuffer(kek.length));
       shared.set(kek);
       this.#shared.push(shared);
     }
-    for (let i = 0; i < this.#count; i++) this.#threads.push(new Thread(this.#module, this.#shared));
+    try {
+      for (let i = 0; i < this.#count; i++) this.#threads.push(new Thread(this.#module, this.#shared));
+    } catch {
+      // No more can be had (RLIMIT_NPROC): those that there are do the work, or the main thread alone.
+    }
   }
 
   async #close(): Promise<void> {

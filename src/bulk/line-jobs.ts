@@ -1,6 +1,6 @@
 /** The jobs on lines of a manifest. */
 import {createHash} from 'node:crypto';
-import {fromHex, secretCopy, wipe} from '../bytes.js';
+import {fromHex, secretCopy, viewOf, wipe} from '../bytes.js';
 import {writeBase64} from '../manifest/base64.js';
 import {type Batch, parseLines} from '../manifest/batch.js';
 import {formatEntry} from '../manifest/entry.js';
@@ -60,8 +60,9 @@ export function rewrapLines(
   const faults = unwrapBatch(batch, from!, ({layout, members}, plaintexts) => {
     digest.update(plaintexts);
     const wrapped = wrapKeys(to!, plaintexts, layout.plaintextBytes);
-    for (const [k, i] of members.entries()) {
-      writeBase64(wrapped, k * layout.wrappedBytes, layout.wrappedBytes, batch.text, batch.wrappedAt[i]!);
+    const [text, bytes] = [viewOf(batch.text), viewOf(wrapped)];
+    for (let k = 0; k < members.length; k++) {
+      writeBase64(bytes, k * layout.wrappedBytes, layout.wrappedBytes, text, batch.wrappedAt[members[k]!]!);
     }
   });
   return {...result, faults, digest: digest.update(batch.text).digest()};

@@ -15,7 +15,7 @@ export class Register {
   readonly #deks: number;
   #tables: Tables | undefined;
 
-  /** For a manifest of about so many bytes, or of so many DEKs, where that is known. */
+  /** For a manifest of about so many bytes, and so many DEKs more, where that is known. */
   constructor({bytes = 0, deks = 0}: {bytes?: number; deks?: number} = {}) {
     this.#bytes = bytes;
     this.#deks = deks;
@@ -24,12 +24,8 @@ export class Register {
   /** The duplicates in lines that come after all lines so far. */
   add({text, lines, prints}: CheckedLines): Duplicate[] {
     // Tables of the right size at once: growing takes time, and leaves more behind than they need.
-    this.#tables ??= newTables(
-      Math.min(
-        Math.max(this.#deks, Math.ceil((this.#bytes / (text.length + 1)) * lines.length) + lines.length),
-        MAX_EXPECTED,
-      ),
-    );
+    const expected = this.#deks + Math.ceil((this.#bytes / (text.length + 1)) * lines.length) + lines.length;
+    this.#tables ??= newTables(Math.min(expected, MAX_EXPECTED));
     return findDuplicates(prints, lines, this.#tables);
   }
 }

@@ -2,7 +2,7 @@
 import {DekError} from '../errors.js';
 import {formatHeader, type ManifestHeader} from '../manifest/header.js';
 import {assertNames, numberedName} from '../manifest/names.js';
-import {openLines} from '../manifest/read.js';
+import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
 import {layoutOf} from '../wrap/layout.js';
 import type {Crew} from './crew.js';
@@ -16,18 +16,24 @@ export type NewDeks = Pick<NewLines, 'keySize' | 'keytag' | 'keytagValue' | 'opa
 /** Some of them: these, or as many random ones. */
 export type NewKeys = Pick<NewLines, 'count' | 'plaintexts'>;
 
+/** All of them, and how many, where that is known. */
+export interface AllKeys {
+  keys: AsyncIterable<NewKeys>;
+  count?: number;
+}
+
 /** How many have been made. */
 export type OnMade = (deks: number) => void;
 
 /**
- * Yields the bytes of a new manifest with a DEK for each of `keys`, `count` in all, wrapped under the crew's KEK. Throws what `keys` throws;
+ * Yields the bytes of a new manifest with a DEK for each of `keys`, wrapped under the crew's KEK. Throws what `keys` throws;
  * BAD_INPUT, EQUAL_KEYS, BAD_ARGUMENT for a name that is none.
  */
 export async function* newManifest(
   crew: Crew,
   header: ManifestHeader,
   deks: NewDeks,
-  {keys, count}: {keys: AsyncIterable<NewKeys>; count: number},
+  {keys, count = 0}: AllKeys,
   onMade: OnMade,
 ): AsyncGenerator<Uint8Array, void> {
   yield formatHeader(header);
@@ -43,14 +49,15 @@ export async function* addToManifest(
   path: string,
   kek: Uint8Array,
   deks: NewDeks,
-  keys: AsyncIterable<NewKeys>,
+  {keys, count: newDeks = 0}: AllKeys,
   onMade: OnMade,
 ): AsyncGenerator<Uint8Array, void> {
   const {header, lines, bytes} = await openLines(path);
-  const register = new Register({bytes});
+  const register = new Register({bytes, deks: newDeks});
   let first = 2;
   try {
     assertManifestKek(header, kek);
+    crew.expect(bytes / CHUNK_BYTES);
     yield formatHeader(header);
     const old = crew.map('checkLines', inputsOf(lines, register, {unwrap: false, reveal: false}));
     for await (const {text, count, faults} of withDuplicates(old, register)) {

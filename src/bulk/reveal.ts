@@ -1,7 +1,7 @@
 /** All DEKs of a manifest in plaintext, one after the other. */
 import {wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
-import {openLines} from '../manifest/read.js';
+import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
 import type {Crew} from './crew.js';
 import {assertNoFault, inputsOf, Register, withDuplicates} from './lines.js';
@@ -22,6 +22,7 @@ export async function* unwrapManifest(
   let [deks, eachBytes] = [0, 0];
   try {
     assertManifestKek(header, kek);
+    crew.expect(bytes / CHUNK_BYTES);
     const outputs = crew.map('checkLines', inputsOf(lines, register, {unwrap: true, reveal}));
     for await (const {count, faults, plaintexts} of withDuplicates(outputs, register)) {
       try {

@@ -2,12 +2,13 @@
  * From one import KEK to another: every DEK and the credential, in plaintext in memory only and wiped. And the proof that what
  * was written is right: see `check`.
  */
+import {readSync} from 'node:fs';
 import fs from 'node:fs/promises';
 import {equalBytes} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {formatHeader, type ManifestHeader, type ManifestLogin, parseHeader} from '../manifest/header.js';
 import type {Lines} from '../manifest/lines.js';
-import {openLines} from '../manifest/read.js';
+import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek, withCredential} from '../manifest/unwrap.js';
 import {wrapCredential} from '../wrap/credential.js';
 import {keyCheckValue} from '../wrap/kcv.js';
@@ -55,6 +56,7 @@ export class Rewrap {
   async *chunks(onProgress?: OnProgress): AsyncGenerator<Uint8Array, void> {
     const {header, lines, bytes} = await openLines(this.#path);
     try {
+      this.#crew.expect(bytes / CHUNK_BYTES);
       this.#old = header;
       const text = formatHeader(rewrapHeader(header, this.#options));
       this.#headerBytes = text.length;
@@ -82,7 +84,7 @@ export class Rewrap {
   async check(path: string, onProgress?: OnProgress): Promise<void> {
     const file = await fs.open(path);
     try {
-      const header = parseHeader({text: await readExactly(file, this.#headerBytes, 1)});
+      const header = parseHeader({text: readExactly(file, this.#headerBytes, 1)});
       if (!isSameHeader(this.#old!, header, this.#options)) throw differs(1);
       let [deks, piece] = [0, 0];
       for await (const {digest, faults} of this.#crew.map('digestLines', this.#linesOf(file))) {
@@ -98,14 +100,14 @@ export class Rewrap {
   }
 
   async *#linesOf(file: fs.FileHandle): AsyncGenerator<Lines, void> {
-    for (const {bytes, first, count} of this.#pieces) yield {text: await readExactly(file, bytes, first), first, count};
+    for (const {bytes, first, count} of this.#pieces) yield {text: readExactly(file, bytes, first), first, count};
   }
 }
 
-async function readExactly(file: fs.FileHandle, bytes: number, line: number): Promise<Uint8Array> {
+function readExactly(file: fs.FileHandle, bytes: number, line: number): Uint8Array {
   const text = new Uint8Array(bytes);
   for (let length = 0; length < bytes; ) {
-    const {bytesRead} = await file.read(text, length, bytes - length, null);
+    const bytesRead = readSync(file.fd, text, length, bytes - length, null);
     if (bytesRead === 0) throw differs(line);
     length += bytesRead;
   }

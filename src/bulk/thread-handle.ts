@@ -26,9 +26,9 @@ export class Thread {
     this.#worker.on('exit', (status) => this.#die(`it exited with ${status}`));
   }
 
-  /** Whether it has come up, to work or to say why it cannot. */
+  /** Whether it has come up. One that cannot, for want of memory or descriptors, is not missed: others do its work. */
   get isRunning(): boolean {
-    return this.#isLoaded || this.#death !== undefined;
+    return this.#isLoaded;
   }
 
   /** How many jobs it has not done. */

@@ -157,11 +157,12 @@ export default class Keygen extends DekCommand {
     const progress = new Progress(!this.jsonEnabled());
     const onMade = (made: number): void => progress.update('made', made, count);
     const make = async (crew: Crew): Promise<void> => {
-      const keys = inPieces(count);
+      const keys = {keys: inPieces(count), count};
+      crew.expect(count / PIECE_DEKS);
       if (manifest !== undefined) {
         await replaceManifest(manifest, addToManifest(crew, manifest, kek, deks, keys, onMade));
       } else {
-        const chunks = newManifest(crew, await headerOf(flags, kek), deks, {keys, count}, onMade);
+        const chunks = newManifest(crew, await headerOf(flags, kek), deks, keys, onMade);
         await deliverStream(chunks, {output, force}, {what: 'a manifest', json: this.jsonEnabled(), isRaw: false});
       }
     };

@@ -198,7 +198,7 @@ export default class Wrap extends DekCommand {
       pattern: name,
       number: first,
     };
-    await replaceManifest(manifest, addToManifest(crew, manifest, kek, deks, keys, onProgress));
+    await replaceManifest(manifest, addToManifest(crew, manifest, kek, deks, {keys}, onProgress));
   }
 }
 

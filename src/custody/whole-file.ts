@@ -3,11 +3,12 @@
  * SIGKILL can leave the unfinished file, dek-*.tmp, behind. One key goes by `writeKeyFile`.
  */
 import {randomBytes} from 'node:crypto';
+import {writeFileSync} from 'node:fs';
 import fs from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {DekError, systemCode} from '../errors.js';
 import {holdSignals} from '../signals.js';
-import {assertReplaceable, existsError, explainWrite, writeAll} from './destination.js';
+import {assertReplaceable, existsError, explainWrite} from './destination.js';
 
 /** How often it is looked for a signal while nothing comes. */
 const LOOK_MS = 100;
@@ -86,7 +87,7 @@ async function write(
 ): Promise<void> {
   try {
     for await (const chunk of heeding(chunks, goOn)) {
-      await writeAll(handle.fd, chunk);
+      writeFileSync(handle.fd, chunk); // into the cache of the system: asking a thread to takes longer
       await goOn();
     }
     if (like) await takeOver(handle, like);

@@ -7,8 +7,12 @@ import {shown} from './json-object.js';
 
 const PAD = 0x3d; // =
 const DIGITS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
-/** The value of each byte as a digit, -1 for what is none. */
-const VALUES = Int8Array.from({length: 256}, (_, byte) => DIGITS.indexOf(byte));
+const ZERO = DIGITS[0]!;
+/** Two digits, the first in the low byte as it comes first in memory, for 12 bits. */
+const PAIRS = Uint16Array.from({length: 64 * 64}, (_, bits) => DIGITS[bits >> 6]! | (DIGITS[bits & 63]! << 8));
+/** The reverse; -1 for what are not two digits. */
+const PAIR_VALUES = new Int16Array(2 ** 16).fill(-1);
+for (const [bits, pair] of PAIRS.entries()) PAIR_VALUES[pair] = bits;
 
 /** The bytes that `value` stands for. Throws BAD_INPUT unless it is base64 as an encoder writes it. */
 export function decodeBase64(value: unknown, line: number, field: string): Uint8Array {
@@ -30,54 +34,47 @@ export function base64Digits(bytes: number): number {
 }
 
 /**
- * Decodes the digits from `at` on in `text` to the `count` bytes from `to` on in `bytes`. False unless all of them are there, and
+ * Decodes the digits from `at` on in `text` to the `count` bytes, one at least, from `to` on in `bytes`. False unless all of them are there, and
  * are what an encoder writes.
  */
-export function readBase64(text: Uint8Array, at: number, bytes: Uint8Array, to: number, count: number): boolean {
-  if (at + base64Digits(count) > text.length) return false;
+export function readBase64(text: DataView, at: number, bytes: DataView, to: number, count: number): boolean {
+  if (at + base64Digits(count) > text.byteLength) return false;
   let all = 0; // negative when one is no digit
   let [from, left] = [at, count];
-  for (; left >= 3; left -= 3) {
-    const a = VALUES[text[from]!]!;
-    const b = VALUES[text[from + 1]!]!;
-    const c = VALUES[text[from + 2]!]!;
-    const d = VALUES[text[from + 3]!]!;
-    all |= a | b | c | d;
-    bytes[to] = (a << 2) | (b >> 4);
-    bytes[to + 1] = (b << 4) | (c >> 2);
-    bytes[to + 2] = (c << 6) | d;
+  for (; left > 3; left -= 3) {
+    const digits = text.getUint32(from, true);
+    const [high, low] = [PAIR_VALUES[digits & 0xffff]!, PAIR_VALUES[digits >>> 16]!];
+    all |= high | low;
+    bytes.setInt32(to, (high << 20) | (low << 8)); // the fourth byte is written again
     from += 4;
     to += 3;
   }
-  if (left === 0) return all >= 0;
-  const [a, b] = [VALUES[text[from]!]!, VALUES[text[from + 1]!]!];
-  all |= a | b;
-  bytes[to] = (a << 2) | (b >> 4);
-  if (left === 1) return all >= 0 && (b & 15) === 0 && text[from + 2] === PAD && text[from + 3] === PAD;
-  const c = VALUES[text[from + 2]!]!;
-  all |= c;
-  bytes[to + 1] = (b << 4) | (c >> 2);
-  return all >= 0 && (c & 3) === 0 && text[from + 3] === PAD;
+  const [high, low] = [PAIR_VALUES[text.getUint16(from, true)]!, PAIR_VALUES[withoutPad(text, from + 2, left)]!];
+  const bits = (high << 12) | low;
+  for (let i = 0; i < left; i++) bytes.setUint8(to + i, bits >> (16 - 8 * i));
+  // No bits are left over.
+  return (all | high | low) >= 0 && ((bits << (8 * left)) & 0xffffff) === 0;
+}
+
+/** The third and fourth digit of the last group, 1 to 3 bytes, as zeros where padding stands, and must. */
+function withoutPad(text: DataView, at: number, bytes: number): number {
+  const [third, fourth] = [text.getUint8(at), text.getUint8(at + 1)];
+  const isPadded = (third === PAD) === bytes < 2 && (fourth === PAD) === bytes < 3;
+  return isPadded ? (bytes < 2 ? ZERO : third) | ((bytes < 3 ? ZERO : fourth) << 8) : 0;
 }
 
 /** Encodes the `count` bytes from `from` on in `bytes` to `text`, from `at` on. */
-export function writeBase64(bytes: Uint8Array, from: number, count: number, text: Uint8Array, at: number): void {
-  const lastWhole = from + count - 3;
-  let next = from;
-  let to = at;
-  for (; next <= lastWhole; next += 3) {
-    const bits = (bytes[next]! << 16) | (bytes[next + 1]! << 8) | bytes[next + 2]!;
-    text[to] = DIGITS[bits >> 18]!;
-    text[to + 1] = DIGITS[(bits >> 12) & 63]!;
-    text[to + 2] = DIGITS[(bits >> 6) & 63]!;
-    text[to + 3] = DIGITS[bits & 63]!;
+export function writeBase64(bytes: DataView, from: number, count: number, text: DataView, at: number): void {
+  let [next, to, left] = [from, at, count];
+  for (; left > 3; left -= 3) {
+    const bits = bytes.getUint32(next) >>> 8;
+    text.setInt32(to, PAIRS[bits >> 12]! | (PAIRS[bits & 0xfff]! << 16), true);
+    next += 3;
     to += 4;
   }
-  const left = from + count - next;
-  if (left === 0) return;
-  const bits = (bytes[next]! << 16) | (left > 1 ? bytes[next + 1]! << 8 : 0);
-  text[to] = DIGITS[bits >> 18]!;
-  text[to + 1] = DIGITS[(bits >> 12) & 63]!;
-  text[to + 2] = left > 1 ? DIGITS[(bits >> 6) & 63]! : PAD;
-  text[to + 3] = PAD;
+  let bits = 0;
+  for (let i = 0; i < left; i++) bits |= bytes.getUint8(next + i) << (16 - 8 * i);
+  if (left > 0) text.setInt32(to, PAIRS[bits >> 12]! | (PAIRS[bits & 0xfff]! << 16), true);
+  if (left === 2 || left === 1) text.setUint8(to + 3, PAD);
+  if (left === 1) text.setUint8(to + 2, PAD);
 }

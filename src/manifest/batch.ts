@@ -16,8 +16,10 @@ export interface Batch extends Columns {
 /** What `lines` hold. Line by line it is what `parseEntry` says. */
 export function parseLines({text, first, count}: Lines): Batch {
   const plain = parsePlain(text, count);
-  if (plain) return {...plain, lines: Uint32Array.from({length: count}, (_, i) => first + i), faults: []};
-  return parseCarefully(text, first);
+  if (!plain) return parseCarefully(text, first);
+  const lines = new Uint32Array(count);
+  for (let i = 0; i < count; i++) lines[i] = first + i;
+  return {...plain, lines, faults: []};
 }
 
 function parseCarefully(text: Uint8Array, first: number): Batch {

@@ -24,6 +24,8 @@ export function newTables(expected?: number): Tables {
 /** The faults of the DEKs in `lines` whose name or wrapped key stood in an earlier line. */
 export function findDuplicates({names, keys}: Fingerprints, lines: Uint32Array, tables: Tables): Duplicate[] {
   const faults: Duplicate[] = [];
+  tables.names.fetch(names);
+  tables.keys.fetch(keys);
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i]!;
     const sameName = tables.names.add(names, i * FINGERPRINT_WORDS, line);

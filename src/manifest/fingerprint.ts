@@ -5,6 +5,7 @@
  * third word is drawn as the second is.
  */
 import {randomFillSync} from 'node:crypto';
+import {viewOf} from '../bytes.js';
 import type {Columns} from './plain.js';
 
 /** Words of 32 bits a fingerprint. */
@@ -26,11 +27,13 @@ export function randomFingerprintKey(): FingerprintKey {
 /** The fingerprints of every name and every wrapped key. */
 export function fingerprintsOf({text, count, nameAt, nameBytes, keys}: Columns, key: FingerprintKey): Fingerprints {
   const prints = {names: new Int32Array(count * FINGERPRINT_WORDS), keys: new Int32Array(count * FINGERPRINT_WORDS)};
-  for (let i = 0; i < count; i++) hash(text, nameAt[i]!, nameBytes[i]!, key, prints.names, i * FINGERPRINT_WORDS);
+  const lines = viewOf(text);
+  for (let i = 0; i < count; i++) hash(lines, nameAt[i]!, nameBytes[i]!, key, prints.names, i * FINGERPRINT_WORDS);
   for (const {layout, wrapped, members} of keys) {
     const {wrappedBytes} = layout;
+    const bytes = viewOf(wrapped);
     for (let k = 0; k < members.length; k++) {
-      hash(wrapped, k * wrappedBytes, wrappedBytes, key, prints.keys, members[k]! * FINGERPRINT_WORDS);
+      hash(bytes, k * wrappedBytes, wrappedBytes, key, prints.keys, members[k]! * FINGERPRINT_WORDS);
     }
   }
   return prints;
@@ -38,7 +41,7 @@ export function fingerprintsOf({text, count, nameAt, nameBytes, keys}: Columns, 
 
 /** Hashes `count` bytes of `bytes` from `at` on; three words go to `out`, from `to` on. */
 export function hash(
-  bytes: Uint8Array,
+  bytes: DataView,
   at: number,
   count: number,
   key: FingerprintKey,
@@ -53,12 +56,10 @@ export function hash(
   // One round for each word, the last of which holds what is left and the length; then three for each word that is drawn.
   for (let round = 0; round <= words + 3 * FINGERPRINT_WORDS; round++) {
     let m = 0;
-    if (round < words) {
-      const p = at + 4 * round;
-      m = bytes[p]! | (bytes[p + 1]! << 8) | (bytes[p + 2]! << 16) | (bytes[p + 3]! << 24);
-    } else if (round === words) {
+    if (round < words) m = bytes.getInt32(at + 4 * round, true);
+    else if (round === words) {
       m = count << 24;
-      for (let i = count & 3; i > 0; i--) m |= bytes[at + 4 * words + i - 1]! << (8 * (i - 1));
+      for (let i = count & 3; i > 0; i--) m |= bytes.getUint8(at + 4 * words + i - 1) << (8 * (i - 1));
     } else if (round === words + 1) v2 ^= 0xee;
     else if ((round - words) % 3 === 1) v1 ^= 0xdd;
     v3 ^= m;

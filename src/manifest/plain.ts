@@ -2,6 +2,7 @@
  * Many lines of DEKs at once, byte by byte, into columns: what stands where, and the wrapped keys one after the other, as
  * `unwrapKeys` takes them. Only lines in plain form, as `formatEntry` writes them; of others it says just that there is one.
  */
+import {viewOf} from '../bytes.js';
 import {DEK_LAYOUTS, type DekLayout} from '../wrap/layout.js';
 import {base64Digits, readBase64} from './base64.js';
 
@@ -35,15 +36,21 @@ export interface Columns {
 const MAX_NAME_BYTES = 128;
 const MAX_OPAQUE_DIGITS = 16;
 
-const BEFORE_NAME = Buffer.from('{"name":"');
-const BEFORE_KEY_SIZE = Buffer.from('","keySize":');
-const KEY_SIZES = [Buffer.from('128'), Buffer.from('256')] as const;
-const BEFORE_KEYTAG = Buffer.from(',"keytag":');
-const KEYTAGS = [Buffer.from('false'), Buffer.from('true')] as const;
-const BEFORE_OPAQUE = Buffer.from(',"opaque":"');
-const AFTER_OPAQUE = Buffer.from('"');
-const BEFORE_WRAPPED = Buffer.from(',"wrapped":"');
-const AFTER_WRAPPED = Buffer.from('"}\n');
+const BEFORE_NAME = viewOf(Buffer.from('{"name":"'));
+/** What follows the name, for each of DEK_LAYOUTS; two characters tell which of them it can only be. */
+const LAYOUTS = DEK_LAYOUTS.map(({keySize, keytag}) =>
+  viewOf(Buffer.from(`","keySize":${keySize},"keytag":${keytag}`)),
+);
+const KEY_SIZE_AT = '","keySize":'.length;
+const KEYTAG_AT = '","keySize":256,"keytag":'.length;
+const BEGINS_256 = 0x32;
+const BEGINS_TRUE = 0x74;
+const BEFORE_OPAQUE = viewOf(Buffer.from(',"opaque":"'));
+/** Its first character that `,"wrapped":"` has not. */
+const BEGINS_OPAQUE = 0x6f;
+const AFTER_OPAQUE = viewOf(Buffer.from('"'));
+const BEFORE_WRAPPED = viewOf(Buffer.from(',"wrapped":"'));
+const AFTER_WRAPPED = viewOf(Buffer.from('"}\n'));
 
 const IS_HEX = tableOf(/[0-9a-f]/);
 /** DEK_NAME, the first character and the others. */
@@ -61,35 +68,33 @@ export function parsePlain(text: Uint8Array, count: number): Columns | null {
   const [opaqueAt, opaqueBytes] = [new Uint32Array(count), new Uint8Array(count)];
   const [wrappedAt, layouts] = [new Uint32Array(count), new Uint8Array(count)];
   const keys = DEK_LAYOUTS.map((layout) => new Filling(layout));
+  const view = viewOf(text);
   let at = 0;
   for (let i = 0; i < count; i++) {
-    at = after(BEFORE_NAME, text, at);
+    at = after(BEFORE_NAME, view, at);
     nameAt[i] = at;
     const nameEnd = BEGINS_NAME[text[at]!] === 1 ? endOf(CONTINUES_NAME, text, at) : -1;
     if (nameEnd - at > MAX_NAME_BYTES) return null;
     nameBytes[i] = nameEnd - at;
 
-    at = after(BEFORE_KEY_SIZE, text, nameEnd);
-    const is256 = text[at] === KEY_SIZES[1][0] ? 1 : 0;
-    at = after(BEFORE_KEYTAG, text, after(KEY_SIZES[is256], text, at));
-    const hasKeytag = text[at] === KEYTAGS[1][0] ? 1 : 0;
-    at = after(KEYTAGS[hasKeytag], text, at);
+    const is256 = text[nameEnd + KEY_SIZE_AT] === BEGINS_256 ? 2 : 0;
+    layouts[i] = is256 + (text[nameEnd + KEYTAG_AT] === BEGINS_TRUE ? 1 : 0);
+    at = after(LAYOUTS[layouts[i]!]!, view, nameEnd);
 
-    if (text[at + 2] === BEFORE_OPAQUE[2]) {
-      at = after(BEFORE_OPAQUE, text, at);
+    if (text[at + 2] === BEGINS_OPAQUE) {
+      at = after(BEFORE_OPAQUE, view, at);
       const digits = endOf(IS_HEX, text, at) - at;
       if (digits === 0 || digits % 2 === 1 || digits > MAX_OPAQUE_DIGITS) return null;
       opaqueAt[i] = at;
       opaqueBytes[i] = digits / 2;
-      at = after(AFTER_OPAQUE, text, at + digits);
+      at = after(AFTER_OPAQUE, view, at + digits);
     }
 
-    at = after(BEFORE_WRAPPED, text, at);
+    at = after(BEFORE_WRAPPED, view, at);
     wrappedAt[i] = at;
-    layouts[i] = 2 * is256 + hasKeytag; // the order of DEK_LAYOUTS
     const column = keys[layouts[i]!]!;
-    if (at < 0 || !column.add(text, at, i, count)) return null;
-    at = after(AFTER_WRAPPED, text, at + base64Digits(column.layout.wrappedBytes));
+    if (at < 0 || !column.add(view, at, i, count)) return null;
+    at = after(AFTER_WRAPPED, view, at + base64Digits(column.layout.wrappedBytes));
     if (at < 0) return null;
   }
   if (at !== text.length) return null;
@@ -107,10 +112,13 @@ export function parsePlain(text: Uint8Array, count: number): Columns | null {
 }
 
 /** The place after `expected`, if that stands at `at`; else -1, also when `at` is negative. */
-function after(expected: Uint8Array, text: Uint8Array, at: number): number {
-  if (at < 0) return -1;
-  for (let i = 0; i < expected.length; i++) if (text[at + i] !== expected[i]) return -1;
-  return at + expected.length;
+function after(expected: DataView, text: DataView, at: number): number {
+  const length = expected.byteLength;
+  if (at < 0 || at + length > text.byteLength) return -1;
+  let i = 0;
+  for (; i + 4 <= length; i += 4) if (text.getInt32(at + i) !== expected.getInt32(i)) return -1;
+  for (; i < length; i++) if (text.getUint8(at + i) !== expected.getUint8(i)) return -1;
+  return at + length;
 }
 
 /** Where the run of characters of a table that begins at `at` ends. A whole line has others in it. */
@@ -124,7 +132,7 @@ function endOf(table: Uint8Array, text: Uint8Array, at: number): number {
 /** A column of keys that are still coming. */
 class Filling {
   readonly layout: DekLayout;
-  #wrapped = new Uint8Array();
+  #wrapped = new DataView(new ArrayBuffer());
   #members = new Uint32Array();
   #count = 0;
 
@@ -133,10 +141,10 @@ class Filling {
   }
 
   /** Decodes the key of DEK `i` of `count`. False when it is not one of this layout. */
-  add(text: Uint8Array, at: number, i: number, count: number): boolean {
+  add(text: DataView, at: number, i: number, count: number): boolean {
     const {wrappedBytes} = this.layout;
     if (this.#count === 0) {
-      this.#wrapped = new Uint8Array((count - i) * wrappedBytes);
+      this.#wrapped = new DataView(new ArrayBuffer((count - i) * wrappedBytes));
       this.#members = new Uint32Array(count - i);
     }
     this.#members[this.#count] = i;
@@ -144,7 +152,7 @@ class Filling {
   }
 
   end(): KeyColumn {
-    const wrapped = this.#wrapped.subarray(0, this.#count * this.layout.wrappedBytes);
+    const wrapped = new Uint8Array(this.#wrapped.buffer, 0, this.#count * this.layout.wrappedBytes);
     return {layout: this.layout, wrapped, members: this.#members.subarray(0, this.#count)};
   }
 }

@@ -2,7 +2,9 @@
  * Reads a manifest as a stream: the header at once, the DEKs as they are asked for. What is held is one chunk, and the two
  * tables that find duplicates: 43 to 86 bytes a DEK for both.
  */
+import {readSync} from 'node:fs';
 import fs from 'node:fs/promises';
+import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {fromHex} from '../bytes.js';
 import {DekError, systemCode} from '../errors.js';
 import {type Batch, parseLines} from './batch.js';
@@ -13,7 +15,8 @@ import {fingerprintsOf, randomFingerprintKey} from './fingerprint.js';
 import {type ManifestHeader, parseHeader} from './header.js';
 import {type ByteSource, type Lines, linesOf} from './lines.js';
 
-const CHUNK_BYTES = 2 ** 17;
+/** How much of a file is read at a time. */
+export const CHUNK_BYTES = 2 ** 17;
 const NO_OPAQUE = new Uint8Array();
 
 /** A manifest that is being read. */
@@ -166,9 +169,12 @@ async function* chunksOf(path: string): AsyncGenerator<Uint8Array, void> {
   let handle: fs.FileHandle | undefined;
   try {
     handle = await fs.open(path);
+    const isFile = (await handle.stat()).isFile();
     const chunk = new Uint8Array(CHUNK_BYTES);
     for (;;) {
-      const {bytesRead} = await handle.read(chunk, 0, CHUNK_BYTES, null);
+      // A file lies in the cache of the system, as a rule: asking a thread to copy it from there takes longer.
+      const bytesRead = isFile ? readSync(handle.fd, chunk) : (await handle.read(chunk)).bytesRead;
+      if (isFile) await turnOfTheLoop(); // who else is served by this process is not to wait for all of the file
       if (bytesRead === 0) return;
       yield chunk.subarray(0, bytesRead);
     }

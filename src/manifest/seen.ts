@@ -10,6 +10,9 @@ const SLOT_WORDS = FINGERPRINT_WORDS + 1;
 const MAX_LOAD = 0.8;
 const GROWTH = 1.4;
 
+/** What was looked at goes into it: the optimizer would leave out a look for nothing. */
+const looked = new Int32Array(1);
+
 export class Seen {
   #slots: number;
   #table: Int32Array;
@@ -26,6 +29,16 @@ export class Seen {
     const before = put(this.#table, this.#slots, prints, at, line);
     if (before === 0 && ++this.#count > this.#slots * MAX_LOAD) this.#grow();
     return before;
+  }
+
+  /**
+   * Looks at the slots where all of `prints` may be, before they are added: the CPU waits for the memory of many slots at once
+   * here, and in `add` for one after the other.
+   */
+  fetch(prints: Int32Array): void {
+    for (let i = 0; i < prints.length; i += FINGERPRINT_WORDS) {
+      looked[0]! ^= this.#table[slotOf(prints[i]!, this.#slots)]!;
+    }
   }
 
   /** Bytes of the table. */
@@ -49,7 +62,7 @@ function put(table: Int32Array, slots: number, prints: Int32Array, from: number,
   const a = prints[from]!;
   const b = prints[from + 1]!;
   const c = prints[from + 2]!;
-  let at = Math.floor((a >>> 0) * (slots / 2 ** 32)) * SLOT_WORDS;
+  let at = slotOf(a, slots);
   for (; table[at + FINGERPRINT_WORDS] !== 0; at = at + SLOT_WORDS < table.length ? at + SLOT_WORDS : 0) {
     if (table[at] === a && table[at + 1] === b && table[at + 2] === c) return table[at + FINGERPRINT_WORDS]!;
   }
@@ -58,4 +71,9 @@ function put(table: Int32Array, slots: number, prints: Int32Array, from: number,
   table[at + 2] = c;
   table[at + FINGERPRINT_WORDS] = line;
   return 0;
+}
+
+/** Where a fingerprint with this first word lies, if others do not. */
+function slotOf(word: number, slots: number): number {
+  return Math.floor((word >>> 0) * (slots / 2 ** 32)) * SLOT_WORDS;
 }

@@ -5,6 +5,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {text as readText} from 'node:stream/consumers';
 import {expect} from 'chai';
+import {viewOf} from '../../src/bytes.js';
 import {hash, randomFingerprintKey} from '../../src/manifest/fingerprint.js';
 import {type ManifestDek, writeManifest} from '../../src/manifest/index.js';
 import {Seen} from '../../src/manifest/seen.js';
@@ -60,7 +61,7 @@ describe(`a manifest of ${COUNT} DEKs`, function () {
     const key = randomFingerprintKey();
     const print = (i: number): Int32Array => {
       const [name, words] = [Buffer.from(`vol-${i}`), new Int32Array(3)];
-      hash(name, 0, name.length, key, words, 0);
+      hash(viewOf(name), 0, name.length, key, words, 0);
       return words;
     };
     for (let i = 1; i <= COUNT; i++) expect(seen.add(print(i), 0, i)).to.equal(0);

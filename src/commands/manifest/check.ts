@@ -10,7 +10,7 @@ import {assertDistinctStreams} from '../../custody/spec.js';
 import {DekError, type DekErrorCode} from '../../errors.js';
 import {faultError, LineFault} from '../../manifest/fault.js';
 import type {ManifestHeader} from '../../manifest/index.js';
-import {openLines} from '../../manifest/read.js';
+import {CHUNK_BYTES, openLines} from '../../manifest/read.js';
 import {assertManifestKek, withCredential} from '../../manifest/unwrap.js';
 
 interface ManifestCheckResult {
@@ -74,6 +74,7 @@ export default class ManifestCheck extends DekCommand {
     let deks = 0;
     const {header, lines, bytes} = await openLines(file === '-' ? process.stdin : file);
     const check = async (crew: Crew): Promise<void> => {
+      crew.expect(bytes / CHUNK_BYTES);
       const register = new Register({bytes});
       const inputs = inputsOf(lines, register, {unwrap: kek !== undefined, reveal: false});
       for await (const {count, faults} of withDuplicates(crew.map('checkLines', inputs), register)) {
