@@ -2,16 +2,15 @@
  * What the bindings cost: create, query and destroy of 10,000 DEKs through them, beside the same loop in C (calls.c), on
  * one virtual ConnectX without latency. Rounds of the two alternate, so that what else the machine does hits both.
  */
-import {type ChildProcess, spawn} from 'node:child_process';
 import {mkdtempSync, rmSync} from 'node:fs';
 import {readFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 import {createVirtual, type Settings} from '../src/virtual/index.js';
 import {wrapCredential, wrapKey} from '../src/wrap/index.js';
 import {compile} from './compile.js';
+import {Side} from './side.js';
 import {median, table} from './stats.js';
 
 const DEKS = 10_000;
@@ -31,9 +30,9 @@ export interface CallCost {
 export async function benchCalls(): Promise<CallCost[]> {
   return withSides({deks: DEKS}, async (cSide, bindingsSide) => {
     const [c, bindings] = [[] as number[][], [] as number[][]];
-    for (let round = -2; round < ROUNDS; round++) {
-      const times = [await cSide.round(), await bindingsSide.round()] as const;
-      if (round < 0) continue; // compiles, fills caches
+    for (let run = -2; run < ROUNDS; run++) {
+      const times = [await round(cSide), await round(bindingsSide)] as const;
+      if (run < 0) continue; // compiles, fills caches
       c.push(times[0]);
       bindings.push(times[1]);
     }
@@ -72,13 +71,17 @@ export async function withSides<T>(
     const env = {...nic.environment(), UV_THREADPOOL_SIZE: '16'};
     const peer = [fileURLToPath(new URL('calls-bindings.js', import.meta.url)), ...args];
     if (concurrent) peer.push('concurrent');
-    sides.push(new Side(spawn(program, args, {env, stdio: ['pipe', 'pipe', 'inherit']})));
-    sides.push(new Side(spawn(process.execPath, peer, {env, stdio: ['pipe', 'pipe', 'inherit']})));
+    sides.push(new Side(program, args, env), new Side(process.execPath, peer, env));
     return await use(sides[0]!, sides[1]!);
   } finally {
     for (const side of sides) side.stop();
     rmSync(folder, {recursive: true});
   }
+}
+
+/** A round of one side: nanoseconds a call. */
+export async function round(side: Side): Promise<number[]> {
+  return (await side.ask('round')).map(Number);
 }
 
 /** The rows as text. */
@@ -92,28 +95,6 @@ export function renderCalls(costs: readonly CallCost[]): string {
   ]);
   const heading = ['call', 'C, ns', 'bindings, ns', 'ratio', 'added, ns'];
   return `${DEKS} DEKs a round, medians of ${ROUNDS} rounds, virtual ConnectX without latency\n${table([heading, ...rows])}`;
-}
-
-/** One of the two programs: a line in is a round, a line out its three times. */
-class Side {
-  readonly #process: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
-
-  constructor(child: ChildProcess) {
-    this.#process = child;
-    this.#lines = createInterface({input: child.stdout!})[Symbol.asyncIterator]();
-  }
-
-  async round(): Promise<number[]> {
-    this.#process.stdin!.write('round\n');
-    const {value, done} = await this.#lines.next();
-    if (done) throw new Error('one side of the bench ended');
-    return (value as string).split(' ').map(Number);
-  }
-
-  stop(): void {
-    this.#process.stdin!.end();
-  }
 }
 
 function hex(bytes: Uint8Array): string {

@@ -2,7 +2,8 @@
  * What it takes to create and query DEKs many at once, beside the loop in C that does it one by one (calls.c): on a
  * virtual ConnectX that answers at once, and on one that takes 100 us a command and 16 commands at a time.
  */
-import {withSides} from './calls.js';
+import {round, withSides} from './calls.js';
+import type {Side} from './side.js';
 import {median, table} from './stats.js';
 
 const ROUNDS = 5;
@@ -36,15 +37,11 @@ export async function benchConcurrent(): Promise<ConcurrentCost[]> {
   return costs;
 }
 
-interface Side {
-  round(): Promise<number[]>;
-}
-
 async function measure(latencyUs: number, cSide: Side, bindingsSide: Side): Promise<ConcurrentCost> {
   const [c, bindings] = [[] as number[][], [] as number[][]];
-  for (let round = 0; round < ROUNDS; round++) {
-    c.push(await cSide.round());
-    bindings.push(await bindingsSide.round());
+  for (let run = 0; run < ROUNDS; run++) {
+    c.push(await round(cSide));
+    bindings.push(await round(bindingsSide));
   }
   const createAndQuery = (times: number[]) => (times[0]! + times[1]!) / 1000;
   const later = bindings.slice(1);

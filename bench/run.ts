@@ -1,10 +1,21 @@
-/** `npm run bench [-- --json] [calls | concurrent | startup | fleet ...]`: all benches, or those named, in this order. */
+/** `npm run bench [-- --json] [wrap | cores | commands | calls | concurrent | startup | fleet ...]`: all benches, or those named, in this order. */
 import {benchCalls, renderCalls} from './calls.js';
+import {benchCommands, renderCommands} from './commands.js';
 import {benchConcurrent, renderConcurrent} from './concurrent.js';
+import {benchCores, renderCores} from './cores.js';
 import {benchFleet, renderFleet} from './fleet.js';
 import {benchStartup, renderStartup} from './startup.js';
+import {benchWrap} from './wrap.js';
+import {renderWrap, writeWrapResults} from './wrap-report.js';
 
 const BENCHES = {
+  wrap: async () => {
+    const costs = await benchWrap();
+    writeWrapResults(costs);
+    return told(costs, renderWrap);
+  },
+  cores: async () => told(await benchCores(), renderCores),
+  commands: async () => told(await benchCommands(), renderCommands),
   calls: async () => told(await benchCalls(), renderCalls),
   concurrent: async () => told(await benchConcurrent(), renderConcurrent),
   startup: async () => told(await benchStartup(), renderStartup),

@@ -3,8 +3,9 @@
  * through one open file, and the second time must find what the first one found.
  */
 import {createHash} from 'node:crypto';
-import {constants} from 'node:fs';
+import {constants, readSync} from 'node:fs';
 import fs from 'node:fs/promises';
+import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {isDeepStrictEqual} from 'node:util';
 import {DekError, systemCode} from '../errors.js';
 import {type ManifestEntry, type ManifestHeader, type ManifestPart, readManifestParts} from '../manifest/index.js';
@@ -127,7 +128,9 @@ export class ManifestFile {
   async *#chunks(tap?: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array, void> {
     const buffer = new Uint8Array(CHUNK_BYTES);
     for (let position = 0; ; ) {
-      const {bytesRead} = await this.#file.read(buffer, 0, CHUNK_BYTES, position);
+      await turnOfTheLoop();
+      // At once: the threads of the pool are busy with firmware commands, behind which it would wait.
+      const bytesRead = readSync(this.#file.fd, buffer, 0, CHUNK_BYTES, position);
       if (bytesRead === 0) return;
       position += bytesRead;
       const chunk = buffer.subarray(0, bytesRead);

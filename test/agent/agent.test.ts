@@ -61,10 +61,14 @@ describe('agent', () => {
     expect(await agent.end('SIGKILL')).to.equal('SIGKILL');
     expect(live(device)).to.deep.equal(NOTHING);
     expect(fs.existsSync(agent.socket)).to.equal(true);
-    agent = await AgentProcess.start(device);
-    await agent.login();
-    await agent.create('vol-1');
-    expect(live(device)).to.deep.equal({contexts: 1, pds: 1, logins: 1, deks: 1});
+    const successor = await AgentProcess.start(device);
+    try {
+      await successor.login();
+      await successor.create('vol-1');
+      expect(live(device)).to.deep.equal({contexts: 1, pds: 1, logins: 1, deks: 1});
+    } finally {
+      await successor.end();
+    }
   });
 
   it('says how to log in when it is not logged in', async () => {
