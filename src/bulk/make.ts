@@ -8,7 +8,7 @@ import {layoutOf} from '../wrap/layout.js';
 import type {Crew} from './crew.js';
 import type {NewLines} from './line-jobs.js';
 import {assertNoFault, inputsOf, Register, withDuplicates} from './lines.js';
-import {assertGoodKeys} from './raw.js';
+import {assertGoodKeys, type OnProgress} from './raw.js';
 
 /** What the DEKs are to be; `number` is that of the first. */
 export type NewDeks = Pick<NewLines, 'keySize' | 'keytag' | 'keytagValue' | 'opaque' | 'pattern' | 'number'>;
@@ -22,9 +22,6 @@ export interface AllKeys {
   count?: number;
 }
 
-/** How many have been made. */
-export type OnMade = (deks: number) => void;
-
 /**
  * Yields the bytes of a new manifest with a DEK for each of `keys`, wrapped under the crew's KEK. Throws what `keys` throws;
  * BAD_INPUT, EQUAL_KEYS, BAD_ARGUMENT for a name that is none.
@@ -34,10 +31,10 @@ export async function* newManifest(
   header: ManifestHeader,
   deks: NewDeks,
   {keys, count = 0}: AllKeys,
-  onMade: OnMade,
+  onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
   yield formatHeader(header);
-  yield* makeAll(crew, deks, keys, {first: 2, register: new Register({deks: count}), onMade});
+  yield* makeAll(crew, deks, keys, {first: 2, register: new Register({deks: count}), onProgress});
 }
 
 /**
@@ -50,7 +47,7 @@ export async function* addToManifest(
   kek: Uint8Array,
   deks: NewDeks,
   {keys, count: newDeks = 0}: AllKeys,
-  onMade: OnMade,
+  onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
   const {header, lines, bytes} = await openLines(path);
   const register = new Register({bytes, deks: newDeks});
@@ -68,14 +65,14 @@ export async function* addToManifest(
   } finally {
     await lines.return();
   }
-  yield* makeAll(crew, deks, keys, {first, register, onMade});
+  yield* makeAll(crew, deks, keys, {first, register, onProgress});
 }
 
 async function* makeAll(
   crew: Crew,
   deks: NewDeks,
   keys: AsyncIterable<NewKeys>,
-  {first, register, onMade}: {first: number; register: Register; onMade: OnMade},
+  {first, register, onProgress}: {first: number; register: Register; onProgress: OnProgress},
 ): AsyncGenerator<Uint8Array, void> {
   const {plaintextBytes} = layoutOf(deks.keySize, deks.keytag);
   let made = 0;
@@ -99,6 +96,6 @@ async function* makeAll(
     if (duplicate) assertNoFault([duplicate]);
     made += count;
     yield text;
-    onMade(made);
+    onProgress(made);
   }
 }

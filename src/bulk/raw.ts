@@ -1,6 +1,7 @@
 /** Raw DEKs of one layout, one after the other, from a stream to a stream. */
 import {wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
+import {wrappedBytes} from '../wrap/layout.js';
 import type {Crew} from './crew.js';
 import type {BadKey} from './plaintexts.js';
 
@@ -39,7 +40,7 @@ export async function* unwrapStream(
   let deks = 0;
   for await (const {bytes, count, bad} of crew.map('unwrapRaw', inputsOf(keys, {plaintextBytes, reveal}))) {
     try {
-      assertGoodKeys(bad, deks, plaintextBytes + 8);
+      assertGoodKeys(bad, deks, wrappedBytes(plaintextBytes));
       deks += count;
       yield bytes;
     } finally {

@@ -45,7 +45,7 @@ export class Progress {
 }
 
 /** `12000 of 100000, 45000/s, 2 s left`, or `12000, 45000/s` where the total is not known. */
-export function progressText(count: number, total: number | undefined, seconds: number): string {
+function progressText(count: number, total: number | undefined, seconds: number): string {
   const perSecond = count / Math.max(seconds, 0.001);
   if (total === undefined) return `${count}, ${Math.round(perSecond)}/s`;
   const left = count === 0 ? '' : `, ${Math.ceil((total - count) / perSecond)} s left`;

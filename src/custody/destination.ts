@@ -114,7 +114,7 @@ export async function assertReplaceable(path: string): Promise<void> {
 }
 
 /** Writes all of `bytes`, also to a descriptor in non-blocking mode. Throws the system's error. */
-export async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
+async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
   let written = 0;
   while (written < bytes.length) {
     try {

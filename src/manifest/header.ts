@@ -16,7 +16,7 @@ import {assertPlain, type JsonObject, member, parseObject, shown} from './json-o
 import type {Lines} from './lines.js';
 
 /** The version of the format, the value of the member that tells a header from an entry. */
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 /** The member that only a header has. */
 export const VERSION_MEMBER = 'dek-manifest';
 

@@ -36,7 +36,7 @@ export function liveCounters(image: Buffer): LiveCounters {
 }
 
 /** In clock ticks since boot: proc(5), /proc/PID/stat, field 22. Undefined when there is no such process, or a zombie. */
-export function processStart(pid: number): bigint | undefined {
+function processStart(pid: number): bigint | undefined {
   try {
     const text = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');

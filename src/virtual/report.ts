@@ -66,7 +66,7 @@ export interface DekErrorReport {
 }
 
 /** Reads the report of device `name` from a copy of its image. */
-export function reportOf(name: string, image: Buffer): VirtualReport {
+function reportOf(name: string, image: Buffer): VirtualReport {
   const total = (offset: number): number => Number(image.readBigUInt64LE(offset));
   const openErrno = image.readUInt32LE(IMAGE.open_errno);
   const engines = image[IMAGE.engines]!;

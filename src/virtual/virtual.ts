@@ -24,7 +24,7 @@ import {compileShim} from './shim.js';
 import {writeSysfs} from './sysfs.js';
 
 /** Devices in one directory. */
-export const MAX_DEVICES = 16;
+const MAX_DEVICES = 16;
 
 const FIRST_GUID = 0x506b4b0300c0ffeen;
 /** Opaque to the dynamic linker in LD_PRELOAD: separators and its own variables. */

@@ -38,7 +38,8 @@ describe('listener', () => {
     return text(connection);
   }
 
-  it('keeps a request that comes before the answerer until it is loaded', async () => {
+  /** A listener whose answerer is loaded when `loaded` is called; `request` resolves when it is asked for. */
+  async function startSlowly(): Promise<{request: Promise<void>; loaded: (answerer: Answerer) => void}> {
     let loaded = (_answerer: Answerer): void => {};
     let asked = (): void => {};
     const request = new Promise<void>((resolve) => {
@@ -50,6 +51,11 @@ describe('listener', () => {
         loaded = resolve;
       });
     });
+    return {request, loaded: (answerer) => loaded(answerer)};
+  }
+
+  it('keeps a request that comes before the answerer until it is loaded', async () => {
+    const {request, loaded} = await startSlowly();
     const answer = ask('GET / HTTP/1.0\r\n\r\n');
     await request;
     loaded(answerer);
@@ -81,17 +87,7 @@ describe('listener', () => {
   });
 
   it('closes while the answerer is loading', async () => {
-    let loaded = (_answerer: Answerer): void => {};
-    let asked = (): void => {};
-    const request = new Promise<void>((resolve) => {
-      asked = resolve;
-    });
-    await start(() => {
-      asked();
-      return new Promise((resolve) => {
-        loaded = resolve;
-      });
-    });
+    const {request, loaded} = await startSlowly();
     const answer = ask('GET / HTTP/1.1\r\nHost: dek\r\n\r\n').catch(() => '');
     await request;
     const closed = listener!.close();
