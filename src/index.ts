@@ -28,6 +28,7 @@ export {
   type Caps,
   type CreateDekOptions,
   type Dek,
+  type DekColumn,
   type Device,
   type DeviceInfo,
   type Login,

@@ -42,6 +42,41 @@ describe('viewBytes', () => {
     });
   }
 
+  for (const [what, value] of [
+    ['undefined', undefined],
+    ['a string', 'x'.repeat(40)],
+    ['an array', new Array(40).fill(1)],
+    ['an ArrayBuffer', new ArrayBuffer(40)],
+    ['a DataView', new DataView(new ArrayBuffer(40))],
+    ['a Uint16Array of 40 bytes', new Uint16Array(20)],
+    ['a Uint8ClampedArray', new Uint8ClampedArray(40)],
+    ['an object with a length', {length: 40}],
+    ['an object with the prototype of Uint8Array', Object.create(Uint8Array.prototype)],
+    ['a bigint', 40n],
+  ] as [string, unknown][]) {
+    it(`refuses ${what}`, () => {
+      expect(() => viewBytes(value, [40, 48], 'x'))
+        .to.throw(DekError, '"x" expected Uint8Array of length 40 or 48')
+        .with.property('code', 'BAD_ARGUMENT');
+    });
+  }
+
+  it('refuses a Uint8Array that lies about its length', () => {
+    const liar = new Uint8Array(1000);
+    Object.defineProperty(liar, 'length', {value: 40});
+    expect(() => viewBytes(liar, [40], 'x')).to.throw(DekError, 'length=1000');
+  });
+
+  it('refuses a view that a resize put out of bounds', () => {
+    // Node 20 has resizable buffers, which TypeScript's es2023 does not list.
+    const buffer = Reflect.construct(ArrayBuffer, [40, {maxByteLength: 80}]) as ArrayBuffer & {
+      resize(length: number): void;
+    };
+    const value = new Uint8Array(buffer, 0, 40);
+    buffer.resize(16);
+    expect(() => viewBytes(value, [40], 'x')).to.throw(DekError, 'length=0');
+  });
+
   it('takes what is empty, also when its buffer is detached', () => {
     const detached = new Uint8Array(4);
     structuredClone(detached.buffer, {transfer: [detached.buffer]});

@@ -121,7 +121,7 @@ async function devicesOf({devices, manifest}: AgentOptions): Promise<readonly (s
   if (devices.length > 0) return devices;
   if (manifest === undefined) return [undefined];
   const file = await ManifestFile.open(manifest);
-  await file.close();
+  file.close();
   return file.header.devices.length > 0 ? file.header.devices : [undefined];
 }
 

@@ -3,10 +3,10 @@
  * there; only then the new takes the place of the old, so that a refusal leaves the set, and the login, as they were.
  */
 import {DekError} from '../errors.js';
-import type {ManifestEntry} from '../manifest/index.js';
 import type {Dek} from '../rdma/index.js';
+import {type DekBatch, heldOf} from './dek-batch.js';
 import type {Holder} from './holder.js';
-import {heldOf, makeEntries} from './make-entries.js';
+import {makeBatch} from './make-batch.js';
 import type {ManifestFile} from './manifest-file.js';
 import type {HeldDek, Nic} from './nic.js';
 import {assertCanBeMade, assertGoesOn, assertMeant, isUnchanged, makePlan} from './plan.js';
@@ -30,7 +30,7 @@ export interface ApplyOptions {
 /** DEKs that are made and not yet part of the set, by NIC and name. */
 type Staged = ReadonlyMap<Nic, Map<string, HeldDek>>;
 
-/** Applies `manifest`. Throws what stands in the way of the whole, or the first refusal unless `keepGoing`. */
+/** Applies `manifest`. Throws what stands in the way of the whole, or a refusal unless `keepGoing`. */
 export async function applyManifest(
   holder: Holder,
   manifest: ManifestFile,
@@ -80,7 +80,7 @@ async function logIn(holder: Holder, {header: {login}}: ManifestFile): Promise<v
 
 /**
  * Makes what is new or changed, on every NIC or on none. Resolves to what could not be made, if the options allow that; else
- * throws the refusal, when no command is under way any more and all that was made is in `staged`.
+ * throws the first refusal of those that came, when no command is under way any more and all that was made is in `staged`.
  */
 async function stage(
   staged: Staged,
@@ -92,19 +92,20 @@ async function stage(
   const nics = [...staged.keys()];
   const failed: ApplyFailure[] = [];
   const fatal: {line: number; error: DekError}[] = [];
-  const isNeeded = (entry: ManifestEntry): boolean => nics.some((nic) => !isUnchanged(nic.deks.get(entry.name), entry));
+  const isNeeded = (batch: DekBatch, i: number): boolean =>
+    nics.some((nic) => !isUnchanged(nic.deks.get(batch.names[i]!), batch, i));
 
-  const make = async (entries: readonly ManifestEntry[]): Promise<void> => {
+  const make = async (batch: DekBatch): Promise<void> => {
     const refused = new Set<string>();
     const makeOn = async (nic: Nic, made: Map<string, HeldDek>): Promise<void> => {
-      for (const [i, dek] of (await makeEntries(nic, entries, kek)).entries()) {
-        const entry = entries[i]!;
-        if (!(dek instanceof DekError)) made.set(entry.name, heldOf(entry, dek, round));
-        else if (!keepGoing || dek.code === 'DEVICE_GONE')
-          fatal.push({line: entry.line, error: refusal(entry, nic, dek)});
+      const results = await makeBatch(nic, batch, kek);
+      for (let i = 0; i < results.length; i++) {
+        const [name, line, dek] = [batch.names[i]!, batch.lines[i]!, results[i]!];
+        if (!(dek instanceof DekError)) made.set(name, heldOf(batch, i, dek, round));
+        else if (!keepGoing || dek.code === 'DEVICE_GONE') fatal.push({line, error: refusal(line, name, nic, dek)});
         else {
-          failed.push(failureOf(entry, nic, dek));
-          refused.add(entry.name);
+          failed.push(failureOf(line, name, nic, dek));
+          refused.add(name);
         }
       }
     };
@@ -113,13 +114,13 @@ async function stage(
   };
 
   let done = 0;
-  const batches = manifest.batches(isNeeded);
+  const batches = manifest.batches(plan.unchanged === 0 ? undefined : isNeeded);
   const work = async (): Promise<void> => {
-    for await (const entries of batches) {
+    for await (const batch of batches) {
       assertGoesOn(signal);
-      await make(entries);
+      await make(batch);
       if (fatal.length > 0) return;
-      done += entries.length;
+      done += batch.names.length;
       progress(done, plan.create + plan.replace);
     }
   };
@@ -162,11 +163,11 @@ function deksOf(held: Iterable<HeldDek>): Dek[] {
   return deks;
 }
 
-function failureOf({line, name}: ManifestEntry, nic: Nic, {code, message, errno}: DekError): ApplyFailure {
+function failureOf(line: number, name: string, nic: Nic, {code, message, errno}: DekError): ApplyFailure {
   return {line, name, device: nic.name, code, message, ...(errno === undefined ? {} : {errno})};
 }
 
-function refusal({line, name}: ManifestEntry, nic: Nic, error: DekError): DekError {
+function refusal(line: number, name: string, nic: Nic, error: DekError): DekError {
   return new DekError(error.code, `line ${line}: ${name}: ${error.message}; nothing was changed on ${nic.name}`, {
     hint: error.hint,
     errno: error.errno,

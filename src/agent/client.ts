@@ -165,6 +165,12 @@ export class AgentClient {
         cause,
       });
     }
+    if (code === 'ECONNRESET' || code === 'EPIPE') {
+      return new DekError('IO', `the agent on ${this.socket} ended before it answered`, {
+        hint: 'what it held is gone with it: start it again, and see its log',
+        cause,
+      });
+    }
     return new DekError('IO', `the agent on ${this.socket} failed to answer: ${cause.message}`, {cause});
   }
 }

@@ -1,9 +1,7 @@
 /** What is said of the DEKs that an agent holds: what their NICs said last, and of several NICs the worst. */
+import {OPAQUE_BYTES} from './dek-batch.js';
 import type {Nic} from './nic.js';
 import type {AgentStatus, DekState, DekStatus} from './protocol.js';
-
-/** Opaque bytes of a DEK on the NIC. */
-const OPAQUE_BYTES = 8;
 
 /** The DEK `name`, which the first of `nics` holds. */
 export function dekStatus(nics: readonly Nic[], name: string): DekStatus {

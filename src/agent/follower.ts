@@ -5,10 +5,10 @@
 import {equalBytes, wipe} from '../bytes.js';
 import {readSecret} from '../custody/source.js';
 import {DekError} from '../errors.js';
-import type {ManifestEntry} from '../manifest/index.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
 import {KEK_BYTES} from '../wrap/layout.js';
 import {type ApplyOptions, applyManifest} from './apply.js';
+import type {DekBatch} from './dek-batch.js';
 import type {Holder} from './holder.js';
 import {ManifestFile} from './manifest-file.js';
 import {releaseMemory} from './memory.js';
@@ -91,17 +91,17 @@ export class Follower {
    * Calls `use` with the DEKs of these names, in batches, as the manifest on disk has them now, and with what it takes to make
    * them on `nic`. Throws what stands in the way.
    */
-  async withEntries(
+  async withBatches(
     nic: Nic,
     names: ReadonlySet<string>,
-    use: (entries: readonly ManifestEntry[], means: Means) => Promise<void>,
+    use: (batch: DekBatch, means: Means) => Promise<void>,
   ): Promise<void> {
     if (!this.#applied || names.size === 0) return;
     const source = nic.importMode === 'plaintext' ? this.#kek : undefined;
     await withManifest(this.#applied.path, source, async (manifest, kek) => {
       const rewrapped = !equalBytes(manifest.header.importKekKcv, this.#kcv);
       const means = {kek, rewrapped, login: manifest.header.login ?? undefined};
-      for await (const entries of manifest.batches(({name}) => names.has(name))) await use(entries, means);
+      for await (const batch of manifest.batches(({names: all}, i) => names.has(all[i]!))) await use(batch, means);
     });
   }
 }
@@ -131,6 +131,6 @@ async function withManifest<T>(
     return await use(manifest, kek);
   } finally {
     wipe(kek);
-    await manifest.close();
+    manifest.close();
   }
 }

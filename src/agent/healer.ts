@@ -1,11 +1,11 @@
 /** Makes whole on one NIC what is broken: a login that is not VALID any more, DEKs that are in ERROR or missing. */
-import {fromHex, toHex} from '../bytes.js';
+import {fromHex} from '../bytes.js';
 import {DekError} from '../errors.js';
-import {layoutOf} from '../wrap/layout.js';
-import {fingerprint} from './fingerprint.js';
+import type {DekLayout} from '../wrap/layout.js';
+import {type DekBatch, heldOf, isSame, OPAQUE_BYTES, opaqueText, pick} from './dek-batch.js';
 import type {Follower} from './follower.js';
 import type {Holder} from './holder.js';
-import {heldOf, makeEntries, type Source} from './make-entries.js';
+import {makeBatch} from './make-batch.js';
 import type {HeldDek, Nic} from './nic.js';
 import type {LoginRequest} from './protocol.js';
 
@@ -53,20 +53,23 @@ export class Healer {
     if (this.#stopped || nic.gone || !nic.login.isValid() || !names.some((name) => isBroken(nic, name))) return;
     await this.#holder.aloneOrNot(async () => {
       const ofManifest = new Set<string>();
-      const known: Source[] = [];
+      const known = new Map<DekLayout, [string, HeldDek][]>();
       const lost: string[] = [];
       for (const name of names) {
         const held = nic.deks.get(name);
         if (!held || !isBroken(nic, name)) continue;
-        const {wrapped, layout, opaque, fingerprint: print} = held;
-        const {keySize, keytag} = layout;
-        if (wrapped) known.push({name, wrapped, keySize, keytag, opaque: fromHex(opaque, name)});
-        else if (print !== 0) ofManifest.add(name);
+        const {layout, wrapped, fingerprint: print} = held;
+        if (wrapped) {
+          if (!known.has(layout)) known.set(layout, []);
+          known.get(layout)!.push([name, held]);
+        } else if (print !== 0) ofManifest.add(name);
         else lost.push(name);
       }
       this.#cannotHeal(lost, 'its plaintext key was not kept: destroy it and create it again');
-      for (let i = 0; i < known.length && !this.#stopped; i += BATCH) {
-        await this.#remake(known.slice(i, i + BATCH), undefined);
+      for (const [layout, deks] of known) {
+        for (let i = 0; i < deks.length && !this.#stopped; i += BATCH) {
+          await this.#remake(batchOf(layout, deks.slice(i, i + BATCH)), undefined);
+        }
       }
       await this.#healFromManifest(ofManifest);
     });
@@ -75,13 +78,16 @@ export class Healer {
   async #healFromManifest(names: Set<string>): Promise<void> {
     const changed: string[] = [];
     try {
-      await this.#follower.withEntries(this.#nic, names, async (entries, {kek, rewrapped, login}) => {
+      await this.#follower.withBatches(this.#nic, names, async (batch, {kek, rewrapped, login}) => {
         if (this.#stopped) throw new DekError('IO', 'the agent stops');
         if (rewrapped && login) await this.#followLogin(login);
-        for (const {name} of entries) names.delete(name);
-        const isSame = (source: Source): boolean => isSameDek(this.#nic.deks.get(source.name), source, rewrapped);
-        changed.push(...entries.filter((entry) => !isSame(entry)).map(({name}) => name));
-        await this.#remake(entries.filter(isSame), kek);
+        const same: number[] = [];
+        for (const [i, name] of batch.names.entries()) {
+          names.delete(name);
+          if (isSameDek(this.#nic.deks.get(name), batch, i, rewrapped)) same.push(i);
+          else changed.push(name);
+        }
+        await this.#remake(pick(batch, same), kek);
       });
       this.#cannotHeal(changed, 'the manifest names another key now: dek apply --reload takes it over');
       this.#cannotHeal([...names], 'the manifest does not name it any more');
@@ -100,21 +106,21 @@ export class Healer {
     throw new DekError('REFUSED', 'the manifest was rewrapped, and the NIC refuses its new login');
   }
 
-  async #remake(sources: readonly Source[], kek: Uint8Array | undefined): Promise<void> {
+  async #remake(batch: DekBatch, kek: Uint8Array | undefined): Promise<void> {
     const nic = this.#nic;
-    await nic.dismiss(sources.flatMap(({name}) => nic.deks.get(name)?.dek ?? []));
-    for (const {name} of sources) nic.deks.get(name)!.dek = null;
+    await nic.dismiss(batch.names.flatMap((name) => nic.deks.get(name)?.dek ?? []));
+    for (const name of batch.names) nic.deks.get(name)!.dek = null;
     const healed: string[] = [];
     const refused = new Map<string, string[]>();
-    for (const [i, dek] of (await makeEntries(nic, sources, kek)).entries()) {
-      const source = sources[i]!;
-      const {name} = source;
+    for (const [i, dek] of (await makeBatch(nic, batch, kek)).entries()) {
+      const name = batch.names[i]!;
       if (dek instanceof DekError) {
-        refused.set(dek.message, [...(refused.get(dek.message) ?? []), name]);
+        if (!refused.has(dek.message)) refused.set(dek.message, []);
+        refused.get(dek.message)!.push(name);
         continue;
       }
-      const {round, wrapped, fingerprint: print} = nic.deks.get(name)!;
-      nic.deks.set(name, {...heldOf(source, dek, round), wrapped, ...(print === 0 && {fingerprint: 0})});
+      const {round, wrapped} = nic.deks.get(name)!;
+      nic.deks.set(name, {...heldOf(batch, i, dek, round), wrapped});
       healed.push(name);
     }
     this.heals += healed.length;
@@ -135,11 +141,25 @@ function describeNames(names: readonly string[]): {deks: number; names: readonly
   return {deks: names.length, names: names.slice(0, NAMES_SHOWN)};
 }
 
-/** Whether `source` is the key that is held. After a rewrap that shows only in what was not wrapped. */
-function isSameDek(held: HeldDek | undefined, {keySize, keytag, opaque, wrapped}: Source, rewrapped: boolean): boolean {
+/** DEKs whose wrapped keys were kept, because they came from no manifest. */
+function batchOf(layout: DekLayout, deks: readonly (readonly [string, HeldDek])[]): DekBatch {
+  const opaque = new Uint8Array(deks.length * OPAQUE_BYTES);
+  for (const [i, [name, held]] of deks.entries()) opaque.set(fromHex(held.opaque, name), i * OPAQUE_BYTES);
+  return {
+    layout,
+    names: deks.map(([name]) => name),
+    lines: deks.map(() => 0),
+    wrapped: Buffer.concat(deks.map(([, {wrapped}]) => wrapped!)),
+    opaque,
+    prints: deks.map(() => 0),
+  };
+}
+
+/** Whether DEK `i` is the key that is held. After a rewrap that shows only in what was not wrapped. */
+function isSameDek(held: HeldDek | undefined, batch: DekBatch, i: number, rewrapped: boolean): boolean {
   if (!held) return false;
-  if (!rewrapped) return held.fingerprint === fingerprint(wrapped, opaque);
-  return held.layout === layoutOf(keySize, keytag) && held.opaque === toHex(opaque);
+  if (!rewrapped) return isSame(held, batch, i);
+  return held.layout === batch.layout && held.opaque === opaqueText(batch.opaque, i);
 }
 
 /** Whether a DEK is to be made again. UNKNOWN alone is no reason: the login may be missing. */

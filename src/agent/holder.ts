@@ -2,10 +2,10 @@
  * What the agent holds: DEKs by name, the same on each of its NICs. A change (login, create, destroy, apply, heal) runs
  * alone, one after the other; questions are answered at any time. A change that fails leaves what was there before.
  */
-import {toHex} from '../bytes.js';
 import {DekError} from '../errors.js';
 import type {Dek} from '../rdma/index.js';
 import {layoutOfPlaintext, layoutOfWrapped} from '../wrap/layout.js';
+import {OPAQUE_BYTES, opaqueText} from './dek-batch.js';
 import {countStates, dekStatus} from './dek-status.js';
 import type {Events} from './events.js';
 import {type HeldDek, Nic} from './nic.js';
@@ -98,6 +98,8 @@ export class Holder {
     const wrapped = request.import === 'wrapped';
     const layout = wrapped ? layoutOfWrapped(key.length) : layoutOfPlaintext(key.length);
     const {keySize, keytag} = layout;
+    const label = new Uint8Array(OPAQUE_BYTES);
+    label.set(opaque);
     return this.alone(async () => {
       if (this.nics.some((nic) => nic.deks.has(name))) {
         throw new DekError('EXISTS', `there is a DEK named ${name}`, {hint: `dek destroy ${name}`});
@@ -106,11 +108,11 @@ export class Holder {
         if (nic.gone) await nic.reopen();
         if (wrapped) nic.login.assertThere();
       }
-      const material = wrapped ? {wrapped: key} : {plaintext: key};
+      const material = {import: request.import, layout, keys: key, opaque: label};
       const made: Dek[] = [];
       try {
         for (const nic of this.nics) {
-          const [dek] = await nic.make([{...material, keySize, keytag, opaque}]);
+          const [dek] = await nic.make(material);
           if (dek instanceof DekError) throw dek;
           made.push(dek!);
         }
@@ -127,7 +129,7 @@ export class Holder {
           state: 'READY',
           round: 0,
           layout,
-          opaque: toHex(opaque),
+          opaque: opaqueText(label, 0),
           fingerprint: 0,
           wrapped: kept,
         });

@@ -1,53 +1,56 @@
 /**
- * A manifest as the agent uses it: read whole and checked before anything is done, then read again to do it. Both times
- * through one open file, and the second time must find what the first one found.
+ * A manifest as the agent uses it: read whole and checked before anything is done, then once more to do it. A large one is read
+ * again for that, through the same open file, and must be what it was; a small one is kept.
  */
 import {createHash} from 'node:crypto';
-import {constants, readSync} from 'node:fs';
-import fs from 'node:fs/promises';
+import {closeSync, constants, fstatSync, openSync, readSync} from 'node:fs';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
-import {isDeepStrictEqual} from 'node:util';
+import {equalBytes} from '../bytes.js';
 import {DekError, systemCode} from '../errors.js';
-import {type ManifestEntry, type ManifestHeader, type ManifestPart, readManifestParts} from '../manifest/index.js';
+import {faultError} from '../manifest/fault.js';
+import {formatHeader} from '../manifest/header.js';
+import {type ManifestHeader, type ManifestPart, readManifestParts} from '../manifest/index.js';
+import {type DekBatch, dekBatches, pick} from './dek-batch.js';
 
+// Files are read on this thread: those of the pool are busy with firmware commands, behind which a read would wait.
+
+/** Some 1,600 DEKs of 256 bits. */
 const CHUNK_BYTES = 2 ** 18;
-/** DEKs that are handed out at a time. */
-const BATCH = 1024;
-
+/** At a time, when only the header is wanted. */
+const HEADER_BYTES = 2 ** 12;
+/** The largest manifest that is kept between its readings: some 25,000 DEKs. */
+const MAX_KEPT_BYTES = 2 ** 22;
 export class ManifestFile {
   readonly path: string;
-  readonly #file: fs.FileHandle;
+  readonly #fd: number;
+  readonly #bytes: number;
+  readonly #maxKeptBytes: number;
   #header: ManifestHeader | undefined;
   #digest: string | undefined;
+  #kept: readonly ManifestPart[] | undefined;
 
-  private constructor(path: string, file: fs.FileHandle) {
+  private constructor(path: string, fd: number, bytes: number, maxKeptBytes: number) {
     this.path = path;
-    this.#file = file;
+    this.#fd = fd;
+    this.#bytes = bytes;
+    this.#maxKeptBytes = maxKeptBytes;
   }
 
   /** Opens the file and reads the header. Throws NO_INPUT, PERMISSION, IO, BAD_INPUT. */
-  static async open(path: string): Promise<ManifestFile> {
-    let file: fs.FileHandle;
+  static async open(path: string, maxKeptBytes = MAX_KEPT_BYTES): Promise<ManifestFile> {
+    const fd = open(path);
     try {
-      // Not to wait for a writer where there is a pipe: that is refused below.
-      file = await fs.open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    } catch (cause) {
-      const errno = systemCode(cause);
-      const code = errno === 'ENOENT' || errno === 'ENOTDIR' ? 'NO_INPUT' : errno === 'EACCES' ? 'PERMISSION' : 'IO';
-      throw new DekError(code, `cannot read the manifest ${path}: ${errno}`, {errno, cause});
-    }
-    if (!(await file.stat()).isFile()) {
-      await file.close();
-      throw new DekError('BAD_INPUT', `${path} is not a file`, {hint: 'the agent reads a manifest more than once'});
-    }
-    const manifest = new ManifestFile(path, file);
-    try {
-      const {header, parts} = await readManifestParts(manifest.#chunks());
+      const stat = fstatSync(fd);
+      if (!stat.isFile()) {
+        throw new DekError('BAD_INPUT', `${path} is not a file`, {hint: 'the agent reads a manifest more than once'});
+      }
+      const manifest = new ManifestFile(path, fd, stat.size, maxKeptBytes);
+      const {header, parts} = await readManifestParts(manifest.#chunks(HEADER_BYTES));
       await parts.return();
       manifest.#header = header;
       return manifest;
     } catch (error) {
-      await file.close();
+      closeSync(fd);
       throw error;
     }
   }
@@ -64,44 +67,59 @@ export class ManifestFile {
   /** How many DEKs it has; `goOn` is called now and then, to give up by throwing. Throws BAD_INPUT as `batches` does. */
   async count(goOn: () => void): Promise<number> {
     let deks = 0;
-    for await (const part of this.#parts()) {
+    for await (const {batch} of this.#parts()) {
       goOn();
-      deks += part.count();
+      deks += batch.count;
     }
     return deks;
   }
 
   /**
-   * Its DEKs that are wanted, in order, in arrays of up to 1,024. Throws BAD_INPUT at a fault, and at the end when the file is
-   * not what it was the last time.
+   * Its DEKs that are wanted, in batches of one layout; all of them without `isWanted`. Throws BAD_INPUT at a fault, and at the
+   * end when a large file is not what it was the last time.
    */
-  async *batches(isWanted: (entry: ManifestEntry) => boolean = () => true): AsyncGenerator<ManifestEntry[], void> {
-    let batch: ManifestEntry[] = [];
+  async *batches(isWanted?: (batch: DekBatch, i: number) => boolean): AsyncGenerator<DekBatch, void> {
     for await (const part of this.#parts()) {
-      for (const entry of part) {
-        if (!isWanted(entry)) continue;
-        batch.push(entry);
-        if (batch.length < BATCH) continue;
-        yield batch;
-        batch = [];
+      for (const batch of dekBatches(part)) {
+        const wanted = isWanted
+          ? pick(
+              batch,
+              [...batch.names.keys()].filter((i) => isWanted(batch, i)),
+            )
+          : batch;
+        if (wanted.names.length > 0) yield wanted;
       }
     }
-    if (batch.length > 0) yield batch;
+  }
+
+  close(): void {
+    closeSync(this.#fd);
   }
 
   async *#parts(): AsyncGenerator<ManifestPart, void> {
+    if (this.#kept) {
+      for (const part of this.#kept) {
+        await turnOfTheLoop();
+        yield part;
+      }
+      return;
+    }
+    let kept: ManifestPart[] | undefined = [];
+    let bytes = 0;
     const hash = createHash('sha256');
     let header: ManifestHeader;
     try {
+      const chunks = this.#chunks(CHUNK_BYTES, (chunk) => {
+        hash.update(chunk);
+        bytes += chunk.length;
+        if (bytes > this.#maxKeptBytes) kept = undefined;
+      });
       // Duplicates were found the first time: the digest tells whether it is the same file.
-      const again = this.#digest !== undefined;
-      const manifest = await readManifestParts(
-        this.#chunks((chunk) => hash.update(chunk)),
-        {again},
-      );
+      const manifest = await readManifestParts(chunks, {again: this.#digest !== undefined}, this.#bytes);
       header = manifest.header;
       for await (const part of manifest.parts) {
-        part.count(); // throws here if there is a fault in it
+        if (part.faults[0]) throw faultError(part.faults[0]);
+        kept?.push(part);
         yield part;
       }
     } catch (error) {
@@ -111,12 +129,9 @@ export class ManifestFile {
     }
     const digest = hash.digest('hex');
     const isOther = this.#digest !== undefined && this.#digest !== digest;
-    if (isOther || !isDeepStrictEqual(header, this.#header)) throw this.#changed();
+    if (isOther || !equalBytes(formatHeader(header), formatHeader(this.header))) throw this.#changed();
     this.#digest = digest;
-  }
-
-  async close(): Promise<void> {
-    await this.#file.close();
+    this.#kept = kept;
   }
 
   #changed(): DekError {
@@ -125,17 +140,27 @@ export class ManifestFile {
     });
   }
 
-  async *#chunks(tap?: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array, void> {
-    const buffer = new Uint8Array(CHUNK_BYTES);
+  async *#chunks(bytes: number, tap?: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array, void> {
+    const buffer = new Uint8Array(bytes);
     for (let position = 0; ; ) {
       await turnOfTheLoop();
-      // At once: the threads of the pool are busy with firmware commands, behind which it would wait.
-      const bytesRead = readSync(this.#file.fd, buffer, 0, CHUNK_BYTES, position);
+      const bytesRead = readSync(this.#fd, buffer, 0, bytes, position);
       if (bytesRead === 0) return;
       position += bytesRead;
       const chunk = buffer.subarray(0, bytesRead);
       tap?.(chunk);
       yield chunk;
     }
+  }
+}
+
+function open(path: string): number {
+  try {
+    // Not to wait for a writer where there is a pipe: that is refused.
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (cause) {
+    const errno = systemCode(cause);
+    const code = errno === 'ENOENT' || errno === 'ENOTDIR' ? 'NO_INPUT' : errno === 'EACCES' ? 'PERMISSION' : 'IO';
+    throw new DekError(code, `cannot read the manifest ${path}: ${errno}`, {errno, cause});
   }
 }

@@ -2,18 +2,15 @@
  * One NIC of the agent: its context, its login, and the DEKs that it should hold. A DEK that should be there and is not,
  * because the NIC went away or would not make it again, stays in the list without a handle, for the health check to heal.
  */
-import {setImmediate as nextTurn} from 'node:timers/promises';
 import {DekError} from '../errors.js';
-import type {CreateDekOptions, Dek, DekState} from '../rdma/index.js';
+import type {Dek, DekState} from '../rdma/index.js';
 import type {DekLayout} from '../wrap/layout.js';
+import {allOf, createOn, type Material} from './create-on.js';
 import type {Events} from './events.js';
 import {NicDevice} from './nic-device.js';
 import {NicLogin} from './nic-login.js';
 import type {DekStatus, NicStatus} from './protocol.js';
 import {retryBusy} from './retry.js';
-
-/** DEKs that are made on this thread before other requests get their turn. */
-const CREATES_A_TURN = 16;
 
 /** A DEK that should be on the NIC. Kept small: there may be a hundred thousand. */
 export interface HeldDek {
@@ -24,9 +21,9 @@ export interface HeldDek {
   /** The number of the apply whose manifest named it last. */
   round: number;
   readonly layout: DekLayout;
-  /** In hex, as it was given. */
+  /** The label, 8 bytes in hex; empty when all of it is zero. */
   readonly opaque: string;
-  /** Tells one key from another without keeping it; 0 when it did not come from a manifest. */
+  /** Tells one wrapped key from another without keeping it; 0 when it did not come from a manifest. */
   readonly fingerprint: number;
   /** The wrapped key, to make it again when no manifest tells: null for those of a manifest, and for plaintext keys. */
   readonly wrapped: Uint8Array | null;
@@ -82,13 +79,15 @@ export class Nic {
   }
 
   /**
-   * Makes DEKs and asks the NIC for each whether it is READY: a result per option set, in order, the DEK or why there is
-   * none. One that is not READY is destroyed again.
+   * Makes the DEKs at these positions and asks the NIC for each whether it is READY: the DEK or why there is none, in the order of
+   * the positions. One that is not READY is destroyed again.
    */
-  async make(options: readonly CreateDekOptions[]): Promise<readonly (Dek | DekError)[]> {
+  async make(material: Material, positions: readonly number[] = allOf(material)): Promise<readonly (Dek | DekError)[]> {
     const started = performance.now();
     const unfit = new Map<Dek, DekState | DekError>();
-    let results = await this.#device.watchAll(() => retryBusy(options, (some) => this.#create(some, unfit)));
+    let results = await this.#device.watchAll(() =>
+      retryBusy(positions, (some) => createOn(this.#device.device, material, some, unfit)),
+    );
     if (unfit.size > 0) results = await this.#dismissUnfit(results, unfit);
     const refused: string[] = [];
     for (const result of results) if (result instanceof DekError) refused.push(result.errno ?? result.code);
@@ -177,52 +176,5 @@ export class Nic {
   async close(): Promise<void> {
     this.deks.clear();
     await this.#device.close();
-  }
-
-  /** A DEK or an error for each, also when none can be sent: when that turns out at a retry, others were made before. */
-  async #create(
-    options: readonly CreateDekOptions[],
-    unfit: Map<Dek, DekState | DekError>,
-  ): Promise<(Dek | DekError)[]> {
-    if (options.some(({plaintext}) => plaintext)) return this.#createHere(options, unfit);
-    try {
-      return await this.#device.device.createDeks(options, unfit);
-    } catch (error) {
-      if (error instanceof DekError) return options.map(() => error);
-      throw error;
-    }
-  }
-
-  /**
-   * Plaintext keys are made one by one on this thread, each with a query after it: that overwrites the copy of the key that
-   * libmlx5 leaves on the stack, which on a thread of the pool would stay.
-   */
-  async #createHere(
-    options: readonly CreateDekOptions[],
-    unfit: Map<Dek, DekState | DekError>,
-  ): Promise<(Dek | DekError)[]> {
-    const made: (Dek | DekError)[] = [];
-    for (const option of options) {
-      if (made.length % CREATES_A_TURN === CREATES_A_TURN - 1) await nextTurn();
-      made.push(this.#createOne(option, unfit));
-    }
-    return made;
-  }
-
-  #createOne(option: CreateDekOptions, unfit: Map<Dek, DekState | DekError>): Dek | DekError {
-    const dek = orError(() => this.#device.device.createDek(option));
-    if (dek instanceof DekError) return dek;
-    const state = orError(() => dek.query().state);
-    if (state !== 'READY') unfit.set(dek, state);
-    return dek;
-  }
-}
-
-function orError<T>(call: () => T): T | DekError {
-  try {
-    return call();
-  } catch (error) {
-    if (error instanceof DekError) return error;
-    throw error;
   }
 }

@@ -1,7 +1,6 @@
 /** What an apply would do, and what stands in its way: the manifest read whole and compared with what is held. */
 import {DekError} from '../errors.js';
-import type {ManifestEntry} from '../manifest/index.js';
-import {fingerprint} from './fingerprint.js';
+import {type DekBatch, isSame} from './dek-batch.js';
 import type {Holder} from './holder.js';
 import type {ManifestFile} from './manifest-file.js';
 import type {HeldDek} from './nic.js';
@@ -49,12 +48,12 @@ export async function makePlan(
   if (holder.nics.every(({deks}) => deks.size === 0)) {
     return {...plan, create: await manifest.count(() => assertGoesOn(signal))};
   }
-  for await (const entries of manifest.batches()) {
+  for await (const batch of manifest.batches()) {
     assertGoesOn(signal);
-    for (const entry of entries) {
-      const held = holder.nics.map((nic) => nic.deks.get(entry.name));
+    for (const [i, name] of batch.names.entries()) {
+      const held = holder.nics.map((nic) => nic.deks.get(name));
       for (const one of held) if (one) one.round = round;
-      if (held.every((one) => isUnchanged(one, entry))) plan.unchanged++;
+      if (held.every((one) => isUnchanged(one, batch, i))) plan.unchanged++;
       else if (held.some((one) => !one?.dek)) plan.create++;
       else plan.replace++;
     }
@@ -63,10 +62,9 @@ export async function makePlan(
   return plan;
 }
 
-/** Whether the DEK of a manifest is held, and whole as far as is known. */
-export function isUnchanged(held: HeldDek | undefined, {wrapped, opaque}: ManifestEntry): boolean {
-  if (!held?.dek || held.state === 'ERROR') return false;
-  return held.fingerprint === fingerprint(wrapped, opaque);
+/** Whether DEK `i` is held, and whole as far as is known. */
+export function isUnchanged(held: HeldDek | undefined, batch: DekBatch, i: number): boolean {
+  return held?.dek != null && held.state !== 'ERROR' && isSame(held, batch, i);
 }
 
 /** Throws NO_LOGIN, and LIMIT when a NIC has no room for what has to be made. */

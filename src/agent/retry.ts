@@ -12,15 +12,15 @@ const FIRST_PAUSE_MS = 5;
 export async function retryBusy<Item, Result>(
   items: readonly Item[],
   run: (items: readonly Item[]) => Promise<readonly (Result | DekError)[]>,
-): Promise<(Result | DekError)[]> {
-  const results = [...(await run(items))];
-  for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
-    const again: number[] = [];
-    for (const [i, result] of results.entries()) if (isBusy(result)) again.push(i);
-    if (again.length === 0) break;
+): Promise<readonly (Result | DekError)[]> {
+  let results = await run(items);
+  for (let attempt = 1; attempt < ATTEMPTS && results.some(isBusy); attempt++) {
+    const again = [...items.keys()].filter((i) => isBusy(results[i]));
     await pause(FIRST_PAUSE_MS * 2 ** attempt * (0.5 + Math.random()));
     const retried = await run(again.map((i) => items[i]!));
-    for (const [k, i] of again.entries()) results[i] = retried[k]!;
+    const merged = [...results];
+    for (const [k, i] of again.entries()) merged[i] = retried[k]!;
+    results = merged;
   }
   return results;
 }

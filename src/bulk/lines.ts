@@ -1,12 +1,9 @@
 /** Manifests that go through a crew: what all jobs on lines have in common. */
-import {type Duplicate, findDuplicates, newTables, type Tables} from '../manifest/duplicates.js';
+import {type Duplicate, expectedDeks, findDuplicates, newTables, type Tables} from '../manifest/duplicates.js';
 import {type Fault, faultError, inOrder} from '../manifest/fault.js';
 import {randomFingerprintKey} from '../manifest/fingerprint.js';
 import type {Lines} from '../manifest/lines.js';
 import type {CheckedLines, LinesInput} from './line-jobs.js';
-
-/** The tables grow from there when that many lines have come: the size of a file with holes tells nothing. */
-const MAX_EXPECTED = 2 ** 24;
 
 /** Where duplicates are looked for: the names and keys so far, and what they are hashed with. */
 export class Register {
@@ -23,9 +20,7 @@ export class Register {
 
   /** The duplicates in lines that come after all lines so far. */
   add({text, lines, prints}: CheckedLines): Duplicate[] {
-    // Tables of the right size at once: growing takes time, and leaves more behind than they need.
-    const expected = this.#deks + Math.ceil((this.#bytes / (text.length + 1)) * lines.length) + lines.length;
-    this.#tables ??= newTables(Math.min(expected, MAX_EXPECTED));
+    this.#tables ??= newTables(this.#deks + expectedDeks(this.#bytes, {text, lines}));
     return findDuplicates(prints, lines, this.#tables);
   }
 }

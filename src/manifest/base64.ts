@@ -9,10 +9,13 @@ const PAD = 0x3d; // =
 const DIGITS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 const ZERO = DIGITS[0]!;
 /** Two digits, the first in the low byte as it comes first in memory, for 12 bits. */
-const PAIRS = Uint16Array.from({length: 64 * 64}, (_, bits) => DIGITS[bits >> 6]! | (DIGITS[bits & 63]! << 8));
+const PAIRS = new Uint16Array(64 * 64);
 /** The reverse; -1 for what are not two digits. */
 const PAIR_VALUES = new Int16Array(2 ** 16).fill(-1);
-for (const [bits, pair] of PAIRS.entries()) PAIR_VALUES[pair] = bits;
+for (let bits = 0; bits < PAIRS.length; bits++) {
+  PAIRS[bits] = DIGITS[bits >> 6]! | (DIGITS[bits & 63]! << 8);
+  PAIR_VALUES[PAIRS[bits]!] = bits;
+}
 
 /** The bytes that `value` stands for. Throws BAD_INPUT unless it is base64 as an encoder writes it. */
 export function decodeBase64(value: unknown, line: number, field: string): Uint8Array {

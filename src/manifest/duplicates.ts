@@ -16,9 +16,20 @@ export interface Duplicate extends Fault {
   before: number;
 }
 
+/** Tables grow from there when that many DEKs have come: the size of a file with holes tells nothing. */
+const MAX_EXPECTED = 2 ** 24;
+
 /** Empty ones, with room for `expected` DEKs before they grow. */
 export function newTables(expected?: number): Tables {
   return {names: new Seen(expected), keys: new Seen(expected)};
+}
+
+/**
+ * How many DEKs to expect of a manifest of about `bytes`, 0 when that is not known, of which some lines have come. Tables of the
+ * right size at once take less time than those that grow, and leave less behind.
+ */
+export function expectedDeks(bytes: number, {text, lines}: {text: Uint8Array; lines: Uint32Array}): number {
+  return Math.min(Math.ceil((bytes / (text.length + 1)) * lines.length) + lines.length, MAX_EXPECTED);
 }
 
 /** The faults of the DEKs in `lines` whose name or wrapped key stood in an earlier line. */

@@ -1,6 +1,6 @@
 /**
  * What stands for a name or a wrapped key where duplicates are looked for: 96 bits of HalfSipHash-1-3 (J.-P. Aumasson and
- * D. J. Bernstein, SipHash; the 32-bit variant), keyed at random for each reading, so that no file can be made of lines that
+ * D. J. Bernstein, SipHash; the 32-bit variant), keyed at random in each process, so that no file can be made of lines that
  * meet. Two that differ are taken for one with a chance of 2^-57 in a million. Left out: output of any other length; the
  * third word is drawn as the second is.
  */

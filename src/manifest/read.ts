@@ -1,6 +1,6 @@
 /**
  * Reads a manifest as a stream: the header at once, the DEKs as they are asked for. What is held is one chunk, and the two
- * tables that find duplicates: 43 to 86 bytes a DEK for both.
+ * tables that find duplicates: 40 to 86 bytes a DEK for both.
  */
 import {readSync} from 'node:fs';
 import fs from 'node:fs/promises';
@@ -8,7 +8,7 @@ import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {fromHex} from '../bytes.js';
 import {DekError, systemCode} from '../errors.js';
 import {type Batch, parseLines} from './batch.js';
-import {findDuplicates, newTables} from './duplicates.js';
+import {expectedDeks, findDuplicates, newTables, type Tables} from './duplicates.js';
 import type {ManifestEntry} from './entry.js';
 import {type Fault, faultError, inOrder, LineFault} from './fault.js';
 import {fingerprintsOf, randomFingerprintKey} from './fingerprint.js';
@@ -18,6 +18,8 @@ import {type ByteSource, type Lines, linesOf} from './lines.js';
 /** How much of a file is read at a time. */
 export const CHUNK_BYTES = 2 ** 17;
 const NO_OPAQUE = new Uint8Array();
+/** For all readings of this thread, so that fingerprints of one can be compared with those of another. */
+const KEY = randomFingerprintKey();
 
 /** A manifest that is being read. */
 export interface Manifest {
@@ -45,7 +47,7 @@ export interface ReadManifestOptions {
  */
 export async function readManifest(source: ByteSource, options: ReadManifestOptions = {}): Promise<Manifest> {
   const {header, parts} = await readManifestParts(source, options);
-  return {header, entries: await begun(entriesOf(parts))};
+  return {header, entries: await begun(entriesOf(parts, options))};
 }
 
 /** The same for the file `path`. Throws BAD_INPUT, NO_INPUT, PERMISSION, IO. */
@@ -75,19 +77,26 @@ export async function openLines(source: ByteSource | string): Promise<ManifestLi
   }
 }
 
-/** The DEKs of many lines, in order: to be used up, once, before the next part. */
-export interface ManifestPart extends Iterable<ManifestEntry> {
-  /** How many they are, without making each: a third of the time. Throws or reports faults as iterating does. */
-  count(): number;
+/** The DEKs of many lines. */
+export interface ManifestPart {
+  readonly batch: Batch;
+  /** Of lines that are no part of the batch, and of DEKs in it that stand twice. */
+  readonly faults: readonly Fault[];
+  /** The fingerprint of each wrapped key, FINGERPRINT_WORDS words each: they tell one from another within this thread. */
+  readonly prints: Int32Array;
 }
 
-/** The same as `readManifest`, with the DEKs of many lines at a time. */
+/**
+ * `readManifest` with the DEKs of many lines at a time; of a manifest of about `bytes`, where that is known. A part comes with its
+ * faults, which are the caller's to throw or to report.
+ */
 export async function readManifestParts(
   source: ByteSource,
   options: ReadManifestOptions = {},
+  bytes = 0,
 ): Promise<{header: ManifestHeader; parts: AsyncGenerator<ManifestPart, void>}> {
   const {header, lines} = await openLines(source);
-  return {header, parts: await begun(partsOf(lines, options))};
+  return {header, parts: await begun(partsOf(lines, options, bytes))};
 }
 
 /** A generator that gives null first, past that: one that had not begun would close nothing at its `return()`. */
@@ -96,11 +105,18 @@ async function begun<T>(items: AsyncGenerator<T | null, void>): Promise<AsyncGen
   return items as AsyncGenerator<T, void>;
 }
 
-async function* entriesOf(parts: AsyncGenerator<ManifestPart>): AsyncGenerator<ManifestEntry | null, void> {
+async function* entriesOf(
+  parts: AsyncGenerator<ManifestPart>,
+  {onFault}: ReadManifestOptions,
+): AsyncGenerator<ManifestEntry | null, void> {
+  const report = (fault: Fault): void => {
+    if (!onFault) throw faultError(fault);
+    onFault(faultError(fault), fault.line);
+  };
   try {
     yield null;
     // Not yield*, which takes three times as long.
-    for await (const entries of parts) for (const entry of entries) yield entry;
+    for await (const {batch, faults} of parts) for (const entry of entriesIn(batch, faults, report)) yield entry;
   } finally {
     await parts.return(undefined);
   }
@@ -109,26 +125,17 @@ async function* entriesOf(parts: AsyncGenerator<ManifestPart>): AsyncGenerator<M
 async function* partsOf(
   lines: AsyncGenerator<Lines, void>,
   {onFault, again = false}: ReadManifestOptions,
+  bytes: number,
 ): AsyncGenerator<ManifestPart | null, void> {
-  const report = (fault: Fault): void => {
-    if (!onFault) throw faultError(fault);
-    onFault(faultError(fault), fault.line);
-  };
-  const tables = newTables();
-  const key = randomFingerprintKey();
+  let tables: Tables | undefined;
   try {
     yield null;
     for await (const some of lines) {
       const batch = parseLines(some);
-      const duplicates = again ? [] : findDuplicates(fingerprintsOf(batch, key), batch.lines, tables);
-      const faults = inOrder(batch.faults, duplicates);
-      yield {
-        [Symbol.iterator]: () => entriesIn(batch, faults, report),
-        count: () => {
-          for (const fault of faults) report(fault);
-          return batch.count - duplicates.length;
-        },
-      };
+      const prints = fingerprintsOf(batch, KEY);
+      tables ??= again ? undefined : newTables(expectedDeks(bytes, batch));
+      const duplicates = tables ? findDuplicates(prints, batch.lines, tables) : [];
+      yield {batch, faults: inOrder(batch.faults, duplicates), prints: prints.keys};
     }
   } catch (error) {
     // A fault that nothing follows; those before have been reported.
@@ -140,7 +147,11 @@ async function* partsOf(
 }
 
 /** The DEKs of a batch one by one, and to `report` each fault in its turn. */
-function* entriesIn(batch: Batch, faults: Fault[], report: (fault: Fault) => void): Generator<ManifestEntry, void> {
+function* entriesIn(
+  batch: Batch,
+  faults: readonly Fault[],
+  report: (fault: Fault) => void,
+): Generator<ManifestEntry, void> {
   const {text, count, lines, nameAt, nameBytes, opaqueAt, opaqueBytes, layouts, keys} = batch;
   const buffer = Buffer.from(text.buffer, text.byteOffset, text.length);
   const taken = keys.map(() => 0);

@@ -2,7 +2,6 @@
  * What comes from outside is checked once and copied at once: an options object may have getters that change their
  * answer, and a Uint8Array may lie about its length, shrink, or belong to another thread as well.
  */
-import {viewBytes} from '../bytes.js';
 import {DekError} from '../errors.js';
 
 /** Throws BAD_ARGUMENT unless `value` is an object. `title` names it in the message. */
@@ -12,20 +11,6 @@ export function assertObject(value: unknown, title: string): asserts value is ob
     'BAD_ARGUMENT',
     `"${title}" expected an object, got type=${value === null ? 'null' : typeof value}`,
   );
-}
-
-/**
- * Copies `value` to `target` at `offset`. Throws BAD_ARGUMENT unless it is a Uint8Array of one of `lengths` bytes;
- * nothing is written then.
- */
-export function copyBytes(
-  target: Uint8Array,
-  offset: number,
-  value: unknown,
-  lengths: readonly number[],
-  title: string,
-): void {
-  target.set(viewBytes(value, lengths, title), offset);
 }
 
 /** A copy of an array. Throws BAD_ARGUMENT for anything else. `title` names it in the message. */

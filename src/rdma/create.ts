@@ -1,176 +1,184 @@
 /**
- * Making DEKs: mlx5dv_dek_create(3). Keys go to C inside structures outside V8's heap, each of which is wiped after its
- * call. What cannot be wiped from here: the copy that libmlx5 makes on its stack.
+ * Making DEKs: mlx5dv_dek_create(3), one on this thread, or many through the lanes of their context. Keys go to C inside
+ * structures outside V8's heap, which are wiped afterwards. What cannot be wiped from here: the copy that libmlx5 makes on
+ * its stack.
  */
-import {equalBytes, secretBytes, wipe} from '../bytes.js';
+import {wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
-import {assertObject, copyBytes, copyList} from './args.js';
 import type {Context} from './context.js';
-import {Dek, type DekState, Kind} from './dek.js';
-import {commands} from './each.js';
+import {Dek, type DekState} from './dek.js';
+import {asDekError, MEMORY_MS} from './each.js';
 import type {DekPtr} from './ffi.js';
+import {type CreateDekOptions, isWrapped, Keys} from './keys.js';
+import type {Work} from './lanes.js';
 import {C, MLX5DV_DEK_INIT_ATTR as INIT_ATTR} from './layout.js';
 import {Login} from './login.js';
-import {refusals} from './refusal.js';
+import {type Refusal, refusals} from './refusal.js';
+import {DekAttr, InitAttr} from './structs.js';
 
-export interface CreateDekOptions {
-  /** The key as wrapped by the login's import KEK: 40, 48, 72 or 80 bytes. Either this or `plaintext`. */
-  wrapped?: Uint8Array | undefined;
-  /** key1, key2 and, if there is one, the keytag: 32, 40, 64 or 72 bytes. Only for NICs of plaintext import mode. */
-  plaintext?: Uint8Array | undefined;
-  /** Bits of key1, as of key2. */
-  keySize: 128 | 256;
-  /** Whether the key ends with a keytag of 8 bytes. */
-  keytag: boolean;
-  /** A label of up to 8 bytes, padded with zeros; not secret, returned by `query`. */
-  opaque?: Uint8Array | undefined;
-}
-
-const OPAQUE_LENGTHS = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-const WRAP_OVERHEAD_BYTES = 8;
 const LOGIN_BIT = BigInt(C.MLX5DV_DEK_INIT_ATTR_CRYPTO_LOGIN);
 
-/** Bytes of a key with its keytag: mlx5dv_dek_create(3), table "DEK key field construction". */
-function keyBytes(keySize: 128 | 256, keytag: boolean, wrapped: boolean): number {
-  return (keySize / 8) * 2 + (keytag ? 8 : 0) + (wrapped ? WRAP_OVERHEAD_BYTES : 0);
-}
-
 /** For all calls on this thread, since none overlaps another. */
-const own = secretBytes(INIT_ATTR.size);
-const ownView = new DataView(own.buffer);
+const own = new InitAttr();
+const ownKeys = Keys.ofAny(1);
 
 /** Creates a DEK in `context`, under its login if the key is wrapped. */
 export function createDek(context: Context, options: CreateDekOptions): Dek {
   try {
-    const kind = takeOptions(own, ownView, 0, options);
+    ownKeys.take(0, options);
+    prepare(context, ownKeys, 0, own);
     const {lib, ptr} = context;
-    prepare(context, own, ownView, 0, kind);
-    const pointer = lib.mlx5dv_dek_create(ptr, own);
+    const pointer = lib.mlx5dv_dek_create(ptr, own.bytes);
+    const kind = ownKeys.kinds[0]!;
     if (pointer === null) throw refusals(context)('create', lib.errno(), isWrapped(kind));
     return new Dek(context, pointer, kind);
   } finally {
-    wipe(own);
+    ownKeys.wipe();
+    wipe(own.bytes);
   }
 }
 
 /**
- * Creates many, off this thread. All options are taken before the first command: rejects when one of them is wrong, or
- * none can be sent. From then on there is a DEK or an error for each. With `unfit`, each DEK is queried right after its
- * create, and what does not say READY is put there with what it says.
+ * Creates many, off this thread; wipes `keys`. Rejects when none can be sent. From then on there is a DEK or an error for each.
+ * With `unfit`, each DEK is queried right after its create, and what does not say READY is put there with what it says, in order.
  */
 export async function createDeks(
   context: Context,
-  list: readonly CreateDekOptions[],
+  keys: Keys,
   unfit?: Map<Dek, DekState | DekError>,
 ): Promise<(Dek | DekError)[]> {
-  const options = copyList(list, 'list');
-  const {size} = INIT_ATTR;
-  const attrs = secretBytes(options.length * size);
+  let creation: Creation | undefined;
   try {
-    const view = new DataView(attrs.buffer);
-    const kinds = Uint8Array.from(options, (one, i) => takeNumbered(attrs, view, i * size, one as CreateDekOptions, i));
-    const {lib, ptr} = context;
-    for (const kind of new Set(kinds)) loginNamedBy(context, kind);
-    const results = new Array<Dek | DekError | undefined>(options.length).fill(undefined);
-    const made = (i: number, pointer: DekPtr) => {
-      results[i] = new Dek(context, pointer, kinds[i]!);
-    };
-    const creates = commands<Uint8Array>(context, results as (DekError | undefined)[], {
-      call: 'create',
-      wrapped: (i) => isWrapped(kinds[i]!),
-      begin: (i) => {
-        prepare(context, attrs, view, i * size, kinds[i]!);
-        context.creates++;
-        return attrs.subarray(i * size, (i + 1) * size);
-      },
-      now: (attr, i) => {
-        const pointer = lib.mlx5dv_dek_create(ptr, attr);
-        if (pointer === null) return lib.errno();
-        made(i, pointer);
-        return 0;
-      },
-      start: (attr, i, done) =>
-        lib.async.mlx5dv_dek_create(ptr, attr, (pointer, errno) => {
-          if (pointer !== null) made(i, pointer);
-          done(errno);
-        }),
-      end: (i) => {
-        context.creates--;
-        attrs.fill(0, i * size, (i + 1) * size);
-      },
-    });
-    if (unfit === undefined) await context.lanes.run(creates);
-    else await Dek.queryAfter(context, creates, results, unfit);
+    context.ptr;
+    for (const kind of new Set(keys.kinds)) loginNamedBy(context, kind);
+    creation = new Creation(context, keys, unfit !== undefined);
+    await context.lanes.run(creation);
+    const {results, unfit: found} = creation;
+    // Only now: whatever the caller's Map does, no command waits for it.
+    if (found.size > 0)
+      for (const dek of results) if (dek instanceof Dek && found.has(dek)) unfit!.set(dek, found.get(dek)!);
     return results as (Dek | DekError)[];
   } finally {
-    wipe(attrs);
+    keys.wipe();
+    creation?.wipe();
   }
 }
 
-function isWrapped(kind: number): boolean {
-  return (kind & Kind.WRAPPED) !== 0;
+/** The structures of a command that is under way on the pool. */
+class Structs {
+  readonly init = new InitAttr();
+  readonly dek = new DekAttr();
 }
 
-/** Checks and copies what a caller gave, to `offset`, and returns its kind. Each is read once. */
-function takeOptions(struct: Uint8Array, view: DataView, offset: number, options: CreateDekOptions): number {
-  assertObject(options, 'options');
-  const {wrapped, plaintext, keySize, keytag, opaque} = options;
-  if (keySize !== 128 && keySize !== 256) throw new DekError('BAD_ARGUMENT', '"keySize" expected 128 or 256');
-  if (typeof keytag !== 'boolean') throw new DekError('BAD_ARGUMENT', '"keytag" expected true or false');
-  if ((wrapped === undefined) === (plaintext === undefined)) {
-    throw new DekError('BAD_ARGUMENT', 'expected either "wrapped" or "plaintext"');
+/** Commands that create DEKs, each followed by a query if that is wanted. */
+class Creation implements Work {
+  readonly count: number;
+  readonly steps: number;
+  readonly results: (Dek | DekError | undefined)[];
+  /** Those that are not READY. */
+  readonly unfit = new Map<Dek, DekState | DekError>();
+  readonly #context: Context;
+  readonly #keys: Keys;
+  readonly #isQueried: boolean;
+  readonly #refusal: Refusal;
+  readonly #structs: Structs[] = [];
+  /** Those that no command needs now. */
+  readonly #idle: Structs[] = [];
+
+  constructor(context: Context, keys: Keys, isQueried: boolean) {
+    this.count = keys.count;
+    this.steps = isQueried ? 2 : 1;
+    this.results = new Array<Dek | DekError | undefined>(keys.count).fill(undefined);
+    this.#context = context;
+    this.#keys = keys;
+    this.#isQueried = isQueried;
+    this.#refusal = refusals(context, MEMORY_MS);
   }
-  const title = wrapped === undefined ? 'plaintext' : 'wrapped';
-  const length = keyBytes(keySize, keytag, wrapped !== undefined);
-  copyBytes(struct, offset + INIT_ATTR.key, wrapped ?? plaintext, [length], title);
-  if (opaque !== undefined) copyBytes(struct, offset + INIT_ATTR.opaque, opaque, OPAQUE_LENGTHS, 'opaque');
-  view.setUint32(
-    offset + INIT_ATTR.key_size,
-    keySize === 128 ? C.MLX5DV_CRYPTO_KEY_SIZE_128 : C.MLX5DV_CRYPTO_KEY_SIZE_256,
-    true,
-  );
-  view.setUint8(offset + INIT_ATTR.has_keytag, keytag ? 1 : 0);
-  view.setUint32(offset + INIT_ATTR.key_purpose, C.MLX5DV_CRYPTO_KEY_PURPOSE_AES_XTS, true);
-  return (
-    (keySize === 256 ? Kind.KEY_SIZE_256 : 0) | (keytag ? Kind.KEYTAG : 0) | (wrapped === undefined ? 0 : Kind.WRAPPED)
-  );
-}
 
-/** `takeOptions`, with the number in what it complains about. */
-function takeNumbered(
-  struct: Uint8Array,
-  view: DataView,
-  offset: number,
-  options: CreateDekOptions,
-  i: number,
-): number {
-  try {
-    return takeOptions(struct, view, offset, options);
-  } catch (error) {
-    if (!(error instanceof DekError)) throw error;
-    throw new DekError(error.code, `list[${i}]: ${error.message}`, {cause: error});
+  now(i: number): void {
+    const {lib} = this.#context;
+    try {
+      prepare(this.#context, this.#keys, i, own);
+      const pointer = lib.mlx5dv_dek_create(this.#context.ptr, own.bytes);
+      const dek = this.#end(i, pointer, pointer === null ? lib.errno() : 0);
+      if (dek !== undefined && this.#isQueried) this.#tell(dek, Dek.firstState(dek, this.#refusal));
+    } catch (error) {
+      this.results[i] = asDekError('create', error);
+    }
+  }
+
+  start(i: number, done: () => void): boolean {
+    const structs = this.#idle.pop() ?? this.#newStructs();
+    const ended = (): void => {
+      this.#idle.push(structs);
+      done();
+    };
+    try {
+      prepare(this.#context, this.#keys, i, structs.init);
+      this.#context.lib.async.mlx5dv_dek_create(this.#context.ptr, structs.init.bytes, (pointer, errno) => {
+        this.#context.creates--;
+        const dek = this.#end(i, pointer, errno);
+        if (dek === undefined || !this.#isQueried) ended();
+        else {
+          Dek.firstStateAsync(dek, structs.dek, this.#refusal, (state) => {
+            this.#tell(dek, state);
+            ended();
+          });
+        }
+      });
+    } catch (error) {
+      this.#idle.push(structs);
+      this.results[i] = asDekError('create', error);
+      return false;
+    }
+    this.#context.creates++; // its end comes in a later turn
+    return true;
+  }
+
+  wipe(): void {
+    wipe(own.bytes, ...this.#structs.map(({init}) => init.bytes));
+  }
+
+  #newStructs(): Structs {
+    const structs = new Structs();
+    this.#structs.push(structs);
+    return structs;
+  }
+
+  /** The DEK, if there is one. */
+  #end(i: number, pointer: DekPtr | null, errno: number): Dek | undefined {
+    const kind = this.#keys.kinds[i]!;
+    if (pointer === null) {
+      this.results[i] = this.#refusal('create', errno, isWrapped(kind));
+      return undefined;
+    }
+    const dek = new Dek(this.#context, pointer, kind);
+    this.results[i] = dek;
+    return dek;
+  }
+
+  #tell(dek: Dek, state: DekState | DekError): void {
+    if (state !== 'READY') this.unfit.set(dek, state);
   }
 }
 
 /**
- * Right before the call: the protection domain, and the login that unwraps the key. No code of the caller runs from here
- * on.
+ * Right before the call: the whole structure, with the protection domain, and the login that unwraps the key. No code of the
+ * caller runs from here on.
  */
-function prepare(context: Context, struct: Uint8Array, view: DataView, offset: number, kind: number): void {
+function prepare(context: Context, keys: Keys, i: number, attr: InitAttr): void {
   context.ptr;
-  const login = loginNamedBy(context, kind);
-  if (!isWrapped(kind)) assertDistinctKeys(struct, offset, kind);
-  view.setBigUint64(offset + INIT_ATTR.pd, context.pd, true);
-  if (login === undefined) return;
-  view.setBigUint64(offset + INIT_ATTR.comp_mask, LOGIN_BIT, true);
-  view.setBigUint64(offset + INIT_ATTR.crypto_login, login, true);
+  const login = loginNamedBy(context, keys.kinds[i]!);
+  if (!isWrapped(keys.kinds[i]!)) assertDistinctKeys(keys, i);
+  keys.write(i, attr);
+  attr.view.setBigUint64(INIT_ATTR.pd, context.pd, true);
+  attr.view.setBigUint64(INIT_ATTR.comp_mask, login === undefined ? 0n : LOGIN_BIT, true);
+  attr.view.setBigUint64(INIT_ATTR.crypto_login, login ?? 0n, true);
 }
 
 /** FIPS 140-3 IG C.I: the NIC may or may not refuse AES-XTS with key1 == key2. Of a wrapped key only the NIC can tell. */
-function assertDistinctKeys(struct: Uint8Array, offset: number, kind: number): void {
-  const half = (kind & Kind.KEY_SIZE_256) !== 0 ? 32 : 16;
-  const key = offset + INIT_ATTR.key;
-  if (!equalBytes(struct.subarray(key, key + half), struct.subarray(key + half, key + 2 * half))) return;
+function assertDistinctKeys(keys: Keys, i: number): void {
+  if (!keys.hasEqualHalves(i)) return;
   throw new DekError('EQUAL_KEYS', 'key1 and key2 are equal', {
     hint: 'AES-XTS needs two different keys (FIPS 140-3 IG C.I)',
   });

@@ -5,11 +5,11 @@
 import {DekError} from '../errors.js';
 import {copyList, wrongReceiver} from './args.js';
 import type {Context} from './context.js';
-import {commands, type Each, each, inPairs} from './each.js';
+import {asDekError, each} from './each.js';
 import type {DekPtr} from './ffi.js';
-import type {Work} from './lanes.js';
 import {MLX5DV_DEK_ATTR as ATTR, C} from './layout.js';
-import {refusals} from './refusal.js';
+import {type Refusal, refusals} from './refusal.js';
+import {DekAttr} from './structs.js';
 
 /** ERROR: the key is unusable, and has to be destroyed and created again. */
 export type DekState = 'READY' | 'ERROR';
@@ -17,7 +17,8 @@ export type DekState = 'READY' | 'ERROR';
 /** What a DEK was made of, in one number: a process holds many. */
 export const Kind = {KEY_SIZE_256: 1, KEYTAG: 2, WRAPPED: 4} as const;
 
-const OPAQUE_BYTES = 8;
+/** Bytes of a label. */
+export const OPAQUE_BYTES = 8;
 
 /** A DEK on a NIC. It lives until `destroy`, until its device closes, or until the process ends. */
 export class Dek {
@@ -56,10 +57,10 @@ export class Dek {
   query(): {state: DekState; opaque: Uint8Array} {
     const self = Dek.#check(this);
     const pointer = self.#startQuery();
-    const errno = self.#context.lib.mlx5dv_dek_query(pointer, dekAttr.fill(0));
+    const errno = self.#context.lib.mlx5dv_dek_query(pointer, own.clear());
     self.#endQuery();
     if (errno !== 0) throw refusals(self.#context)('query', errno, self.#wrapped);
-    return {state: stateAt(dekView, 0), opaque: dekAttr.slice(ATTR.opaque, ATTR.opaque + OPAQUE_BYTES)};
+    return {state: stateAt(own.view, 0), opaque: own.bytes.slice(ATTR.opaque, ATTR.opaque + OPAQUE_BYTES)};
   }
 
   /** `query`, off this thread. */
@@ -106,22 +107,22 @@ export class Dek {
     return errors.map((error, i) => error ?? stateAt(view, i * ATTR.size));
   }
 
-  /** For `device.createDeks`: runs `creates`, and queries the DEK that each leaves in `results`. */
-  static async queryAfter(
-    context: Context,
-    creates: Work,
-    results: readonly (Dek | DekError | undefined)[],
-    unfit: Map<Dek, DekState | DekError>,
-  ): Promise<void> {
-    const errors = new Array<DekError | undefined>(results.length).fill(undefined);
-    const attrs = newAttrs(results.length);
-    const view = new DataView(attrs.buffer);
-    const queries = commands(context, errors, Dek.#queries(context, results as readonly Dek[], attrs));
-    await context.lanes.run(inPairs(creates, queries, (i) => !(results[i] instanceof Dek)));
-    for (const [i, dek] of results.entries()) {
-      if (!(dek instanceof Dek)) continue;
-      const state = errors[i] ?? stateAt(view, i * ATTR.size);
-      if (state !== 'READY') unfit.set(dek, state);
+  /** For create.ts: the state of a DEK that was made just now, and that nobody else has yet. Does not throw. */
+  static firstState(dek: Dek, refusal: Refusal): DekState | DekError {
+    try {
+      return dek.#answer(dek.#context.lib.mlx5dv_dek_query(dek.#alive(), own.clear()), own, refusal);
+    } catch (error) {
+      return asDekError('query', error);
+    }
+  }
+
+  /** The same, off this thread. */
+  static firstStateAsync(dek: Dek, attr: DekAttr, refusal: Refusal, done: (state: DekState | DekError) => void): void {
+    const ended = (errno: number): void => done(dek.#answer(errno, attr, refusal));
+    try {
+      dek.#context.lib.async.mlx5dv_dek_query(dek.#alive(), attr.clear(), ended);
+    } catch (error) {
+      done(asDekError('query', error));
     }
   }
 
@@ -136,20 +137,17 @@ export class Dek {
     deks: readonly Dek[],
     attrs: Uint8Array,
   ): Promise<(DekError | undefined)[]> {
+    const {lib} = context;
     context.ptr;
-    return each(context, deks.length, Dek.#queries(context, deks, attrs));
-  }
-
-  static #queries({lib}: Context, deks: readonly Dek[], attrs: Uint8Array): Each<DekPtr> {
     const attr = (i: number) => attrs.subarray(i * ATTR.size, (i + 1) * ATTR.size);
-    return {
+    return each(context, deks.length, {
       call: 'query',
       wrapped: (i) => deks[i]!.#wrapped,
       begin: (i) => deks[i]!.#startQuery(),
       now: (pointer, i) => lib.mlx5dv_dek_query(pointer, attr(i)),
       start: (pointer, i, done) => lib.async.mlx5dv_dek_query(pointer, attr(i), done),
       end: (i) => deks[i]!.#endQuery(),
-    };
+    });
   }
 
   static async #destroyEach(context: Context, deks: readonly Dek[]): Promise<(DekError | undefined)[]> {
@@ -175,6 +173,10 @@ export class Dek {
 
   #endQuery(): void {
     this.#context.deks.endQuery(this.#slot);
+  }
+
+  #answer(errno: number, {view}: DekAttr, refusal: Refusal): DekState | DekError {
+    return errno === 0 ? stateAt(view, 0) : refusal('query', errno, this.#wrapped);
   }
 
   #startDestroy(): DekPtr {
@@ -226,9 +228,8 @@ function newAttrs(count: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(count * ATTR.size));
 }
 
-/** One for all calls on this thread, since none overlaps another. */
-const dekAttr = newAttrs(1);
-const dekView = new DataView(dekAttr.buffer);
+/** For all calls on this thread, since none overlaps another. */
+const own = new DekAttr();
 
 function stateAt(view: DataView, offset: number): DekState {
   return view.getUint32(offset + ATTR.state, true) === C.MLX5DV_DEK_STATE_READY ? 'READY' : 'ERROR';

@@ -1,14 +1,16 @@
 /** An open NIC: what it can do, its one login, its DEKs. */
 import {access, constants, open} from 'node:fs/promises';
+import {types} from 'node:util';
 import {DekError, systemCode} from '../errors.js';
-import {assertObject, wrongReceiver} from './args.js';
+import {assertObject, copyList, wrongReceiver} from './args.js';
 import type {Caps} from './caps.js';
 import {closeContext, closeContextAsync} from './close.js';
 import {Context} from './context.js';
-import {type CreateDekOptions, createDek, createDeks} from './create.js';
+import {createDek, createDeks} from './create.js';
 import {Dek, type DekState} from './dek.js';
 import {callFailed} from './errno.js';
 import {library} from './ffi.js';
+import {type CreateDekOptions, type DekColumn, Keys} from './keys.js';
 import {type DeviceInfo, selectDevice, withDevices} from './list.js';
 import {createLogin, type Login, type LoginOptions} from './login.js';
 import type {LoginApiName} from './login-api.js';
@@ -79,7 +81,7 @@ export class Device {
 
   /** `createDek`, off this thread. The caller may wipe its buffers as soon as it has the promise. */
   async createDekAsync(options: CreateDekOptions): Promise<Dek> {
-    const [dek] = await createDeks(Device.#check(this).#context, [options]);
+    const [dek] = await createDeks(Device.#check(this).#context, Keys.ofList([options]));
     if (dek instanceof DekError) throw dek;
     return dek!;
   }
@@ -96,10 +98,15 @@ export class Device {
     unfit?: Map<Dek, DekState | DekError>,
   ): Promise<(Dek | DekError)[]> {
     const context = Device.#check(this).#context;
-    if (unfit !== undefined && !(unfit instanceof Map)) {
-      throw new DekError('BAD_ARGUMENT', '"unfit" expected a Map');
-    }
-    return createDeks(context, list, unfit);
+    assertMap(unfit);
+    return createDeks(context, Keys.ofList(copyList(list, 'list')), unfit);
+  }
+
+  /** `createDeks` for wrapped DEKs of one layout, whose keys lie one after the other: nothing is made for each but the DEK. */
+  async createDekColumn(column: DekColumn, unfit?: Map<Dek, DekState | DekError>): Promise<(Dek | DekError)[]> {
+    const context = Device.#check(this).#context;
+    assertMap(unfit);
+    return createDeks(context, Keys.ofColumn(column), unfit);
   }
 
   /** `dek.query()` for many, off this thread. Resolves with a state or an error for each, in order. */
@@ -141,6 +148,10 @@ export class Device {
     if (typeof value === 'object' && value !== null && #context in value) return value;
     throw wrongReceiver('Device');
   }
+}
+
+function assertMap(unfit: unknown): void {
+  if (unfit !== undefined && !types.isMap(unfit)) throw new DekError('BAD_ARGUMENT', '"unfit" expected a Map');
 }
 
 /**

@@ -35,7 +35,7 @@ const SLICE_MS = 1;
 /** Commands that take longer on this thread belong on the pool: this many in a row, since any one may be preempted. */
 const SLOW_MS = 0.05;
 const SLOW_IN_A_ROW = 8;
-/** A NIC that answered through the pool within this time may be tried on this thread: never one that hangs. */
+/** A NIC that answered within this time may be tried on this thread: never one that hangs. */
 const QUICK_MS = 1;
 /** How long an answer counts as evidence. */
 const EVIDENCE_MS = 1000;
@@ -88,6 +88,11 @@ export class Lanes {
     this.#room = room;
   }
 
+  /** A command of another kind came back after so many milliseconds: it tells how the NIC answers. */
+  answered(ms: number): void {
+    if (ms <= QUICK_MS) this.#quickUntil = performance.now() + EVIDENCE_MS;
+  }
+
   /** Whether a batch is not done yet. */
   get busy(): boolean {
     return this.#unsettled > 0;
@@ -136,7 +141,7 @@ export class Lanes {
       if (batch === undefined) return;
       batch.work.now(this.#take(batch));
       this.#settle(batch);
-      const after = performance.now();
+      const after = performance.now(); // after each: one that hangs is the last one here
       if (after - before <= SLOW_MS * (batch.work.steps ?? 1)) {
         this.#slowInARow = 0;
         this.#quickUntil = after + EVIDENCE_MS;
@@ -158,8 +163,7 @@ export class Lanes {
   #start(batch: Batch): boolean {
     const before = performance.now();
     return batch.work.start(this.#take(batch), () => {
-      const after = performance.now();
-      if (after - before <= QUICK_MS) this.#quickUntil = after + EVIDENCE_MS;
+      this.answered(performance.now() - before);
       this.#end(batch);
       this.#more();
     });

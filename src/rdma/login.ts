@@ -1,7 +1,7 @@
 /** The crypto login of a device context: mlx5dv_crypto_login_create(3), and mlx5dv_crypto_login(3) before rdma-core 42. */
-import {assertInteger, secretBytes, wipe} from '../bytes.js';
+import {assertInteger, secretBytes, viewBytes, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
-import {assertObject, copyBytes, wrongReceiver} from './args.js';
+import {assertObject, wrongReceiver} from './args.js';
 import type {Context} from './context.js';
 import {type About, callFailed} from './errno.js';
 import type {LoginPtr} from './ffi.js';
@@ -116,7 +116,7 @@ export function createLogin(context: Context, apiName: LoginApiName, options: Lo
   assertInteger(importKekId, 0, MAX_ID, 'importKekId');
   const own = secretBytes(CREDENTIAL_BYTES);
   try {
-    copyBytes(own, 0, credential, [CREDENTIAL_BYTES], 'credential');
+    own.set(viewBytes(credential, [CREDENTIAL_BYTES], 'credential'));
     const {lib, ptr, info, caps} = context;
     if (context.login !== undefined) {
       throw new DekError('EXISTS', `${info.name} is logged in already`, {
@@ -127,8 +127,10 @@ export function createLogin(context: Context, apiName: LoginApiName, options: Lo
       throw new DekError('UNSUPPORTED', `${info.name} takes plaintext DEKs and no login`);
     }
     const calls = LOGIN_APIS[apiName];
+    const before = performance.now();
     const {errno, object} = calls.login(lib, ptr, own, credentialId, importKekId);
     if (errno !== 0) throw callFailed('login', errno, about(context));
+    context.lanes.answered(performance.now() - before);
     context.login = new Login(context, calls, object, credentialId, importKekId);
     return context.login;
   } finally {

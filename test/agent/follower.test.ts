@@ -80,9 +80,11 @@ describe('follower', function () {
     expect((await agent.client.status()).manifest).to.equal(null);
   });
 
-  it('changes nothing when the manifest changes while it is applied', async () => {
+  it('changes nothing when a large manifest changes while it is applied', async () => {
     await apply(agent, writeManifestFile(device, vols(1, 3)));
-    const path = writeManifestFile(device, vols(1, 4000, 2));
+    const longNames = vols(1, 20_000, 2).map((vol) => ({...vol, name: `${vol.name}-${'x'.repeat(100)}`}));
+    const path = writeManifestFile(device, longNames);
+    expect(fs.statSync(path).size).to.be.greaterThan(2 ** 22);
     device.nic.set({latencyUs: 5000});
     const failed = thrownBy(() => apply(agent, path));
     await until(() => live(device).deks > 20);
@@ -95,6 +97,30 @@ describe('follower', function () {
     expect(error.hint).to.include('rename');
     expect(await held(agent)).to.deep.equal(setOf(vols(1, 3)));
     expect(live(device).deks).to.equal(3);
+  });
+
+  it('applies what it has read when a small manifest changes while it is applied', async () => {
+    const path = writeManifestFile(device, vols(1, 4000)); // more than one read takes
+    const {size} = fs.statSync(path);
+    device.nic.set({latencyUs: 5000});
+    const applied = apply(agent, path);
+    await until(() => live(device).deks > 20);
+    fs.writeFileSync(path, fs.readFileSync(path, 'utf8').replaceAll('"vol-4', '"vol-5'));
+    expect(fs.statSync(path).size).to.equal(size);
+    device.nic.set({latencyUs: 0});
+    await applied;
+    expect(await held(agent)).to.deep.equal(setOf(vols(1, 4000)));
+  });
+
+  it('tells who applies when it ends meanwhile, and leaves nothing', async () => {
+    const path = writeManifestFile(device, vols(1, 4000));
+    device.nic.set({latencyUs: 5000});
+    const failed = thrownBy(() => apply(agent, path));
+    await until(() => live(device).deks > 20);
+    agent.child.kill('SIGTERM');
+    const error = await failed;
+    expect(error).to.include({code: 'IO'});
+    expect(error.message).to.match(/ended before it answered|ended before the apply was done/);
   });
 
   describe('undoes an apply', () => {

@@ -19,18 +19,18 @@ describe('manifest file', () => {
   afterEach(() => fs.rmSync(directory, {recursive: true}));
 
   /** Opens `path` for the time of `use`. */
-  async function withFile<T>(use: (file: ManifestFile) => Promise<T>): Promise<T> {
-    const file = await ManifestFile.open(path);
+  async function withFile<T>(use: (file: ManifestFile) => Promise<T>, maxKeptBytes?: number): Promise<T> {
+    const file = await ManifestFile.open(path, maxKeptBytes);
     try {
       return await use(file);
     } finally {
-      await file.close();
+      file.close();
     }
   }
 
   async function namesOf(file: ManifestFile): Promise<string[]> {
     const names: string[] = [];
-    for await (const entries of file.batches()) names.push(...entries.map(({name}) => name));
+    for await (const batch of file.batches()) names.push(...batch.names);
     return names;
   }
 
@@ -40,14 +40,39 @@ describe('manifest file', () => {
     path = join(directory, name, 'manifest');
   }
 
-  it('is read as often as one likes, and has a digest after the first time', async () => {
-    const content = text(headerLine(), dekLine(1), dekLine(2));
-    fs.writeFileSync(path, content);
-    await withFile(async (file) => {
-      expect([file.header.devices, file.digest]).to.deep.equal([['mlx5_0'], undefined]);
-      for (let i = 0; i < 3; i++) expect(await namesOf(file)).to.deep.equal(['vol-1', 'vol-2']);
-      expect(file.digest).to.equal(createHash('sha256').update(content).digest('hex'));
+  for (const [which, maxKeptBytes] of [
+    ['a small one', 2 ** 20],
+    ['a large one', 0],
+  ] as const) {
+    it(`is read as often as one likes, and has a digest after the first time: ${which}`, async () => {
+      const content = text(headerLine(), dekLine(1), dekLine(2));
+      fs.writeFileSync(path, content);
+      await withFile(async (file) => {
+        expect([file.header.devices, file.digest]).to.deep.equal([['mlx5_0'], undefined]);
+        for (let i = 0; i < 3; i++) expect(await namesOf(file)).to.deep.equal(['vol-1', 'vol-2']);
+        expect(file.digest).to.equal(createHash('sha256').update(content).digest('hex'));
+      }, maxKeptBytes);
     });
+  }
+
+  it('is what it was the first time, if it is small and was read to its end', async () => {
+    fs.writeFileSync(path, text(headerLine(), dekLine(1)));
+    await withFile(async (file) => {
+      await namesOf(file);
+      fs.writeFileSync(path, text(headerLine(), dekLine(2)));
+      expect(await namesOf(file)).to.deep.equal(['vol-1']);
+    });
+  });
+
+  it('is large as well when it has grown since it was opened', async () => {
+    const small = text(headerLine(), dekLine(1));
+    fs.writeFileSync(path, small);
+    await withFile(async (file) => {
+      fs.appendFileSync(path, text(dekLine(2)));
+      expect(await namesOf(file)).to.deep.equal(['vol-1', 'vol-2']);
+      fs.writeFileSync(path, small);
+      expect((await thrownBy(() => namesOf(file))).message).to.equal(`${path} changed while it was read`);
+    }, small.length);
   });
 
   for (const [what, before, after] of [
@@ -57,14 +82,14 @@ describe('manifest file', () => {
     ['a line into a fault', text(headerLine(), dekLine(1)), `${headerLine()}\n{`],
     ['all of it into nothing', text(headerLine(), dekLine(1)), ''],
   ] as const) {
-    it(`notices that ${what} changed between the first and the second time`, async () => {
+    it(`is large: notices that ${what} changed between the first and the second time`, async () => {
       fs.writeFileSync(path, before);
       await withFile(async (file) => {
         await namesOf(file);
         fs.writeFileSync(path, after);
         const error = await thrownBy(() => namesOf(file));
         expect(error).to.include({code: 'BAD_INPUT', message: `${path} changed while it was read`});
-      });
+      }, 0);
     });
   }
 

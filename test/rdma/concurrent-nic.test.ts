@@ -186,7 +186,11 @@ for (const loginApi of ['object', 'session'] as const) {
               fc.oneof(fc.array(options, {maxLength: 5}), anything),
               fc.array(or('dek'), {maxLength: 5}),
               async (list, garbage) => {
-                const made = [...(await device.createDeks(list as never).catch(typed))];
+                const column = Array.isArray(list) ? {...list[0], opaque: new Uint8Array(8)} : list;
+                const made = [
+                  ...(await device.createDeks(list as never).catch(typed)),
+                  ...(await device.createDekColumn(column as never).catch(typed)),
+                ];
                 const deks = made.filter(isDek);
                 const mixed = garbage.map((one, i) => (one === 'dek' ? (deks[i] ?? one) : one)) as never;
                 await device.queryDeks(mixed).catch(typed);

@@ -3,8 +3,8 @@ import {constants} from 'node:os';
 import {setTimeout as delay} from 'node:timers/promises';
 import {expect} from 'chai';
 import {DekError} from '../../src/errors.js';
-import type {CreateDekOptions} from '../../src/rdma/create.js';
 import {Dek} from '../../src/rdma/dek.js';
+import type {CreateDekOptions, DekColumn} from '../../src/rdma/keys.js';
 import {code, open, PLAINTEXT_NIC, WRAPPED} from './fake-device.js';
 import type {FakeLibrary} from './fake-library.js';
 
@@ -12,7 +12,20 @@ const {EAGAIN, EBUSY, EINVAL, EIO} = constants.errno;
 const LOGIN = {credential: new Uint8Array(48), credentialId: 1, importKekId: 2};
 const PLAINTEXT = {plaintext: new Uint8Array(32).fill(1, 16), keySize: 128, keytag: false} as const;
 
+/** Logged in to a NIC that takes its time, so that calls go off this thread. */
 function loggedIn() {
+  const {fake, device} = open();
+  fake.failWhen = () => {
+    for (const end = performance.now() + 2; performance.now() < end; );
+    return 0;
+  };
+  const login = device.login(LOGIN);
+  fake.failWhen = () => 0;
+  return {fake, device, login};
+}
+
+/** Logged in to a NIC that answers at once, so that calls stay on this thread. */
+function quicklyLoggedIn() {
   const {fake, device} = open();
   return {fake, device, login: device.login(LOGIN)};
 }
@@ -94,7 +107,9 @@ describe('createDeks', () => {
 
   it('takes only a Map for those that are not READY', async () => {
     const {device} = loggedIn();
-    expect(await rejected(device.createDeks([WRAPPED], {set: () => {}} as never))).to.equal('BAD_ARGUMENT');
+    for (const no of [{set: () => {}}, Object.create(Map.prototype), new Proxy(new Map(), {})]) {
+      expect(await rejected(device.createDeks([WRAPPED], no as never))).to.equal('BAD_ARGUMENT');
+    }
   });
 
   it('copies keys at the call, and wipes its copies', async () => {
@@ -147,6 +162,26 @@ describe('createDeks', () => {
     expect(fake.names.filter((name) => name === 'mlx5dv_dek_create')).to.have.length(2);
   });
 
+  for (const [where, logIn] of [
+    ['off this thread', loggedIn],
+    ['on this thread', quicklyLoggedIn],
+  ] as const) {
+    it(`leaves nothing of a longer key in the structure of a later DEK, ${where}`, async () => {
+      const {fake, device} = logIn();
+      const long = {...WRAPPED, opaque: new Uint8Array(8).fill(0xee)};
+      const short = {wrapped: new Uint8Array(40).fill(0xbb), keySize: 128, keytag: false} as const;
+      // More than are under way at once, so that structures are used again.
+      await device.createDeks([...new Array(10).fill(long), ...new Array(10).fill(short)]);
+      const structs = fake.calls.flatMap(({name, struct}) => (name === 'mlx5dv_dek_create' ? struct! : []));
+      expect(structs).to.have.length(20);
+      for (const struct of structs.slice(10)) {
+        expect([...struct.subarray(24, 32)]).to.deep.equal(new Array(8).fill(0));
+        expect([...struct.subarray(32, 72)]).to.deep.equal(new Array(40).fill(0xbb));
+        expect([...struct.subarray(72, 160)]).to.deep.equal(new Array(88).fill(0));
+      }
+    });
+  }
+
   it('takes an empty list', async () => {
     const {device} = open();
     expect(await device.createDeks([])).to.deep.equal([]);
@@ -160,6 +195,119 @@ describe('createDeks', () => {
     const deks = await device.createDeks(new Array(500).fill(WRAPPED));
     expect(new Set(results(deks))).to.deep.equal(new Set(['REFUSED']));
     expect(fake.names.filter((name) => name === 'mlx5dv_crypto_login_query').length).to.be.within(1, 100);
+  });
+});
+
+describe('createDekColumn', () => {
+  const column = (count: number): DekColumn => ({
+    wrapped: new Uint8Array(count * 80).map((_, at) => 1 + Math.floor(at / 80)),
+    keySize: 256,
+    keytag: true,
+    opaque: new Uint8Array(count * 8).map((_, at) => 101 + Math.floor(at / 8)),
+  });
+
+  it('hands over the same structures as createDeks', async () => {
+    const {fake, device} = loggedIn();
+    const {wrapped, opaque, ...layout} = column(6);
+    const list = Array.from({length: 6}, (_, i) => ({
+      ...layout,
+      wrapped: wrapped.slice(i * 80, (i + 1) * 80),
+      opaque: opaque.slice(i * 8, (i + 1) * 8),
+    }));
+    await device.createDeks(list);
+    expect(results(await device.createDekColumn({wrapped, opaque, ...layout}))).to.deep.equal(new Array(6).fill('Dek'));
+    const structs = fake.calls.filter(({name}) => name === 'mlx5dv_dek_create').map(({struct}) => struct);
+    expect(structs).to.have.length(12);
+    expect(structs.slice(6)).to.deep.equal(structs.slice(0, 6));
+  });
+
+  for (const [where, logIn] of [
+    ['off this thread', loggedIn],
+    ['on this thread', quicklyLoggedIn],
+  ] as const) {
+    it(`tells of each, in order, and of those that are not READY, ${where}`, async () => {
+      const {fake, device} = logIn();
+      let queries = 0;
+      fake.failWhen = (name, struct) => {
+        if (name === 'mlx5dv_dek_create' && struct![32] === 3) return EINVAL;
+        if (name !== 'mlx5dv_dek_query') return 0;
+        const query = queries++;
+        if (query === 1) struct![0] = 1; // ERROR
+        return query === 2 ? EBUSY : 0;
+      };
+      const unfit = new Map();
+      const deks = await device.createDekColumn(column(5), unfit);
+      expect(results(deks)).to.deep.equal(['Dek', 'Dek', 'REFUSED', 'Dek', 'Dek']);
+      expect([...unfit.keys()]).to.deep.equal([deks[1], deks[3]]);
+      expect(results([...unfit.values()])).to.deep.equal(['ERROR', 'BUSY']);
+      expect(deks[0]).to.include({keySize: 256, keytag: true});
+    });
+
+    it(`does not take an answer that is none for READY, ${where}`, async () => {
+      const {fake, device} = logIn();
+      fake.answersQueries = false;
+      const unfit = new Map();
+      await device.createDekColumn(column(6), unfit);
+      expect([...unfit.values()]).to.deep.equal(new Array(6).fill('ERROR'));
+    });
+  }
+
+  it('rejects when the Map of the caller throws, and leaves the device usable', async () => {
+    const {fake, device} = loggedIn();
+    class Bad extends Map {
+      override set(): this {
+        throw new Error('mine');
+      }
+    }
+    fake.answersQueries = false;
+    const error = await device.createDekColumn(column(6), new Bad()).catch((reason) => reason);
+    expect(error).to.have.property('message', 'mine');
+    expect(results(await device.createDekColumn(column(2)))).to.deep.equal(['Dek', 'Dek']);
+    await device.closeAsync();
+  });
+
+  it('copies keys and labels at the call', async () => {
+    const {fake, device} = loggedIn();
+    const mine = column(5);
+    const made = device.createDekColumn(mine);
+    mine.wrapped.fill(0x55);
+    mine.opaque.fill(0x55);
+    await made;
+    for (const [i, {struct}] of fake.calls.filter(({name}) => name === 'mlx5dv_dek_create').entries()) {
+      expect([struct![24], struct![32], struct![111]]).to.deep.equal([101 + i, 1 + i, 1 + i]);
+    }
+  });
+
+  it('takes none', async () => {
+    expect(await open().device.createDekColumn(column(0))).to.deep.equal([]);
+  });
+
+  for (const [title, changes, message] of [
+    ['no column', undefined, '"column" expected an object'],
+    ['a part of a key', {wrapped: new Uint8Array(239)}, '"wrapped" expected Uint8Array of 0 to'],
+    ['a label too few', {opaque: new Uint8Array(16)}, '"opaque" expected Uint8Array of length 24'],
+    ['no labels', {opaque: undefined}, '"opaque" expected Uint8Array of length 24'],
+    ['another layout', {keytag: false}, '"wrapped" expected Uint8Array'],
+    ['a key size as text', {keySize: '256'}, '"keySize" expected 128 or 256'],
+    ['shared memory', {wrapped: new Uint8Array(new SharedArrayBuffer(240))}, 'shared memory'],
+  ] as const) {
+    it(`rejects ${title}, and sends nothing`, async () => {
+      const {fake, device} = loggedIn();
+      const wrong = changes && {...column(3), ...changes};
+      const error = await device.createDekColumn(wrong as DekColumn).catch((reason) => reason);
+      expect(error).to.be.instanceOf(DekError).with.property('code', 'BAD_ARGUMENT');
+      expect(error.message).to.contain(message);
+      await delay(5);
+      expect(fake.names).to.deep.equal(['mlx5dv_crypto_login_create']);
+    });
+  }
+
+  it('rejects what cannot be sent at all', async () => {
+    const {device} = open();
+    expect(await rejected(device.createDekColumn(column(1)))).to.equal('NO_LOGIN');
+    expect(await rejected(open(PLAINTEXT_NIC).device.createDekColumn(column(1)))).to.equal('UNSUPPORTED');
+    device.close();
+    expect(await rejected(device.createDekColumn(column(1)))).to.equal('CLOSED');
   });
 });
 

@@ -1,6 +1,6 @@
 import {constants} from 'node:os';
 import {expect} from 'chai';
-import type {CreateDekOptions} from '../../src/rdma/create.js';
+import type {CreateDekOptions} from '../../src/rdma/keys.js';
 import {MLX5DV_DEK_INIT_ATTR as ATTR} from '../../src/rdma/layout.js';
 import {code, open, PLAINTEXT_NIC, WRAPPED} from './fake-device.js';
 

@@ -24,6 +24,8 @@ export class FakeLibrary {
   /** Asynchronous calls that are under way; `held` keeps them so. */
   readonly underWay: (() => void)[] = [];
   held = false;
+  /** Whether a query writes READY where it has to; failWhen may write something else. */
+  answersQueries = true;
   readonly library: Library;
   readonly context: Context;
   #errno = 0;
@@ -114,6 +116,7 @@ export class FakeLibrary {
 
   #call(name: string, struct: Uint8Array | undefined): number {
     this.calls.push({name, struct: struct?.slice(), live: struct});
+    if (name === 'mlx5dv_dek_query' && this.answersQueries) struct![0] = 0; // READY
     const failure = this.failures.get(name) ?? this.failWhen(name, struct);
     this.failures.delete(name);
     if (failure instanceof Error) throw failure;

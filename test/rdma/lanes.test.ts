@@ -72,11 +72,43 @@ describe('lanes', () => {
     expect(turns).to.be.greaterThan(10);
   });
 
+  it('run commands on this thread from the first one on when the NIC answered another at once', async () => {
+    const lanes = new Lanes(new Room(4));
+    lanes.answered(0.1);
+    const work = new Commands(100, 0.01, 0);
+    await lanes.run(work);
+    expect(work.in('here')).to.equal(100);
+  });
+
+  it('stay on the pool when the NIC took long for another', async () => {
+    const lanes = new Lanes(new Room(4));
+    lanes.answered(20);
+    const work = new Commands(100, 0, 3);
+    await lanes.run(work);
+    expect(work.in('here')).to.equal(0);
+  });
+
   it('go back to the pool after a few commands that took long on this thread', async () => {
     const work = new Commands(500, 0.2, 0);
     await new Lanes(new Room(4)).run(work);
     expect(work.indexes).to.deep.equal(upTo(500));
     expect(work.in('here')).to.be.lessThan(50);
+  });
+
+  it('let the event loop turn after each command of a NIC that begins to take long', async () => {
+    const lanes = new Lanes(new Room(4));
+    lanes.answered(0.1);
+    const work = new Commands(20, 2, 0);
+    let [before, most] = [0, 0];
+    const turn = () => {
+      most = Math.max(most, work.in('here') - before);
+      before = work.in('here');
+      if (lanes.busy) setImmediate(turn);
+    };
+    const done = lanes.run(work);
+    turn();
+    await done;
+    expect(most).to.equal(1);
   });
 
   it('run batches one after the other, and start the next when the first has no command left', async () => {
