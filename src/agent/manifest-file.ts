@@ -20,6 +20,7 @@ const CHUNK_BYTES = 2 ** 18;
 const HEADER_BYTES = 2 ** 12;
 /** The largest manifest that is kept between its readings: some 25,000 DEKs. */
 const MAX_KEPT_BYTES = 2 ** 22;
+
 export class ManifestFile {
   readonly path: string;
   readonly #fd: number;
