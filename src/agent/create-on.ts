@@ -2,8 +2,8 @@
 import {setImmediate as nextTurn} from 'node:timers/promises';
 import {DekError} from '../errors.js';
 import type {CreateDekOptions, Dek, DekState, Device} from '../rdma/index.js';
-import type {DekLayout} from '../wrap/layout.js';
-import {gather, OPAQUE_BYTES} from './dek-batch.js';
+import {type DekLayout, OPAQUE_BYTES} from '../wrap/layout.js';
+import {gather} from './dek-batch.js';
 import type {ImportMode} from './protocol.js';
 
 /** What the DEKs are made from. */
@@ -25,8 +25,9 @@ export function allOf({opaque}: Material): readonly number[] {
 }
 
 /**
- * A DEK or an error for each of these positions, all of them different and in order, also when none can be sent: when that turns out at a retry, others were made
- * before. Each is queried, and those that are not READY are put into `unfit` with what the NIC says.
+ * A DEK or an error for each of these positions, which are all different and in order; also when none can be sent, since that
+ * may turn out at a retry, after others were made. Each is queried, and those that are not READY are put into `unfit` with what
+ * the NIC says.
  */
 export async function createOn(
   device: Device,

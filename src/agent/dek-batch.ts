@@ -2,8 +2,9 @@
 import {toHex} from '../bytes.js';
 import {FINGERPRINT_WORDS} from '../manifest/fingerprint.js';
 import type {ManifestPart} from '../manifest/index.js';
+import {nameOf, opaqueOf} from '../manifest/plain.js';
 import type {Dek} from '../rdma/index.js';
-import type {DekLayout} from '../wrap/layout.js';
+import {type DekLayout, OPAQUE_BYTES} from '../wrap/layout.js';
 import type {HeldDek} from './nic.js';
 
 export interface DekBatch {
@@ -19,8 +20,6 @@ export interface DekBatch {
   readonly prints: readonly number[];
 }
 
-/** Bytes of the label of a DEK, padded with zeros. */
-export const OPAQUE_BYTES = 8;
 /** A double holds 53 bits exactly: these of one word, and the 32 of another. */
 const HIGH_BITS = 2 ** 21 - 1;
 
@@ -34,12 +33,10 @@ export function* dekBatches({batch, prints}: ManifestPart): Generator<DekBatch, 
     const opaque = new Uint8Array(count * OPAQUE_BYTES);
     for (let k = 0; k < count; k++) {
       const i = members[k]!;
-      const nameAt = batch.nameAt[i]!;
-      names[k] = text.toString('latin1', nameAt, nameAt + batch.nameBytes[i]!);
+      names[k] = nameOf(text, batch, i);
       lines[k] = batch.lines[i]!;
       numbers[k] = printOf(prints[i * FINGERPRINT_WORDS]!, prints[i * FINGERPRINT_WORDS + 1]!);
-      const bytes = batch.opaqueBytes[i]!;
-      if (bytes > 0) opaque.set(hexAt(text, batch.opaqueAt[i]!, bytes), k * OPAQUE_BYTES);
+      if (batch.opaqueBytes[i]! > 0) opaque.set(opaqueOf(text, batch, i), k * OPAQUE_BYTES);
     }
     yield {layout, names, lines, wrapped, opaque, prints: numbers};
   }
@@ -93,8 +90,4 @@ export function opaqueText(opaque: Uint8Array, i: number): string {
 /** 53 bits of a fingerprint as a number, never 0. */
 function printOf(high: number, low: number): number {
   return (high & HIGH_BITS) * 2 ** 32 + (low >>> 0) || 1;
-}
-
-function hexAt(text: Buffer, at: number, bytes: number): Uint8Array {
-  return Buffer.from(text.toString('latin1', at, at + 2 * bytes), 'hex');
 }

@@ -1,5 +1,5 @@
 /** What is said of the DEKs that an agent holds: what their NICs said last, and of several NICs the worst. */
-import {OPAQUE_BYTES} from './dek-batch.js';
+import {OPAQUE_BYTES} from '../wrap/layout.js';
 import type {Nic} from './nic.js';
 import type {AgentStatus, DekState, DekStatus} from './protocol.js';
 

@@ -1,8 +1,8 @@
 /** Makes whole on one NIC what is broken: a login that is not VALID any more, DEKs that are in ERROR or missing. */
 import {fromHex} from '../bytes.js';
 import {DekError} from '../errors.js';
-import type {DekLayout} from '../wrap/layout.js';
-import {type DekBatch, heldOf, isSame, OPAQUE_BYTES, opaqueText, pick} from './dek-batch.js';
+import {type DekLayout, OPAQUE_BYTES} from '../wrap/layout.js';
+import {type DekBatch, heldOf, isSame, opaqueText, pick} from './dek-batch.js';
 import type {Follower} from './follower.js';
 import type {Holder} from './holder.js';
 import {makeBatch} from './make-batch.js';

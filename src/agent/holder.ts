@@ -4,8 +4,8 @@
  */
 import {DekError} from '../errors.js';
 import type {Dek} from '../rdma/index.js';
-import {layoutOfPlaintext, layoutOfWrapped} from '../wrap/layout.js';
-import {OPAQUE_BYTES, opaqueText} from './dek-batch.js';
+import {layoutOfPlaintext, layoutOfWrapped, OPAQUE_BYTES} from '../wrap/layout.js';
+import {opaqueText} from './dek-batch.js';
 import {countStates, dekStatus} from './dek-status.js';
 import type {Events} from './events.js';
 import {type HeldDek, Nic} from './nic.js';

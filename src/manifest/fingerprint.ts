@@ -25,15 +25,26 @@ export function randomFingerprintKey(): FingerprintKey {
 }
 
 /** The fingerprints of every name and every wrapped key. */
-export function fingerprintsOf({text, count, nameAt, nameBytes, keys}: Columns, key: FingerprintKey): Fingerprints {
-  const prints = {names: new Int32Array(count * FINGERPRINT_WORDS), keys: new Int32Array(count * FINGERPRINT_WORDS)};
+export function fingerprintsOf(columns: Columns, key: FingerprintKey): Fingerprints {
+  return {names: namePrintsOf(columns, key), keys: keyPrintsOf(columns, key)};
+}
+
+/** Those of the names alone. */
+export function namePrintsOf({text, count, nameAt, nameBytes}: Columns, key: FingerprintKey): Int32Array {
+  const prints = new Int32Array(count * FINGERPRINT_WORDS);
   const lines = viewOf(text);
-  for (let i = 0; i < count; i++) hash(lines, nameAt[i]!, nameBytes[i]!, key, prints.names, i * FINGERPRINT_WORDS);
+  for (let i = 0; i < count; i++) hash(lines, nameAt[i]!, nameBytes[i]!, key, prints, i * FINGERPRINT_WORDS);
+  return prints;
+}
+
+/** Those of the wrapped keys alone. */
+export function keyPrintsOf({count, keys}: Columns, key: FingerprintKey): Int32Array {
+  const prints = new Int32Array(count * FINGERPRINT_WORDS);
   for (const {layout, wrapped, members} of keys) {
     const {wrappedBytes} = layout;
     const bytes = viewOf(wrapped);
     for (let k = 0; k < members.length; k++) {
-      hash(bytes, k * wrappedBytes, wrappedBytes, key, prints.keys, members[k]! * FINGERPRINT_WORDS);
+      hash(bytes, k * wrappedBytes, wrappedBytes, key, prints, members[k]! * FINGERPRINT_WORDS);
     }
   }
   return prints;

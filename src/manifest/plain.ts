@@ -35,6 +35,7 @@ export interface Columns {
 
 const MAX_NAME_BYTES = 128;
 const MAX_OPAQUE_DIGITS = 16;
+const NO_OPAQUE = new Uint8Array();
 
 const BEFORE_NAME = viewOf(Buffer.from('{"name":"'));
 /** What follows the name, for each of DEK_LAYOUTS; two characters tell which of them it can only be. */
@@ -109,6 +110,17 @@ export function parsePlain(text: Uint8Array, count: number): Columns | null {
     layouts,
     keys: keys.map((key) => key.end()),
   };
+}
+
+/** The name of DEK `i`; `text` is that of the columns. */
+export function nameOf(text: Buffer, {nameAt, nameBytes}: Columns, i: number): string {
+  return text.toString('latin1', nameAt[i]!, nameAt[i]! + nameBytes[i]!);
+}
+
+/** The label of DEK `i`, as many bytes as the line has; `text` is that of the columns. */
+export function opaqueOf(text: Buffer, {opaqueAt, opaqueBytes}: Columns, i: number): Uint8Array {
+  if (opaqueBytes[i] === 0) return NO_OPAQUE;
+  return new Uint8Array(Buffer.from(text.toString('latin1', opaqueAt[i]!, opaqueAt[i]! + 2 * opaqueBytes[i]!), 'hex'));
 }
 
 /** The place after `expected`, if that stands at `at`; else -1, also when `at` is negative. */

@@ -5,21 +5,20 @@
 import {readSync} from 'node:fs';
 import fs from 'node:fs/promises';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
-import {fromHex} from '../bytes.js';
 import {DekError, systemCode} from '../errors.js';
 import {type Batch, parseLines} from './batch.js';
 import {expectedDeks, findDuplicates, newTables, type Tables} from './duplicates.js';
 import type {ManifestEntry} from './entry.js';
 import {type Fault, faultError, inOrder, LineFault} from './fault.js';
-import {fingerprintsOf, randomFingerprintKey} from './fingerprint.js';
+import {type FingerprintKey, keyPrintsOf, namePrintsOf, randomFingerprintKey} from './fingerprint.js';
 import {type ManifestHeader, parseHeader} from './header.js';
 import {type ByteSource, type Lines, linesOf} from './lines.js';
+import {nameOf, opaqueOf} from './plain.js';
 
 /** How much of a file is read at a time. */
 export const CHUNK_BYTES = 2 ** 17;
-const NO_OPAQUE = new Uint8Array();
-/** For all readings of this thread, so that fingerprints of one can be compared with those of another. */
-const KEY = randomFingerprintKey();
+/** Drawn once for all readings of this thread, so that fingerprints of one can be compared with those of another. */
+let printKey: FingerprintKey | undefined;
 
 /** A manifest that is being read. */
 export interface Manifest {
@@ -128,14 +127,17 @@ async function* partsOf(
   bytes: number,
 ): AsyncGenerator<ManifestPart | null, void> {
   let tables: Tables | undefined;
+  printKey ??= randomFingerprintKey();
   try {
     yield null;
     for await (const some of lines) {
       const batch = parseLines(some);
-      const prints = fingerprintsOf(batch, KEY);
+      const keys = keyPrintsOf(batch, printKey);
       tables ??= again ? undefined : newTables(expectedDeks(bytes, batch));
-      const duplicates = tables ? findDuplicates(prints, batch.lines, tables) : [];
-      yield {batch, faults: inOrder(batch.faults, duplicates), prints: prints.keys};
+      const duplicates = tables
+        ? findDuplicates({names: namePrintsOf(batch, printKey), keys}, batch.lines, tables)
+        : [];
+      yield {batch, faults: inOrder(batch.faults, duplicates), prints: keys};
     }
   } catch (error) {
     // A fault that nothing follows; those before have been reported.
@@ -152,8 +154,8 @@ function* entriesIn(
   faults: readonly Fault[],
   report: (fault: Fault) => void,
 ): Generator<ManifestEntry, void> {
-  const {text, count, lines, nameAt, nameBytes, opaqueAt, opaqueBytes, layouts, keys} = batch;
-  const buffer = Buffer.from(text.buffer, text.byteOffset, text.length);
+  const {count, lines, layouts, keys} = batch;
+  const text = Buffer.from(batch.text.buffer, batch.text.byteOffset, batch.text.length);
   const taken = keys.map(() => 0);
   let nextFault = 0;
   for (let i = 0; i < count; i++) {
@@ -162,15 +164,13 @@ function* entriesIn(
     const {layout, wrapped} = keys[layouts[i]!]!;
     const from = taken[layouts[i]!]!++ * layout.wrappedBytes;
     if (faults[nextFault]?.line === line) continue;
-    const opaque =
-      opaqueBytes[i]! > 0 ? buffer.toString('latin1', opaqueAt[i]!, opaqueAt[i]! + 2 * opaqueBytes[i]!) : '';
     yield {
       line,
-      name: buffer.toString('latin1', nameAt[i]!, nameAt[i]! + nameBytes[i]!),
+      name: nameOf(text, batch, i),
       keySize: layout.keySize,
       keytag: layout.keytag,
       wrapped: wrapped.subarray(from, from + layout.wrappedBytes),
-      opaque: opaque === '' ? NO_OPAQUE : fromHex(opaque, 'opaque'),
+      opaque: opaqueOf(text, batch, i),
     };
   }
   for (const fault of faults.slice(nextFault)) report(fault);

@@ -13,6 +13,8 @@ export const KEYTAG_BYTES = 8;
 export const CREDENTIAL_BYTES = 40;
 /** Bytes of a wrapped credential. */
 export const WRAPPED_CREDENTIAL_BYTES = 48;
+/** Bytes of the label of a DEK on the NIC, padded with zeros. */
+export const OPAQUE_BYTES = 8;
 /** RFC 3394 section 2: key wrap works on blocks of 64 bits, and adds one. */
 export const SEMIBLOCK_BYTES = 8;
 
