@@ -166,8 +166,8 @@ export class AgentClient {
       });
     }
     if (code === 'ECONNRESET' || code === 'EPIPE') {
-      return new DekError('IO', `the agent on ${this.socket} ended before it answered`, {
-        hint: 'what it held is gone with it: start it again, and see its log',
+      return new DekError('IO', `the agent on ${this.socket} broke off before it answered`, {
+        hint: 'dek status tells whether it still runs; when it ends, its DEKs go with it',
         cause,
       });
     }

@@ -120,7 +120,7 @@ describe('follower', function () {
     agent.child.kill('SIGTERM');
     const error = await failed;
     expect(error).to.include({code: 'IO'});
-    expect(error.message).to.match(/ended before it answered|ended before the apply was done/);
+    expect(error.message).to.match(/broke off before it answered|ended before the apply was done/);
   });
 
   describe('undoes an apply', () => {
