@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process';
-import {existsSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
@@ -42,8 +42,7 @@ describe('layout', () => {
   for (const [name, value] of Object.entries(C)) questions.set(name, value);
 
   let answers: Map<string, number>;
-  before(function () {
-    if (!existsSync('/usr/include/infiniband/mlx5dv.h')) this.skip();
+  before(() => {
     answers = ask([...questions.keys()]);
   });
 
