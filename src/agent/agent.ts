@@ -1,15 +1,15 @@
 /** An agent, whole: NICs, manifest, health check, socket, server. `dek agent` runs one; `dek run` one for a command. */
 import {packageVersion} from '../package.js';
 import {type AgentEvent, Events, type Level, logTo} from './events.js';
-import {forbidDumps, type Peer} from './ffi.js';
-import {Follower} from './follower.js';
-import {HealthCheck} from './health.js';
-import {Holder} from './holder.js';
-import {type Answerer, Listener} from './listener.js';
-import {ManifestFile} from './manifest-file.js';
-import type {PassedSocket} from './passed-socket.js';
+import {HealthCheck} from './health/health.js';
+import {forbidDumps, type Peer} from './host/ffi.js';
 import {type AgentStatus, type ApplyRequest, type ApplyResult, isReady} from './protocol.js';
-import {bindSocket} from './socket.js';
+import {Listener, type RequestHandler} from './server/listener.js';
+import type {PassedSocket} from './server/passed-socket.js';
+import {bindSocket} from './server/socket.js';
+import {DekSet} from './set/dek-set.js';
+import {ManifestFile} from './set/manifest-file.js';
+import {ManifestFollower} from './set/manifest-follower.js';
 
 export interface AgentOptions {
   /** Which NICs, as `openDevice` takes them; empty: those of the manifest, else the only one. */
@@ -54,13 +54,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   forbidDumps();
   const events = new Events();
   logTo(events, logLevel);
-  const holder = await Holder.open(await devicesOf(options), events);
-  const follower = new Follower(holder);
-  const health = new HealthCheck(holder, follower, checkIntervalMs);
+  const dekSet = await DekSet.open(await devicesOf(options), events);
+  const follower = new ManifestFollower(dekSet);
+  const health = new HealthCheck(dekSet, follower, checkIntervalMs);
   const status = (): AgentStatus => ({
     version: packageVersion(),
     pid: process.pid,
-    ...holder.status(),
+    ...dekSet.status(),
     manifest: follower.applied,
     heals: health.heals,
   });
@@ -69,11 +69,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   // What the counters of /metrics will start from.
   const past: AgentEvent[] = [];
   const stopKeeping = events.listen((event) => past.push(event));
-  const listener = new Listener(async (): Promise<Answerer> => {
-    const [{buildServer}, {Metrics}] = await Promise.all([import('./server.js'), import('./metrics.js')]);
+  const listener = new Listener(async (): Promise<RequestHandler> => {
+    const [{buildServer}, {Metrics}] = await Promise.all([import('./server/server.js'), import('./server/metrics.js')]);
     const metrics = new Metrics(events, past.splice(0), status);
     stopKeeping();
-    const app = buildServer({holder, follower, events, metrics, status, healthy}, (peer) => allowed(peer, gid));
+    const app = buildServer({dekSet, follower, events, metrics, status, healthy}, (peer) => allowed(peer, gid));
     await app.ready();
     return app;
   });
@@ -81,15 +81,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   try {
     unbind = await listen(listener, options.socket, gid);
   } catch (error) {
-    await holder.close();
+    await dekSet.close();
     throw error;
   }
   const close = async (): Promise<void> => {
     unbind();
     await health.stop();
     await listener.close();
-    await holder.close();
-    events.emit('info', 'closed', {devices: holder.deviceNames, socket});
+    await dekSet.close();
+    events.emit('info', 'closed', {devices: dekSet.deviceNames, socket});
   };
   try {
     if (manifest !== undefined) await apply({path: manifest, kek, dryRun: false, keepGoing: false});
@@ -99,11 +99,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   }
   health.start();
   listener.loadSoon();
-  events.emit('info', 'ready', {devices: holder.deviceNames, socket});
+  events.emit('info', 'ready', {devices: dekSet.deviceNames, socket});
   return {
-    devices: holder.deviceNames,
+    devices: dekSet.deviceNames,
     events,
-    count: () => holder.count(),
+    count: () => dekSet.count(),
     reload: () => apply({path: undefined, kek: undefined, dryRun: false, keepGoing: false}),
     close,
   };

@@ -1,9 +1,9 @@
 /** The client of the agent, one request a call. It checks what it is given, and keeps no key. */
 import {type IncomingMessage, request} from 'node:http';
 import {assertInteger, toHex, viewBytes} from '../bytes.js';
+import {DEK_WRAPPED_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
 import {DekError, systemCode} from '../errors.js';
-import {DEK_WRAPPED_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../wrap/layout.js';
 import {
   type AgentStatus,
   type ApplyRequest,

@@ -3,7 +3,7 @@
  * set) all of it does nothing, but for the reload.
  */
 import type {Agent} from './agent.js';
-import {notifySystemd} from './ffi.js';
+import {notifySystemd} from './host/ffi.js';
 
 const STATUS_MS = 1000;
 

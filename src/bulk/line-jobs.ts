@@ -1,16 +1,16 @@
 /** The jobs on lines of a manifest. */
 import {createHash} from 'node:crypto';
 import {fromHex, secretCopy, viewOf, wipe} from '../bytes.js';
+import {layoutOf} from '../dek-layout.js';
 import {writeBase64} from '../manifest/base64.js';
 import {type Batch, parseLines} from '../manifest/batch.js';
+import type {KeyColumn} from '../manifest/canonical.js';
 import {formatEntry} from '../manifest/entry.js';
 import {type Fault, faultOf, inOrder, LineFault} from '../manifest/fault.js';
 import {type FingerprintKey, type Fingerprints, fingerprintsOf} from '../manifest/fingerprint.js';
 import type {Lines} from '../manifest/lines.js';
 import {numberedName} from '../manifest/names.js';
-import type {KeyColumn} from '../manifest/plain.js';
 import {wrapKeys} from '../wrap/bulk.js';
-import {layoutOf} from '../wrap/layout.js';
 import {type BadKey, findEqualKeys, randomPlaintexts, unwrapAll} from './plaintexts.js';
 
 /** Lines of a manifest, and the key for what duplicates are found by. */
@@ -20,13 +20,13 @@ export interface LinesInput extends Lines {
 
 /** What has come of some lines. */
 export interface CheckedLines {
-  /** In plain form, without those at fault. */
+  /** In canonical form, without those at fault. */
   text: Uint8Array;
   /** How many lines went in. */
   count: number;
   /** The line of each DEK in `text`. */
   lines: Uint32Array;
-  prints: Fingerprints;
+  fingerprints: Fingerprints;
   /** At most one for each line, in their order. */
   faults: readonly Fault[];
 }
@@ -123,7 +123,7 @@ export function makeLines(input: NewLines, [kek]: readonly Uint8Array[]): Checke
 
 function checked(batch: Batch, count: number, key: FingerprintKey): CheckedLines {
   const {text, lines, faults} = batch;
-  return {text, count, lines, prints: fingerprintsOf(batch, key), faults};
+  return {text, count, lines, fingerprints: fingerprintsOf(batch, key), faults};
 }
 
 /** Calls `use` with each column in plaintext, which is wiped then. Returns the faults of the batch and those of its keys. */

@@ -1,13 +1,14 @@
 /** New DEKs in a manifest: in a new one, or after those of one that is there. */
+
+import {layoutOf} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {formatHeader, type ManifestHeader} from '../manifest/header.js';
 import {assertNames, numberedName} from '../manifest/names.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
-import {layoutOf} from '../wrap/layout.js';
 import type {Crew} from './crew.js';
+import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
 import type {NewLines} from './line-jobs.js';
-import {assertNoFault, inputsOf, Register, withDuplicates} from './lines.js';
 import {assertGoodKeys, type OnProgress} from './raw.js';
 
 /** What the DEKs are to be; `number` is that of the first. */
@@ -34,7 +35,7 @@ export async function* newManifest(
   onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
   yield formatHeader(header);
-  yield* makeAll(crew, deks, keys, {first: 2, register: new Register({deks: count}), onProgress});
+  yield* makeAll(crew, deks, keys, {first: 2, register: new DuplicateRegister({deks: count}), onProgress});
 }
 
 /**
@@ -50,7 +51,7 @@ export async function* addToManifest(
   onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
   const {header, lines, bytes} = await openLines(path);
-  const register = new Register({bytes, deks: newDeks});
+  const register = new DuplicateRegister({bytes, deks: newDeks});
   let first = 2;
   try {
     assertManifestKek(header, kek);
@@ -72,7 +73,7 @@ async function* makeAll(
   crew: Crew,
   deks: NewDeks,
   keys: AsyncIterable<NewKeys>,
-  {first, register, onProgress}: {first: number; register: Register; onProgress: OnProgress},
+  {first, register, onProgress}: {first: number; register: DuplicateRegister; onProgress: OnProgress},
 ): AsyncGenerator<Uint8Array, void> {
   const {plaintextBytes} = layoutOf(deks.keySize, deks.keytag);
   let made = 0;

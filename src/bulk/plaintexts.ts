@@ -1,11 +1,11 @@
 /** Many DEKs of one layout in plaintext: made, unwrapped, and looked at. */
 import {randomFillSync} from 'node:crypto';
 import {fromHex, secretBytes} from '../bytes.js';
+import type {DekLayout} from '../dek-layout.js';
 import type {DekError, DekErrorCode} from '../errors.js';
 import {unwrapKeys} from '../wrap/bulk.js';
-import {equalKeys} from '../wrap/dek.js';
+import {equalKeys} from '../wrap/dek-keys.js';
 import {unwrapFailed} from '../wrap/kw.js';
-import type {DekLayout} from '../wrap/layout.js';
 
 /** A key that is no good, by its position, counted from 0. */
 export interface BadKey {

@@ -1,7 +1,7 @@
 /** The jobs on raw DEKs of one layout, one after the other. */
 import {secretBytes, wipe} from '../bytes.js';
+import {layoutOfPlaintext} from '../dek-layout.js';
 import {wrapKeys} from '../wrap/bulk.js';
-import {layoutOfPlaintext} from '../wrap/layout.js';
 import {type BadKey, findEqualKeys, unwrapAll} from './plaintexts.js';
 
 /** What has come of some DEKs. */

@@ -1,7 +1,7 @@
 /** Raw DEKs of one layout, one after the other, from a stream to a stream. */
 import {wipe} from '../bytes.js';
+import {wrappedBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import {wrappedBytes} from '../wrap/layout.js';
 import type {Crew} from './crew.js';
 import type {BadKey} from './plaintexts.js';
 

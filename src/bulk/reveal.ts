@@ -4,7 +4,7 @@ import {DekError} from '../errors.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
 import type {Crew} from './crew.js';
-import {assertNoFault, inputsOf, Register, withDuplicates} from './lines.js';
+import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
 import type {OnProgress} from './raw.js';
 
 /**
@@ -18,7 +18,7 @@ export async function* unwrapManifest(
   onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
   const {header, lines, bytes} = await openLines(path);
-  const register = new Register({bytes});
+  const register = new DuplicateRegister({bytes});
   let [deks, eachBytes] = [0, 0];
   try {
     assertManifestKek(header, kek);

@@ -13,7 +13,7 @@ import {assertManifestKek, withCredential} from '../manifest/unwrap.js';
 import {wrapCredential} from '../wrap/credential.js';
 import {keyCheckValue} from '../wrap/kcv.js';
 import type {Crew} from './crew.js';
-import {assertNoFault, inputsOf, Register, withDuplicates} from './lines.js';
+import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
 
 /** A rewrap: `from` and `to` are import KEKs of 16 or 32 bytes. */
 export interface RewrapOptions {
@@ -61,7 +61,7 @@ export class Rewrap {
       const text = formatHeader(rewrapHeader(header, this.#options));
       this.#headerBytes = text.length;
       yield text;
-      const register = new Register({bytes});
+      const register = new DuplicateRegister({bytes});
       const outputs = this.#crew.map('rewrapLines', inputsOf(lines, register, {}));
       let deks = 0;
       for await (const {text, count, faults, lines, digest} of withDuplicates(outputs, register)) {

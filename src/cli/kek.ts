@@ -2,8 +2,8 @@
 import {toHex, wipe} from '../bytes.js';
 import {excludeFromCoreDump} from '../custody/core-dump.js';
 import {readSecret} from '../custody/source.js';
+import {KEK_BYTES} from '../dek-layout.js';
 import {keyCheckValue} from '../wrap/kcv.js';
-import {KEK_BYTES} from '../wrap/layout.js';
 
 /**
  * Reads the KEK that `--kek` names and calls `use` with it and with its key check value in hex; it is wiped when that has

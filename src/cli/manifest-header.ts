@@ -2,11 +2,11 @@
 import * as Flags from '@oclif/core/flags';
 import {wipe} from '../bytes.js';
 import {readCiphertext} from '../custody/source.js';
+import {WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import type {ManifestHeader} from '../manifest/index.js';
 import {unwrapCredential} from '../wrap/credential.js';
 import {keyCheckValue} from '../wrap/kcv.js';
-import {WRAPPED_CREDENTIAL_BYTES} from '../wrap/layout.js';
 import {idFlag} from './flags.js';
 
 const withName = {dependsOn: ['name'], exclusive: ['manifest']};

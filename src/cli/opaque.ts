@@ -1,7 +1,7 @@
 /** The 8 opaque bytes of a DEK, as people write and read them. */
 import {fromHex, toHex} from '../bytes.js';
+import {OPAQUE_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import {OPAQUE_BYTES} from '../wrap/layout.js';
 
 /** `hex:` and hex digits, or UTF-8 text; up to 8 bytes. Throws BAD_ARGUMENT. */
 export function parseOpaque(text: string): Uint8Array {

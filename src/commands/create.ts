@@ -8,8 +8,8 @@ import {socketFlag} from '../cli/flags.js';
 import {parseOpaque} from '../cli/opaque.js';
 import {FORMATS} from '../custody/encoding.js';
 import {readCiphertext, withSecretDescriptor} from '../custody/source.js';
+import {DEK_WRAPPED_BYTES} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
-import {DEK_WRAPPED_BYTES} from '../wrap/layout.js';
 
 export default class Create extends DekCommand {
   static override summary = 'create a DEK on the NIC, held by the agent';

@@ -12,10 +12,10 @@ import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/ou
 import {Progress} from '../cli/progress.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
 import {assertDistinctStreams} from '../custody/spec.js';
+import {KEYTAG_BYTES, layoutOf} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {assertNames} from '../manifest/names.js';
 import {wrapKey} from '../wrap/kw.js';
-import {KEYTAG_BYTES, layoutOf} from '../wrap/layout.js';
 
 interface KeygenResult {
   keySize: 128 | 256;

@@ -5,7 +5,7 @@ import {DekCommand} from '../cli/base.js';
 import {describeLogin} from '../cli/describe.js';
 import {idFlag, socketFlag} from '../cli/flags.js';
 import {readCiphertext} from '../custody/source.js';
-import {WRAPPED_CREDENTIAL_BYTES} from '../wrap/layout.js';
+import {WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 
 export default class Login extends DekCommand {
   static override summary = 'log the agent in to its NIC';

@@ -11,10 +11,10 @@ import {FORMATS, type Format} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
 import {readCiphertext, withCiphertextDescriptor} from '../custody/source.js';
 import {assertDistinctStreams} from '../custody/spec.js';
+import {DEK_WRAPPED_BYTES, layoutOf} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import {splitDek} from '../wrap/dek.js';
+import {splitDek} from '../wrap/dek-keys.js';
 import {unwrapKey} from '../wrap/kw.js';
-import {DEK_WRAPPED_BYTES, layoutOf} from '../wrap/layout.js';
 
 /** Of one DEK. */
 interface UnwrapResult {

@@ -14,10 +14,10 @@ import {FORMATS} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
 import {readSecret, withSecretDescriptor} from '../custody/source.js';
 import {assertDistinctStreams} from '../custody/spec.js';
+import {DEK_PLAINTEXT_BYTES, type DekLayout, layoutOf} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
-import {splitDek} from '../wrap/dek.js';
+import {splitDek} from '../wrap/dek-keys.js';
 import {wrapKey} from '../wrap/kw.js';
-import {DEK_PLAINTEXT_BYTES, type DekLayout, layoutOf} from '../wrap/layout.js';
 
 interface WrapResult {
   keySize: 128 | 256;

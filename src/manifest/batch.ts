@@ -1,11 +1,11 @@
-/** Many lines of a manifest at once: those in plain form as they stand, any others by way of the careful parser of entry.ts. */
+/** Many lines of a manifest at once: those in canonical form as they stand, any others by way of the careful parser of entry.ts. */
 import {DekError} from '../errors.js';
+import {type Columns, parseCanonical} from './canonical.js';
 import {formatEntry, parseEntry} from './entry.js';
 import {type Fault, faultOf, LineFault} from './fault.js';
 import type {Lines} from './lines.js';
-import {type Columns, parsePlain} from './plain.js';
 
-/** The DEKs of some lines. `text` has them in plain form, without the lines that are at fault. */
+/** The DEKs of some lines. `text` has them in canonical form, without the lines that are at fault. */
 export interface Batch extends Columns {
   /** The line of each DEK. */
   readonly lines: Uint32Array;
@@ -15,7 +15,7 @@ export interface Batch extends Columns {
 
 /** What `lines` hold. Line by line it is what `parseEntry` says. */
 export function parseLines({text, first, count}: Lines): Batch {
-  const plain = parsePlain(text, count);
+  const plain = parseCanonical(text, count);
   if (!plain) return parseCarefully(text, first);
   const lines = new Uint32Array(count);
   for (let i = 0; i < count; i++) lines[i] = first + i;
@@ -34,10 +34,10 @@ function parseCarefully(text: Uint8Array, first: number): Batch {
       faults.push(faultOf(error));
     }
   }
-  const plain = parsePlain(new Uint8Array(Buffer.from(good.join(''), 'latin1')), good.length);
+  const plain = parseCanonical(new Uint8Array(Buffer.from(good.join(''), 'latin1')), good.length);
   if (plain) return {...plain, lines: Uint32Array.from(lines), faults};
   throw new DekError(
     'INTERNAL',
-    `lines ${first} to ${first + texts.length - 1}: a line in plain form is not taken for one`,
+    `lines ${first} to ${first + texts.length - 1}: a line in canonical form is not taken for one`,
   );
 }

@@ -1,12 +1,12 @@
 /** Names and wrapped keys that stand twice in a manifest. */
 import {type Fault, fault, faultOf} from './fault.js';
 import {FINGERPRINT_WORDS, type Fingerprints} from './fingerprint.js';
-import {Seen} from './seen.js';
+import {FingerprintTable} from './fingerprint-table.js';
 
 /** What came before. */
 export interface Tables {
-  readonly names: Seen;
-  readonly keys: Seen;
+  readonly names: FingerprintTable;
+  readonly keys: FingerprintTable;
 }
 
 /** What stands twice. */
@@ -21,7 +21,7 @@ const MAX_EXPECTED = 2 ** 24;
 
 /** Empty ones, with room for `expected` DEKs before they grow. */
 export function newTables(expected?: number): Tables {
-  return {names: new Seen(expected), keys: new Seen(expected)};
+  return {names: new FingerprintTable(expected), keys: new FingerprintTable(expected)};
 }
 
 /**

@@ -7,12 +7,12 @@
  * people and for grep, and are compared with it.
  */
 import {fromHex, toHex, viewBytes} from '../bytes.js';
+import {DEK_WRAPPED_BYTES, layoutOf} from '../dek-layout.js';
 import {DEK_NAME, DEK_NAME_RULE} from '../dek-name.js';
-import {DEK_WRAPPED_BYTES, layoutOf} from '../wrap/layout.js';
 import {decodeBase64, encodeBase64} from './base64.js';
 import {fault} from './fault.js';
 import {VERSION_MEMBER} from './header.js';
-import {assertPlain, type JsonObject, member, parseObject, shown} from './json-object.js';
+import {assertCanonical, type JsonObject, member, parseObject, shown} from './json-object.js';
 
 /** A DEK of a manifest, to be written. */
 export interface ManifestDek {
@@ -47,7 +47,7 @@ export function parseEntry(text: string, line: number): ManifestEntry {
     ...parseWrapped(value, line),
     opaque: parseOpaque(value['opaque'], line),
   };
-  assertPlain(value, text, line, MEMBERS);
+  assertCanonical(value, text, line, MEMBERS);
   return entry;
 }
 

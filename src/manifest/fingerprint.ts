@@ -6,7 +6,7 @@
  */
 import {randomFillSync} from 'node:crypto';
 import {viewOf} from '../bytes.js';
-import type {Columns} from './plain.js';
+import type {Columns} from './canonical.js';
 
 /** Words of 32 bits a fingerprint. */
 export const FINGERPRINT_WORDS = 3;
@@ -26,28 +26,28 @@ export function randomFingerprintKey(): FingerprintKey {
 
 /** The fingerprints of every name and every wrapped key. */
 export function fingerprintsOf(columns: Columns, key: FingerprintKey): Fingerprints {
-  return {names: namePrintsOf(columns, key), keys: keyPrintsOf(columns, key)};
+  return {names: nameFingerprintsOf(columns, key), keys: keyFingerprintsOf(columns, key)};
 }
 
 /** Those of the names alone. */
-export function namePrintsOf({text, count, nameAt, nameBytes}: Columns, key: FingerprintKey): Int32Array {
-  const prints = new Int32Array(count * FINGERPRINT_WORDS);
+export function nameFingerprintsOf({text, count, nameAt, nameBytes}: Columns, key: FingerprintKey): Int32Array {
+  const fingerprints = new Int32Array(count * FINGERPRINT_WORDS);
   const lines = viewOf(text);
-  for (let i = 0; i < count; i++) hash(lines, nameAt[i]!, nameBytes[i]!, key, prints, i * FINGERPRINT_WORDS);
-  return prints;
+  for (let i = 0; i < count; i++) hash(lines, nameAt[i]!, nameBytes[i]!, key, fingerprints, i * FINGERPRINT_WORDS);
+  return fingerprints;
 }
 
 /** Those of the wrapped keys alone. */
-export function keyPrintsOf({count, keys}: Columns, key: FingerprintKey): Int32Array {
-  const prints = new Int32Array(count * FINGERPRINT_WORDS);
+export function keyFingerprintsOf({count, keys}: Columns, key: FingerprintKey): Int32Array {
+  const fingerprints = new Int32Array(count * FINGERPRINT_WORDS);
   for (const {layout, wrapped, members} of keys) {
     const {wrappedBytes} = layout;
     const bytes = viewOf(wrapped);
     for (let k = 0; k < members.length; k++) {
-      hash(bytes, k * wrappedBytes, wrappedBytes, key, prints, members[k]! * FINGERPRINT_WORDS);
+      hash(bytes, k * wrappedBytes, wrappedBytes, key, fingerprints, members[k]! * FINGERPRINT_WORDS);
     }
   }
-  return prints;
+  return fingerprints;
 }
 
 /** Hashes `count` bytes of `bytes` from `at` on; three words go to `out`, from `to` on. */

@@ -8,11 +8,11 @@
  * there together, or not at all: a NIC in plaintext import mode needs no login.
  */
 import {fromHex, toHex} from '../bytes.js';
+import {WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {KCV_BYTES} from '../wrap/kcv.js';
-import {WRAPPED_CREDENTIAL_BYTES} from '../wrap/layout.js';
 import {decodeBase64, encodeBase64} from './base64.js';
 import {fault} from './fault.js';
-import {assertPlain, type JsonObject, member, parseObject, shown} from './json-object.js';
+import {assertCanonical, type JsonObject, member, parseObject, shown} from './json-object.js';
 import type {Lines} from './lines.js';
 
 /** The version of the format, the value of the member that tells a header from an entry. */
@@ -64,7 +64,7 @@ export function parseHeader({text: bytes}: Pick<Lines, 'text'>): ManifestHeader 
     );
   }
   const header = {devices: parseDevices(value['device']), importKekKcv: parseKcv(value), login: parseLogin(value)};
-  assertPlain(value, text, 1, MEMBERS);
+  assertCanonical(value, text, 1, MEMBERS);
   return header;
 }
 

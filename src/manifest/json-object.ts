@@ -26,14 +26,14 @@ export function parseObject(text: string, line: number): JsonObject {
  * Throws BAD_INPUT when the object has a member that is not in `members`, or stands otherwise in `text` than JSON.stringify
  * writes it. Call it when each value has been checked and no string among them has a space in it.
  */
-export function assertPlain(value: JsonObject, text: string, line: number, members: ReadonlySet<string>): void {
+export function assertCanonical(value: JsonObject, text: string, line: number, members: ReadonlySet<string>): void {
   for (const name in value) if (!members.has(name)) throw fault(line, null, `unknown member${quoted(name)}`);
   const plain = JSON.stringify(value);
   if (plain === text || plain === text.replace(/[\t ]+/g, '')) return;
   for (const name of members) {
     if (text.split(new RegExp(`"${name}"[\\t ]*:`)).length > 2) throw fault(line, name, 'stands twice');
   }
-  throw fault(line, null, 'a name, a number or a string is not in its plain form (no escapes, no 2.56e2)');
+  throw fault(line, null, 'a name, a number or a string is not in its canonical form (no escapes, no 2.56e2)');
 }
 
 /** A member that has to be there. Throws BAD_INPUT. */

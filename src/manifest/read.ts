@@ -7,18 +7,18 @@ import fs from 'node:fs/promises';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {DekError, systemCode} from '../errors.js';
 import {type Batch, parseLines} from './batch.js';
+import {nameOf, opaqueOf} from './canonical.js';
 import {expectedDeks, findDuplicates, newTables, type Tables} from './duplicates.js';
 import type {ManifestEntry} from './entry.js';
 import {type Fault, faultError, inOrder, LineFault} from './fault.js';
-import {type FingerprintKey, keyPrintsOf, namePrintsOf, randomFingerprintKey} from './fingerprint.js';
+import {type FingerprintKey, keyFingerprintsOf, nameFingerprintsOf, randomFingerprintKey} from './fingerprint.js';
 import {type ManifestHeader, parseHeader} from './header.js';
 import {type ByteSource, type Lines, linesOf} from './lines.js';
-import {nameOf, opaqueOf} from './plain.js';
 
 /** How much of a file is read at a time. */
 export const CHUNK_BYTES = 2 ** 17;
 /** Drawn once for all readings of this thread, so that fingerprints of one can be compared with those of another. */
-let printKey: FingerprintKey | undefined;
+let fingerprintKey: FingerprintKey | undefined;
 
 /** A manifest that is being read. */
 export interface Manifest {
@@ -82,7 +82,7 @@ export interface ManifestPart {
   /** Of lines that are no part of the batch, and of DEKs in it that stand twice. */
   readonly faults: readonly Fault[];
   /** The fingerprint of each wrapped key, FINGERPRINT_WORDS words each: they tell one from another within this thread. */
-  readonly prints: Int32Array;
+  readonly fingerprints: Int32Array;
 }
 
 /**
@@ -127,17 +127,17 @@ async function* partsOf(
   bytes: number,
 ): AsyncGenerator<ManifestPart | null, void> {
   let tables: Tables | undefined;
-  printKey ??= randomFingerprintKey();
+  fingerprintKey ??= randomFingerprintKey();
   try {
     yield null;
     for await (const some of lines) {
       const batch = parseLines(some);
-      const keys = keyPrintsOf(batch, printKey);
+      const keys = keyFingerprintsOf(batch, fingerprintKey);
       tables ??= again ? undefined : newTables(expectedDeks(bytes, batch));
       const duplicates = tables
-        ? findDuplicates({names: namePrintsOf(batch, printKey), keys}, batch.lines, tables)
+        ? findDuplicates({names: nameFingerprintsOf(batch, fingerprintKey), keys}, batch.lines, tables)
         : [];
-      yield {batch, faults: inOrder(batch.faults, duplicates), prints: keys};
+      yield {batch, faults: inOrder(batch.faults, duplicates), fingerprints: keys};
     }
   } catch (error) {
     // A fault that nothing follows; those before have been reported.

@@ -1,7 +1,8 @@
 /** What the crypto of a NIC can do: mlx5dv_query_device(3), struct mlx5dv_crypto_caps. */
+
+import {C, MLX5DV_CONTEXT, MLX5DV_CONTEXT_ROOM, MLX5DV_CRYPTO_CAPS} from './c-layout.js';
 import {callFailed} from './errno.js';
 import type {ContextPtr, Library} from './ffi.js';
-import {C, MLX5DV_CONTEXT, MLX5DV_CONTEXT_ROOM, MLX5DV_CRYPTO_CAPS} from './layout.js';
 
 /** How the NIC takes DEKs; `none`: it has no AES-XTS engine; `unknown`: the library could not find out. */
 export type ImportMode = 'wrapped' | 'plaintext' | 'none' | 'unknown';

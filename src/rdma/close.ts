@@ -1,14 +1,14 @@
 /** Closing a context in order: DEKs, login, PD, device file. The kernel would free all at once; libmlx5 would not. */
 import {DekError} from '../errors.js';
 import type {Context} from './context.js';
-import {each} from './each.js';
+import {forEachDek} from './for-each-dek.js';
 import {refusals} from './refusal.js';
 
 /** Throws CLOSED and BUSY; goes on after any other error, since closing the device file frees everything on the NIC. */
 export function closeContext(context: Context): void {
   const {lib, deks} = context;
   context.ptr;
-  if (context.lanes.busy) {
+  if (context.queue.busy) {
     throw new DekError('BUSY', `calls on ${context.info.name} are under way`, {hint: 'wait for them, or closeAsync()'});
   }
   try {
@@ -29,10 +29,10 @@ export async function closeContextAsync(context: Context): Promise<void> {
   const {lib, deks} = context;
   context.ptr;
   context.refuseCalls(true);
-  await context.lanes.idle();
+  await context.queue.idle();
   const slots = deks.slots();
   let refused = false;
-  const errors = await each(context, slots.length, {
+  const errors = await forEachDek(context, slots.length, {
     call: 'destroy',
     wrapped: () => false,
     begin: (i) => {

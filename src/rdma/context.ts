@@ -4,9 +4,9 @@
  */
 import {DekError} from '../errors.js';
 import {type Caps, readCaps} from './caps.js';
+import {CommandQueue} from './command-queue.js';
 import {DekTable} from './dek-table.js';
 import type {ContextPtr, Library, PdPtr} from './ffi.js';
-import {Lanes} from './lanes.js';
 import type {DeviceInfo} from './list.js';
 import type {Login} from './login.js';
 import {Pd} from './pd.js';
@@ -17,7 +17,7 @@ export class Context {
   readonly caps: Caps;
   /** DEKs that were created here and not yet destroyed. */
   readonly deks = new DekTable();
-  readonly lanes: Lanes;
+  readonly queue: CommandQueue;
   login: Login | undefined;
   /** Creates that are under way: each may name the login. */
   creates = 0;
@@ -28,7 +28,7 @@ export class Context {
   constructor(lib: Library, ptr: ContextPtr, info: DeviceInfo) {
     this.lib = lib;
     this.info = info;
-    this.lanes = new Lanes(lib.async.room);
+    this.queue = new CommandQueue(lib.async.slots);
     this.#ptr = ptr;
     try {
       this.caps = readCaps(lib, ptr, info.name);

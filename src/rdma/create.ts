@@ -1,17 +1,17 @@
 /**
- * Making DEKs: mlx5dv_dek_create(3), one on this thread, or many through the lanes of their context. Keys go to C inside
+ * Making DEKs: mlx5dv_dek_create(3), one on this thread, or many through the command queue of their context. Keys go to C inside
  * structures outside V8's heap, which are wiped afterwards. What cannot be wiped from here: the copy that libmlx5 makes on
  * its stack.
  */
 import {wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
+import {C, MLX5DV_DEK_INIT_ATTR as INIT_ATTR} from './c-layout.js';
+import type {Commands} from './command-queue.js';
 import type {Context} from './context.js';
 import {Dek, type DekState} from './dek.js';
-import {asDekError, MEMORY_MS} from './each.js';
 import type {DekPtr} from './ffi.js';
+import {asDekError, MEMORY_MS} from './for-each-dek.js';
 import {type CreateDekOptions, isWrapped, Keys} from './keys.js';
-import type {Work} from './lanes.js';
-import {C, MLX5DV_DEK_INIT_ATTR as INIT_ATTR} from './layout.js';
 import {Login} from './login.js';
 import {type Refusal, refusals} from './refusal.js';
 import {DekAttr, InitAttr} from './structs.js';
@@ -52,7 +52,7 @@ export async function createDeks(
     context.ptr;
     for (const kind of new Set(keys.kinds)) loginNamedBy(context, kind);
     creation = new Creation(context, keys, unfit !== undefined);
-    await context.lanes.run(creation);
+    await context.queue.run(creation);
     const {results, unfit: found} = creation;
     // Only now: whatever the caller's Map does, no command waits for it.
     if (found.size > 0)
@@ -71,7 +71,7 @@ class Structs {
 }
 
 /** Commands that create DEKs, each followed by a query if that is wanted. */
-class Creation implements Work {
+class Creation implements Commands {
   readonly count: number;
   readonly steps: number;
   readonly results: (Dek | DekError | undefined)[];

@@ -1,13 +1,13 @@
 /**
- * DEKs that exist: mlx5dv_dek_query(3), mlx5dv_dek_destroy(3), one by one on this thread or many at once off it (lanes.ts).
+ * DEKs that exist: mlx5dv_dek_query(3), mlx5dv_dek_destroy(3), one by one on this thread or many at once off it (queue.ts).
  * create.ts makes them.
  */
 import {DekError} from '../errors.js';
-import {copyList, wrongReceiver} from './args.js';
+import {MLX5DV_DEK_ATTR as ATTR, C} from './c-layout.js';
+import {copyList, wrongReceiver} from './checks.js';
 import type {Context} from './context.js';
-import {asDekError, each} from './each.js';
 import type {DekPtr} from './ffi.js';
-import {MLX5DV_DEK_ATTR as ATTR, C} from './layout.js';
+import {asDekError, forEachDek} from './for-each-dek.js';
 import {type Refusal, refusals} from './refusal.js';
 import {DekAttr} from './structs.js';
 
@@ -140,7 +140,7 @@ export class Dek {
     const {lib} = context;
     context.ptr;
     const attr = (i: number) => attrs.subarray(i * ATTR.size, (i + 1) * ATTR.size);
-    return each(context, deks.length, {
+    return forEachDek(context, deks.length, {
       call: 'query',
       wrapped: (i) => deks[i]!.#wrapped,
       begin: (i) => deks[i]!.#startQuery(),
@@ -153,7 +153,7 @@ export class Dek {
   static async #destroyEach(context: Context, deks: readonly Dek[]): Promise<(DekError | undefined)[]> {
     const {lib} = context;
     context.ptr;
-    return each(context, deks.length, {
+    return forEachDek(context, deks.length, {
       call: 'destroy',
       wrapped: (i) => deks[i]!.#wrapped,
       begin: (i) => deks[i]!.#startDestroy(),
@@ -223,7 +223,7 @@ export class Dek {
   }
 }
 
-/** Room for `count` structures, outside V8's heap so that they stay where C was told they are. */
+/** CallSlots for `count` structures, outside V8's heap so that they stay where C was told they are. */
 function newAttrs(count: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(count * ATTR.size));
 }

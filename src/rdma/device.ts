@@ -2,8 +2,8 @@
 import {access, constants, open} from 'node:fs/promises';
 import {types} from 'node:util';
 import {DekError, systemCode} from '../errors.js';
-import {assertObject, copyList, wrongReceiver} from './args.js';
 import type {Caps} from './caps.js';
+import {assertObject, copyList, wrongReceiver} from './checks.js';
 import {closeContext, closeContextAsync} from './close.js';
 import {Context} from './context.js';
 import {createDek, createDeks} from './create.js';

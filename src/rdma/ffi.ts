@@ -11,8 +11,8 @@ import {constants, endianness} from 'node:os';
 import type {KoffiFunc, LibraryHandle, TypeObject} from 'koffi';
 import {DekError} from '../errors.js';
 import {loadKoffi} from '../koffi.js';
-import {Room} from './lanes.js';
-import {C, MLX5DV_CONTEXT_ATTR} from './layout.js';
+import {C, MLX5DV_CONTEXT_ATTR} from './c-layout.js';
+import {CallSlots} from './command-queue.js';
 import {pin} from './pin.js';
 
 /** Koffi takes any BigInt for any pointer: a brand for each C type keeps them apart. */
@@ -26,7 +26,7 @@ export type DekPtr = Ptr<'mlx5dv_dek'>;
 
 const {EAGAIN} = constants.errno;
 
-/** Nearly twice as many as a pool of 16 has threads (lanes.ts); the kernel takes 32 commands of a NIC at once. */
+/** Nearly twice as many as a pool of 16 has threads (queue.ts); the kernel takes 32 commands of a NIC at once. */
 const MAX_ASYNC_CALLS = 28;
 
 /**
@@ -102,7 +102,7 @@ export interface AsyncCalls {
   mlx5dv_dek_query(dek: DekPtr, attr: Uint8Array, done: (errno: number) => void): void;
   mlx5dv_dek_destroy(dek: DekPtr, done: (errno: number) => void): void;
   /** For as many at once as pays. */
-  readonly room: Room;
+  readonly slots: CallSlots;
 }
 
 let loaded: Library | undefined;
@@ -202,7 +202,7 @@ function load(): Library {
         const ended = (_: unknown, errno: number) => done(errno);
         if (!started(() => dekDestroy.async(dek, ended))) queueMicrotask(() => done(EAGAIN));
       },
-      room: new Room(Math.min(MAX_ASYNC_CALLS, koffi.config().resident_async_pools ?? 1)),
+      slots: new CallSlots(Math.min(MAX_ASYNC_CALLS, koffi.config().resident_async_pools ?? 1)),
     },
     loginObjects: loginObjects(),
     errno: () => koffi.errno(),

@@ -4,9 +4,9 @@
  */
 import {secretBytes, viewBytes, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
-import {assertObject} from './args.js';
+import {C, MLX5DV_DEK_INIT_ATTR as INIT_ATTR} from './c-layout.js';
+import {assertObject} from './checks.js';
 import {Kind, OPAQUE_BYTES} from './dek.js';
-import {C, MLX5DV_DEK_INIT_ATTR as INIT_ATTR} from './layout.js';
 import type {InitAttr} from './structs.js';
 
 export interface CreateDekOptions {
@@ -73,7 +73,7 @@ export class Keys {
     this.#opaqueWords = new Int32Array(this.#opaque.buffer);
   }
 
-  /** Room for `count` DEKs of any layout, each to be taken. */
+  /** CallSlots for `count` DEKs of any layout, each to be taken. */
   static ofAny(count: number): Keys {
     return new Keys(count, MAX_KEY_BYTES);
   }
@@ -104,7 +104,7 @@ export class Keys {
     return keys;
   }
 
-  /** Checks and copies what a caller gave for DEK `i`. Each member is read once. Throws BAD_ARGUMENT. */
+  /** Checks and copies what a caller gave for DEK `i`. DekCommand member is read once. Throws BAD_ARGUMENT. */
   take(i: number, options: CreateDekOptions): void {
     assertObject(options, 'options');
     const {wrapped, plaintext, keySize, keytag, opaque} = options;

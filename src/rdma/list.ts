@@ -5,9 +5,9 @@
 import {readFileSync, realpathSync} from 'node:fs';
 import {basename} from 'node:path';
 import {DekError} from '../errors.js';
+import {IBV_DEVICE} from './c-layout.js';
 import {callFailed, errnoName} from './errno.js';
 import {type DevicePtr, type Library, library} from './ffi.js';
-import {IBV_DEVICE} from './layout.js';
 
 /** What is known of a device without opening it. */
 export interface DeviceInfo {

@@ -5,12 +5,12 @@
  */
 import {secretBytes, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
-import type {ContextPtr, Library, LoginObjects, LoginPtr} from './ffi.js';
 import {
   MLX5DV_CRYPTO_LOGIN_ATTR as ATTR,
   MLX5DV_CRYPTO_LOGIN_ATTR_EX as ATTR_EX,
   MLX5DV_CRYPTO_LOGIN_QUERY_ATTR as QUERY_ATTR,
-} from './layout.js';
+} from './c-layout.js';
+import type {ContextPtr, Library, LoginObjects, LoginPtr} from './ffi.js';
 
 export type LoginApiName = 'object' | 'session';
 

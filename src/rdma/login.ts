@@ -1,11 +1,11 @@
 /** The crypto login of a device context: mlx5dv_crypto_login_create(3), and mlx5dv_crypto_login(3) before rdma-core 42. */
 import {assertInteger, secretBytes, viewBytes, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
-import {assertObject, wrongReceiver} from './args.js';
+import {C} from './c-layout.js';
+import {assertObject, wrongReceiver} from './checks.js';
 import type {Context} from './context.js';
 import {type About, callFailed} from './errno.js';
 import type {LoginPtr} from './ffi.js';
-import {C} from './layout.js';
 import {LOGIN_APIS, type LoginApiName, type LoginCalls} from './login-api.js';
 
 /** VALID; NO_LOGIN: logged out; INVALID: the officer deleted its import KEK or credential from the NIC. */
@@ -130,7 +130,7 @@ export function createLogin(context: Context, apiName: LoginApiName, options: Lo
     const before = performance.now();
     const {errno, object} = calls.login(lib, ptr, own, credentialId, importKekId);
     if (errno !== 0) throw callFailed('login', errno, about(context));
-    context.lanes.answered(performance.now() - before);
+    context.queue.answered(performance.now() - before);
     context.login = new Login(context, calls, object, credentialId, importKekId);
     return context.login;
   } finally {

@@ -1,6 +1,6 @@
 /** The structures of a create and of a query, outside V8's heap so that they stay where C was told that they are. */
 import {secretBytes} from '../bytes.js';
-import {MLX5DV_DEK_ATTR as ATTR, C, MLX5DV_DEK_INIT_ATTR as INIT_ATTR} from './layout.js';
+import {MLX5DV_DEK_ATTR as ATTR, C, MLX5DV_DEK_INIT_ATTR as INIT_ATTR} from './c-layout.js';
 
 /** struct mlx5dv_dek_init_attr: it has held a key, until it is wiped. */
 export class InitAttr {

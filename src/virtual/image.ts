@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import {DekError, systemCode} from '../errors.js';
-import {IMAGE, IMAGE_BYTES, IMAGE_MAGIC, IMAGE_VERSION} from './layout.js';
+import {IMAGE, IMAGE_BYTES, IMAGE_MAGIC, IMAGE_VERSION} from './image-layout.js';
 
 /** A place in the image and what to write there. */
 export interface ImageWrite {

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import {systemCode} from '../errors.js';
-import {IMAGE, SLOT, SLOTS} from './layout.js';
+import {IMAGE, SLOT, SLOTS} from './image-layout.js';
 import {slots} from './settings.js';
 
 /** Live objects. `processes` are pids. */

@@ -4,7 +4,7 @@
 import {constants} from 'node:os';
 import {toHex, wipe} from '../bytes.js';
 import {keyCheckValue} from '../wrap/kcv.js';
-import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, RULES} from './layout.js';
+import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, RULES} from './image-layout.js';
 import {type LiveCounters, liveCounters} from './live.js';
 import {
   COMMANDS,

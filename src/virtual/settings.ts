@@ -5,7 +5,7 @@
 import {assertInteger, viewBytes} from '../bytes.js';
 import {DekError} from '../errors.js';
 import type {ImageWrite} from './image.js';
-import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, LANES, RULES} from './layout.js';
+import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, LANES, RULES} from './image-layout.js';
 
 /** A secret that the officer loads: an import KEK (16 or 32 bytes) or a credential (40), under a 24-bit id. */
 export interface OfficerKey {
@@ -24,7 +24,7 @@ export interface Fault {
 }
 
 /** Which DEKs turn to ERROR: those that exist now, and with `future` also those that are made later. */
-export interface DekErrorRule {
+export interface ErrorRule {
   readonly which: 'all' | {readonly opaque: Uint8Array} | {readonly id: number};
   readonly future?: boolean;
 }
@@ -47,7 +47,7 @@ export interface Settings {
   readonly keks?: readonly OfficerKey[];
   readonly credentials?: readonly OfficerKey[];
   readonly faults?: readonly Fault[];
-  readonly dekErrors?: readonly DekErrorRule[];
+  readonly dekErrors?: readonly ErrorRule[];
 }
 
 export const IMPORT_MODES = ['plaintext', 'wrapped'] as const;
@@ -190,7 +190,7 @@ function faultBytes({command, object, status = STATUSES.bad_param, syndrome = 0,
   return bytes;
 }
 
-function dekErrorBytes({which, future = false}: DekErrorRule, next: number): Buffer {
+function dekErrorBytes({which, future = false}: ErrorRule, next: number): Buffer {
   const bytes = Buffer.alloc(DEK_ERROR.size);
   bytes.writeUInt32LE(future ? 0xffffffff : next, DEK_ERROR.before);
   if (which === 'all') {

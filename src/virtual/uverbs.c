@@ -62,7 +62,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- The NVRAM image. Little-endian. src/virtual/layout.ts has the same offsets, and a test compares the two. ---- */
+/* ---- The NVRAM image. Little-endian. src/virtual/image-layout.ts has the same offsets, and a test compares the two. ---- */
 
 #define IMAGE_MAGIC "mlx5vnic"
 #define IMAGE_VERSION 1

@@ -3,11 +3,11 @@
  * keeps the bytes of keys that failed their check from leaving.
  */
 import {secretBytes, viewBytes, wipe} from '../bytes.js';
+import {KEK_BYTES, SEMIBLOCK_BYTES, wrappedBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {engineToUnwrap, engineToWrap} from './engine.js';
 import {MAX_PLAINTEXT_BYTES, MIN_PLAINTEXT_BYTES, wrapKey} from './kw.js';
 import {Lane, laneKeys} from './lane.js';
-import {KEK_BYTES, SEMIBLOCK_BYTES, wrappedBytes} from './layout.js';
 
 /** The most bytes in one call: 1 GiB, which is below the largest buffer of every Node that we run on. */
 const MAX_TOTAL_BYTES = 2 ** 30;

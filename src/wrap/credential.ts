@@ -1,7 +1,7 @@
 /** The credential of a crypto login: 40 secret bytes, 48 when wrapped. mlx5dv_crypto_login(3). */
 import {viewBytes} from '../bytes.js';
+import {CREDENTIAL_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {unwrapKey, wrapKey} from './kw.js';
-import {CREDENTIAL_BYTES, WRAPPED_CREDENTIAL_BYTES} from './layout.js';
 
 /** Wraps `credential` (40 bytes) under `kek` (16 or 32 bytes) into the 48 bytes that a login takes. Throws BAD_ARGUMENT. */
 export function wrapCredential(kek: Uint8Array, credential: Uint8Array): Uint8Array {

@@ -1,9 +1,3 @@
-export {rewrapKeys, unwrapKeys, wrapKeys} from './bulk.js';
-export {unwrapCredential, wrapCredential} from './credential.js';
-export {type DekKeys, splitDek, type UnwrappedDek, unwrapDek, wrapDek} from './dek.js';
-export {keyCheckValue} from './kcv.js';
-export {checkKnownAnswers, type KnownAnswerResult, type VectorSet} from './known-answers.js';
-export {unwrapKey, wrapKey} from './kw.js';
 export {
   DEK_LAYOUTS,
   type DekLayout,
@@ -11,4 +5,10 @@ export {
   layoutOfWrapped,
   plaintextBytes,
   wrappedBytes,
-} from './layout.js';
+} from '../dek-layout.js';
+export {rewrapKeys, unwrapKeys, wrapKeys} from './bulk.js';
+export {unwrapCredential, wrapCredential} from './credential.js';
+export {type DekKeys, splitDek, type UnwrappedDek, unwrapDek, wrapDek} from './dek-keys.js';
+export {keyCheckValue} from './kcv.js';
+export {checkKnownAnswers, type KnownAnswerResult, type VectorSet} from './known-answers.js';
+export {unwrapKey, wrapKey} from './kw.js';

@@ -4,9 +4,9 @@
  * Left out: CMAC of anything else.
  */
 import {secretBytes, viewBytes, wipe} from '../bytes.js';
+import {KEK_BYTES} from '../dek-layout.js';
 import {BLOCK_BYTES} from './aes.js';
 import {engineToWrap} from './engine.js';
-import {KEK_BYTES} from './layout.js';
 
 /** Bytes of a key check value. */
 export const KCV_BYTES = 5;

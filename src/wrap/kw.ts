@@ -3,10 +3,10 @@
  * Left out: other initial values, padding (KWP, RFC 5649), KEKs of 24 bytes, which no NIC takes.
  */
 import {type LengthRange, secretBytes, viewBytes, wipe} from '../bytes.js';
+import {KEK_BYTES, plaintextBytes, SEMIBLOCK_BYTES, wrappedBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {BLOCK_BYTES, type BlockCipher} from './aes.js';
 import {engineToUnwrap, engineToWrap} from './engine.js';
-import {KEK_BYTES, plaintextBytes, SEMIBLOCK_BYTES, wrappedBytes} from './layout.js';
 
 /** RFC 3394 section 2: two semiblocks at least. */
 export const MIN_PLAINTEXT_BYTES = 16;

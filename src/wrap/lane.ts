@@ -10,9 +10,9 @@
  * next step. After the last step, 6n in row n, that is row 1. Unwrap takes the same steps backwards and leaves A in row n.
  */
 import {secretBytes, wipe} from '../bytes.js';
+import {SEMIBLOCK_BYTES} from '../dek-layout.js';
 import {BLOCK_BYTES, type BlockCipher} from './aes.js';
 import {IV_BYTE, ROUNDS} from './kw.js';
-import {SEMIBLOCK_BYTES} from './layout.js';
 
 /** Small beside a CPU's second-level cache; long enough that a call into libcrypto costs nothing beside its work. */
 const ROWS_BYTES = 128 * 1024;

@@ -62,7 +62,7 @@ describe('Rewrap', () => {
     });
   }
 
-  it('puts lines of another form into plain form', async () => {
+  it('puts lines of another form into canonical form', async () => {
     fs.writeFileSync(old, fs.readFileSync(old, 'utf8').replaceAll('":', '" : '));
     await rewrap(() => {});
     expect(fs.readFileSync(fresh, 'utf8')).to.not.include(' ');

@@ -1,7 +1,7 @@
 /** keygen, wrap and unwrap on manifests, and manifest check. */
 import fs from 'node:fs';
 import {expect} from 'chai';
-import {unwrapDek} from '../../src/wrap/dek.js';
+import {unwrapDek} from '../../src/wrap/dek-keys.js';
 import {wrapKey} from '../../src/wrap/kw.js';
 import {base64, dekLine, headerLine, readAll, text} from '../manifest/text.js';
 import {json, KCV, KEK, plaintextOf} from './key-files.js';
@@ -238,7 +238,7 @@ describe('manifest check', function () {
     expect([status, stdout.toString()]).to.deep.equal([0, `ok: 3 DEKs, each unwraps under the KEK with KCV ${KCV}\n`]);
   });
 
-  it('prints one object with --json', async () => {
+  it('fingerprints one object with --json', async () => {
     const facts = {devices: [], importKekId: 0x20, importKekKcv: KCV, credentialId: 0x10};
     const ok = await runDek(['manifest', 'check', manifest, '--kek', kek, '--json']);
     expect(json(ok)).to.deep.equal({deks: 3, ...facts, unwrapped: true, faultCount: 0, faults: []});

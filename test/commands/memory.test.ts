@@ -10,7 +10,7 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {openManifest} from '../../src/manifest/index.js';
-import {unwrapDek, wrapDek} from '../../src/wrap/dek.js';
+import {unwrapDek, wrapDek} from '../../src/wrap/dek-keys.js';
 import {wrapKey} from '../../src/wrap/kw.js';
 import {describeHits, type Needle, needlesOf} from '../memory.js';
 import {searchAfter} from '../search-after.js';

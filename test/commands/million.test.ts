@@ -7,8 +7,8 @@ import {text as readText} from 'node:stream/consumers';
 import {expect} from 'chai';
 import {viewOf} from '../../src/bytes.js';
 import {hash, randomFingerprintKey} from '../../src/manifest/fingerprint.js';
+import {FingerprintTable} from '../../src/manifest/fingerprint-table.js';
 import {type ManifestDek, writeManifest} from '../../src/manifest/index.js';
-import {Seen} from '../../src/manifest/seen.js';
 import {DEK} from './run-dek.js';
 
 const PRELOAD = new URL('max-rss.js', import.meta.url).href;
@@ -57,7 +57,7 @@ describe(`a manifest of ${COUNT} DEKs`, function () {
   });
 
   it('takes 43 bytes or less a name in a table, and finds every duplicate', () => {
-    const seen = new Seen();
+    const seen = new FingerprintTable();
     const key = randomFingerprintKey();
     const print = (i: number): Int32Array => {
       const [name, words] = [Buffer.from(`vol-${i}`), new Int32Array(3)];

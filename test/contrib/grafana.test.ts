@@ -3,8 +3,8 @@ import fs from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {Events} from '../../src/agent/events.js';
-import {Metrics} from '../../src/agent/metrics.js';
 import type {AgentStatus} from '../../src/agent/protocol.js';
+import {Metrics} from '../../src/agent/server/metrics.js';
 
 interface Dashboard {
   panels: {title: string; targets: {expr: string}[]}[];

@@ -15,7 +15,7 @@ const isValid: Validate = new Ajv({strictTypes: false}).compile(schema);
 
 const good = dekLine(1);
 const NAME = 'name: expected 1 to 128 letters, digits and . _ : @ + -, a letter or a digit first';
-const PLAIN = 'a name, a number or a string is not in its plain form (no escapes, no 2.56e2)';
+const PLAIN = 'a name, a number or a string is not in its canonical form (no escapes, no 2.56e2)';
 const BASE64 = 'wrapped: expected base64 (RFC 4648 section 4) with padding';
 const OPAQUE = 'opaque: expected 1 to 8 bytes in hex, in lower case';
 const KCV = 'importKekKcv: expected 10 hex digits in lower case';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import {viewOf} from '../../src/bytes.js';
 import {findDuplicates, newTables} from '../../src/manifest/duplicates.js';
 import {hash} from '../../src/manifest/fingerprint.js';
-import {Seen} from '../../src/manifest/seen.js';
+import {FingerprintTable} from '../../src/manifest/fingerprint-table.js';
 
 /** HalfSipHash-1-3, after the authors' C (halfsiphash.c): the 64 bits of its output, and 32 more drawn in the same way. */
 function reference(message: Uint8Array, k0: number, k1: number): number[] {
@@ -61,10 +61,10 @@ describe('fingerprints', () => {
   it('are found again in a table of any size, and in none that has others', () => {
     const words = fc.tuple(fc.integer(), fc.integer(), fc.integer());
     fc.assert(
-      fc.property(fc.array(words, {maxLength: 200}), fc.nat(10), (prints, expected) => {
-        const seen = new Seen(expected);
+      fc.property(fc.array(words, {maxLength: 200}), fc.nat(10), (fingerprints, expected) => {
+        const seen = new FingerprintTable(expected);
         const lines = new Map<string, number>();
-        for (const [i, print] of prints.entries()) {
+        for (const [i, print] of fingerprints.entries()) {
           const before = lines.get(print.join()) ?? 0;
           expect(seen.add(Int32Array.of(0, ...print), 1, i + 1)).to.equal(before);
           if (before === 0) lines.set(print.join(), i + 1);

@@ -3,9 +3,9 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import fc from 'fast-check';
+import {layoutOf} from '../../src/dek-layout.js';
 import {DekError, openManifest, readManifest, writeManifest} from '../../src/index.js';
 import type {ManifestDek, ManifestHeader} from '../../src/manifest/index.js';
-import {layoutOf} from '../../src/wrap/layout.js';
 import {thrownBy} from '../errors-thrown.js';
 import {dekLine, headerLine, readAll, text} from './text.js';
 

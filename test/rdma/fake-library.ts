@@ -2,9 +2,10 @@
  * libibverbs and libmlx5 without a NIC: records each call and a copy of the structure that came with it. For what a
  * real library cannot show: which calls were not made, what exactly was handed over, and that it was wiped afterwards.
  */
+
+import {CallSlots} from '../../src/rdma/command-queue.js';
 import {Context} from '../../src/rdma/context.js';
 import type {Library} from '../../src/rdma/ffi.js';
-import {Room} from '../../src/rdma/lanes.js';
 
 export interface FakeOptions {
   /** flags, engines, method, log: as in struct mlx5dv_crypto_caps. */
@@ -65,7 +66,7 @@ export class FakeLibrary {
             mlx5dv_crypto_login_destroy: returnsErrno('mlx5dv_crypto_login_destroy'),
           },
       async: {
-        room: new Room(4),
+        room: new CallSlots(4),
         mlx5dv_dek_create: (_context: unknown, struct: Uint8Array, done: (dek: bigint | null, errno: number) => void) =>
           this.#later(() => {
             const errno = this.#call('mlx5dv_dek_create', struct);

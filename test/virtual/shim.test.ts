@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {IMAGE, IMAGE_BYTES} from '../../src/virtual/layout.js';
+import {IMAGE, IMAGE_BYTES} from '../../src/virtual/image-layout.js';
 import {Client, compileProgram, login, wrapped} from './client.js';
 import {type TestDevice, temporaryDirectory, testDevice} from './device.js';
 

@@ -8,8 +8,8 @@ import {deliver, outputFlags} from '../../cli/output.js';
 import {FORMATS} from '../../custody/encoding.js';
 import {readSecret} from '../../custody/source.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
+import {CREDENTIAL_BYTES} from '../../dek-layout.js';
 import {wrapCredential} from '../../wrap/credential.js';
-import {CREDENTIAL_BYTES} from '../../wrap/layout.js';
 
 interface CredentialWrapResult {
   /** The wrapped credential in hex. */

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {Crew} from '../../bulk/crew.js';
-import {inputsOf, Register, withDuplicates} from '../../bulk/lines.js';
+import {DuplicateRegister, inputsOf, withDuplicates} from '../../bulk/duplicates.js';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {withKek} from '../../cli/kek.js';
@@ -75,7 +75,7 @@ export default class ManifestCheck extends DekCommand {
     const {header, lines, bytes} = await openLines(file === '-' ? process.stdin : file);
     const check = async (crew: Crew): Promise<void> => {
       crew.expect(bytes / CHUNK_BYTES);
-      const register = new Register({bytes});
+      const register = new DuplicateRegister({bytes});
       const inputs = inputsOf(lines, register, {unwrap: kek !== undefined, reveal: false});
       for await (const {count, faults} of withDuplicates(crew.map('checkLines', inputs), register)) {
         for (const fault of faults) report(fault.line, faultError(fault));

@@ -1,0 +1,169 @@
+/** Makes whole on one NIC what is broken: a login that is not VALID any more, DEKs that are in ERROR or missing. */
+import {fromHex} from '../../bytes.js';
+import {type DekLayout, OPAQUE_BYTES} from '../../dek-layout.js';
+import {DekError} from '../../errors.js';
+import type {HeldDek, Nic} from '../nic/nic.js';
+import type {LoginRequest} from '../protocol.js';
+import {type DekBatch, heldOf, isSame, opaqueText, pick} from '../set/dek-batch.js';
+import type {DekSet} from '../set/dek-set.js';
+import {makeBatch} from '../set/make-batch.js';
+import type {ManifestFollower} from '../set/manifest-follower.js';
+
+/** DEKs that are made again at a time. */
+const BATCH = 256;
+/** Names that an event lists before it only counts. */
+const NAMES_SHOWN = 10;
+
+export class Healer {
+  /** DEKs and logins that were made anew. */
+  heals = 0;
+  readonly #nic: Nic;
+  readonly #dekSet: DekSet;
+  readonly #follower: ManifestFollower;
+  #stopped = false;
+
+  constructor(nic: Nic, dekSet: DekSet, follower: ManifestFollower) {
+    this.#nic = nic;
+    this.#dekSet = dekSet;
+    this.#follower = follower;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Logs in again where the login is gone or not VALID: by the manifest on disk, else as the last time. */
+  async healLogin(): Promise<void> {
+    const {login} = this.#nic;
+    if (!login.last || login.isValid()) return;
+    const onDisk = await this.#follower.loginOnDisk();
+    await this.#dekSet.aloneOrNot(async () => {
+      const {last} = login;
+      if (this.#nic.gone || !last || login.isValid()) return;
+      if ((onDisk && (await login.tryOpen(onDisk))) || (await login.tryOpen(last))) {
+        this.heals++;
+        this.#tell('warn', 'heal', {login: true});
+      }
+    });
+  }
+
+  /** Makes again what of these is in ERROR or missing. */
+  async healDeks(names: readonly string[]): Promise<void> {
+    const nic = this.#nic;
+    if (this.#stopped || nic.gone || !nic.login.isValid() || !names.some((name) => isBroken(nic, name))) return;
+    await this.#dekSet.aloneOrNot(async () => {
+      const ofManifest = new Set<string>();
+      const known = new Map<DekLayout, [string, HeldDek][]>();
+      const lost: string[] = [];
+      for (const name of names) {
+        const held = nic.deks.get(name);
+        if (!held || !isBroken(nic, name)) continue;
+        const {layout, wrapped, fingerprint} = held;
+        if (wrapped) {
+          if (!known.has(layout)) known.set(layout, []);
+          known.get(layout)!.push([name, held]);
+        } else if (fingerprint !== 0) ofManifest.add(name);
+        else lost.push(name);
+      }
+      this.#cannotHeal(lost, 'its plaintext key was not kept: destroy it and create it again');
+      for (const [layout, deks] of known) {
+        for (let i = 0; i < deks.length && !this.#stopped; i += BATCH) {
+          await this.#remake(batchOf(layout, deks.slice(i, i + BATCH)), undefined);
+        }
+      }
+      await this.#healFromManifest(ofManifest);
+    });
+  }
+
+  async #healFromManifest(names: Set<string>): Promise<void> {
+    const changed: string[] = [];
+    try {
+      await this.#follower.withBatches(this.#nic, names, async (batch, {kek, rewrapped, login}) => {
+        if (this.#stopped) throw new DekError('IO', 'the agent stops');
+        if (rewrapped && login) await this.#followLogin(login);
+        const same: number[] = [];
+        for (const [i, name] of batch.names.entries()) {
+          names.delete(name);
+          if (isSameDek(this.#nic.deks.get(name), batch, i, rewrapped)) same.push(i);
+          else changed.push(name);
+        }
+        await this.#remake(pick(batch, same), kek);
+      });
+      this.#cannotHeal(changed, 'the manifest names another key now: dek apply --reload takes it over');
+      this.#cannotHeal([...names], 'the manifest does not name it any more');
+    } catch (error) {
+      if (!this.#stopped) this.#cannotHeal([...names], (error as Error).message);
+    }
+  }
+
+  /** What was rewrapped can only be made under the login that came with it, though the old one may be VALID still. */
+  async #followLogin(request: LoginRequest): Promise<void> {
+    const {login, importMode} = this.#nic;
+    if (importMode === 'plaintext' || login.isBy(request)) return;
+    const before = login.last;
+    if (await login.tryOpen(request)) return;
+    await login.restore(before);
+    throw new DekError('REFUSED', 'the manifest was rewrapped, and the NIC refuses its new login');
+  }
+
+  async #remake(batch: DekBatch, kek: Uint8Array | undefined): Promise<void> {
+    const nic = this.#nic;
+    await nic.dismiss(batch.names.flatMap((name) => nic.deks.get(name)?.dek ?? []));
+    for (const name of batch.names) nic.deks.get(name)!.dek = null;
+    const healed: string[] = [];
+    const refused = new Map<string, string[]>();
+    for (const [i, dek] of (await makeBatch(nic, batch, kek)).entries()) {
+      const name = batch.names[i]!;
+      if (dek instanceof DekError) {
+        if (!refused.has(dek.message)) refused.set(dek.message, []);
+        refused.get(dek.message)!.push(name);
+        continue;
+      }
+      const {namedBy, wrapped} = nic.deks.get(name)!;
+      nic.deks.set(name, {...heldOf(batch, i, dek, namedBy), wrapped});
+      healed.push(name);
+    }
+    this.heals += healed.length;
+    if (healed.length > 0) this.#tell('warn', 'heal', describeNames(healed));
+    for (const [error, names] of refused) this.#cannotHeal(names, error);
+  }
+
+  #cannotHeal(names: readonly string[], error: string): void {
+    if (names.length > 0) this.#tell('error', 'heal-failed', {...describeNames(names), error});
+  }
+
+  #tell(level: 'warn' | 'error', event: string, fields: Record<string, unknown>): void {
+    this.#dekSet.events.emit(level, event, {device: this.#nic.name, ...fields});
+  }
+}
+
+function describeNames(names: readonly string[]): {deks: number; names: readonly string[]} {
+  return {deks: names.length, names: names.slice(0, NAMES_SHOWN)};
+}
+
+/** DEKs whose wrapped keys were kept, because they came from no manifest. */
+function batchOf(layout: DekLayout, deks: readonly (readonly [string, HeldDek])[]): DekBatch {
+  const opaque = new Uint8Array(deks.length * OPAQUE_BYTES);
+  for (const [i, [name, held]] of deks.entries()) opaque.set(fromHex(held.opaque, name), i * OPAQUE_BYTES);
+  return {
+    layout,
+    names: deks.map(([name]) => name),
+    lines: deks.map(() => 0),
+    wrapped: Buffer.concat(deks.map(([, {wrapped}]) => wrapped!)),
+    opaque,
+    fingerprints: deks.map(() => 0),
+  };
+}
+
+/** Whether DEK `i` is the key that is held. After a rewrap that shows only in what was not wrapped. */
+function isSameDek(held: HeldDek | undefined, batch: DekBatch, i: number, rewrapped: boolean): boolean {
+  if (!held) return false;
+  if (!rewrapped) return isSame(held, batch, i);
+  return held.layout === batch.layout && held.opaque === opaqueText(batch.opaque, i);
+}
+
+/** Whether a DEK is to be made again. UNKNOWN alone is no reason: the login may be missing. */
+export function isBroken(nic: Nic, name: string): boolean {
+  const held = nic.deks.get(name);
+  return held !== undefined && (held.dek === null || held.state === 'ERROR');
+}

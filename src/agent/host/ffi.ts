@@ -1,0 +1,114 @@
+/**
+ * The C functions that the agent needs and Node does not have: peer credentials of a socket, no core dumps, a lock
+ * on a directory, free memory, systemd's readiness protocol. libc is the process's own; libsystemd is loaded only when asked for.
+ */
+import {DekError} from '../../errors.js';
+import {loadKoffi} from '../../koffi.js';
+
+const koffi = loadKoffi();
+const libc = koffi.load(null);
+const getsockopt = libc.func('int getsockopt(int fd, int level, int name, void *value, _Inout_ uint32_t *length)');
+const getsockname = libc.func('int getsockname(int fd, void *address, _Inout_ uint32_t *length)');
+const prctl = libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)');
+const setrlimit = libc.func('int setrlimit(int resource, void *limit)');
+const flock = libc.func('int flock(int fd, int operation)');
+
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+const SO_ACCEPTCONN = 30;
+const SO_PEERGROUPS = 59;
+const AF_UNIX = 1;
+/** struct sockaddr_un of unix(7): a family of 2 bytes, then the path, which ends with a NUL unless it fills the rest. */
+const SOCKADDR_UN_BYTES = 110;
+const PR_SET_DUMPABLE = 4;
+const RLIMIT_CORE = 4;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+/** The kernel's NGROUPS_MAX. */
+const MAX_GROUPS = 65_536;
+
+/** Who is at the other end of a unix socket, as the kernel recorded at connect(2). */
+export interface Peer {
+  pid: number;
+  uid: number;
+  groups: number[];
+}
+
+/** socket(7): SO_PEERCRED gives struct ucred {pid, uid, gid}, SO_PEERGROUPS the supplementary groups. */
+export function peerOf(fd: number): Peer {
+  const [pid, uid, gid] = socketOption(fd, SO_PEERCRED, 3);
+  return {pid: pid!, uid: uid!, groups: [gid!, ...socketOption(fd, SO_PEERGROUPS, MAX_GROUPS)]};
+}
+
+function socketOption(fd: number, name: number, words: number): Uint32Array {
+  const value = new Uint32Array(words);
+  const length = [value.byteLength];
+  if (getsockopt(fd, SOL_SOCKET, name, value, length) !== 0) throw failed('getsockopt');
+  return value.subarray(0, length[0]! / 4);
+}
+
+/** The path to which a listening unix socket is bound; undefined for anything else, a closed descriptor included. */
+export function listeningPath(fd: number): string | undefined {
+  const accepts = new Uint32Array(1);
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, accepts, [accepts.byteLength]) !== 0 || accepts[0] === 0)
+    return undefined;
+  const address = Buffer.alloc(SOCKADDR_UN_BYTES);
+  const length = [address.length];
+  if (getsockname(fd, address, length) !== 0 || address.readUInt16LE(0) !== AF_UNIX) return undefined;
+  const path = address.toString('utf8', 2, length[0]).replace(/\0.*$/s, '');
+  return path === '' ? undefined : path;
+}
+
+/**
+ * From here on this process leaves no core dump, and other processes of its user can neither trace it nor read its
+ * memory: prctl(2), PR_SET_DUMPABLE. A program that it starts is not affected.
+ */
+export function forbidDumps(): void {
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) !== 0) throw failed('prctl');
+}
+
+/** Sets RLIMIT_CORE to 0, for this process and for all that it starts. */
+export function forbidCoreFiles(): void {
+  if (setrlimit(RLIMIT_CORE, new BigUint64Array(2)) !== 0) throw failed('setrlimit');
+}
+
+/** Takes the exclusive flock(2) of an open file; false when another process has it. It ends with the descriptor. */
+export function tryLock(fd: number): boolean {
+  return flock(fd, LOCK_EX | LOCK_NB) === 0;
+}
+
+/** malloc_trim(3): gives free memory back to the system. Nothing where libc has no such function. */
+export function trimHeap(): void {
+  let trim: (pad: number) => number;
+  try {
+    trim = libc.func('int malloc_trim(size_t pad)');
+  } catch {
+    return;
+  }
+  trim(0);
+}
+
+/** sd_notify(3): tells the service manager behind $NOTIFY_SOCKET, if any. Throws NO_LIBRARY without libsystemd. */
+export function notifySystemd(state: string): void {
+  if (process.env['NOTIFY_SOCKET'] === undefined) return;
+  sdNotify ??= loadSdNotify();
+  const result = sdNotify(0, state);
+  if (result < 0) throw new DekError('IO', `sd_notify failed with errno ${-result}`);
+}
+
+let sdNotify: ((unsetEnvironment: number, state: string) => number) | undefined;
+
+function loadSdNotify(): (unsetEnvironment: number, state: string) => number {
+  try {
+    return koffi.load('libsystemd.so.0').func('int sd_notify(int unset_environment, const char *state)');
+  } catch (cause) {
+    throw new DekError('NO_LIBRARY', '$NOTIFY_SOCKET is set, but libsystemd.so.0 cannot be loaded', {
+      hint: 'install the Debian package libsystemd0',
+      cause,
+    });
+  }
+}
+
+function failed(call: string): DekError {
+  return new DekError('INTERNAL', `${call} failed with errno ${koffi.errno()}`);
+}

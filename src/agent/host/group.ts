@@ -1,0 +1,18 @@
+/** Groups by name, as the system's name service knows them. */
+import {execFileSync} from 'node:child_process';
+import {DekError} from '../../errors.js';
+
+/** The id of a group that is given by name or number. Throws BAD_ARGUMENT when there is none. */
+export function groupId(group: string): number {
+  try {
+    const entry = execFileSync('getent', ['group', '--', group], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const id = Number(entry.split(':')[2]);
+    if (Number.isInteger(id)) return id;
+  } catch (cause) {
+    throw new DekError('BAD_ARGUMENT', `there is no group "${group}"`, {hint: 'getent group lists them', cause});
+  }
+  throw new DekError('BAD_ARGUMENT', `there is no group "${group}"`);
+}

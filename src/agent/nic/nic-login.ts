@@ -1,0 +1,142 @@
+/** The crypto login of one NIC of the agent, and the last one that worked, to log in again by oneself. */
+import {equalBytes} from '../../bytes.js';
+import {DekError} from '../../errors.js';
+import type {Login} from '../../rdma/index.js';
+import type {Events} from '../events.js';
+import type {LoginRequest, LoginStatus} from '../protocol.js';
+import type {NicDevice} from './nic-device.js';
+import {retryBusy} from './retry.js';
+
+export class NicLogin {
+  readonly #nic: NicDevice;
+  readonly #events: Events;
+  #current: {readonly login: Login; readonly request: LoginRequest} | undefined;
+  #last: LoginRequest | undefined;
+
+  constructor(nic: NicDevice, events: Events) {
+    this.#nic = nic;
+    this.#events = events;
+  }
+
+  /** The last login that worked, unless a logout followed: ciphertext. */
+  get last(): LoginRequest | undefined {
+    return this.#last;
+  }
+
+  /** Asks the NIC for the state of the login; null when there is none. */
+  status(): LoginStatus | null {
+    if (!this.#current) return null;
+    const {login, request} = this.#current;
+    const {credentialId, importKekId} = request;
+    try {
+      return {state: this.#nic.gone ? 'UNKNOWN' : this.#nic.watch(() => login.query()), credentialId, importKekId};
+    } catch {
+      return {state: 'UNKNOWN', credentialId, importKekId};
+    }
+  }
+
+  /** Whether it is VALID, or the NIC needs none. */
+  isValid(): boolean {
+    return this.#nic.importMode === 'plaintext' || this.status()?.state === 'VALID';
+  }
+
+  /** Whether there is a VALID login by the same credential. */
+  isBy({credential, credentialId, importKekId}: LoginRequest): boolean {
+    const request = this.#current?.request;
+    return (
+      this.status()?.state === 'VALID' &&
+      request?.credentialId === credentialId &&
+      request.importKekId === importKekId &&
+      equalBytes(request.credential, credential)
+    );
+  }
+
+  /** Throws NO_LOGIN unless there is a login, or the NIC needs none. */
+  assertThere(): void {
+    if (this.#current || this.#nic.importMode === 'plaintext') return;
+    throw new DekError('NO_LOGIN', `the agent is not logged in to ${this.#nic.name}`, {
+      hint: 'dek login --credential FILE --credential-id ID --import-kek-id ID',
+    });
+  }
+
+  /** Logs in, after a logout when there is a login. Throws what the NIC's refusal means. */
+  async open(request: LoginRequest): Promise<void> {
+    await this.#logOut();
+    this.#nic.assertThere();
+    const [login] = await retryBusy([request], async () => [this.#tryLogIn(request)]);
+    if (login instanceof DekError) throw login;
+    this.#current = {login: login!, request};
+    this.#last = request;
+    const {credentialId, importKekId} = request;
+    this.#events.emit('info', 'login', {device: this.#nic.name, credentialId, importKekId});
+  }
+
+  /** Logs in; false, and an event, when the NIC refuses. */
+  async tryOpen(request: LoginRequest): Promise<boolean> {
+    try {
+      await this.open(request);
+      return true;
+    } catch (error) {
+      this.#tell('login-failed', error);
+      return false;
+    }
+  }
+
+  /** Throws NO_LOGIN when there is none. The DEKs stay, but cannot be queried until the next login. */
+  async close(): Promise<void> {
+    this.assertThere();
+    await this.#logOut();
+    this.#last = undefined;
+    this.#events.emit('info', 'logout', {device: this.#nic.name});
+  }
+
+  /**
+   * Back to the login that `last` was, or to none, after a change that failed. Where the NIC does not let it the health check
+   * tries again.
+   */
+  async restore(before: LoginRequest | undefined): Promise<void> {
+    if (!this.#nic.gone && this.#current?.request !== before) {
+      if (before) await this.tryOpen(before);
+      else await this.#logOut().catch((error: unknown) => this.#tell('logout-failed', error));
+    }
+    this.#last = before;
+  }
+
+  /** The context that it belonged to is no more. */
+  forget(): void {
+    this.#current = undefined;
+  }
+
+  async #logOut(): Promise<void> {
+    if (this.#current && !this.#nic.gone) {
+      const {login} = this.#current;
+      const [error] = await retryBusy([login], async () => [this.#tryLogOut(login)]);
+      // The NIC may say that there is none any more: that is what was wanted.
+      if (error && error.code !== 'NO_LOGIN' && error.code !== 'CLOSED') throw error;
+    }
+    this.#current = undefined;
+  }
+
+  #tryLogIn(request: LoginRequest): Login | DekError {
+    try {
+      return this.#nic.watch(() => this.#nic.device.login(request));
+    } catch (error) {
+      if (error instanceof DekError) return error;
+      throw error;
+    }
+  }
+
+  #tryLogOut(login: Login): DekError | undefined {
+    try {
+      this.#nic.watch(() => login.close());
+    } catch (error) {
+      if (error instanceof DekError) return error;
+      throw error;
+    }
+    return undefined;
+  }
+
+  #tell(event: string, error: unknown): void {
+    this.#events.emit('warn', event, {device: this.#nic.name, error: (error as Error).message});
+  }
+}

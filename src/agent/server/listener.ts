@@ -1,0 +1,104 @@
+/**
+ * The agent's end of its socket, from the first moment on. What answers, Fastify with its schemas and prom-client, takes longer
+ * to load than all else that an agent does at its start: it comes when the first request does, or a little later. Not
+ * later still: the files of a running agent may be gone after an upgrade.
+ */
+import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
+import {DekError, errorJson} from '../../errors.js';
+import {isKnown, peerOfSocket} from './peers.js';
+
+/** A client that has sent half a body for this long is cut off; Node itself cuts off half a head. */
+const BODY_TIMEOUT_MS = 10_000;
+/** Room for the names of all DEKs that fit on a command line. */
+const MAX_HEAD_BYTES = 2 ** 22;
+/** An idle connection is kept this long. */
+const KEEP_ALIVE_MS = 72_000;
+/** Without a request, what answers is loaded this long after the start, when CMD of `dek run` has had the processor. */
+const LOAD_AFTER_MS = 1000;
+
+/** What answers: a Fastify instance that is ready. */
+export interface RequestHandler {
+  routing(request: IncomingMessage, response: ServerResponse): void;
+  close(): Promise<unknown>;
+}
+
+export class Listener {
+  readonly #http: Server;
+  readonly #load: () => Promise<RequestHandler>;
+  #handler: Promise<RequestHandler> | undefined;
+  #later: NodeJS.Timeout | undefined;
+
+  /** `load` is called once. */
+  constructor(load: () => Promise<RequestHandler>) {
+    this.#load = load;
+    this.#http = createServer({maxHeaderSize: MAX_HEAD_BYTES, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0});
+    this.#http.on('request', (request, response) => void this.#answer(request, response));
+    this.#http.on('clientError', (error, socket) => {
+      // What follows a request is garbage: the answer to that may be still under way.
+      if (isKnown(socket)) {
+        (socket as IncomingMessage['socket']).setTimeout(BODY_TIMEOUT_MS, () => socket.destroy());
+      } else if (!socket.writable) socket.destroy();
+      else socket.end(bareAnswer(400, badRequest(`this is not an HTTP request: ${error.message}`)));
+    });
+  }
+
+  listen(where: {path: string} | {fd: number}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#http.once('error', reject);
+      this.#http.listen(where, () => {
+        this.#http.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Has what answers loaded soon, request or none. */
+  loadSoon(): void {
+    // A failure is told to whoever asks.
+    this.#later = setTimeout(() => this.#loaded().catch(() => {}), LOAD_AFTER_MS).unref();
+  }
+
+  /** Stops listening, and cuts off every client. */
+  async close(): Promise<void> {
+    clearTimeout(this.#later);
+    const closed = new Promise((resolve) => this.#http.close(resolve));
+    // Lets those who read a stream come to its end.
+    await this.#handler?.then((handler) => handler.close()).catch(() => {});
+    this.#http.closeAllConnections();
+    await closed;
+  }
+
+  #loaded(): Promise<RequestHandler> {
+    this.#handler ??= this.#load();
+    return this.#handler;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    limitBody(request);
+    try {
+      peerOfSocket(request.socket); // as long as it is there to be asked
+      const handler = await this.#loaded();
+      handler.routing(request, response);
+    } catch (cause) {
+      request.socket.end(bareAnswer(500, new DekError('INTERNAL', 'the agent cannot load what answers', {cause})));
+    }
+  }
+}
+
+function limitBody(request: IncomingMessage): void {
+  const late = setTimeout(() => {
+    if (!request.complete) request.destroy();
+  }, BODY_TIMEOUT_MS);
+  request.once('close', () => clearTimeout(late));
+}
+
+/** An answer without Fastify. */
+function bareAnswer(status: 400 | 500, error: DekError): string {
+  const body = JSON.stringify(errorJson(error));
+  const head = `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : 'Internal Server Error'}`;
+  return `${head}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+}
+
+export function badRequest(message: string): DekError<'BAD_ARGUMENT'> {
+  return new DekError('BAD_ARGUMENT', message, {hint: 'dek-agent(8) lists the requests'});
+}

@@ -1,0 +1,83 @@
+/** The agent's numbers in Prometheus' text format: GET /metrics. */
+import {Counter, Gauge, Histogram, Registry} from 'prom-client';
+import type {AgentEvent, Events} from '../events.js';
+import type {AgentStatus} from '../protocol.js';
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly contentType = this.#registry.contentType;
+
+  /** `status` is asked at each scrape; what only grows is counted from `past` and then from `events`. */
+  constructor(events: Events, past: readonly AgentEvent[], status: () => AgentStatus) {
+    const registers = [this.#registry];
+    new Gauge({
+      name: 'dek_deks',
+      help: 'DEKs that should be there, by what the NIC said of them last',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        const {ready, error, unknown} = status().deks;
+        this.set({state: 'READY'}, ready);
+        this.set({state: 'ERROR'}, error);
+        this.set({state: 'UNKNOWN'}, unknown);
+      },
+    });
+    new Gauge({
+      name: 'dek_login_valid',
+      help: '1 when the crypto login is VALID or none is needed',
+      labelNames: ['device'],
+      registers,
+      collect() {
+        for (const {name, login, importMode, gone} of status().devices) {
+          this.set({device: name}, !gone && (login?.state === 'VALID' || importMode === 'plaintext') ? 1 : 0);
+        }
+      },
+    });
+    const creates = new Counter({name: 'dek_creates_total', help: 'DEKs made', registers});
+    const refusals = new Counter({
+      name: 'dek_refusals_total',
+      help: 'DEKs that the NIC refused to make, by errno',
+      labelNames: ['errno'],
+      registers,
+    });
+    const heals = new Counter({
+      name: 'dek_heals_total',
+      help: 'DEKs and logins made anew by the health check',
+      registers,
+    });
+    const seconds = new Histogram({
+      name: 'dek_create_seconds',
+      help: 'Time to make DEKs and find them READY, by batch, divided by the DEKs of the batch',
+      buckets: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1],
+      registers,
+    });
+    const applied = new Gauge({
+      name: 'dek_last_apply_timestamp_seconds',
+      help: 'When a manifest was applied last, seconds since 1970',
+      registers,
+    });
+    const count = (event: AgentEvent): void => {
+      if (event.event === 'heal') heals.inc(typeof event['deks'] === 'number' ? event['deks'] : 1);
+      if (event.event === 'apply') applied.set(Date.parse(event.time) / 1000);
+      if (event.event !== 'made') return;
+      const {deks, refused, seconds: took} = event as unknown as MadeEvent;
+      creates.inc(deks);
+      for (const errno of refused) refusals.inc({errno});
+      seconds.observe(took / Math.max(1, deks + refused.length));
+    };
+    past.forEach(count);
+    events.listen(count);
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}
+
+/** The fields of the event `made`: a batch of creates. */
+interface MadeEvent {
+  deks: number;
+  /** The errno of each refusal. */
+  refused: string[];
+  seconds: number;
+}

@@ -1,0 +1,21 @@
+/** Who is at the other end of each connection of the agent's server. */
+import type {Socket} from 'node:net';
+import {type Peer, peerOf} from '../host/ffi.js';
+
+const peers = new WeakMap<object, Peer>();
+
+/** The peer of a connection, or undefined when it is gone already. Node keeps the descriptor in `_handle.fd`. */
+export function peerOfSocket(socket: Socket & {_handle?: {fd?: number} | null}): Peer | undefined {
+  const known = peers.get(socket);
+  if (known) return known;
+  const fd = socket._handle?.fd;
+  if (fd === undefined || fd < 0) return undefined;
+  const peer = peerOf(fd);
+  peers.set(socket, peer);
+  return peer;
+}
+
+/** Whether a request came over this connection before. */
+export function isKnown(socket: object): boolean {
+  return peers.has(socket);
+}

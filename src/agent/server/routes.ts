@@ -1,0 +1,144 @@
+/** What the agent answers to: the routes of protocol.ts over what it holds. */
+import {setTimeout as pause} from 'node:timers/promises';
+import type {FastifyInstance, FastifyReply} from 'fastify';
+import {fromHex, wipe} from '../../bytes.js';
+import {readSecretOf} from '../../custody/source.js';
+import {DEK_PLAINTEXT_BYTES} from '../../dek-layout.js';
+import {DekError, errorJson} from '../../errors.js';
+import type {Events} from '../events.js';
+import {type AgentStatus, type ApplyRequest, type ImportMode, type KeyFormat, schemas} from '../protocol.js';
+import type {DekSet} from '../set/dek-set.js';
+import type {ManifestFollower} from '../set/manifest-follower.js';
+import {JSON_LINES, JsonLines} from './json-lines.js';
+import {badRequest} from './listener.js';
+import type {Metrics} from './metrics.js';
+import {peerOfSocket} from './peers.js';
+
+/** Progress lines of an apply come no closer than this. */
+const PROGRESS_MS = 100;
+
+/** How long those who follow the events have, when the agent ends, to read what they were not told yet. */
+const FAREWELL_MS = 1000;
+
+/** The parts of an agent that its routes use. */
+export interface AgentCore {
+  readonly dekSet: DekSet;
+  readonly follower: ManifestFollower;
+  readonly events: Events;
+  readonly metrics: Metrics;
+  status(): AgentStatus;
+  /** Whether all is READY: /healthz. */
+  healthy(): boolean;
+}
+
+export function addRoutes(app: FastifyInstance, core: AgentCore): void {
+  const {dekSet, follower, events, metrics} = core;
+  app.get('/v1/status', {schema: schemas.empty}, async () => core.status());
+
+  app.put<{Querystring: {credentialId: number; importKekId: number}; Body: Buffer | undefined}>(
+    '/v1/login',
+    {schema: schemas.login},
+    async (request) => dekSet.login({credential: request.body ?? NOTHING, ...request.query}),
+  );
+  app.delete('/v1/login', {schema: schemas.empty}, async () => {
+    await dekSet.logout();
+    return {};
+  });
+
+  app.get('/v1/deks', {schema: schemas.empty}, async () => ({deks: await dekSet.list()}));
+  app.put<{Params: {name: string}; Querystring: CreateQuery; Body: Buffer | undefined}>(
+    '/v1/deks/:name',
+    {schema: schemas.create},
+    async ({params: {name}, query, body = NOTHING, raw}) => {
+      const opaque = fromHex(query.opaque, 'opaque');
+      if (query.import === 'wrapped') return dekSet.create({name, opaque, import: 'wrapped', key: body});
+      if (query.fd === undefined || body.length > 0) {
+        throw badRequest('a plaintext key is read from a descriptor of yours: import=plaintext&fd=N, and no body');
+      }
+      const from = {pid: peerOfSocket(raw.socket)!.pid, fd: query.fd};
+      const key = await readSecretOf(from, DEK_PLAINTEXT_BYTES, 'plaintext key', query.format);
+      try {
+        return await dekSet.create({name, opaque, import: 'plaintext', key});
+      } finally {
+        wipe(key);
+      }
+    },
+  );
+  app.get<{Params: {name: string}}>('/v1/deks/:name', {schema: schemas.one}, async (request) =>
+    dekSet.query(request.params.name),
+  );
+  app.delete<{Querystring: {all?: 'true'; name?: string[]}}>('/v1/deks', {schema: schemas.destroy}, async (request) => {
+    const {name} = request.query;
+    return {destroyed: await dekSet.destroy(name ? {names: name} : {all: true})};
+  });
+
+  app.post<{Querystring: {path?: string; kek?: string; dryRun: boolean; keepGoing: boolean}}>(
+    '/v1/apply',
+    {schema: schemas.apply},
+    (request, reply) => {
+      const {path, kek, dryRun, keepGoing} = request.query;
+      return applyAsStream(follower, {path, kek, dryRun, keepGoing}, reply);
+    },
+  );
+  const followers = new Set<JsonLines>();
+  app.get('/v1/events', {schema: schemas.empty}, (_request, reply) => {
+    const lines = new JsonLines();
+    followers.add(lines);
+    // A client that reads too slowly is cut off: the agent does not keep events for it.
+    const stop = events.listen((event) => lines.write(event) || lines.cutOff(), 'info');
+    lines.body.once('close', () => {
+      stop();
+      followers.delete(lines);
+    });
+    lines.write({time: new Date().toISOString(), level: 'info', event: 'status', ...core.status()});
+    return reply.type(JSON_LINES).send(lines.body);
+  });
+  // The stream ends with the agent, whole for those who read it; the server cuts off the others.
+  app.addHook('preClose', async () => {
+    await Promise.race([
+      Promise.all([...followers].map((lines) => lines.finish())),
+      pause(FAREWELL_MS, undefined, {ref: false}),
+    ]);
+  });
+
+  app.get('/metrics', {schema: schemas.empty}, async (_request, reply) => {
+    reply.type(metrics.contentType);
+    return metrics.text();
+  });
+  app.get('/healthz', {schema: schemas.empty}, async (_request, reply) => {
+    const healthy = core.healthy();
+    return reply.code(healthy ? 200 : 503).send({healthy});
+  });
+}
+
+/** Answers with progress lines and, at last, `{"result"}` or `{"error"}`. A client that goes away ends the apply. */
+function applyAsStream(follower: ManifestFollower, request: ApplyRequest, reply: FastifyReply): FastifyReply {
+  const lines = new JsonLines();
+  const abort = new AbortController();
+  lines.body.once('close', () => abort.abort());
+  let next = 0;
+  const progress = (done: number, total: number): void => {
+    if (performance.now() < next && done < total) return;
+    next = performance.now() + PROGRESS_MS;
+    lines.write({progress: {done, total}});
+  };
+  follower
+    .apply(request, {signal: abort.signal, progress})
+    .then((result) => lines.write({result}))
+    .catch((error: unknown) => {
+      const shown =
+        error instanceof DekError ? error : new DekError('INTERNAL', 'the agent failed at this apply', {cause: error});
+      lines.write(errorJson(shown));
+    })
+    .finally(() => lines.end());
+  return reply.type(JSON_LINES).send(lines.body);
+}
+
+interface CreateQuery {
+  import: ImportMode;
+  opaque: string;
+  fd?: number;
+  format?: KeyFormat;
+}
+
+const NOTHING = Buffer.alloc(0);

@@ -1,0 +1,176 @@
+/**
+ * `apply`: makes the agent hold exactly the DEKs of a manifest. Everything new is made and found READY beside what is
+ * there; only then the new takes the place of the old, so that a refusal leaves the set, and the login, as they were.
+ */
+import {DekError} from '../../errors.js';
+import type {Dek} from '../../rdma/index.js';
+import type {HeldDek, Nic} from '../nic/nic.js';
+import type {ApplyFailure, ApplyPlan, ApplyResult} from '../protocol.js';
+import {type DekBatch, heldOf} from './dek-batch.js';
+import type {DekSet} from './dek-set.js';
+import {makeBatch} from './make-batch.js';
+import type {ManifestFile} from './manifest-file.js';
+import {assertCanBeMade, assertGoesOn, assertMeant, isUnchanged, makePlan} from './plan.js';
+
+/** Batches of DEKs at a time: one is read and prepared while the NIC makes another. */
+const BATCHES = 2;
+
+export interface ApplyOptions {
+  /** Only tell the plan. */
+  dryRun: boolean;
+  /** Keep what worked, list what did not. */
+  keepGoing: boolean;
+  /** Unwraps each DEK right before its create, for NICs in plaintext import mode. The caller wipes it. */
+  kek: Uint8Array | undefined;
+  /** Ends the work and puts everything back when it fires. */
+  signal: AbortSignal;
+  progress: (done: number, total: number) => void;
+}
+
+/** DEKs that are made and not yet part of the set, by NIC and name. */
+type Staged = ReadonlyMap<Nic, Map<string, HeldDek>>;
+
+/** Applies `manifest`. Throws what stands in the way of the whole, or a refusal unless `keepGoing`. */
+export async function applyManifest(
+  dekSet: DekSet,
+  manifest: ManifestFile,
+  options: ApplyOptions,
+): Promise<ApplyResult> {
+  assertMeant(dekSet, manifest);
+  for (const nic of dekSet.nics) if (nic.gone) await nic.reopen();
+  const namedBy = dekSet.nextApply();
+  // The plan must not take a DEK for whole that has just turned to ERROR.
+  await dekSet.refresh();
+  let plan = await makePlan(dekSet, manifest, namedBy, options.signal);
+  const {path} = manifest;
+  const digest = manifest.digest!;
+  if (options.dryRun) return {path, digest, plan, failed: []};
+  assertCanBeMade(dekSet, manifest, plan);
+
+  const staged: Staged = new Map(dekSet.nics.map((nic) => [nic, new Map()]));
+  // What should be there: a NIC that was just opened anew has no login yet.
+  const before = dekSet.nics.map((nic) => nic.login.last);
+  let failed: ApplyFailure[];
+  try {
+    await logIn(dekSet, manifest);
+    if (dekSet.count().unknown > 0) {
+      // Before its login the NIC would not tell whether they are whole.
+      await dekSet.refresh();
+      plan = await makePlan(dekSet, manifest, namedBy, options.signal);
+      assertCanBeMade(dekSet, manifest, plan);
+    }
+    failed = await stage(staged, manifest, plan, namedBy, options);
+    assertGoesOn(options.signal);
+  } catch (error) {
+    for (const [nic, made] of staged) await nic.dismiss(deksOf(made.values()));
+    for (const [i, nic] of dekSet.nics.entries()) await nic.login.restore(before[i]);
+    throw error;
+  }
+  await commit(staged, namedBy);
+  return {path, digest, plan, failed};
+}
+
+/** Logs in as the manifest says where there is no such login. */
+async function logIn(dekSet: DekSet, {header: {login}}: ManifestFile): Promise<void> {
+  if (!login) return;
+  for (const nic of dekSet.nics) {
+    if (nic.importMode !== 'plaintext' && !nic.login.isBy(login)) await nic.login.open(login);
+  }
+}
+
+/**
+ * Makes what is new or changed, on every NIC or on none. Resolves to what could not be made, if the options allow that; else
+ * throws the first refusal of those that came, when no command is under way any more and all that was made is in `staged`.
+ */
+async function stage(
+  staged: Staged,
+  manifest: ManifestFile,
+  plan: ApplyPlan,
+  namedBy: number,
+  {keepGoing, kek, signal, progress}: ApplyOptions,
+): Promise<ApplyFailure[]> {
+  const nics = [...staged.keys()];
+  const failed: ApplyFailure[] = [];
+  const fatal: {line: number; error: DekError}[] = [];
+  const isNeeded = (batch: DekBatch, i: number): boolean =>
+    nics.some((nic) => !isUnchanged(nic.deks.get(batch.names[i]!), batch, i));
+
+  const make = async (batch: DekBatch): Promise<void> => {
+    const refused = new Set<string>();
+    const makeOn = async (nic: Nic, made: Map<string, HeldDek>): Promise<void> => {
+      const results = await makeBatch(nic, batch, kek);
+      for (let i = 0; i < results.length; i++) {
+        const [name, line, dek] = [batch.names[i]!, batch.lines[i]!, results[i]!];
+        if (!(dek instanceof DekError)) made.set(name, heldOf(batch, i, dek, namedBy));
+        else if (!keepGoing || dek.code === 'DEVICE_GONE') fatal.push({line, error: refusal(line, name, nic, dek)});
+        else {
+          failed.push(failureOf(line, name, nic, dek));
+          refused.add(name);
+        }
+      }
+    };
+    await Promise.all([...staged].map(([nic, made]) => makeOn(nic, made)));
+    if (refused.size > 0) await withdraw(staged, refused);
+  };
+
+  let done = 0;
+  const batches = manifest.batches(plan.unchanged === 0 ? undefined : isNeeded);
+  const work = async (): Promise<void> => {
+    for await (const batch of batches) {
+      assertGoesOn(signal);
+      await make(batch);
+      if (fatal.length > 0) return;
+      done += batch.names.length;
+      progress(done, plan.create + plan.replace);
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({length: BATCHES}, work));
+  if (fatal.length > 0) throw fatal.reduce((first, next) => (next.line < first.line ? next : first)).error;
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  return failed.sort((a, b) => a.line - b.line);
+}
+
+/** A DEK that one NIC refused is on no other either. */
+async function withdraw(staged: Staged, names: ReadonlySet<string>): Promise<void> {
+  for (const [nic, made] of staged) {
+    const held = [...names].flatMap((name) => made.get(name) ?? []);
+    for (const name of names) made.delete(name);
+    await nic.dismiss(deksOf(held));
+  }
+}
+
+/** Puts what was made in its place and destroys what it replaces and what is gone from the manifest. */
+async function commit(staged: Staged, namedBy: number): Promise<void> {
+  const old = new Map<Nic, HeldDek[]>();
+  for (const [nic, made] of staged) {
+    const left: HeldDek[] = [];
+    old.set(nic, left);
+    for (const [name, held] of nic.deks) {
+      if (held.namedBy === namedBy && !made.has(name)) continue;
+      left.push(held);
+      if (held.namedBy !== namedBy) nic.deks.delete(name);
+    }
+    if (nic.deks.size === 0) nic.deks = made;
+    else for (const [name, held] of made) nic.deks.set(name, held);
+  }
+  // From here on the new set is the set: what the NIC will not let go of yet is tried again by the health check.
+  for (const [nic, left] of old) await nic.dismiss(deksOf(left));
+}
+
+function deksOf(held: Iterable<HeldDek>): Dek[] {
+  const deks: Dek[] = [];
+  for (const {dek} of held) if (dek) deks.push(dek);
+  return deks;
+}
+
+function failureOf(line: number, name: string, nic: Nic, {code, message, errno}: DekError): ApplyFailure {
+  return {line, name, device: nic.name, code, message, ...(errno === undefined ? {} : {errno})};
+}
+
+function refusal(line: number, name: string, nic: Nic, error: DekError): DekError {
+  return new DekError(error.code, `line ${line}: ${name}: ${error.message}; nothing was changed on ${nic.name}`, {
+    hint: error.hint,
+    errno: error.errno,
+    cause: error,
+  });
+}

@@ -1,0 +1,250 @@
+/**
+ * What the agent holds: DEKs by name, the same on each of its NICs. A change (login, create, destroy, apply, heal) runs
+ * alone, one after the other; questions are answered at any time. A change that fails leaves what was there before.
+ */
+
+import {layoutOfPlaintext, layoutOfWrapped, OPAQUE_BYTES} from '../../dek-layout.js';
+import {DekError} from '../../errors.js';
+import type {Dek} from '../../rdma/index.js';
+import type {Events} from '../events.js';
+import {type HeldDek, Nic} from '../nic/nic.js';
+import type {AgentStatus, DekStatus, DestroyRequest, ImportMode, LoginRequest, LoginStatus} from '../protocol.js';
+import {opaqueText} from './dek-batch.js';
+import {countStates, dekStatus} from './dek-status.js';
+
+/** DEKs that `list` asks the NIC for at a time. */
+const BATCH = 512;
+
+/** A DEK to create. */
+export interface NewDek {
+  readonly name: string;
+  readonly import: ImportMode;
+  /** As `import` says; the caller wipes it. */
+  readonly key: Uint8Array;
+  /** Up to 8 bytes. */
+  readonly opaque: Uint8Array;
+}
+
+export class DekSet {
+  readonly nics: readonly Nic[];
+  readonly events: Events;
+  /** The last change that was begun; the next one waits for it. */
+  #last: Promise<unknown> = Promise.resolve();
+  #namedBy = 0;
+  /** What runs alone and long, so that others are refused instead of kept waiting. */
+  #long: string | undefined;
+
+  private constructor(nics: readonly Nic[], events: Events) {
+    this.nics = nics;
+    this.events = events;
+  }
+
+  /** Opens NICs: those named, or the only one. Throws what `openDevice` throws, and leaves none open then. */
+  static async open(devices: readonly (string | undefined)[], events: Events): Promise<DekSet> {
+    const nics: Nic[] = [];
+    try {
+      for (const device of devices) nics.push(await Nic.open(device, events));
+      assertDistinct(nics);
+    } catch (error) {
+      for (const nic of nics) await nic.close();
+      throw error;
+    }
+    return new DekSet(nics, events);
+  }
+
+  get deviceNames(): string {
+    return this.nics.map(({name}) => name).join(', ');
+  }
+
+  status(): Pick<AgentStatus, 'devices' | 'deks'> {
+    return {devices: this.nics.map((nic) => nic.status()), deks: this.count()};
+  }
+
+  /** DEKs by what the NICs said of them last. */
+  count(): AgentStatus['deks'] {
+    return countStates(this.nics);
+  }
+
+  /** A number that no DEK's `namedBy` has yet. */
+  nextApply(): number {
+    return ++this.#namedBy;
+  }
+
+  /** Logs in to every NIC where there is no VALID login. Throws EXISTS when there is one everywhere. */
+  login({credential, credentialId, importKekId}: LoginRequest): Promise<LoginStatus> {
+    const request = {credential: Uint8Array.from(credential), credentialId, importKekId};
+    return this.alone(async () => {
+      for (const nic of this.nics) if (nic.gone) await nic.reopen();
+      const needed = this.nics.filter((nic) => nic.login.status()?.state !== 'VALID');
+      if (needed.length === 0) {
+        throw new DekError('EXISTS', `the agent is logged in to ${this.deviceNames} already`, {
+          hint: 'dek logout first',
+        });
+      }
+      for (const nic of needed) await nic.login.open(request);
+      return needed[0]!.login.status()!;
+    });
+  }
+
+  logout(): Promise<void> {
+    return this.alone(async () => {
+      for (const nic of this.nics) nic.login.assertThere();
+      for (const nic of this.nics) await nic.login.close();
+    });
+  }
+
+  /** Creates a DEK on every NIC, or on none. */
+  create(request: NewDek): Promise<DekStatus> {
+    const {name, key, opaque} = request;
+    const wrapped = request.import === 'wrapped';
+    const layout = wrapped ? layoutOfWrapped(key.length) : layoutOfPlaintext(key.length);
+    const {keySize, keytag} = layout;
+    const label = new Uint8Array(OPAQUE_BYTES);
+    label.set(opaque);
+    return this.alone(async () => {
+      if (this.nics.some((nic) => nic.deks.has(name))) {
+        throw new DekError('EXISTS', `there is a DEK named ${name}`, {hint: `dek destroy ${name}`});
+      }
+      for (const nic of this.nics) {
+        if (nic.gone) await nic.reopen();
+        if (wrapped) nic.login.assertThere();
+      }
+      const material = {import: request.import, layout, keys: key, opaque: label};
+      const made: Dek[] = [];
+      try {
+        for (const nic of this.nics) {
+          const [dek] = await nic.make(material);
+          if (dek instanceof DekError) throw dek;
+          made.push(dek!);
+        }
+      } catch (error) {
+        for (const [i, dek] of made.entries()) await this.nics[i]!.dismiss([dek]);
+        throw error;
+      }
+      // A wrapped key is ciphertext: kept to make the DEK again. A plaintext key is not.
+      const kept = wrapped ? Uint8Array.from(key) : null;
+      for (const [i, nic] of this.nics.entries()) {
+        const dek = made[i]!;
+        nic.deks.set(name, {
+          dek,
+          state: 'READY',
+          namedBy: 0,
+          layout,
+          opaque: opaqueText(label, 0),
+          fingerprint: 0,
+          wrapped: kept,
+        });
+      }
+      this.events.emit('info', 'create', {name, keySize, keytag, import: request.import});
+      return dekStatus(this.nics, name);
+    });
+  }
+
+  /** Asks the NICs for one DEK. Throws NO_DEK, or why a NIC does not tell. */
+  async query(name: string): Promise<DekStatus> {
+    for (const nic of this.nics) {
+      const held = this.#held(nic, name);
+      const [state] = held.dek ? await nic.query([held.dek]) : [];
+      held.state = state === undefined || state instanceof DekError ? 'UNKNOWN' : state;
+      if (state instanceof DekError) throw state;
+    }
+    return dekStatus(this.nics, name);
+  }
+
+  /** Asks the NICs for every DEK; one that they do not tell about is UNKNOWN. */
+  async list(): Promise<DekStatus[]> {
+    await this.refresh();
+    return [...this.#first.deks.keys()].map((name) => dekStatus(this.nics, name));
+  }
+
+  /** Asks the NICs for every DEK, so that what `count` and `list` say is of now. */
+  async refresh(): Promise<void> {
+    const names = [...this.#first.deks.keys()];
+    for (let i = 0; i < names.length; i += BATCH) {
+      for (const nic of this.nics) await nic.refresh(names.slice(i, i + BATCH));
+    }
+  }
+
+  /** Destroys DEKs and returns their names. All names are looked up first: NO_DEK leaves all of them alive. */
+  destroy(request: DestroyRequest): Promise<string[]> {
+    return this.alone(async () => {
+      const names = [...new Set('names' in request ? request.names : this.#first.deks.keys())];
+      for (const name of names) this.#held(this.#first, name);
+      const failed: DekError[] = [];
+      for (const nic of this.nics) failed.push(...(await this.#destroyOn(nic, names)));
+      if (failed[0]) throw failed[0];
+      this.events.emit('info', 'destroy', names.length === 1 ? {name: names[0]} : {deks: names.length});
+      return names;
+    });
+  }
+
+  /** Destroys the DEKs, logs out and closes the NICs. */
+  async close(): Promise<void> {
+    await this.#last.catch(() => {});
+    for (const nic of this.nics) await nic.close();
+  }
+
+  /**
+   * Runs a change when those before it are done. With `long`, its name, changes that come meanwhile are refused as BUSY.
+   */
+  alone<T>(change: () => Promise<T>, long?: string): Promise<T> {
+    if (this.#long) {
+      return Promise.reject(
+        new DekError('BUSY', `${this.#long} is running in this agent`, {hint: 'try again when it is done'}),
+      );
+    }
+    const run = async (): Promise<T> => {
+      try {
+        return await change();
+      } finally {
+        if (long) this.#long = undefined;
+      }
+    };
+    if (long) this.#long = long;
+    const result = this.#last.then(run, run);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  /** `alone`, or not at all while something long runs: an apply makes all whole itself, and the next check sees what is left. */
+  async aloneOrNot(change: () => Promise<void>): Promise<void> {
+    try {
+      await this.alone(change);
+    } catch (error) {
+      if (!(error instanceof DekError && error.code === 'BUSY')) throw error;
+    }
+  }
+
+  /** Its names are those of all: every change is made on all NICs. */
+  get #first(): Nic {
+    return this.nics[0]!;
+  }
+
+  /** Destroys what it can; why it could not the rest. */
+  async #destroyOn(nic: Nic, names: readonly string[]): Promise<DekError[]> {
+    const found = names.flatMap((name) => {
+      const held = nic.deks.get(name);
+      return held ? [[name, held] as const] : [];
+    });
+    const alive = found.filter(([, held]) => held.dek && !nic.gone);
+    const results = await nic.destroy(alive.map(([, held]) => held.dek!));
+    const failed = new Map(results.flatMap((error, i) => (error ? [[alive[i]![0], error] as const] : [])));
+    for (const [name] of found) if (!failed.has(name)) nic.deks.delete(name);
+    return [...failed].map(
+      ([name, {code, message, hint, errno}]) => new DekError(code, `${name}: ${message}`, {hint, errno}),
+    );
+  }
+
+  #held(nic: Nic, name: string): HeldDek {
+    const held = nic.deks.get(name);
+    if (!held) throw new DekError('NO_DEK', `there is no DEK named ${name}`, {hint: 'dek list shows those that are'});
+    return held;
+  }
+}
+
+/** Two names may mean one NIC: mlx5_0 and its PCI address. */
+function assertDistinct(nics: readonly Nic[]): void {
+  const names = nics.map(({name}) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice) throw new DekError('BAD_ARGUMENT', `${twice} is named twice`, {hint: 'dek device list shows the names'});
+}

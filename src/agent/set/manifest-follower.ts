@@ -1,0 +1,136 @@
+/**
+ * The manifest that the agent follows: applied once, read again on a reload, and the source from which the health check
+ * makes a DEK again. What is kept is its path, its digest, and where the KEK comes from on a NIC that takes plaintext.
+ */
+import {equalBytes, wipe} from '../../bytes.js';
+import {readSecret} from '../../custody/source.js';
+import {KEK_BYTES} from '../../dek-layout.js';
+import {DekError} from '../../errors.js';
+import {assertManifestKek} from '../../manifest/unwrap.js';
+import {releaseMemory} from '../host/memory.js';
+import type {Nic} from '../nic/nic.js';
+import type {AgentStatus, ApplyRequest, ApplyResult, LoginRequest} from '../protocol.js';
+import {type ApplyOptions, applyManifest} from './apply.js';
+import type {DekBatch} from './dek-batch.js';
+import type {DekSet} from './dek-set.js';
+import {ManifestFile} from './manifest-file.js';
+import {assertImportMode} from './plan.js';
+
+/** An apply that makes or destroys as many DEKs leaves much memory unused. */
+const LARGE = 20_000;
+
+export class ManifestFollower {
+  readonly #dekSet: DekSet;
+  #kek: string | undefined;
+  #applied: AgentStatus['manifest'] = null;
+  /** The key check value of the KEK that had wrapped the manifest when it was applied. */
+  #kcv: Uint8Array = new Uint8Array();
+
+  constructor(dekSet: DekSet) {
+    this.#dekSet = dekSet;
+  }
+
+  /** The manifest of the last apply that worked, or null. */
+  get applied(): AgentStatus['manifest'] {
+    return this.#applied;
+  }
+
+  /** Applies a manifest, and follows it from now on when that worked. Throws NO_INPUT when there is none to reload. */
+  async apply(
+    request: ApplyRequest,
+    {signal, progress}: Pick<ApplyOptions, 'signal' | 'progress'>,
+  ): Promise<ApplyResult> {
+    const path = request.path ?? this.#applied?.path;
+    if (path === undefined) {
+      throw new DekError('NO_INPUT', 'no manifest was applied that could be reloaded', {hint: 'dek apply MANIFEST'});
+    }
+    const kek = request.kek ?? (path === this.#applied?.path ? this.#kek : undefined);
+    const {dryRun, keepGoing} = request;
+    return this.#dekSet.alone(async () => {
+      const {events} = this.#dekSet;
+      try {
+        const started = performance.now();
+        assertImportMode(this.#dekSet, kek !== undefined);
+        const result = await withManifest(path, kek, async (manifest, key) => {
+          const done = await applyManifest(this.#dekSet, manifest, {dryRun, keepGoing, kek: key, signal, progress});
+          if (!dryRun) this.#kcv = manifest.header.importKekKcv;
+          return done;
+        });
+        if (dryRun) return result;
+        const {digest, plan, failed} = result;
+        if (plan.create + plan.replace + plan.destroy >= LARGE) await releaseMemory();
+        this.#applied = {path, digest, appliedAt: new Date().toISOString(), failed: failed.length};
+        this.#kek = kek;
+        events.emit('info', 'apply', {
+          path,
+          digest,
+          ...plan,
+          failed: failed.length,
+          ms: Math.round(performance.now() - started),
+        });
+        return result;
+      } catch (error) {
+        events.emit('error', 'apply-failed', {path, error: (error as Error).message});
+        throw error;
+      }
+    }, 'an apply');
+  }
+
+  /** The login of the manifest as it is on disk now; undefined when none is followed or it cannot be read. */
+  async loginOnDisk(): Promise<LoginRequest | undefined> {
+    if (!this.#applied) return undefined;
+    try {
+      return await withManifest(this.#applied.path, undefined, async ({header}) => header.login ?? undefined);
+    } catch (error) {
+      this.#dekSet.events.emit('warn', 'manifest-unreadable', {error: (error as Error).message});
+      return undefined;
+    }
+  }
+
+  /**
+   * Calls `use` with the DEKs of these names, in batches, as the manifest on disk has them now, and with what it takes to make
+   * them on `nic`. Throws what stands in the way.
+   */
+  async withBatches(
+    nic: Nic,
+    names: ReadonlySet<string>,
+    use: (batch: DekBatch, means: HealMaterial) => Promise<void>,
+  ): Promise<void> {
+    if (!this.#applied || names.size === 0) return;
+    const source = nic.importMode === 'plaintext' ? this.#kek : undefined;
+    await withManifest(this.#applied.path, source, async (manifest, kek) => {
+      const rewrapped = !equalBytes(manifest.header.importKekKcv, this.#kcv);
+      const means = {kek, rewrapped, login: manifest.header.login ?? undefined};
+      for await (const batch of manifest.batches(({names: all}, i) => names.has(all[i]!))) await use(batch, means);
+    });
+  }
+}
+
+/** What it takes to make DEKs of the manifest on disk. */
+export interface HealMaterial {
+  /** On a NIC in plaintext import mode. */
+  kek: Uint8Array | undefined;
+  /** Whether another KEK has wrapped the manifest since it was applied. */
+  rewrapped: boolean;
+  login: LoginRequest | undefined;
+}
+
+/** Opens a manifest, and reads the KEK that must have wrapped it if `source` names one; wipes and closes both after. */
+async function withManifest<T>(
+  path: string,
+  source: string | undefined,
+  use: (manifest: ManifestFile, kek: Uint8Array | undefined) => Promise<T>,
+): Promise<T> {
+  const manifest = await ManifestFile.open(path);
+  let kek: Uint8Array | undefined;
+  try {
+    if (source !== undefined) {
+      kek = await readSecret(source, KEK_BYTES, 'kek');
+      assertManifestKek(manifest.header, kek);
+    }
+    return await use(manifest, kek);
+  } finally {
+    wipe(kek);
+    manifest.close();
+  }
+}

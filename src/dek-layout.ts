@@ -1,0 +1,76 @@
+/**
+ * The sizes of what a NIC takes: the four layouts of a DEK, and the credential. 40 and 72 bytes stand twice, as plaintext
+ * with a keytag and as wrapped without: so there is one look-up for wrapped lengths and one for plaintext lengths.
+ */
+import {orList} from './bytes.js';
+import {DekError} from './errors.js';
+
+/** Lengths of an import KEK. 24 bytes are legal AES and useless to a NIC. */
+export const KEK_BYTES: readonly number[] = [16, 32];
+/** Bytes of a keytag, the last of the plaintext. */
+export const KEYTAG_BYTES = 8;
+/** Bytes of a credential in plaintext. */
+export const CREDENTIAL_BYTES = 40;
+/** Bytes of a wrapped credential. */
+export const WRAPPED_CREDENTIAL_BYTES = 48;
+/** Bytes of the label of a DEK on the NIC, padded with zeros. */
+export const OPAQUE_BYTES = 8;
+/** RFC 3394 section 2: key wrap works on blocks of 64 bits, and adds one. */
+export const SEMIBLOCK_BYTES = 8;
+
+/** One of the four forms of a DEK. */
+export interface DekLayout {
+  /** Bits of each of key1 and key2, as NVIDIA counts: AES-128-XTS or AES-256-XTS. */
+  readonly keySize: 128 | 256;
+  /** Whether an 8-byte keytag follows key2. */
+  readonly keytag: boolean;
+  readonly plaintextBytes: number;
+  readonly wrappedBytes: number;
+}
+
+/** Plaintext is key1, key2 and, if there is one, the keytag: mlx5dv_dek_create(3). */
+export const DEK_LAYOUTS: readonly DekLayout[] = [
+  {keySize: 128, keytag: false, plaintextBytes: 32, wrappedBytes: 40},
+  {keySize: 128, keytag: true, plaintextBytes: 40, wrappedBytes: 48},
+  {keySize: 256, keytag: false, plaintextBytes: 64, wrappedBytes: 72},
+  {keySize: 256, keytag: true, plaintextBytes: 72, wrappedBytes: 80},
+];
+
+/** 32, 40, 64, 72. */
+export const DEK_PLAINTEXT_BYTES: readonly number[] = DEK_LAYOUTS.map((layout) => layout.plaintextBytes);
+/** 40, 48, 72, 80. */
+export const DEK_WRAPPED_BYTES: readonly number[] = DEK_LAYOUTS.map((layout) => layout.wrappedBytes);
+
+/** The length after a wrap. */
+export function wrappedBytes(plaintextBytes: number): number {
+  return plaintextBytes + SEMIBLOCK_BYTES;
+}
+
+/** The length before a wrap. */
+export function plaintextBytes(wrappedBytes: number): number {
+  return wrappedBytes - SEMIBLOCK_BYTES;
+}
+
+/** The layout of a wrapped DEK of this length. Throws BAD_ARGUMENT for a length outside the table. */
+export function layoutOfWrapped(bytes: number): DekLayout {
+  return find((layout) => layout.wrappedBytes === bytes, 'wrapped DEK', DEK_WRAPPED_BYTES, bytes);
+}
+
+/** The layout of a plaintext DEK of this length. Throws BAD_ARGUMENT for a length outside the table. */
+export function layoutOfPlaintext(bytes: number): DekLayout {
+  return find((layout) => layout.plaintextBytes === bytes, 'plaintext DEK', DEK_PLAINTEXT_BYTES, bytes);
+}
+
+/** The layout of a DEK of this key size, with or without a keytag. Throws BAD_ARGUMENT for any other key size. */
+export function layoutOf(keySize: number, keytag: boolean): DekLayout {
+  return find((layout) => layout.keySize === keySize && layout.keytag === keytag, 'key size', [128, 256], keySize);
+}
+
+function find(is: (layout: DekLayout) => boolean, what: string, allowed: readonly number[], got: unknown): DekLayout {
+  const layout = DEK_LAYOUTS.find(is);
+  if (layout) return layout;
+  throw new DekError(
+    'BAD_ARGUMENT',
+    `"${what}" expected ${orList(allowed)}, got ${typeof got === 'number' ? got : typeof got}`,
+  );
+}

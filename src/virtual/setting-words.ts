@@ -1,0 +1,209 @@
+/**
+ * `KEY=VALUE` words, as `dek virtual set` takes them, into settings. Nothing is applied here, so one bad word stops all.
+ */
+import {constants} from 'node:os';
+import {fromHex, hideKey, wipe} from '../bytes.js';
+import {DekError} from '../errors.js';
+import {
+  COMMANDS,
+  ENGINES,
+  type ErrorRule,
+  type Fault,
+  IMPORT_MODES,
+  OBJECTS,
+  type OfficerKey,
+  type Settings,
+  STATES,
+  STATUSES,
+} from './settings.js';
+
+/** Reads a secret of one of `lengths` bytes from where `source` says: the caller's custody. */
+export type SecretReader = (source: string, lengths: readonly number[], title: string) => Promise<Uint8Array>;
+
+/** A key of `KEY=VALUE`: what its value may be, and how a value goes into the settings. */
+interface Key {
+  readonly values: string;
+  parse(value: string, read: SecretReader): Settings | undefined | Promise<Settings | undefined>;
+}
+
+const KEYS: Readonly<Record<string, Key>> = {
+  'import-mode': {values: IMPORT_MODES.join('|'), parse: (value) => one('importMode', oneOf(IMPORT_MODES, value))},
+  state: {values: STATES.join('|'), parse: (value) => one('state', oneOf(STATES, value))},
+  engines: {values: `none|${ENGINES.join('|')}, several with commas`, parse: (value) => one('engines', engines(value))},
+  'failed-selftests': integerKey('failedSelftests', 0, 0xffff),
+  'log-max-deks': integerKey('logMaxDeks', 0, 31),
+  'latency-us': integerKey('latencyUs', 0, 1_000_000),
+  parallel: integerKey('parallel', 1, 64),
+  gone: {values: 'yes|no', parse: (value) => one('gone', {yes: true, no: false}[value])},
+  'open-error': {values: 'none|ERRNO, such as EACCES', parse: (value) => one('openErrno', errnoOf(value))},
+  kek: {
+    values: 'ID:SOURCE',
+    parse: async (value, read) => list('keks', await officerKey(value, [16, 32], 'kek', read)),
+  },
+  credential: {
+    values: 'ID:SOURCE',
+    parse: async (value, read) => list('credentials', await officerKey(value, [40], 'credential', read)),
+  },
+  'revoke-kek': {values: 'ID', parse: (value) => list('revokeKeks', integer(value, 0, 0xffffff))},
+  'revoke-credential': {values: 'ID', parse: (value) => list('revokeCredentials', integer(value, 0, 0xffffff))},
+  fault: {
+    values:
+      `none | COMMAND[-OBJECT][,status=STATUS][,syndrome=N][,times=N|always]; COMMAND: any, ${keysOf(COMMANDS).join(', ')}; ` +
+      `OBJECT: ${keysOf(OBJECTS).join(', ')}; STATUS: a number, or ${keysOf(STATUSES).join(', ')}`,
+    parse: (value) => (value === 'none' ? {faults: []} : list('faults', fault(value))),
+  },
+  'dek-error': {
+    values: 'none | all|id:N|opaque:TEXT|opaque:hex:BYTES[,future]',
+    parse: (value) => (value === 'none' ? {dekErrors: []} : list('dekErrors', dekError(value))),
+  },
+};
+
+/** The keys and what their values may be, a line each. */
+export function settingLines(): string[] {
+  return Object.entries(KEYS).map(([name, {values}]) => `${name}=${values}`);
+}
+
+/**
+ * Parses `KEY=VALUE` words. The secrets in the result are the caller's to wipe. Throws BAD_ARGUMENT for an unknown key, a bad
+ * value, or a setting that is given twice, and whatever `read` throws.
+ */
+export async function parseSettings(words: readonly string[], read: SecretReader): Promise<Settings> {
+  let settings: Settings = {};
+  try {
+    for (const word of words) settings = merge(settings, await parseWord(word, read), word.split('=')[0]!);
+    return settings;
+  } catch (error) {
+    wipeSettings(settings);
+    throw error;
+  }
+}
+
+/** Wipes the secrets in `settings`. */
+export function wipeSettings({keks = [], credentials = []}: Settings): void {
+  wipe(...[...keks, ...credentials].map(({secret}) => secret));
+}
+
+async function parseWord(word: string, read: SecretReader): Promise<Settings> {
+  const [name, ...rest] = word.split('=');
+  const key = Object.hasOwn(KEYS, name!) ? KEYS[name!] : undefined;
+  if (!key || rest.length === 0) {
+    throw new DekError(
+      'BAD_ARGUMENT',
+      key ? `${name} needs a value: ${name}=${key.values}` : `no setting "${hideKey(name!)}"`,
+      {
+        hint: ['the settings are', ...settingLines()].join('\n  '),
+      },
+    );
+  }
+  const settings = await key.parse(rest.join('='), read);
+  if (settings) return settings;
+  throw new DekError('BAD_ARGUMENT', `not a value of ${name}: ${rest.join('=')}`, {hint: `${name}=${key.values}`});
+}
+
+/** Lists grow; a single value given twice, or `none` beside a rule, is a mistake. */
+function merge(settings: Settings, more: Settings, name: string): Settings {
+  const merged: Record<string, unknown> = {...settings};
+  for (const [field, value] of Object.entries(more)) {
+    const before = merged[field];
+    const lists = Array.isArray(before) && Array.isArray(value) && field !== 'engines';
+    if (before !== undefined && (!lists || before.length === 0 || value.length === 0)) {
+      throw new DekError('BAD_ARGUMENT', `${name} is given twice`);
+    }
+    merged[field] = lists ? [...before, ...value] : value;
+  }
+  return merged;
+}
+
+function one<K extends keyof Settings>(field: K, value: Settings[K] | undefined): Settings | undefined {
+  return value === undefined ? undefined : {[field]: value};
+}
+
+function list<K extends keyof Settings>(field: K, value: unknown): Settings | undefined {
+  return value === undefined ? undefined : {[field]: [value]};
+}
+
+function oneOf<T extends string>(names: readonly T[], value: string): T | undefined {
+  return names.find((name) => name === value);
+}
+
+function integer(text: string, min: number, max: number): number | undefined {
+  const value = /^(0[xX][0-9a-fA-F]+|[0-9]+)$/.test(text) ? Number(text) : Number.NaN;
+  return value >= min && value <= max ? value : undefined;
+}
+
+function integerKey(field: keyof Settings, min: number, max: number): Key {
+  return {values: `${min}..${max}`, parse: (value) => one(field, integer(value, min, max))};
+}
+
+function engines(value: string): Settings['engines'] {
+  if (value === 'none') return [];
+  const names = value.split(',').map((name) => oneOf(ENGINES, name));
+  return names.some((name) => name === undefined) ? undefined : (names as Settings['engines']);
+}
+
+function errnoOf(value: string): number | undefined {
+  return value === 'none' ? 0 : Object.entries(constants.errno).find(([name]) => name === value)?.[1];
+}
+
+async function officerKey(
+  value: string,
+  lengths: readonly number[],
+  title: string,
+  read: SecretReader,
+): Promise<OfficerKey> {
+  const [, idText = '', source = ''] = /^(\w+):(.*)$/.exec(value) ?? [];
+  const id = integer(idText, 0, 0xffffff);
+  if (id === undefined || source === '') {
+    // The value is not repeated: a key may stand in it by mistake.
+    throw new DekError('BAD_ARGUMENT', `not a value of ${title}`, {
+      hint: `${title}=ID:SOURCE, with an id from 0 to 0xffffff and a source such as file:PATH`,
+    });
+  }
+  return {id, secret: await read(source, lengths, title)};
+}
+
+function fault(value: string): Fault | undefined {
+  const [what = '', ...options] = value.split(',');
+  const [commandName = '', objectName] = what.split('-');
+  const command = commandName === 'any' ? undefined : oneOf(keysOf(COMMANDS), commandName);
+  const object = objectName === undefined ? undefined : oneOf(keysOf(OBJECTS), objectName);
+  if (what.split('-').length > 2 || (commandName !== 'any' && !command) || (objectName !== undefined && !object)) {
+    return undefined;
+  }
+  const parsed: {status?: number; syndrome?: number; times?: number | 'always'} = {};
+  for (const option of options) {
+    const [name = '', text = ''] = option.split('=');
+    if (name === 'status') {
+      const known = oneOf(keysOf(STATUSES), text.toLowerCase());
+      const status = known ? STATUSES[known] : integer(text, 1, 0xff);
+      if (status === undefined) return undefined;
+      parsed.status = status;
+    } else if (name === 'syndrome' || name === 'times') {
+      const number = name === 'times' ? integer(text, 1, 0xfffffffe) : integer(text, 0, 0xffffffff);
+      if (number === undefined && !(name === 'times' && text === 'always')) return undefined;
+      if (name === 'syndrome') parsed.syndrome = number!;
+      else parsed.times = number ?? 'always';
+    } else {
+      return undefined;
+    }
+  }
+  return {...(command ? {command} : {}), ...(object ? {object} : {}), ...parsed};
+}
+
+function dekError(value: string): ErrorRule | undefined {
+  const future = value.endsWith(',future');
+  const which = future ? value.slice(0, -',future'.length) : value;
+  if (which === 'all') return {which, future};
+  if (which.startsWith('id:')) {
+    const id = integer(which.slice(3), 0, 0xffffffff);
+    return id === undefined ? undefined : {which: {id}, future};
+  }
+  if (!which.startsWith('opaque:')) return undefined;
+  const text = which.slice('opaque:'.length);
+  const opaque = text.startsWith('hex:') ? fromHex(text.slice(4), 'dek-error') : new TextEncoder().encode(text);
+  return opaque.length > 8 ? undefined : {which: {opaque}, future};
+}
+
+function keysOf<T extends object>(table: T): readonly (keyof T & string)[] {
+  return Object.keys(table) as (keyof T & string)[];
+}

@@ -1,0 +1,94 @@
+/**
+ * A DEK as the NIC takes it: key1, key2 and, if it has one, the keytag, wrapped. The sizes stand in layout.ts.
+ */
+import {equalBytes, secretBytes, viewBytes, wipe} from '../bytes.js';
+import {
+  DEK_PLAINTEXT_BYTES,
+  DEK_WRAPPED_BYTES,
+  KEK_BYTES,
+  KEYTAG_BYTES,
+  layoutOf,
+  layoutOfPlaintext,
+} from '../dek-layout.js';
+import {DekError} from '../errors.js';
+import {unwrapKey, wrapKey} from './kw.js';
+
+/** The parts of a DEK, all secret but the keytag. */
+export interface DekKeys {
+  /** The XTS key that encrypts data: 16 or 32 bytes. */
+  key1: Uint8Array;
+  /** The XTS key that encrypts the tweak: as long as key1, and not equal to it. */
+  key2: Uint8Array;
+  /** 8 bytes that the NIC compares with the MKey's keytag. */
+  keytag?: Uint8Array | undefined;
+}
+
+/** A DEK that was unwrapped. */
+export interface UnwrappedDek extends DekKeys {
+  keySize: 128 | 256;
+}
+
+/**
+ * Wraps a DEK under `kek` (16 or 32 bytes): 40, 48, 72 or 80 bytes. Throws BAD_ARGUMENT; EQUAL_KEYS when key1 and key2 are
+ * one key, which FIPS 140-3 IG C.I forbids for AES-XTS.
+ */
+export function wrapDek(kek: Uint8Array, dek: DekKeys): Uint8Array {
+  if (typeof dek !== 'object' || dek === null) {
+    throw new DekError('BAD_ARGUMENT', `"dek" expected an object with key1 and key2, got type=${typeof dek}`);
+  }
+  // Read before anything is checked: these may be getters, and from here on no code of the caller runs.
+  const {key1: first, key2: second, keytag: tag} = dek;
+  const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
+  const key1 = viewBytes(first, [16, 32], 'key1');
+  const key2 = viewBytes(second, [key1.length], 'key2');
+  const keytag = tag === undefined ? undefined : viewBytes(tag, [KEYTAG_BYTES], 'keytag');
+  assertDistinct(key1, key2);
+  const layout = layoutOf(key1.length * 8, keytag !== undefined);
+  const plaintext = secretBytes(layout.plaintextBytes);
+  try {
+    plaintext.set(key1);
+    plaintext.set(key2, key1.length);
+    if (keytag) plaintext.set(keytag, 2 * key1.length);
+    return wrapKey(kekBytes, plaintext);
+  } finally {
+    wipe(plaintext);
+  }
+}
+
+/**
+ * The DEK in `wrapped` (40, 48, 72 or 80 bytes). Its parts are views of one new buffer: wipe each of them. Throws
+ * BAD_ARGUMENT; UNWRAP_FAILED; EQUAL_KEYS when what was wrapped has key1 == key2.
+ */
+export function unwrapDek(kek: Uint8Array, wrapped: Uint8Array): UnwrappedDek {
+  const plaintext = unwrapKey(kek, viewBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped'));
+  try {
+    return splitDek(plaintext);
+  } catch (error) {
+    wipe(plaintext);
+    throw error;
+  }
+}
+
+/**
+ * The parts of a plaintext DEK (32, 40, 64 or 72 bytes), as views of it: nothing is copied. Throws BAD_ARGUMENT, EQUAL_KEYS.
+ */
+export function splitDek(plaintext: Uint8Array): UnwrappedDek {
+  const bytes = viewBytes(plaintext, DEK_PLAINTEXT_BYTES, 'plaintext');
+  const {keySize, keytag} = layoutOfPlaintext(bytes.length);
+  const keyBytes = keySize / 8;
+  const key1 = bytes.subarray(0, keyBytes);
+  const key2 = bytes.subarray(keyBytes, 2 * keyBytes);
+  assertDistinct(key1, key2);
+  return keytag ? {keySize, key1, key2, keytag: bytes.subarray(2 * keyBytes)} : {keySize, key1, key2};
+}
+
+function assertDistinct(key1: Uint8Array, key2: Uint8Array): void {
+  if (equalBytes(key1, key2)) throw equalKeys();
+}
+
+/** The error of a DEK whose two keys are one. */
+export function equalKeys(): DekError<'EQUAL_KEYS'> {
+  return new DekError('EQUAL_KEYS', 'key1 and key2 are equal', {
+    hint: 'AES-XTS needs two different keys (FIPS 140-3 IG C.I); make a new DEK with: dek keygen',
+  });
+}
