@@ -1,8 +1,9 @@
 /**
- * The sizes of what a NIC takes: the four layouts of a DEK, and the credential. 40 and 72 bytes stand twice, as plaintext
- * with a keytag and as wrapped without: so there is one look-up for wrapped lengths and one for plaintext lengths.
+ * What everything here knows of DEKs and logins: the four layouts of a DEK, the sizes of keys, credentials and labels, the
+ * range of ids, the states. 40 and 72 bytes stand twice, as plaintext with a keytag and as wrapped without: so there is one
+ * look-up for wrapped lengths and one for plaintext lengths.
  */
-import {orList} from './bytes.js';
+import {type LengthRange, orList} from './bytes.js';
 import {DekError} from './errors.js';
 
 /** Lengths of an import KEK. 24 bytes are legal AES and useless to a NIC. */
@@ -13,15 +14,42 @@ export const KEYTAG_BYTES = 8;
 export const CREDENTIAL_BYTES = 40;
 /** Bytes of a wrapped credential. */
 export const WRAPPED_CREDENTIAL_BYTES = 48;
+/** Bytes of the key check value of a KEK. */
+export const KCV_BYTES = 5;
 /** Bytes of the label of a DEK on the NIC, padded with zeros. */
 export const OPAQUE_BYTES = 8;
+/** Lengths of a label as it is given. */
+export const OPAQUE_LENGTHS: LengthRange = {min: 0, max: OPAQUE_BYTES, step: 1};
+/** The highest id of an import KEK or a credential on a NIC: 24 bits. */
+export const MAX_ID = 0xffffff;
 /** RFC 3394 section 2: key wrap works on blocks of 64 bits, and adds one. */
 export const SEMIBLOCK_BYTES = 8;
 
+/** Bits of each of key1 and key2, as NVIDIA counts: AES-128-XTS or AES-256-XTS. */
+export type KeySize = 128 | 256;
+
+/** How a DEK is handed to a NIC. */
+export type ImportMode = 'wrapped' | 'plaintext';
+
+/** ERROR: the key is unusable, and has to be destroyed and created again. */
+export type DekState = 'READY' | 'ERROR';
+
+/** VALID; NO_LOGIN: logged out; INVALID: the officer deleted its import KEK or credential from the NIC. */
+export type LoginState = 'VALID' | 'NO_LOGIN' | 'INVALID';
+
+/** What a crypto login takes: mlx5dv_crypto_login_create(3). */
+export interface LoginOptions {
+  /** The wrapped credential, 48 bytes. */
+  credential: Uint8Array;
+  /** Where the NIC keeps the credential to compare with: 24 bits. */
+  credentialId: number;
+  /** Where the NIC keeps the import KEK that unwraps the credential, and all DEKs after it: 24 bits. */
+  importKekId: number;
+}
+
 /** One of the four forms of a DEK. */
 export interface DekLayout {
-  /** Bits of each of key1 and key2, as NVIDIA counts: AES-128-XTS or AES-256-XTS. */
-  readonly keySize: 128 | 256;
+  readonly keySize: KeySize;
   /** Whether an 8-byte keytag follows key2. */
   readonly keytag: boolean;
   readonly plaintextBytes: number;

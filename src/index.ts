@@ -8,9 +8,9 @@ export type {
   CreateRequest,
   DekStatus,
   DestroyRequest,
-  LoginRequest,
   LoginStatus,
 } from './agent/protocol.js';
+export type {DekState, ImportMode, KeySize, LoginOptions, LoginState} from './dek-layout.js';
 export {DekError, type DekErrorCode} from './errors.js';
 export {
   type ByteSource,
@@ -18,7 +18,6 @@ export {
   type ManifestDek,
   type ManifestEntry,
   type ManifestHeader,
-  type ManifestLogin,
   openManifest,
   type ReadManifestOptions,
   readManifest,
@@ -32,7 +31,6 @@ export {
   type Device,
   type DeviceInfo,
   type Login,
-  type LoginOptions,
   listDevices,
   openDevice,
 } from './rdma/index.js';

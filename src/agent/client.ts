@@ -1,7 +1,7 @@
 /** The client of the agent, one request a call. It checks what it is given, and keeps no key. */
 import {type IncomingMessage, request} from 'node:http';
 import {assertInteger, toHex, viewBytes} from '../bytes.js';
-import {DEK_WRAPPED_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
+import {DEK_WRAPPED_BYTES, type LoginOptions, MAX_ID, OPAQUE_LENGTHS, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
 import {DekError, systemCode} from '../errors.js';
 import {
@@ -12,12 +12,10 @@ import {
   type DekStatus,
   type DestroyRequest,
   errorFromJson,
-  type LoginRequest,
   type LoginStatus,
 } from './protocol.js';
 import {socketPath} from './socket-path.js';
 
-const MAX_ID = 0xffffff;
 /** An agent that does not answer for this long is stuck. */
 const TIMEOUT_MS = 60_000;
 
@@ -34,7 +32,7 @@ export class AgentClient {
     return this.#send('GET', '/v1/status');
   }
 
-  async login({credential, credentialId, importKekId}: LoginRequest): Promise<LoginStatus> {
+  async login({credential, credentialId, importKekId}: LoginOptions): Promise<LoginStatus> {
     const body = viewBytes(credential, [WRAPPED_CREDENTIAL_BYTES], 'credential');
     assertInteger(credentialId, 0, MAX_ID, 'credentialId');
     assertInteger(importKekId, 0, MAX_ID, 'importKekId');
@@ -47,7 +45,7 @@ export class AgentClient {
 
   async createDek({name, opaque, wrapped, plaintext}: CreateRequest): Promise<DekStatus> {
     assertDekName(name);
-    const label = viewBytes(opaque, [0, 1, 2, 3, 4, 5, 6, 7, 8], 'opaque');
+    const label = viewBytes(opaque, OPAQUE_LENGTHS, 'opaque');
     if ((wrapped === undefined) === (plaintext === undefined)) {
       throw new DekError('BAD_ARGUMENT', 'expected either "wrapped" or "plaintext"');
     }

@@ -18,31 +18,31 @@
  *
  * An error is ErrorJson with a status of 400 or above.
  */
+import {type DekState, type ImportMode, type KeySize, type LoginState, MAX_ID} from '../dek-layout.js';
 import {DEK_NAME} from '../dek-name.js';
 import {DekError, type DekErrorCode, isDekErrorCode} from '../errors.js';
+import type {NicImportMode} from '../rdma/index.js';
 
 /** The most bytes that a request body may have: the largest wrapped DEK is 80. */
 export const MAX_BODY_BYTES = 128;
 
-export type ImportMode = 'wrapped' | 'plaintext';
-export type DekState = 'READY' | 'ERROR' | 'UNKNOWN';
-export type LoginState = 'VALID' | 'INVALID' | 'NO_LOGIN' | 'UNKNOWN';
+/** UNKNOWN: the NIC would not say, because the login is not valid or the NIC is gone. */
+export type KnownDekState = DekState | 'UNKNOWN';
 
 export interface DekStatus {
   name: string;
-  /** UNKNOWN: the NIC would not say, because the login is not valid or the NIC is gone. */
-  state: DekState;
-  keySize: 128 | 256;
+  state: KnownDekState;
+  keySize: KeySize;
   keytag: boolean;
   import: ImportMode;
   /** The 8 opaque bytes in hex. */
   opaque: string;
   /** The state on each NIC, when the agent has several; `state` is the worst of them. */
-  devices?: Record<string, DekState>;
+  devices?: Record<string, KnownDekState>;
 }
 
 export interface LoginStatus {
-  state: LoginState;
+  state: LoginState | 'UNKNOWN';
   credentialId: number;
   importKekId: number;
 }
@@ -50,7 +50,7 @@ export interface LoginStatus {
 /** One NIC of the agent. */
 export interface NicStatus {
   name: string;
-  importMode: string;
+  importMode: NicImportMode;
   /** It answers nothing any more; the agent tries to open it anew. */
   gone: boolean;
   /** null when the agent is not logged in to it. */
@@ -77,13 +77,6 @@ export function isReady({devices, deks, manifest}: AgentStatus): boolean {
     ({gone, login, importMode}) => !gone && (login?.state === 'VALID' || importMode === 'plaintext'),
   );
   return loggedIn && deks.ready === deks.total && (manifest?.failed ?? 0) === 0;
-}
-
-export interface LoginRequest {
-  /** 48 bytes, wrapped. */
-  credential: Uint8Array;
-  credentialId: number;
-  importKekId: number;
 }
 
 /** A DEK to create: size and keytag follow from the length of its key. */
@@ -143,7 +136,7 @@ export interface ApplyResult {
 /** Which DEKs to destroy: all, or those named. */
 export type DestroyRequest = {all: true} | {names: readonly string[]};
 
-const id = {type: 'integer', minimum: 0, maximum: 0xffffff} as const;
+const id = {type: 'integer', minimum: 0, maximum: MAX_ID} as const;
 const name = {type: 'string', pattern: DEK_NAME} as const;
 const exactly = {type: 'object', additionalProperties: false} as const;
 

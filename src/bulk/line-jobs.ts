@@ -1,7 +1,7 @@
 /** The jobs on lines of a manifest. */
 import {createHash} from 'node:crypto';
 import {fromHex, secretCopy, viewOf, wipe} from '../bytes.js';
-import {layoutOf} from '../dek-layout.js';
+import {type KeySize, layoutOf} from '../dek-layout.js';
 import {writeBase64} from '../manifest/base64.js';
 import {type Batch, parseLines} from '../manifest/batch.js';
 import type {KeyColumn} from '../manifest/canonical.js';
@@ -81,7 +81,7 @@ export function digestLines(
 
 /** DEKs to be named, wrapped and put into lines. */
 export interface NewLines {
-  keySize: 128 | 256;
+  keySize: KeySize;
   keytag: boolean;
   /** `count` of them, to be wiped; random ones without. */
   plaintexts?: Uint8Array | undefined;

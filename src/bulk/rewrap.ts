@@ -5,8 +5,9 @@
 import {readSync} from 'node:fs';
 import fs from 'node:fs/promises';
 import {equalBytes} from '../bytes.js';
+import type {LoginOptions} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import {formatHeader, type ManifestHeader, type ManifestLogin, parseHeader} from '../manifest/header.js';
+import {formatHeader, type ManifestHeader, parseHeader} from '../manifest/header.js';
 import type {Lines} from '../manifest/lines.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek, withCredential} from '../manifest/unwrap.js';
@@ -120,7 +121,7 @@ function rewrapHeader(header: ManifestHeader, {from, to, importKekId}: RewrapOpt
   if (!header.login && importKekId !== undefined) {
     throw new DekError('BAD_ARGUMENT', 'the manifest has no login, and so no id of its import KEK');
   }
-  const login: ManifestLogin | null = header.login && {
+  const login: LoginOptions | null = header.login && {
     importKekId: importKekId ?? header.login.importKekId,
     credentialId: header.login.credentialId,
     credential: withCredential(from, header.login.credential, (credential) => wrapCredential(to, credential)),

@@ -2,6 +2,7 @@
 import {resolve} from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import {hideKey} from '../bytes.js';
+import {MAX_ID} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 
 /** `--device NAME,NAME`: which NICs an agent holds. */
@@ -64,11 +65,14 @@ export const idFlag = Flags.custom<number>({
   parse: async (text, _context, options) => parseId(text, `--${options.name}`),
 });
 
-/** The number that `text` says, from 0 to 0xffffff. Throws BAD_ARGUMENT. */
+/** The number that `text` says, from 0 to MAX_ID. Throws BAD_ARGUMENT. */
 export function parseId(text: string, title: string): number {
   const id = /^(0[xX][0-9a-fA-F]+|[0-9]+)$/.test(text) ? Number(text) : Number.NaN;
-  if (id <= 0xffffff) return id;
-  throw new DekError('BAD_ARGUMENT', `${title} expected an id from 0 to 0xffffff, got "${hideKey(text)}"`);
+  if (id <= MAX_ID) return id;
+  throw new DekError(
+    'BAD_ARGUMENT',
+    `${title} expected an id from 0 to 0x${MAX_ID.toString(16)}, got "${hideKey(text)}"`,
+  );
 }
 
 /** A source of the KEK that the agent can read by itself, also later: its path made absolute. Throws BAD_ARGUMENT. */

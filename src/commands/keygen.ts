@@ -12,13 +12,13 @@ import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/ou
 import {Progress} from '../cli/progress.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
 import {assertDistinctStreams} from '../custody/spec.js';
-import {KEYTAG_BYTES, layoutOf} from '../dek-layout.js';
+import {KEYTAG_BYTES, type KeySize, layoutOf} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {assertNames} from '../manifest/names.js';
 import {wrapKey} from '../wrap/kw.js';
 
 interface KeygenResult {
-  keySize: 128 | 256;
+  keySize: KeySize;
   /** The keytag in hex; it is no secret: the MKey is configured with it. */
   keytag: string | null;
   /** The wrapped DEK in hex. */
@@ -31,7 +31,7 @@ interface KeygenResult {
 interface KeygenManifestResult {
   /** How many were made. */
   deks: number;
-  keySize: 128 | 256;
+  keySize: KeySize;
   keytag: boolean;
   kekKcv: string;
   /** The manifest that holds them; null: stdout. */
@@ -40,7 +40,7 @@ interface KeygenManifestResult {
 
 /** How to make the DEKs. */
 interface DekOptions {
-  keySize: 128 | 256;
+  keySize: KeySize;
   keytag: boolean;
   /** In hex; random without. */
   keytagValue: string | undefined;

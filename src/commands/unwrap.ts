@@ -11,7 +11,7 @@ import {FORMATS, type Format} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
 import {readCiphertext, withCiphertextDescriptor} from '../custody/source.js';
 import {assertDistinctStreams} from '../custody/spec.js';
-import {DEK_WRAPPED_BYTES, layoutOf} from '../dek-layout.js';
+import {DEK_WRAPPED_BYTES, type KeySize, layoutOf} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {splitDek} from '../wrap/dek-keys.js';
 import {unwrapKey} from '../wrap/kw.js';
@@ -19,7 +19,7 @@ import {unwrapKey} from '../wrap/kw.js';
 /** Of one DEK. */
 interface UnwrapResult {
   verified: true;
-  keySize: 128 | 256;
+  keySize: KeySize;
   /** Whether the DEK has a keytag. */
   keytag: boolean;
   kekKcv: string;

@@ -14,13 +14,13 @@ import {FORMATS} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
 import {readSecret, withSecretDescriptor} from '../custody/source.js';
 import {assertDistinctStreams} from '../custody/spec.js';
-import {DEK_PLAINTEXT_BYTES, type DekLayout, layoutOf} from '../dek-layout.js';
+import {DEK_PLAINTEXT_BYTES, type DekLayout, type KeySize, layoutOf} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
 import {splitDek} from '../wrap/dek-keys.js';
 import {wrapKey} from '../wrap/kw.js';
 
 interface WrapResult {
-  keySize: 128 | 256;
+  keySize: KeySize;
   /** Whether the DEK has a keytag. */
   keytag: boolean;
   /** The wrapped DEK in hex. */
@@ -34,7 +34,7 @@ interface WrapResult {
 interface WrapAllResult {
   /** How many were wrapped. */
   deks: number;
-  keySize: 128 | 256;
+  keySize: KeySize;
   keytag: boolean;
   kekKcv: string;
   /** The file or the manifest that holds them; null: stdout. */

@@ -7,7 +7,7 @@
  * people and for grep, and are compared with it.
  */
 import {fromHex, toHex, viewBytes} from '../bytes.js';
-import {DEK_WRAPPED_BYTES, layoutOf} from '../dek-layout.js';
+import {DEK_WRAPPED_BYTES, type KeySize, layoutOf, OPAQUE_LENGTHS} from '../dek-layout.js';
 import {DEK_NAME, DEK_NAME_RULE} from '../dek-name.js';
 import {decodeBase64, encodeBase64} from './base64.js';
 import {fault} from './fault.js';
@@ -17,7 +17,7 @@ import {assertCanonical, type JsonObject, member, parseObject, shown} from './js
 /** A DEK of a manifest, to be written. */
 export interface ManifestDek {
   name: string;
-  keySize: 128 | 256;
+  keySize: KeySize;
   keytag: boolean;
   /** 0 to 8 bytes; the NIC fills them up with zeros. */
   opaque: Uint8Array;
@@ -53,7 +53,7 @@ export function parseEntry(text: string, line: number): ManifestEntry {
 
 /** The line of a DEK, without a line feed: right if its values are, which is for a reader to say. Throws BAD_ARGUMENT. */
 export function formatEntry({name, keySize, keytag, opaque, wrapped}: ManifestDek): string {
-  opaque = viewBytes(opaque, [0, 1, 2, 3, 4, 5, 6, 7, 8], 'opaque');
+  opaque = viewBytes(opaque, OPAQUE_LENGTHS, 'opaque');
   wrapped = viewBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped');
   return JSON.stringify({
     name,

@@ -8,8 +8,7 @@
  * there together, or not at all: a NIC in plaintext import mode needs no login.
  */
 import {fromHex, toHex} from '../bytes.js';
-import {WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
-import {KCV_BYTES} from '../wrap/kcv.js';
+import {KCV_BYTES, type LoginOptions, MAX_ID, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {decodeBase64, encodeBase64} from './base64.js';
 import {fault} from './fault.js';
 import {assertCanonical, type JsonObject, member, parseObject, shown} from './json-object.js';
@@ -20,16 +19,6 @@ const FORMAT_VERSION = 1;
 /** The member that only a header has. */
 export const VERSION_MEMBER = 'dek-manifest';
 
-/** What a crypto login takes. */
-export interface ManifestLogin {
-  /** 24 bits. */
-  importKekId: number;
-  /** 24 bits. */
-  credentialId: number;
-  /** 48 bytes, wrapped. */
-  credential: Uint8Array;
-}
-
 /** What all DEKs of a manifest have in common. */
 export interface ManifestHeader {
   /** The NICs that are to hold the DEKs, all of them each; empty: the host or the command line says which. */
@@ -37,14 +26,13 @@ export interface ManifestHeader {
   /** The key check value of the import KEK that wrapped everything in the manifest: 5 bytes. */
   importKekKcv: Uint8Array;
   /** null: the manifest is for NICs in plaintext import mode only. */
-  login: ManifestLogin | null;
+  login: LoginOptions | null;
 }
 
 const MEMBERS = new Set([VERSION_MEMBER, 'device', 'importKekId', 'importKekKcv', 'credentialId', 'wrappedCredential']);
 const LOGIN_MEMBERS = ['importKekId', 'credentialId', 'wrappedCredential'] as const;
 /** Names as mlx5_0, PCI addresses and node GUIDs. */
 const DEVICE = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
-const MAX_ID = 0xffffff;
 
 /** The header in line 1, which ends in a line feed. Throws BAD_INPUT. */
 export function parseHeader({text: bytes}: Pick<Lines, 'text'>): ManifestHeader {
@@ -101,7 +89,7 @@ function parseKcv(value: JsonObject): Uint8Array {
   return fromHex(kcv, 'importKekKcv');
 }
 
-function parseLogin(value: JsonObject): ManifestLogin | null {
+function parseLogin(value: JsonObject): LoginOptions | null {
   if (LOGIN_MEMBERS.every((name) => value[name] === undefined)) return null;
   const importKekId = parseId(value, 'importKekId');
   const credentialId = parseId(value, 'credentialId');

@@ -1,5 +1,5 @@
 export type {ManifestDek, ManifestEntry} from './entry.js';
-export type {ManifestHeader, ManifestLogin} from './header.js';
+export type {ManifestHeader} from './header.js';
 export type {ByteSource} from './lines.js';
 export {
   type Manifest,

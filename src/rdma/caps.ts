@@ -1,17 +1,18 @@
 /** What the crypto of a NIC can do: mlx5dv_query_device(3), struct mlx5dv_crypto_caps. */
 
+import type {ImportMode} from '../dek-layout.js';
 import {C, MLX5DV_CONTEXT, MLX5DV_CONTEXT_ROOM, MLX5DV_CRYPTO_CAPS} from './c-layout.js';
 import {callFailed} from './errno.js';
 import type {ContextPtr, Library} from './ffi.js';
 
 /** How the NIC takes DEKs; `none`: it has no AES-XTS engine; `unknown`: the library could not find out. */
-export type ImportMode = 'wrapped' | 'plaintext' | 'none' | 'unknown';
+export type NicImportMode = ImportMode | 'none' | 'unknown';
 
 export type CryptoEngine = 'AES_XTS' | 'AES_XTS_SINGLE_BLOCK' | 'AES_XTS_MULTI_BLOCK';
 
 /** Read once, when the device is opened, as libmlx5 does: open it again to see what an officer changed meanwhile. */
 export interface Caps {
-  readonly importMode: ImportMode;
+  readonly importMode: NicImportMode;
   /** In wrapped import mode: whether the crypto officer has made the NIC operational, so that it takes logins. */
   readonly operational: boolean;
   /** Whether it goes back to commissioning at its next reset. */
@@ -62,7 +63,7 @@ export function parseCaps(struct: Uint8Array): Caps {
  * The library reads the caps in two firmware commands, keeps zeros when one of them fails, and says nothing. So zeros
  * are not taken for plaintext: that would send a key in the clear to find out.
  */
-function importMode(struct: Uint8Array, flags: number, engineBits: number, logMaxDeks: number): ImportMode {
+function importMode(struct: Uint8Array, flags: number, engineBits: number, logMaxDeks: number): NicImportMode {
   if (struct.every((byte) => byte === 0)) return 'unknown';
   if ((flags & C.MLX5DV_CRYPTO_CAPS_CRYPTO) === 0 || engineBits === 0) return 'none';
   const method = struct[MLX5DV_CRYPTO_CAPS.wrapped_import_method]!;

@@ -2,14 +2,22 @@
  * An open device as the other classes here see it: the ibv_context, the PD that all DEKs share, and who still lives in
  * it. Not part of the package's API: a caller never holds one, so that no caller can hand in a pointer.
  */
+import type {LoginState} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {type Caps, readCaps} from './caps.js';
 import {CommandQueue} from './command-queue.js';
 import {DekTable} from './dek-table.js';
-import type {ContextPtr, Library, PdPtr} from './ffi.js';
+import type {ContextPtr, Library, LoginPtr, PdPtr} from './ffi.js';
 import type {DeviceInfo} from './list.js';
-import type {Login} from './login.js';
 import {Pd} from './pd.js';
+
+/** The login of a context: what login.ts has made, without its class. */
+export interface ContextLogin {
+  /** What a wrapped DEK names; null in the session API, where the context itself is the handle. */
+  readonly object: LoginPtr | null;
+  query(): LoginState;
+  close(): void;
+}
 
 export class Context {
   readonly lib: Library;
@@ -18,7 +26,7 @@ export class Context {
   /** DEKs that were created here and not yet destroyed. */
   readonly deks = new DekTable();
   readonly queue: CommandQueue;
-  login: Login | undefined;
+  login: ContextLogin | undefined;
   /** Creates that are under way: each may name the login. */
   creates = 0;
   #ptr: ContextPtr | null;

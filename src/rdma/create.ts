@@ -3,16 +3,17 @@
  * structures outside V8's heap, which are wiped afterwards. What cannot be wiped from here: the copy that libmlx5 makes on
  * its stack.
  */
+
 import {wipe} from '../bytes.js';
+import type {DekState} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {C, MLX5DV_DEK_INIT_ATTR as INIT_ATTR} from './c-layout.js';
 import type {Commands} from './command-queue.js';
 import type {Context} from './context.js';
-import {Dek, type DekState} from './dek.js';
+import {Dek} from './dek.js';
 import type {DekPtr} from './ffi.js';
 import {asDekError, MEMORY_MS} from './for-each-dek.js';
 import {type CreateDekOptions, isWrapped, Keys} from './keys.js';
-import {Login} from './login.js';
 import {type Refusal, refusals} from './refusal.js';
 import {DekAttr, InitAttr} from './structs.js';
 
@@ -202,7 +203,7 @@ function loginNamedBy(context: Context, kind: number): bigint | undefined {
       hint: 'A wrapped DEK is created under a login: log in first',
     });
   }
-  return Login.objectOf(login) ?? undefined;
+  return login.object ?? undefined;
 }
 
 function assertPlaintext({info, caps, lib}: Context): void {

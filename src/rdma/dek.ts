@@ -2,6 +2,7 @@
  * DEKs that exist: mlx5dv_dek_query(3), mlx5dv_dek_destroy(3), one by one on this thread or many at once off it (queue.ts).
  * create.ts makes them.
  */
+import {type DekState, type KeySize, OPAQUE_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {MLX5DV_DEK_ATTR as ATTR, C} from './c-layout.js';
 import {copyList, wrongReceiver} from './checks.js';
@@ -11,14 +12,8 @@ import {asDekError, forEachDek} from './for-each-dek.js';
 import {type Refusal, refusals} from './refusal.js';
 import {DekAttr} from './structs.js';
 
-/** ERROR: the key is unusable, and has to be destroyed and created again. */
-export type DekState = 'READY' | 'ERROR';
-
 /** What a DEK was made of, in one number: a process holds many. */
 export const Kind = {KEY_SIZE_256: 1, KEYTAG: 2, WRAPPED: 4} as const;
-
-/** Bytes of a label. */
-export const OPAQUE_BYTES = 8;
 
 /** A DEK on a NIC. It lives until `destroy`, until its device closes, or until the process ends. */
 export class Dek {
@@ -35,7 +30,7 @@ export class Dek {
   }
 
   /** Bits of key1, as of key2. */
-  get keySize(): 128 | 256 {
+  get keySize(): KeySize {
     return (Dek.#check(this).#kind & Kind.KEY_SIZE_256) !== 0 ? 256 : 128;
   }
 

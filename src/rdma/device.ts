@@ -1,18 +1,20 @@
 /** An open NIC: what it can do, its one login, its DEKs. */
+
 import {access, constants, open} from 'node:fs/promises';
 import {types} from 'node:util';
+import type {DekState, LoginOptions} from '../dek-layout.js';
 import {DekError, systemCode} from '../errors.js';
 import type {Caps} from './caps.js';
 import {assertObject, copyList, wrongReceiver} from './checks.js';
 import {closeContext, closeContextAsync} from './close.js';
 import {Context} from './context.js';
 import {createDek, createDeks} from './create.js';
-import {Dek, type DekState} from './dek.js';
+import {Dek} from './dek.js';
 import {callFailed} from './errno.js';
 import {library} from './ffi.js';
 import {type CreateDekOptions, type DekColumn, Keys} from './keys.js';
 import {type DeviceInfo, selectDevice, withDevices} from './list.js';
-import {createLogin, type Login, type LoginOptions} from './login.js';
+import {createLogin, type Login} from './login.js';
 import type {LoginApiName} from './login-api.js';
 
 export interface OpenOptions {
@@ -29,6 +31,8 @@ export interface OpenOptions {
 export class Device {
   readonly #context: Context;
   readonly #loginApi: LoginApiName;
+  /** The last one. */
+  #login: Login | undefined;
 
   /** Not for callers: `openDevice()` makes devices. */
   constructor(context: Context, loginApi: LoginApiName) {
@@ -61,14 +65,15 @@ export class Device {
 
   /** The login that `login` made and that is not closed. */
   get currentLogin(): Login | undefined {
-    const {closed, login} = Device.#check(this).#context;
-    return closed ? undefined : login;
+    const login = Device.#check(this).#login;
+    return login === undefined || login.closed ? undefined : login;
   }
 
   /** Logs in. Throws EXISTS when there is a login, REFUSED when the NIC does not take the credential, CLOSED. */
   login(options: LoginOptions): Login {
     const self = Device.#check(this);
-    return createLogin(self.#context, self.#loginApi, options);
+    self.#login = createLogin(self.#context, self.#loginApi, options);
+    return self.#login;
   }
 
   /**

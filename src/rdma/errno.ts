@@ -5,8 +5,8 @@
  * firmware's syndrome, which libmlx5 does not pass on.
  */
 import {getSystemErrorName} from 'node:util';
+import type {LoginState} from '../dek-layout.js';
 import {DekError, type DekErrorCode} from '../errors.js';
-import type {LoginState} from './login.js';
 
 /** What was tried. */
 export type Call = 'list' | 'open' | 'caps' | 'pd' | 'login' | 'loginQuery' | 'logout' | 'create' | 'query' | 'destroy';

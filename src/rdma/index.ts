@@ -1,8 +1,8 @@
-export type {Caps, CryptoEngine, ImportMode} from './caps.js';
-export type {Dek, DekState} from './dek.js';
+export type {Caps, CryptoEngine, NicImportMode} from './caps.js';
+export type {Dek} from './dek.js';
 export {type Device, type OpenOptions, openDevice} from './device.js';
 export {libraryVersion} from './ffi.js';
 export type {CreateDekOptions, DekColumn} from './keys.js';
 export {type DeviceInfo, isCalled, listDevices} from './list.js';
-export type {Login, LoginOptions, LoginState} from './login.js';
+export type {Login} from './login.js';
 export type {LoginApiName} from './login-api.js';

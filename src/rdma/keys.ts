@@ -3,10 +3,11 @@
  * create.ts; labels are no secret.
  */
 import {secretBytes, viewBytes, wipe} from '../bytes.js';
+import {KEYTAG_BYTES, type KeySize, OPAQUE_BYTES, OPAQUE_LENGTHS, wrappedBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {C, MLX5DV_DEK_INIT_ATTR as INIT_ATTR} from './c-layout.js';
 import {assertObject} from './checks.js';
-import {Kind, OPAQUE_BYTES} from './dek.js';
+import {Kind} from './dek.js';
 import type {InitAttr} from './structs.js';
 
 export interface CreateDekOptions {
@@ -15,7 +16,7 @@ export interface CreateDekOptions {
   /** key1, key2 and, if there is one, the keytag: 32, 40, 64 or 72 bytes. Only for NICs of plaintext import mode. */
   plaintext?: Uint8Array | undefined;
   /** Bits of key1, as of key2. */
-  keySize: 128 | 256;
+  keySize: KeySize;
   /** Whether the key ends with a keytag of 8 bytes. */
   keytag: boolean;
   /** A label of up to 8 bytes, padded with zeros; not secret, returned by `query`. */
@@ -27,15 +28,13 @@ export interface DekColumn {
   /** Their keys as wrapped by the login's import KEK: 40, 48, 72 or 80 bytes each. */
   wrapped: Uint8Array;
   /** Bits of key1, as of key2. */
-  keySize: 128 | 256;
+  keySize: KeySize;
   /** Whether the keys end with a keytag of 8 bytes. */
   keytag: boolean;
   /** Their labels, 8 bytes each. */
   opaque: Uint8Array;
 }
 
-const OPAQUE_LENGTHS = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-const WRAP_OVERHEAD_BYTES = 8;
 /** The longest of all layouts: 256 bits, with a keytag, wrapped. */
 const MAX_KEY_BYTES = 80;
 /** DEKs in one column: more than any NIC holds. */
@@ -44,7 +43,8 @@ const MAX_COLUMN = 2 ** 20;
 /** Bytes of a key with its keytag: mlx5dv_dek_create(3), table "DEK key field construction". */
 function keyBytes(kind: number): number {
   const half = (kind & Kind.KEY_SIZE_256) !== 0 ? 32 : 16;
-  return 2 * half + ((kind & Kind.KEYTAG) !== 0 ? 8 : 0) + (isWrapped(kind) ? WRAP_OVERHEAD_BYTES : 0);
+  const plaintext = 2 * half + ((kind & Kind.KEYTAG) !== 0 ? KEYTAG_BYTES : 0);
+  return isWrapped(kind) ? wrappedBytes(plaintext) : plaintext;
 }
 
 export function isWrapped(kind: number): boolean {

@@ -1,5 +1,6 @@
 /** The crypto login of a device context: mlx5dv_crypto_login_create(3), and mlx5dv_crypto_login(3) before rdma-core 42. */
 import {assertInteger, secretBytes, viewBytes, wipe} from '../bytes.js';
+import {type LoginOptions, type LoginState, MAX_ID, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {C} from './c-layout.js';
 import {assertObject, wrongReceiver} from './checks.js';
@@ -7,21 +8,6 @@ import type {Context} from './context.js';
 import {type About, callFailed} from './errno.js';
 import type {LoginPtr} from './ffi.js';
 import {LOGIN_APIS, type LoginApiName, type LoginCalls} from './login-api.js';
-
-/** VALID; NO_LOGIN: logged out; INVALID: the officer deleted its import KEK or credential from the NIC. */
-export type LoginState = 'VALID' | 'NO_LOGIN' | 'INVALID';
-
-export interface LoginOptions {
-  /** The wrapped credential, 48 bytes. */
-  credential: Uint8Array;
-  /** Where the NIC keeps the credential to compare with: 24 bits. */
-  credentialId: number;
-  /** Where the NIC keeps the import KEK that unwraps the credential, and all DEKs after it: 24 bits. */
-  importKekId: number;
-}
-
-const CREDENTIAL_BYTES = 48;
-const MAX_ID = 0xffffff;
 
 /** A crypto login. One per device context; DEKs that were made under it outlive it. */
 export class Login {
@@ -91,12 +77,6 @@ export class Login {
     if (!self.closed) self.close();
   }
 
-  /** For `createDek`: the login object that a wrapped DEK names, or null in the session API. Throws CLOSED. */
-  static objectOf(login: Login): LoginPtr | null {
-    login.#assertOpen();
-    return login.#object;
-  }
-
   #assertOpen(): void {
     if (!this.#open) throw new DekError('CLOSED', 'this login is closed');
     this.#context.ptr;
@@ -114,9 +94,9 @@ export function createLogin(context: Context, apiName: LoginApiName, options: Lo
   const {credential, credentialId, importKekId} = options;
   assertInteger(credentialId, 0, MAX_ID, 'credentialId');
   assertInteger(importKekId, 0, MAX_ID, 'importKekId');
-  const own = secretBytes(CREDENTIAL_BYTES);
+  const own = secretBytes(WRAPPED_CREDENTIAL_BYTES);
   try {
-    own.set(viewBytes(credential, [CREDENTIAL_BYTES], 'credential'));
+    own.set(viewBytes(credential, [WRAPPED_CREDENTIAL_BYTES], 'credential'));
     const {lib, ptr, info, caps} = context;
     if (context.login !== undefined) {
       throw new DekError('EXISTS', `${info.name} is logged in already`, {
@@ -131,8 +111,9 @@ export function createLogin(context: Context, apiName: LoginApiName, options: Lo
     const {errno, object} = calls.login(lib, ptr, own, credentialId, importKekId);
     if (errno !== 0) throw callFailed('login', errno, about(context));
     context.queue.answered(performance.now() - before);
-    context.login = new Login(context, calls, object, credentialId, importKekId);
-    return context.login;
+    const login = new Login(context, calls, object, credentialId, importKekId);
+    context.login = {object, query: () => login.query(), close: () => login.close()};
+    return login;
   } finally {
     wipe(own);
   }

@@ -1,8 +1,10 @@
 /**
  * What a virtual ConnectX says of itself. Never a secret: an import KEK shows as its id and its check value.
  */
+
 import {constants} from 'node:os';
 import {toHex, wipe} from '../bytes.js';
+import type {ImportMode} from '../dek-layout.js';
 import {keyCheckValue} from '../wrap/kcv.js';
 import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, RULES} from './image-layout.js';
 import {type LiveCounters, liveCounters} from './live.js';
@@ -11,7 +13,6 @@ import {
   ENGINES,
   type Engine,
   IMPORT_MODES,
-  type ImportMode,
   type NicState,
   OBJECTS,
   STATES,

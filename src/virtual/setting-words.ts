@@ -1,8 +1,10 @@
 /**
  * `KEY=VALUE` words, as `dek virtual set` takes them, into settings. Nothing is applied here, so one bad word stops all.
  */
+
 import {constants} from 'node:os';
 import {fromHex, hideKey, wipe} from '../bytes.js';
+import {CREDENTIAL_BYTES, KEK_BYTES, MAX_ID} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {
   COMMANDS,
@@ -38,14 +40,14 @@ const KEYS: Readonly<Record<string, Key>> = {
   'open-error': {values: 'none|ERRNO, such as EACCES', parse: (value) => one('openErrno', errnoOf(value))},
   kek: {
     values: 'ID:SOURCE',
-    parse: async (value, read) => list('keks', await officerKey(value, [16, 32], 'kek', read)),
+    parse: async (value, read) => list('keks', await officerKey(value, KEK_BYTES, 'kek', read)),
   },
   credential: {
     values: 'ID:SOURCE',
-    parse: async (value, read) => list('credentials', await officerKey(value, [40], 'credential', read)),
+    parse: async (value, read) => list('credentials', await officerKey(value, [CREDENTIAL_BYTES], 'credential', read)),
   },
-  'revoke-kek': {values: 'ID', parse: (value) => list('revokeKeks', integer(value, 0, 0xffffff))},
-  'revoke-credential': {values: 'ID', parse: (value) => list('revokeCredentials', integer(value, 0, 0xffffff))},
+  'revoke-kek': {values: 'ID', parse: (value) => list('revokeKeks', integer(value, 0, MAX_ID))},
+  'revoke-credential': {values: 'ID', parse: (value) => list('revokeCredentials', integer(value, 0, MAX_ID))},
   fault: {
     values:
       `none | COMMAND[-OBJECT][,status=STATUS][,syndrome=N][,times=N|always]; COMMAND: any, ${keysOf(COMMANDS).join(', ')}; ` +
@@ -152,7 +154,7 @@ async function officerKey(
   read: SecretReader,
 ): Promise<OfficerKey> {
   const [, idText = '', source = ''] = /^(\w+):(.*)$/.exec(value) ?? [];
-  const id = integer(idText, 0, 0xffffff);
+  const id = integer(idText, 0, MAX_ID);
   if (id === undefined || source === '') {
     // The value is not repeated: a key may stand in it by mistake.
     throw new DekError('BAD_ARGUMENT', `not a value of ${title}`, {

@@ -3,6 +3,7 @@
  * such KEK) throws before anything is written.
  */
 import {assertInteger, viewBytes} from '../bytes.js';
+import {CREDENTIAL_BYTES, type ImportMode, KEK_BYTES, MAX_ID} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import type {ImageWrite} from './image.js';
 import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, LANES, RULES} from './image-layout.js';
@@ -50,10 +51,9 @@ export interface Settings {
   readonly dekErrors?: readonly ErrorRule[];
 }
 
-export const IMPORT_MODES = ['plaintext', 'wrapped'] as const;
+export const IMPORT_MODES = ['plaintext', 'wrapped'] as const satisfies readonly ImportMode[];
 export const STATES = ['commissioning', 'operational', 'going-to-commissioning'] as const;
 export const ENGINES = ['single-block', 'multi-block'] as const;
-export type ImportMode = (typeof IMPORT_MODES)[number];
 export type NicState = (typeof STATES)[number];
 export type Engine = (typeof ENGINES)[number];
 
@@ -103,8 +103,9 @@ export function applySettings(image: Buffer, settings: Settings): ImageWrite[] {
   number(IMAGE.open_errno, 4, settings.openErrno, 4095, 'openErrno');
   for (const id of settings.revokeKeks ?? []) revoke(image, put, IMAGE.kek, id, 'import KEK');
   for (const id of settings.revokeCredentials ?? []) revoke(image, put, IMAGE.credential, id, 'credential');
-  for (const key of settings.keks ?? []) load(image, put, IMAGE.kek, key, [16, 32], 'import KEK');
-  for (const key of settings.credentials ?? []) load(image, put, IMAGE.credential, key, [40], 'credential');
+  for (const key of settings.keks ?? []) load(image, put, IMAGE.kek, key, KEK_BYTES, 'import KEK');
+  for (const key of settings.credentials ?? [])
+    load(image, put, IMAGE.credential, key, [CREDENTIAL_BYTES], 'credential');
   if (settings.faults) setRules(image, put, IMAGE.fault, settings.faults.map(faultBytes), 'faults');
   const next = image.readUInt32LE(IMAGE.next_object);
   if (settings.dekErrors) {
@@ -137,10 +138,10 @@ function load(
   put: Put,
   table: number,
   {id, secret}: OfficerKey,
-  lengths: number[],
+  lengths: readonly number[],
   title: string,
 ): void {
-  assertInteger(id, 0, 0xffffff, `${title} id`);
+  assertInteger(id, 0, MAX_ID, `${title} id`);
   const bytes = viewBytes(secret, lengths, title);
   if (findKey(image, table, id) !== undefined) {
     throw new DekError('EXISTS', `${title} ${id} is on the virtual ConnectX already`, {

@@ -9,10 +9,12 @@
  *
  * All devices of a directory get the same import KEK and credential, as an officer would load them.
  */
+
 import {randomBytes, randomInt} from 'node:crypto';
 import fs from 'node:fs';
 import {join, resolve} from 'node:path';
 import {assertInteger, secretBytes, viewBytes, wipe} from '../bytes.js';
+import {CREDENTIAL_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {holdSignals} from '../signals.js';
 import {inNewDirectory, listDirectory, pathError} from './directory.js';
@@ -129,7 +131,7 @@ export async function createVirtual(directory: string, options: CreateOptions = 
     });
   }
   const kek = officerKey(options.kek, options.kekId, [32, 16], 'kek');
-  const credential = officerKey(options.credential, options.credentialId, [40], 'credential');
+  const credential = officerKey(options.credential, options.credentialId, [CREDENTIAL_BYTES], 'credential');
   const names = Array.from({length: devices}, (_, index) => `mlx5_${index}`);
   const images = names.map((_, index) => newImage(FIRST_GUID + BigInt(index)));
   try {

@@ -7,6 +7,7 @@ import {
   DEK_WRAPPED_BYTES,
   KEK_BYTES,
   KEYTAG_BYTES,
+  type KeySize,
   layoutOf,
   layoutOfPlaintext,
 } from '../dek-layout.js';
@@ -25,7 +26,7 @@ export interface DekKeys {
 
 /** A DEK that was unwrapped. */
 export interface UnwrappedDek extends DekKeys {
-  keySize: 128 | 256;
+  keySize: KeySize;
 }
 
 /**

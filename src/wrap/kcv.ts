@@ -4,12 +4,9 @@
  * Left out: CMAC of anything else.
  */
 import {secretBytes, viewBytes, wipe} from '../bytes.js';
-import {KEK_BYTES} from '../dek-layout.js';
+import {KCV_BYTES, KEK_BYTES} from '../dek-layout.js';
 import {BLOCK_BYTES} from './aes.js';
 import {engineToWrap} from './engine.js';
-
-/** Bytes of a key check value. */
-export const KCV_BYTES = 5;
 
 /** The key check value (5 bytes, public) of `kek` (16 or 32 bytes). Throws BAD_ARGUMENT. */
 export function keyCheckValue(kek: Uint8Array): Uint8Array {

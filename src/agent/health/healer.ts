@@ -1,9 +1,8 @@
 /** Makes whole on one NIC what is broken: a login that is not VALID any more, DEKs that are in ERROR or missing. */
 import {fromHex} from '../../bytes.js';
-import {type DekLayout, OPAQUE_BYTES} from '../../dek-layout.js';
+import {type DekLayout, type LoginOptions, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {HeldDek, Nic} from '../nic/nic.js';
-import type {LoginRequest} from '../protocol.js';
 import {type DekBatch, heldOf, isSame, opaqueText, pick} from '../set/dek-batch.js';
 import type {DekSet} from '../set/dek-set.js';
 import {makeBatch} from '../set/make-batch.js';
@@ -97,7 +96,7 @@ export class Healer {
   }
 
   /** What was rewrapped can only be made under the login that came with it, though the old one may be VALID still. */
-  async #followLogin(request: LoginRequest): Promise<void> {
+  async #followLogin(request: LoginOptions): Promise<void> {
     const {login, importMode} = this.#nic;
     if (importMode === 'plaintext' || login.isBy(request)) return;
     const before = login.last;

@@ -1,9 +1,8 @@
 /** Creating DEKs of one layout on an open device, as they are wrapped, or in plaintext. */
 import {setImmediate as nextTurn} from 'node:timers/promises';
-import {type DekLayout, OPAQUE_BYTES} from '../../dek-layout.js';
+import {type DekLayout, type DekState, type ImportMode, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import type {CreateDekOptions, Dek, DekState, Device} from '../../rdma/index.js';
-import type {ImportMode} from '../protocol.js';
+import type {CreateDekOptions, Dek, Device} from '../../rdma/index.js';
 import {gather} from '../set/dek-batch.js';
 
 /** What the DEKs are made from. */

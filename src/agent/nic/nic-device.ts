@@ -1,6 +1,6 @@
 /** The device context of a NIC. That the NIC is gone (EIO) is noticed wherever it shows first; only a new context works then. */
 import {DekError} from '../../errors.js';
-import {type Device, isCalled, openDevice} from '../../rdma/index.js';
+import {type Device, isCalled, type NicImportMode, openDevice} from '../../rdma/index.js';
 import type {Events} from '../events.js';
 
 export class NicDevice {
@@ -29,7 +29,7 @@ export class NicDevice {
     return this.#gone;
   }
 
-  get importMode(): string {
+  get importMode(): NicImportMode {
     return this.#device.caps.importMode;
   }
 

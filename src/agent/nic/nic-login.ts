@@ -1,17 +1,19 @@
 /** The crypto login of one NIC of the agent, and the last one that worked, to log in again by oneself. */
+
 import {equalBytes} from '../../bytes.js';
+import type {LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {Login} from '../../rdma/index.js';
 import type {Events} from '../events.js';
-import type {LoginRequest, LoginStatus} from '../protocol.js';
+import type {LoginStatus} from '../protocol.js';
 import type {NicDevice} from './nic-device.js';
 import {retryBusy} from './retry.js';
 
 export class NicLogin {
   readonly #nic: NicDevice;
   readonly #events: Events;
-  #current: {readonly login: Login; readonly request: LoginRequest} | undefined;
-  #last: LoginRequest | undefined;
+  #current: {readonly login: Login; readonly request: LoginOptions} | undefined;
+  #last: LoginOptions | undefined;
 
   constructor(nic: NicDevice, events: Events) {
     this.#nic = nic;
@@ -19,7 +21,7 @@ export class NicLogin {
   }
 
   /** The last login that worked, unless a logout followed: ciphertext. */
-  get last(): LoginRequest | undefined {
+  get last(): LoginOptions | undefined {
     return this.#last;
   }
 
@@ -41,7 +43,7 @@ export class NicLogin {
   }
 
   /** Whether there is a VALID login by the same credential. */
-  isBy({credential, credentialId, importKekId}: LoginRequest): boolean {
+  isBy({credential, credentialId, importKekId}: LoginOptions): boolean {
     const request = this.#current?.request;
     return (
       this.status()?.state === 'VALID' &&
@@ -60,7 +62,7 @@ export class NicLogin {
   }
 
   /** Logs in, after a logout when there is a login. Throws what the NIC's refusal means. */
-  async open(request: LoginRequest): Promise<void> {
+  async open(request: LoginOptions): Promise<void> {
     await this.#logOut();
     this.#nic.assertThere();
     const [login] = await retryBusy([request], async () => [this.#tryLogIn(request)]);
@@ -72,7 +74,7 @@ export class NicLogin {
   }
 
   /** Logs in; false, and an event, when the NIC refuses. */
-  async tryOpen(request: LoginRequest): Promise<boolean> {
+  async tryOpen(request: LoginOptions): Promise<boolean> {
     try {
       await this.open(request);
       return true;
@@ -94,7 +96,7 @@ export class NicLogin {
    * Back to the login that `last` was, or to none, after a change that failed. Where the NIC does not let it the health check
    * tries again.
    */
-  async restore(before: LoginRequest | undefined): Promise<void> {
+  async restore(before: LoginOptions | undefined): Promise<void> {
     if (!this.#nic.gone && this.#current?.request !== before) {
       if (before) await this.tryOpen(before);
       else await this.#logOut().catch((error: unknown) => this.#tell('logout-failed', error));
@@ -117,7 +119,7 @@ export class NicLogin {
     this.#current = undefined;
   }
 
-  #tryLogIn(request: LoginRequest): Login | DekError {
+  #tryLogIn(request: LoginOptions): Login | DekError {
     try {
       return this.#nic.watch(() => this.#nic.device.login(request));
     } catch (error) {

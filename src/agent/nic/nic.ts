@@ -3,9 +3,9 @@
  * because the NIC went away or would not make it again, stays in the list without a handle, for the health check to heal.
  */
 
-import type {DekLayout} from '../../dek-layout.js';
+import type {DekLayout, DekState} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import type {Dek, DekState} from '../../rdma/index.js';
+import type {Dek, NicImportMode} from '../../rdma/index.js';
 import type {Events} from '../events.js';
 import type {DekStatus, NicStatus} from '../protocol.js';
 import {allOf, createOn, type Material} from './make.js';
@@ -65,7 +65,7 @@ export class Nic {
     return this.#device.gone;
   }
 
-  get importMode(): string {
+  get importMode(): NicImportMode {
     return this.#device.importMode;
   }
 

@@ -3,12 +3,18 @@
  * alone, one after the other; questions are answered at any time. A change that fails leaves what was there before.
  */
 
-import {layoutOfPlaintext, layoutOfWrapped, OPAQUE_BYTES} from '../../dek-layout.js';
+import {
+  type ImportMode,
+  type LoginOptions,
+  layoutOfPlaintext,
+  layoutOfWrapped,
+  OPAQUE_BYTES,
+} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
 import type {Events} from '../events.js';
 import {type HeldDek, Nic} from '../nic/nic.js';
-import type {AgentStatus, DekStatus, DestroyRequest, ImportMode, LoginRequest, LoginStatus} from '../protocol.js';
+import type {AgentStatus, DekStatus, DestroyRequest, LoginStatus} from '../protocol.js';
 import {opaqueText} from './dek-batch.js';
 import {countStates, dekStatus} from './dek-status.js';
 
@@ -71,7 +77,7 @@ export class DekSet {
   }
 
   /** Logs in to every NIC where there is no VALID login. Throws EXISTS when there is one everywhere. */
-  login({credential, credentialId, importKekId}: LoginRequest): Promise<LoginStatus> {
+  login({credential, credentialId, importKekId}: LoginOptions): Promise<LoginStatus> {
     const request = {credential: Uint8Array.from(credential), credentialId, importKekId};
     return this.alone(async () => {
       for (const nic of this.nics) if (nic.gone) await nic.reopen();

@@ -1,7 +1,7 @@
 /** What is said of the DEKs that an agent holds: what their NICs said last, and of several NICs the worst. */
 import {OPAQUE_BYTES} from '../../dek-layout.js';
 import type {Nic} from '../nic/nic.js';
-import type {AgentStatus, DekState, DekStatus} from '../protocol.js';
+import type {AgentStatus, DekStatus, KnownDekState} from '../protocol.js';
 
 /** The DEK `name`, which the first of `nics` holds. */
 export function dekStatus(nics: readonly Nic[], name: string): DekStatus {
@@ -31,8 +31,8 @@ export function countStates(nics: readonly Nic[]): AgentStatus['deks'] {
   return count;
 }
 
-function worstState(nics: readonly Nic[], name: string): DekState {
-  let worst: DekState = 'READY';
+function worstState(nics: readonly Nic[], name: string): KnownDekState {
+  let worst: KnownDekState = 'READY';
   for (const nic of nics) {
     const state = stateOn(nic, name);
     if (state === 'ERROR') return state;
@@ -41,6 +41,6 @@ function worstState(nics: readonly Nic[], name: string): DekState {
   return worst;
 }
 
-function stateOn(nic: Nic, name: string): DekState {
+function stateOn(nic: Nic, name: string): KnownDekState {
   return nic.deks.get(name)?.state ?? 'UNKNOWN';
 }

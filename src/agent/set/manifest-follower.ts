@@ -4,12 +4,12 @@
  */
 import {equalBytes, wipe} from '../../bytes.js';
 import {readSecret} from '../../custody/source.js';
-import {KEK_BYTES} from '../../dek-layout.js';
+import {KEK_BYTES, type LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import {assertManifestKek} from '../../manifest/unwrap.js';
 import {releaseMemory} from '../host/memory.js';
 import type {Nic} from '../nic/nic.js';
-import type {AgentStatus, ApplyRequest, ApplyResult, LoginRequest} from '../protocol.js';
+import type {AgentStatus, ApplyRequest, ApplyResult} from '../protocol.js';
 import {type ApplyOptions, applyManifest} from './apply.js';
 import type {DekBatch} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
@@ -77,7 +77,7 @@ export class ManifestFollower {
   }
 
   /** The login of the manifest as it is on disk now; undefined when none is followed or it cannot be read. */
-  async loginOnDisk(): Promise<LoginRequest | undefined> {
+  async loginOnDisk(): Promise<LoginOptions | undefined> {
     if (!this.#applied) return undefined;
     try {
       return await withManifest(this.#applied.path, undefined, async ({header}) => header.login ?? undefined);
@@ -112,7 +112,7 @@ export interface HealMaterial {
   kek: Uint8Array | undefined;
   /** Whether another KEK has wrapped the manifest since it was applied. */
   rewrapped: boolean;
-  login: LoginRequest | undefined;
+  login: LoginOptions | undefined;
 }
 
 /** Opens a manifest, and reads the KEK that must have wrapped it if `source` names one; wipes and closes both after. */

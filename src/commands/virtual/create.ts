@@ -8,6 +8,7 @@ import {factLines} from '../../cli/table.js';
 import {excludeFromCoreDump} from '../../custody/core-dump.js';
 import {readSecret} from '../../custody/source.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
+import {CREDENTIAL_BYTES, KEK_BYTES} from '../../dek-layout.js';
 import {createVirtual} from '../../virtual/index.js';
 
 interface Created {
@@ -70,9 +71,9 @@ export default class VirtualCreate extends DekCommand {
     const {args, flags} = await this.parse(VirtualCreate);
     assertDistinctStreams(flags.kek, flags.credential);
     excludeFromCoreDump();
-    const kek = flags.kek === undefined ? undefined : await readSecret(flags.kek, [16, 32], 'kek');
+    const kek = flags.kek === undefined ? undefined : await readSecret(flags.kek, KEK_BYTES, 'kek');
     const credential =
-      flags.credential === undefined ? undefined : await readSecret(flags.credential, [40], 'credential');
+      flags.credential === undefined ? undefined : await readSecret(flags.credential, [CREDENTIAL_BYTES], 'credential');
     try {
       const nic = await createVirtual(args.dir, {
         devices: flags.devices,
