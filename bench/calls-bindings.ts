@@ -31,7 +31,7 @@ async function manyAtOnce(): Promise<number[]> {
   const deks: Dek[] = [];
   while (deks.length < total) {
     const list = Array.from({length: Math.min(BATCH, total - deks.length)}, () => options);
-    for (const dek of await device.createDeks(list)) {
+    for (const dek of (await device.createDeks(list)).deks) {
       if (dek instanceof Error) throw dek;
       deks.push(dek);
     }
@@ -59,7 +59,7 @@ for await (const _ of createInterface({input: process.stdin})) {
   delay.disable();
   const {user, system} = process.cpuUsage(cpu);
   const nanoseconds = times.map((time, i) => ((time - (times[i - 1] ?? start)) * 1e6) / total);
-  // Beyond what calls.c fingerprints: CPU time a DEK, and how late the event loop was at worst, both in nanoseconds.
+  // Beyond what calls.c prints: CPU time a DEK, and how late the event loop was at worst, both in nanoseconds.
   const more = [((user + system) * 1e3) / total, delay.max];
   process.stdout.write(`${[...nanoseconds, ...more].map((ns) => ns.toFixed(1)).join(' ')}\n`);
 }

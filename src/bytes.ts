@@ -80,6 +80,13 @@ export function secretCopy(bytes: Uint8Array): Uint8Array {
   return copy;
 }
 
+/** The items of `size` bytes at these positions, one after the other, in such a buffer. */
+export function gather(bytes: Uint8Array, size: number, positions: readonly number[]): Uint8Array {
+  const gathered = secretBytes(positions.length * size);
+  for (const [k, i] of positions.entries()) gathered.set(bytes.subarray(i * size, (i + 1) * size), k * size);
+  return gathered;
+}
+
 /** Overwrites buffers with zeros. What JavaScript cannot promise: copies made by others (strings, the kernel) remain. */
 export function wipe(...buffers: readonly (Uint8Array | undefined)[]): void {
   for (const buffer of buffers) buffer?.fill(0);

@@ -19,9 +19,9 @@ export class DuplicateRegister {
   }
 
   /** The duplicates in lines that come after all lines so far. */
-  add({text, lines, fingerprints}: CheckedLines): Duplicate[] {
-    this.#tables ??= newTables(this.#deks + expectedDeks(this.#bytes, {text, lines}));
-    return findDuplicates(fingerprints, lines, this.#tables);
+  add(checked: CheckedLines): Duplicate[] {
+    this.#tables ??= newTables(this.#deks + expectedDeks(this.#bytes, checked));
+    return findDuplicates(checked, this.#tables);
   }
 }
 

@@ -1,15 +1,16 @@
 /** The jobs on lines of a manifest. */
+
 import {createHash} from 'node:crypto';
 import {fromHex, secretCopy, viewOf, wipe} from '../bytes.js';
 import {type KeySize, layoutOf} from '../dek-layout.js';
 import {writeBase64} from '../manifest/base64.js';
-import {type Batch, parseLines} from '../manifest/batch.js';
-import type {KeyColumn} from '../manifest/canonical.js';
+import type {Columns, Fingerprints, KeyColumn} from '../manifest/columns.js';
 import {formatEntry} from '../manifest/entry.js';
 import {type Fault, faultOf, inOrder, LineFault} from '../manifest/fault.js';
-import {type FingerprintKey, type Fingerprints, fingerprintsOf} from '../manifest/fingerprint.js';
+import type {FingerprintKey} from '../manifest/fingerprint.js';
 import type {Lines} from '../manifest/lines.js';
 import {numberedName} from '../manifest/names.js';
+import {parseLines} from '../manifest/parse-lines.js';
 import {wrapKeys} from '../wrap/bulk.js';
 import {type BadKey, findEqualKeys, randomPlaintexts, unwrapAll} from './plaintexts.js';
 
@@ -36,14 +37,14 @@ export function checkLines(
   {key, unwrap, reveal, ...lines}: LinesInput & {unwrap: boolean; reveal: boolean},
   [kek]: readonly Uint8Array[],
 ): CheckedLines & {plaintexts: Uint8Array[]} {
-  const batch = parseLines(lines);
+  const columns = parseLines(lines, key);
   const revealed: Uint8Array[] = [];
   const faults = unwrap
-    ? unwrapBatch(batch, kek!, (_, plaintexts) => {
+    ? unwrapColumns(columns, kek!, (_, plaintexts) => {
         if (reveal) revealed.push(secretCopy(plaintexts));
       })
-    : batch.faults;
-  return {...checked(batch, lines.count, key), faults, plaintexts: revealed};
+    : columns.faults;
+  return {...checked(columns, lines.count), faults, plaintexts: revealed};
 }
 
 /**
@@ -53,19 +54,19 @@ export function rewrapLines(
   {key, ...lines}: LinesInput,
   [from, to]: readonly Uint8Array[],
 ): CheckedLines & {digest: Uint8Array} {
-  const batch = parseLines(lines);
+  const columns = parseLines(lines, key);
   // Before it becomes another one: of the old lines, as the table of duplicates is.
-  const result = checked(batch, lines.count, key);
+  const result = checked(columns, lines.count);
   const digest = createHash('sha256');
-  const faults = unwrapBatch(batch, from!, ({layout, members}, plaintexts) => {
+  const faults = unwrapColumns(columns, from!, ({layout, members}, plaintexts) => {
     digest.update(plaintexts);
     const wrapped = wrapKeys(to!, plaintexts, layout.plaintextBytes);
-    const [text, bytes] = [viewOf(batch.text), viewOf(wrapped)];
+    const [text, bytes] = [viewOf(columns.text), viewOf(wrapped)];
     for (let k = 0; k < members.length; k++) {
-      writeBase64(bytes, k * layout.wrappedBytes, layout.wrappedBytes, text, batch.wrappedAt[members[k]!]!);
+      writeBase64(bytes, k * layout.wrappedBytes, layout.wrappedBytes, text, columns.wrappedAt[members[k]!]!);
     }
   });
-  return {...result, faults, digest: digest.update(batch.text).digest()};
+  return {...result, faults, digest: digest.update(columns.text).digest()};
 }
 
 /** The digest that `rewrapLines` gives of lines that it has made, from these lines alone. */
@@ -73,10 +74,10 @@ export function digestLines(
   lines: Lines,
   [, to]: readonly Uint8Array[],
 ): {digest: Uint8Array; faults: readonly Fault[]} {
-  const batch = parseLines(lines);
+  const columns = parseLines(lines);
   const digest = createHash('sha256');
-  const faults = unwrapBatch(batch, to!, (_, plaintexts) => digest.update(plaintexts));
-  return {digest: digest.update(batch.text).digest(), faults};
+  const faults = unwrapColumns(columns, to!, (_, plaintexts) => digest.update(plaintexts));
+  return {digest: digest.update(columns.text).digest(), faults};
 }
 
 /** DEKs to be named, wrapped and put into lines. */
@@ -114,21 +115,21 @@ export function makeLines(input: NewLines, [kek]: readonly Uint8Array[]): Checke
       text += `${formatEntry({name, keySize, keytag, opaque, wrapped: key})}\n`;
     }
     // What is written is what is read.
-    const batch = parseLines({text: new Uint8Array(Buffer.from(text)), first, count: bad.length > 0 ? 0 : count});
-    return {...checked(batch, count, key), bad};
+    const lines = {text: new Uint8Array(Buffer.from(text)), first, count: bad.length > 0 ? 0 : count};
+    const columns = parseLines(lines, key);
+    return {...checked(columns, count), bad};
   } finally {
     wipe(plaintexts);
   }
 }
 
-function checked(batch: Batch, count: number, key: FingerprintKey): CheckedLines {
-  const {text, lines, faults} = batch;
-  return {text, count, lines, fingerprints: fingerprintsOf(batch, key), faults};
+function checked({text, lines, fingerprints, faults}: Columns, count: number): CheckedLines {
+  return {text, count, lines, fingerprints, faults};
 }
 
-/** Calls `use` with each column in plaintext, which is wiped then. Returns the faults of the batch and those of its keys. */
-function unwrapBatch(
-  {keys, lines, faults}: Batch,
+/** Calls `use` with each column in plaintext, which is wiped then. Returns the faults of the columns and those of its keys. */
+function unwrapColumns(
+  {keys, lines, faults}: Columns,
   kek: Uint8Array,
   use: (column: KeyColumn, plaintexts: Uint8Array) => void,
 ): Fault[] {

@@ -1,6 +1,6 @@
 /**
  * What every command shares: `--json`, errors with their exit status, and the habit that `run()` returns one value of
- * which the text is a rendering (`this.log` fingerprints nothing under `--json`). Flags, arguments and their parser are oclif's. Left
+ * which the text is a rendering (`this.log` prints nothing under `--json`). Flags, arguments and their parser are oclif's. Left
  * out is oclif's own Command: it brings plugins, hooks and help along, which took half of a command's start.
  */
 import {boolean} from '@oclif/core/flags';
@@ -46,7 +46,7 @@ export abstract class DekCommand {
     }
   }
 
-  /** Does the work. What it returns is what `--json` fingerprints. */
+  /** Does the work. What it returns is what `--json` prints. */
   abstract run(): Promise<unknown>;
 
   /** The flags and arguments in `argv`. Throws what oclif throws. */

@@ -1,10 +1,10 @@
 /** How commands hand out key bytes: into a file, onto stdout, or, wrapped, into `--json`. */
 import * as Flags from '@oclif/core/flags';
 import {wipe} from '../bytes.js';
-import {writeDescriptor, writeKeyFile} from '../custody/destination.js';
 import {encode, FORMATS, type Format} from '../custody/encoding.js';
-import {writeWholeFile} from '../custody/whole-file.js';
 import {DekError} from '../errors.js';
+import {writeDescriptor} from '../files/descriptor.js';
+import {writeWholeFile} from '../files/whole-file.js';
 
 /** `--output`, `--force` and `--format`: where the bytes go, and how they stand there. */
 export const outputFlags = {
@@ -43,7 +43,7 @@ export async function deliver(bytes: Uint8Array, {output, force, format}: Output
   const encoded = encode(bytes, format ?? (output === undefined && process.stdout.isTTY ? 'hex' : 'raw'));
   try {
     if (output === undefined) await writeDescriptor(1, encoded, 'standard output');
-    else await writeKeyFile(output, encoded, {force});
+    else await writeWholeFile(output, [encoded], {force, isSecret: true});
   } finally {
     wipe(encoded);
   }

@@ -29,7 +29,7 @@ function withoutFrame(message: string): string {
 function foreignError(error: unknown, command: string | undefined): DekError {
   const message = error instanceof Error ? error.message : String(error);
   if (!(error instanceof Error && 'oclif' in error)) {
-    const hint = 'this is a defect of dek; DEK_DEBUG=1 fingerprints where it happened';
+    const hint = 'this is a defect of dek; DEK_DEBUG=1 prints where it happened';
     return new DekError('INTERNAL', message, {hint, cause: error});
   }
   const [first = '', ...rest] = withoutKeys(message)

@@ -1,7 +1,9 @@
 /** How commands change a manifest that is there: a new file, whole, takes the place of the old one. */
+
 import fs from 'node:fs/promises';
-import {type GoOn, writeWholeFile} from '../custody/whole-file.js';
-import {DekError, systemCode} from '../errors.js';
+import {DekError} from '../errors.js';
+import {systemError} from '../files/system-error.js';
+import {type GoOn, writeWholeFile} from '../files/whole-file.js';
 
 /**
  * Replaces the manifest `path` with what `chunks` yields, keeping its mode and owner. `check` is called with the path of the
@@ -14,11 +16,7 @@ export async function replaceManifest(
   check?: (temporary: string, goOn: GoOn) => Promise<void>,
 ): Promise<void> {
   const real = await fs.realpath(path).catch((cause: unknown) => {
-    const errno = systemCode(cause);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') {
-      throw new DekError('NO_INPUT', `${path || '""'} does not exist`, {errno, cause});
-    }
-    throw new DekError(errno === 'EACCES' ? 'PERMISSION' : 'IO', `${path} cannot be read: ${errno}`, {errno, cause});
+    throw systemError('read', path, cause);
   });
   const before = await fs.stat(real);
   if (!before.isFile()) throw new DekError('BAD_INPUT', `${path} is not a regular file`);

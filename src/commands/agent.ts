@@ -16,7 +16,7 @@ export default class Agent extends DekCommand {
   static override description =
     'A DEK lives as long as the process that made it. The agent is that process: it opens the NIC and holds the ' +
     'login and the DEKs that the other commands ask for, until SIGTERM or SIGINT; then it destroys the DEKs, logs ' +
-    'out, closes the NIC and removes its socket. It fingerprints one line, READY and the socket, when it can be used; ' +
+    'out, closes the NIC and removes its socket. It prints one line, READY and the socket, when it can be used; ' +
     'its log is JSON lines on stderr. Under systemd (Type=notify) it says so there too.';
   static override examples = [
     {description: 'In a shell, for this session', command: '<%= config.bin %> agent &'},

@@ -9,7 +9,7 @@ import {outputPath} from '../cli/output.js';
 import {Progress} from '../cli/progress.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
 import {assertDistinctStreams} from '../custody/spec.js';
-import {type GoOn, writeWholeFile} from '../custody/whole-file.js';
+import {type GoOn, writeWholeFile} from '../files/whole-file.js';
 
 interface RewrapResult {
   deks: number;

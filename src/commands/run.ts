@@ -7,7 +7,7 @@ import {DekCommand} from '../cli/base.js';
 import {runChild, SignalRelay, signalStatus, splitAtDashes} from '../cli/child.js';
 import {agentKekFlag, checkIntervalFlag, devicesFlag, manifestFlag} from '../cli/flags.js';
 import {Progress} from '../cli/progress.js';
-import {DekError, systemCode} from '../errors.js';
+import {systemError} from '../files/system-error.js';
 
 export default class Run extends DekCommand {
   static override summary = 'run a command with an agent of its own';
@@ -74,7 +74,6 @@ async function temporaryDirectory(): Promise<string> {
   try {
     return await mkdtemp(join(tmpdir(), 'dek-'));
   } catch (cause) {
-    const errno = systemCode(cause);
-    throw new DekError('IO', `cannot make a directory in ${tmpdir()}: ${errno}`, {hint: 'set TMPDIR', errno, cause});
+    throw systemError('make', `a directory in ${tmpdir()}`, cause, {hint: 'set TMPDIR'});
   }
 }

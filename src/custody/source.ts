@@ -3,11 +3,13 @@
  * What is read goes from the kernel into one buffer of ours; it is decoded from there, and that buffer is wiped.
  * Left out: typing a secret at a terminal (it would be echoed), and the environment and arguments (others can read both).
  */
+
 import fs from 'node:fs';
 import {isatty} from 'node:tty';
 import {promisify} from 'node:util';
 import {orList, secretBytes, wipe} from '../bytes.js';
 import {DekError, systemCode} from '../errors.js';
+import {systemError} from '../files/system-error.js';
 import {decode, type Format} from './encoding.js';
 import {ciphertextSource, type Source, sourceOf} from './spec.js';
 
@@ -133,7 +135,7 @@ async function withDescriptor<T>(source: Source, use: (fd: number, name: string)
       if (source.fd === undefined) await close(fd);
     }
   } catch (error) {
-    throw error instanceof DekError ? error : explain(error, source);
+    throw systemError('read', source.name, error);
   }
 }
 
@@ -165,7 +167,8 @@ function checkSource(stats: fs.Stats, fd: number, {name, path, isPrivate}: Sourc
   }
   if (stats.isDirectory()) throw new DekError('BAD_INPUT', `${name} is a directory`);
   if (path === undefined) {
-    if (fd > 2 && belongsToNode(stats, fd)) throw new DekError('NO_INPUT', `${name} is not open for reading`);
+    if (fd > 2 && belongsToNode(stats, fd))
+      throw new DekError('NO_INPUT', `cannot read ${name}: it is not open for reading`);
     return;
   }
   if (!stats.isFile() && !stats.isFIFO()) throw new DekError('BAD_INPUT', `${name} is neither a file nor a pipe`);
@@ -191,14 +194,4 @@ function belongsToNode(stats: fs.Stats, fd: number): boolean {
       return false; // closed since the directory was read
     }
   });
-}
-
-function explain(error: unknown, {name}: Source): DekError {
-  const errno = systemCode(error);
-  const options = {errno, cause: error};
-  if (errno === 'ENOENT' || errno === 'ENOTDIR') return new DekError('NO_INPUT', `${name} does not exist`, options);
-  if (errno === 'EBADF') return new DekError('NO_INPUT', `${name} is not open for reading`, options);
-  if (errno === 'EACCES' || errno === 'EPERM') return new DekError('PERMISSION', `${name} may not be read`, options);
-  if (errno === 'ERR_INVALID_ARG_VALUE') return new DekError('BAD_ARGUMENT', `${name} is not a path`);
-  return new DekError('IO', `${name} cannot be read${errno ? `: ${errno}` : ''}`, options);
 }

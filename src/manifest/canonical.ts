@@ -2,40 +2,17 @@
  * Many lines of DEKs at once, byte by byte, into columns: what stands where, and the wrapped keys one after the other, as
  * `unwrapKeys` takes them. Only lines in canonical form, as `formatEntry` writes them; of others it says just that there is one.
  */
+
 import {viewOf} from '../bytes.js';
 import {DEK_LAYOUTS, type DekLayout} from '../dek-layout.js';
 import {base64Digits, readBase64} from './base64.js';
+import type {Columns, KeyColumn} from './columns.js';
 
-/** The wrapped keys of one layout. */
-export interface KeyColumn {
-  readonly layout: DekLayout;
-  /** One after the other. */
-  readonly wrapped: Uint8Array;
-  /** The DEK that each of them belongs to, counted from 0. */
-  readonly members: Uint32Array;
-}
-
-/** DEKs in the order of their lines. A place is an offset into `text`. */
-export interface Columns {
-  readonly text: Uint8Array;
-  readonly count: number;
-  readonly nameAt: Uint32Array;
-  readonly nameBytes: Uint8Array;
-  /** Where its hex digits are. */
-  readonly opaqueAt: Uint32Array;
-  /** 0 to 8. */
-  readonly opaqueBytes: Uint8Array;
-  /** Where its base64 digits are. */
-  readonly wrappedAt: Uint32Array;
-  /** The layout of each DEK, as a position in `keys`. */
-  readonly layouts: Uint8Array;
-  /** One for each of DEK_LAYOUTS. */
-  readonly keys: readonly KeyColumn[];
-}
+/** What a reading of the lines alone tells. */
+type Parsed = Omit<Columns, 'lines' | 'faults' | 'fingerprints'>;
 
 const MAX_NAME_BYTES = 128;
 const MAX_OPAQUE_DIGITS = 16;
-const NO_OPAQUE = new Uint8Array();
 
 const BEFORE_NAME = viewOf(Buffer.from('{"name":"'));
 /** What follows the name, for each of DEK_LAYOUTS; two characters tell which of them it can only be. */
@@ -63,8 +40,8 @@ function tableOf(characters: RegExp): Uint8Array {
   return Uint8Array.from({length: 256}, (_, byte) => (characters.test(String.fromCharCode(byte)) ? 1 : 0));
 }
 
-/** The columns of `text`, which is `count` whole lines; null when one of them is not in canonical form, right or wrong. */
-export function parseCanonical(text: Uint8Array, count: number): Columns | null {
+/** What `text` holds, which is `count` whole lines; null when one of them is not in canonical form, right or wrong. */
+export function parseCanonical(text: Uint8Array, count: number): Parsed | null {
   const [nameAt, nameBytes] = [new Uint32Array(count), new Uint8Array(count)];
   const [opaqueAt, opaqueBytes] = [new Uint32Array(count), new Uint8Array(count)];
   const [wrappedAt, layouts] = [new Uint32Array(count), new Uint8Array(count)];
@@ -110,17 +87,6 @@ export function parseCanonical(text: Uint8Array, count: number): Columns | null 
     layouts,
     keys: keys.map((key) => key.end()),
   };
-}
-
-/** The name of DEK `i`; `text` is that of the columns. */
-export function nameOf(text: Buffer, {nameAt, nameBytes}: Columns, i: number): string {
-  return text.toString('latin1', nameAt[i]!, nameAt[i]! + nameBytes[i]!);
-}
-
-/** The label of DEK `i`, as many bytes as the line has; `text` is that of the columns. */
-export function opaqueOf(text: Buffer, {opaqueAt, opaqueBytes}: Columns, i: number): Uint8Array {
-  if (opaqueBytes[i] === 0) return NO_OPAQUE;
-  return new Uint8Array(Buffer.from(text.toString('latin1', opaqueAt[i]!, opaqueAt[i]! + 2 * opaqueBytes[i]!), 'hex'));
 }
 
 /** The place after `expected`, if that stands at `at`; else -1, also when `at` is negative. */

@@ -1,6 +1,7 @@
 /** Names and wrapped keys that stand twice in a manifest. */
+import type {Columns} from './columns.js';
 import {type Fault, fault, faultOf} from './fault.js';
-import {FINGERPRINT_WORDS, type Fingerprints} from './fingerprint.js';
+import {FINGERPRINT_WORDS} from './fingerprint.js';
 import {FingerprintTable} from './fingerprint-table.js';
 
 /** What came before. */
@@ -32,8 +33,11 @@ export function expectedDeks(bytes: number, {text, lines}: {text: Uint8Array; li
   return Math.min(Math.ceil((bytes / (text.length + 1)) * lines.length) + lines.length, MAX_EXPECTED);
 }
 
-/** The faults of the DEKs in `lines` whose name or wrapped key stood in an earlier line. */
-export function findDuplicates({names, keys}: Fingerprints, lines: Uint32Array, tables: Tables): Duplicate[] {
+/** The faults of the DEKs whose name or wrapped key stood in an earlier line. */
+export function findDuplicates(
+  {lines, fingerprints: {names, keys}}: Pick<Columns, 'lines' | 'fingerprints'>,
+  tables: Tables,
+): Duplicate[] {
   const faults: Duplicate[] = [];
   tables.names.fetch(names);
   tables.keys.fetch(keys);

@@ -4,41 +4,34 @@
  * meet. Two that differ are taken for one with a chance of 2^-57 in a million. Left out: output of any other length; the
  * third word is drawn as the second is.
  */
+
 import {randomFillSync} from 'node:crypto';
 import {viewOf} from '../bytes.js';
-import type {Columns} from './canonical.js';
+import type {Columns} from './columns.js';
 
 /** Words of 32 bits a fingerprint. */
 export const FINGERPRINT_WORDS = 3;
 
 export type FingerprintKey = readonly [number, number];
 
-/** Fingerprints of DEKs, in their order. */
-export interface Fingerprints {
-  names: Int32Array;
-  keys: Int32Array;
-}
-
 export function randomFingerprintKey(): FingerprintKey {
   const [a, b] = randomFillSync(new Int32Array(2));
   return [a!, b!];
 }
 
-/** The fingerprints of every name and every wrapped key. */
-export function fingerprintsOf(columns: Columns, key: FingerprintKey): Fingerprints {
-  return {names: nameFingerprintsOf(columns, key), keys: keyFingerprintsOf(columns, key)};
-}
-
-/** Those of the names alone. */
-export function nameFingerprintsOf({text, count, nameAt, nameBytes}: Columns, key: FingerprintKey): Int32Array {
+/** The fingerprint of every name. */
+export function nameFingerprintsOf(
+  {text, count, nameAt, nameBytes}: Omit<Columns, 'fingerprints'>,
+  key: FingerprintKey,
+): Int32Array {
   const fingerprints = new Int32Array(count * FINGERPRINT_WORDS);
   const lines = viewOf(text);
   for (let i = 0; i < count; i++) hash(lines, nameAt[i]!, nameBytes[i]!, key, fingerprints, i * FINGERPRINT_WORDS);
   return fingerprints;
 }
 
-/** Those of the wrapped keys alone. */
-export function keyFingerprintsOf({count, keys}: Columns, key: FingerprintKey): Int32Array {
+/** The fingerprint of every wrapped key. */
+export function keyFingerprintsOf({count, keys}: Omit<Columns, 'fingerprints'>, key: FingerprintKey): Int32Array {
   const fingerprints = new Int32Array(count * FINGERPRINT_WORDS);
   for (const {layout, wrapped, members} of keys) {
     const {wrappedBytes} = layout;

@@ -2,18 +2,20 @@
  * Reads a manifest as a stream: the header at once, the DEKs as they are asked for. What is held is one chunk, and the two
  * tables that find duplicates: 40 to 86 bytes a DEK for both.
  */
+
 import {readSync} from 'node:fs';
 import fs from 'node:fs/promises';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
-import {DekError, systemCode} from '../errors.js';
-import {type Batch, parseLines} from './batch.js';
-import {nameOf, opaqueOf} from './canonical.js';
+import type {DekError} from '../errors.js';
+import {systemError} from '../files/system-error.js';
+import {type Columns, nameOf, opaqueOf} from './columns.js';
 import {expectedDeks, findDuplicates, newTables, type Tables} from './duplicates.js';
 import type {ManifestEntry} from './entry.js';
 import {type Fault, faultError, inOrder, LineFault} from './fault.js';
-import {type FingerprintKey, keyFingerprintsOf, nameFingerprintsOf, randomFingerprintKey} from './fingerprint.js';
+import {type FingerprintKey, randomFingerprintKey} from './fingerprint.js';
 import {type ManifestHeader, parseHeader} from './header.js';
 import {type ByteSource, type Lines, linesOf} from './lines.js';
+import {parseLines} from './parse-lines.js';
 
 /** How much of a file is read at a time. */
 export const CHUNK_BYTES = 2 ** 17;
@@ -45,8 +47,8 @@ export interface ReadManifestOptions {
  * `entries` has come to its end: take no DEK of it into use before. Throws BAD_INPUT.
  */
 export async function readManifest(source: ByteSource, options: ReadManifestOptions = {}): Promise<Manifest> {
-  const {header, parts} = await readManifestParts(source, options);
-  return {header, entries: await begun(entriesOf(parts, options))};
+  const {header, lines} = await openLines(source);
+  return {header, entries: await begun(entriesOf(await columnsOf(lines, options), options))};
 }
 
 /** The same for the file `path`. Throws BAD_INPUT, NO_INPUT, PERMISSION, IO. */
@@ -76,26 +78,16 @@ export async function openLines(source: ByteSource | string): Promise<ManifestLi
   }
 }
 
-/** The DEKs of many lines. */
-export interface ManifestPart {
-  readonly batch: Batch;
-  /** Of lines that are no part of the batch, and of DEKs in it that stand twice. */
-  readonly faults: readonly Fault[];
-  /** The fingerprint of each wrapped key, FINGERPRINT_WORDS words each: they tell one from another within this thread. */
-  readonly fingerprints: Int32Array;
-}
-
 /**
- * `readManifest` with the DEKs of many lines at a time; of a manifest of about `bytes`, where that is known. A part comes with its
- * faults, which are the caller's to throw or to report.
+ * The DEKs of these lines, many at a time; of a manifest of about `bytes`, where that is known. Columns come with their faults,
+ * which are the caller's to throw or to report.
  */
-export async function readManifestParts(
-  source: ByteSource,
+export async function columnsOf(
+  lines: AsyncGenerator<Lines, void>,
   options: ReadManifestOptions = {},
   bytes = 0,
-): Promise<{header: ManifestHeader; parts: AsyncGenerator<ManifestPart, void>}> {
-  const {header, lines} = await openLines(source);
-  return {header, parts: await begun(partsOf(lines, options, bytes))};
+): Promise<AsyncGenerator<Columns, void>> {
+  return begun(columnsIn(lines, options, bytes));
 }
 
 /** A generator that gives null first, past that: one that had not begun would close nothing at its `return()`. */
@@ -105,7 +97,7 @@ async function begun<T>(items: AsyncGenerator<T | null, void>): Promise<AsyncGen
 }
 
 async function* entriesOf(
-  parts: AsyncGenerator<ManifestPart>,
+  parts: AsyncGenerator<Columns, void>,
   {onFault}: ReadManifestOptions,
 ): AsyncGenerator<ManifestEntry | null, void> {
   const report = (fault: Fault): void => {
@@ -115,29 +107,26 @@ async function* entriesOf(
   try {
     yield null;
     // Not yield*, which takes three times as long.
-    for await (const {batch, faults} of parts) for (const entry of entriesIn(batch, faults, report)) yield entry;
+    for await (const columns of parts) for (const entry of entriesIn(columns, report)) yield entry;
   } finally {
     await parts.return(undefined);
   }
 }
 
-async function* partsOf(
+async function* columnsIn(
   lines: AsyncGenerator<Lines, void>,
   {onFault, again = false}: ReadManifestOptions,
   bytes: number,
-): AsyncGenerator<ManifestPart | null, void> {
+): AsyncGenerator<Columns | null, void> {
   let tables: Tables | undefined;
   fingerprintKey ??= randomFingerprintKey();
   try {
     yield null;
     for await (const some of lines) {
-      const batch = parseLines(some);
-      const keys = keyFingerprintsOf(batch, fingerprintKey);
-      tables ??= again ? undefined : newTables(expectedDeks(bytes, batch));
-      const duplicates = tables
-        ? findDuplicates({names: nameFingerprintsOf(batch, fingerprintKey), keys}, batch.lines, tables)
-        : [];
-      yield {batch, faults: inOrder(batch.faults, duplicates), fingerprints: keys};
+      const columns = parseLines(some, fingerprintKey, {names: !again});
+      tables ??= again ? undefined : newTables(expectedDeks(bytes, columns));
+      const duplicates = tables ? findDuplicates(columns, tables) : [];
+      yield {...columns, faults: inOrder(columns.faults, duplicates)};
     }
   } catch (error) {
     // A fault that nothing follows; those before have been reported.
@@ -148,14 +137,10 @@ async function* partsOf(
   }
 }
 
-/** The DEKs of a batch one by one, and to `report` each fault in its turn. */
-function* entriesIn(
-  batch: Batch,
-  faults: readonly Fault[],
-  report: (fault: Fault) => void,
-): Generator<ManifestEntry, void> {
-  const {count, lines, layouts, keys} = batch;
-  const text = Buffer.from(batch.text.buffer, batch.text.byteOffset, batch.text.length);
+/** The DEKs one by one, and to `report` each fault in its turn. */
+function* entriesIn(columns: Columns, report: (fault: Fault) => void): Generator<ManifestEntry, void> {
+  const {count, lines, layouts, keys, faults} = columns;
+  const text = Buffer.from(columns.text.buffer, columns.text.byteOffset, columns.text.length);
   const taken = keys.map(() => 0);
   let nextFault = 0;
   for (let i = 0; i < count; i++) {
@@ -166,11 +151,11 @@ function* entriesIn(
     if (faults[nextFault]?.line === line) continue;
     yield {
       line,
-      name: nameOf(text, batch, i),
+      name: nameOf(text, columns, i),
       keySize: layout.keySize,
       keytag: layout.keytag,
       wrapped: wrapped.subarray(from, from + layout.wrappedBytes),
-      opaque: opaqueOf(text, batch, i),
+      opaque: opaqueOf(text, columns, i),
     };
   }
   for (const fault of faults.slice(nextFault)) report(fault);
@@ -190,19 +175,8 @@ async function* chunksOf(path: string): AsyncGenerator<Uint8Array, void> {
       yield chunk.subarray(0, bytesRead);
     }
   } catch (error) {
-    throw error instanceof DekError ? error : explain(error, path);
+    throw systemError('read', path, error);
   } finally {
     await handle?.close();
   }
-}
-
-function explain(error: unknown, file: string): DekError {
-  const path = file === '' ? '""' : file;
-  const errno = systemCode(error);
-  const options = {errno, cause: error};
-  if (errno === 'ENOENT' || errno === 'ENOTDIR') return new DekError('NO_INPUT', `${path} does not exist`, options);
-  if (errno === 'EACCES' || errno === 'EPERM') return new DekError('PERMISSION', `${path} may not be read`, options);
-  if (errno === 'EISDIR') return new DekError('BAD_INPUT', `${path} is a directory`, options);
-  if (errno === 'ERR_INVALID_ARG_VALUE') return new DekError('BAD_ARGUMENT', `${JSON.stringify(path)} is not a path`);
-  return new DekError('IO', `${path} cannot be read${errno ? `: ${errno}` : ''}`, options);
 }

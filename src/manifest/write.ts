@@ -1,10 +1,11 @@
 /** Writes a manifest as a stream. What is written is what `readManifest` reads, or nothing is. */
-import {parseLines} from './batch.js';
+
 import {findDuplicates, newTables} from './duplicates.js';
 import {formatEntry, type ManifestDek} from './entry.js';
 import {faultError, inOrder} from './fault.js';
-import {fingerprintsOf, randomFingerprintKey} from './fingerprint.js';
+import {randomFingerprintKey} from './fingerprint.js';
 import {formatHeader, type ManifestHeader} from './header.js';
+import {parseLines} from './parse-lines.js';
 
 const CHUNK_CHARACTERS = 2 ** 16;
 
@@ -20,11 +21,11 @@ export async function* writeManifest(
   const key = randomFingerprintKey();
   let [text, first, count] = ['', 2, 0];
   const checked = (): Uint8Array => {
-    const batch = parseLines({text: new Uint8Array(Buffer.from(text)), first, count});
-    const [fault] = inOrder(batch.faults, findDuplicates(fingerprintsOf(batch, key), batch.lines, tables));
+    const columns = parseLines({text: new Uint8Array(Buffer.from(text)), first, count}, key);
+    const [fault] = inOrder(columns.faults, findDuplicates(columns, tables));
     if (fault) throw faultError(fault);
     [text, first, count] = ['', first + count, 0];
-    return batch.text;
+    return columns.text;
   };
   yield formatHeader(header);
   for await (const dek of deks) {

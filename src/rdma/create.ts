@@ -1,9 +1,10 @@
 /**
  * Making DEKs: mlx5dv_dek_create(3), one on this thread, or many through the command queue of their context. Keys go to C inside
- * structures outside V8's heap, which are wiped afterwards. What cannot be wiped from here: the copy that libmlx5 makes on
- * its stack.
+ * structures outside V8's heap, which are wiped afterwards. What cannot be wiped from here, the copy that libmlx5 makes on its
+ * stack, is overwritten by a query behind the create of a plaintext key.
  */
 
+import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {wipe} from '../bytes.js';
 import type {DekState} from '../dek-layout.js';
 import {DekError} from '../errors.js';
@@ -32,33 +33,41 @@ export function createDek(context: Context, options: CreateDekOptions): Dek {
     const pointer = lib.mlx5dv_dek_create(ptr, own.bytes);
     const kind = ownKeys.kinds[0]!;
     if (pointer === null) throw refusals(context)('create', lib.errno(), isWrapped(kind));
-    return new Dek(context, pointer, kind);
+    const dek = new Dek(context, pointer, kind);
+    // Overwrites the copy of a plaintext key that libmlx5 leaves on the stack.
+    if (!isWrapped(kind)) Dek.firstState(dek, refusals(context));
+    return dek;
   } finally {
     ownKeys.wipe();
     wipe(own.bytes);
   }
 }
 
-/**
- * Creates many, off this thread; wipes `keys`. Rejects when none can be sent. From then on there is a DEK or an error for each.
- * With `unfit`, each DEK is queried right after its create, and what does not say READY is put there with what it says, in order.
- */
-export async function createDeks(
-  context: Context,
-  keys: Keys,
-  unfit?: Map<Dek, DekState | DekError>,
-): Promise<(Dek | DekError)[]> {
+/** What has become of many DEKs, in the order in which they were asked for. */
+export interface CreatedDeks {
+  /** Each, or why there is none. */
+  deks: (Dek | DekError)[];
+  /**
+   * With `query`: what the NIC said of each right after its create, or why it did not tell; undefined where there is none. Those
+   * that are not READY are the caller's to destroy.
+   */
+  states?: (DekState | DekError | undefined)[];
+}
+
+/** DEKs that are made on this thread before the event loop turns. */
+const PLAINTEXT_A_TURN = 16;
+
+/** Creates many; wipes `keys`. Rejects when none can be sent. From then on there is a DEK or an error for each. */
+export async function createDeks(context: Context, keys: Keys, isQueried: boolean): Promise<CreatedDeks> {
   let creation: Creation | undefined;
   try {
     context.ptr;
     for (const kind of new Set(keys.kinds)) loginNamedBy(context, kind);
-    creation = new Creation(context, keys, unfit !== undefined);
-    await context.queue.run(creation);
-    const {results, unfit: found} = creation;
-    // Only now: whatever the caller's Map does, no command waits for it.
-    if (found.size > 0)
-      for (const dek of results) if (dek instanceof Dek && found.has(dek)) unfit!.set(dek, found.get(dek)!);
-    return results as (Dek | DekError)[];
+    creation = new Creation(context, keys, isQueried);
+    if (keys.kinds.every(isWrapped)) await context.queue.run(creation);
+    else await creation.runHere();
+    const {deks, states} = creation;
+    return isQueried ? {deks: deks as (Dek | DekError)[], states} : {deks: deks as (Dek | DekError)[]};
   } finally {
     keys.wipe();
     creation?.wipe();
@@ -75,9 +84,8 @@ class Structs {
 class Creation implements Commands {
   readonly count: number;
   readonly steps: number;
-  readonly results: (Dek | DekError | undefined)[];
-  /** Those that are not READY. */
-  readonly unfit = new Map<Dek, DekState | DekError>();
+  readonly deks: (Dek | DekError | undefined)[];
+  readonly states: (DekState | DekError | undefined)[];
   readonly #context: Context;
   readonly #keys: Keys;
   readonly #isQueried: boolean;
@@ -89,11 +97,23 @@ class Creation implements Commands {
   constructor(context: Context, keys: Keys, isQueried: boolean) {
     this.count = keys.count;
     this.steps = isQueried ? 2 : 1;
-    this.results = new Array<Dek | DekError | undefined>(keys.count).fill(undefined);
+    this.deks = new Array<Dek | DekError | undefined>(keys.count).fill(undefined);
+    this.states = new Array<DekState | DekError | undefined>(isQueried ? keys.count : 0).fill(undefined);
     this.#context = context;
     this.#keys = keys;
     this.#isQueried = isQueried;
     this.#refusal = refusals(context, MEMORY_MS);
+  }
+
+  /**
+   * All of them on this thread, each with a query behind it: that overwrites the copy of a plaintext key which libmlx5 leaves on
+   * the stack, and which on a thread of the pool would stay.
+   */
+  async runHere(): Promise<void> {
+    for (let i = 0; i < this.count; i++) {
+      if (i % PLAINTEXT_A_TURN === PLAINTEXT_A_TURN - 1) await turnOfTheLoop();
+      this.now(i);
+    }
   }
 
   now(i: number): void {
@@ -102,9 +122,11 @@ class Creation implements Commands {
       prepare(this.#context, this.#keys, i, own);
       const pointer = lib.mlx5dv_dek_create(this.#context.ptr, own.bytes);
       const dek = this.#end(i, pointer, pointer === null ? lib.errno() : 0);
-      if (dek !== undefined && this.#isQueried) this.#tell(dek, Dek.firstState(dek, this.#refusal));
+      if (dek === undefined || (!this.#isQueried && isWrapped(this.#keys.kinds[i]!))) return;
+      const state = Dek.firstState(dek, this.#refusal);
+      if (this.#isQueried) this.states[i] = state;
     } catch (error) {
-      this.results[i] = asDekError('create', error);
+      this.deks[i] = asDekError('create', error);
     }
   }
 
@@ -122,14 +144,14 @@ class Creation implements Commands {
         if (dek === undefined || !this.#isQueried) ended();
         else {
           Dek.firstStateAsync(dek, structs.dek, this.#refusal, (state) => {
-            this.#tell(dek, state);
+            this.states[i] = state;
             ended();
           });
         }
       });
     } catch (error) {
       this.#idle.push(structs);
-      this.results[i] = asDekError('create', error);
+      this.deks[i] = asDekError('create', error);
       return false;
     }
     this.#context.creates++; // its end comes in a later turn
@@ -150,16 +172,12 @@ class Creation implements Commands {
   #end(i: number, pointer: DekPtr | null, errno: number): Dek | undefined {
     const kind = this.#keys.kinds[i]!;
     if (pointer === null) {
-      this.results[i] = this.#refusal('create', errno, isWrapped(kind));
+      this.deks[i] = this.#refusal('create', errno, isWrapped(kind));
       return undefined;
     }
     const dek = new Dek(this.#context, pointer, kind);
-    this.results[i] = dek;
+    this.deks[i] = dek;
     return dek;
-  }
-
-  #tell(dek: Dek, state: DekState | DekError): void {
-    if (state !== 'READY') this.unfit.set(dek, state);
   }
 }
 

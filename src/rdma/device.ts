@@ -1,14 +1,13 @@
 /** An open NIC: what it can do, its one login, its DEKs. */
 
 import {access, constants, open} from 'node:fs/promises';
-import {types} from 'node:util';
 import type {DekState, LoginOptions} from '../dek-layout.js';
 import {DekError, systemCode} from '../errors.js';
 import type {Caps} from './caps.js';
 import {assertObject, copyList, wrongReceiver} from './checks.js';
 import {closeContext, closeContextAsync} from './close.js';
 import {Context} from './context.js';
-import {createDek, createDeks} from './create.js';
+import {type CreatedDeks, createDek, createDeks} from './create.js';
 import {Dek} from './dek.js';
 import {callFailed} from './errno.js';
 import {library} from './ffi.js';
@@ -84,34 +83,23 @@ export class Device {
     return createDek(Device.#check(this).#context, options);
   }
 
-  /** `createDek`, off this thread. The caller may wipe its buffers as soon as it has the promise. */
-  async createDekAsync(options: CreateDekOptions): Promise<Dek> {
-    const [dek] = await createDeks(Device.#check(this).#context, Keys.ofList([options]));
-    if (dek instanceof DekError) throw dek;
-    return dek!;
-  }
-
   /**
-   * Creates many DEKs, off this thread. Resolves with a DEK or the NIC's refusal for each, in order. Rejects, and sends
-   * nothing, when one of the options is wrong or none can be sent (what `createDek` throws before it asks the NIC). All
-   * options are copied first: the caller may wipe its buffers as soon as it has the promise.
-   * With `unfit`, each DEK is queried right after its create: those that are not READY are there as well, each with its
-   * state or with why the NIC does not tell. They are the caller's to destroy.
+   * Creates many DEKs: a list of any, or a column of one layout, for which nothing is made but the DEK. Resolves with a DEK or
+   * the NIC's refusal for each, in order; with `query` each is asked for its state right after its create. Wrapped ones are
+   * made off this thread, plaintext ones on it, 16 a turn of the event loop. Rejects, and sends nothing, when one of the
+   * options is wrong or none can be sent (what `createDek` throws before it asks the NIC). All is copied first: the caller may
+   * wipe its buffers as soon as it has the promise.
    */
   async createDeks(
-    list: readonly CreateDekOptions[],
-    unfit?: Map<Dek, DekState | DekError>,
-  ): Promise<(Dek | DekError)[]> {
+    deks: readonly CreateDekOptions[] | DekColumn,
+    options: {query?: boolean | undefined} = {},
+  ): Promise<CreatedDeks> {
     const context = Device.#check(this).#context;
-    assertMap(unfit);
-    return createDeks(context, Keys.ofList(copyList(list, 'list')), unfit);
-  }
-
-  /** `createDeks` for wrapped DEKs of one layout, whose keys lie one after the other: nothing is made for each but the DEK. */
-  async createDekColumn(column: DekColumn, unfit?: Map<Dek, DekState | DekError>): Promise<(Dek | DekError)[]> {
-    const context = Device.#check(this).#context;
-    assertMap(unfit);
-    return createDeks(context, Keys.ofColumn(column), unfit);
+    assertObject(options, 'options');
+    const {query = false} = options;
+    if (typeof query !== 'boolean') throw new DekError('BAD_ARGUMENT', '"query" expected true or false');
+    const keys = Array.isArray(deks) ? Keys.ofList(copyList(deks, 'deks')) : Keys.ofColumn(deks as DekColumn);
+    return createDeks(context, keys, query);
   }
 
   /** `dek.query()` for many, off this thread. Resolves with a state or an error for each, in order. */
@@ -153,10 +141,6 @@ export class Device {
     if (typeof value === 'object' && value !== null && #context in value) return value;
     throw wrongReceiver('Device');
   }
-}
-
-function assertMap(unfit: unknown): void {
-  if (unfit !== undefined && !types.isMap(unfit)) throw new DekError('BAD_ARGUMENT', '"unfit" expected a Map');
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * What DEKs are to be made of, checked and copied as soon as it is handed in. Keys lie outside V8's heap, and are wiped by
- * create.ts; labels are no secret.
+ * What DEKs are to be made of, checked and copied as soon as it is handed in, as one list or column for C to take from: what the
+ * caller has may change, or be wiped. Keys lie outside V8's heap, and are wiped by create.ts; labels are no secret.
  */
 import {secretBytes, viewBytes, wipe} from '../bytes.js';
 import {KEYTAG_BYTES, type KeySize, OPAQUE_BYTES, OPAQUE_LENGTHS, wrappedBytes} from '../dek-layout.js';
@@ -23,10 +23,12 @@ export interface CreateDekOptions {
   opaque?: Uint8Array | undefined;
 }
 
-/** Many wrapped DEKs of one layout, one after the other. */
+/** Many DEKs of one layout, one after the other: what a caller hands over instead of an object for each. */
 export interface DekColumn {
-  /** Their keys as wrapped by the login's import KEK: 40, 48, 72 or 80 bytes each. */
-  wrapped: Uint8Array;
+  /** Their keys as wrapped by the login's import KEK: 40, 48, 72 or 80 bytes each. Either this or `plaintext`. */
+  wrapped?: Uint8Array | undefined;
+  /** key1, key2 and, if there is one, the keytag: 32, 40, 64 or 72 bytes each. Only for NICs of plaintext import mode. */
+  plaintext?: Uint8Array | undefined;
   /** Bits of key1, as of key2. */
   keySize: KeySize;
   /** Whether the keys end with a keytag of 8 bytes. */
@@ -92,11 +94,11 @@ export class Keys {
 
   /** All DEKs of a column. Throws BAD_ARGUMENT. */
   static ofColumn(column: DekColumn): Keys {
-    assertObject(column, 'column');
-    const {wrapped, keySize, keytag, opaque} = column;
-    const kind = kindOf(keySize, keytag) | Kind.WRAPPED;
+    assertObject(column, 'deks');
+    const {wrapped, plaintext, keySize, keytag, opaque} = column;
+    const {kind, given, title} = formOf(wrapped, plaintext, kindOf(keySize, keytag));
     const step = keyBytes(kind);
-    const source = viewBytes(wrapped, {min: 0, max: MAX_COLUMN * step, step}, 'wrapped');
+    const source = viewBytes(given, {min: 0, max: MAX_COLUMN * step, step}, title);
     const keys = new Keys(source.length / step, step);
     keys.#opaque.set(viewBytes(opaque, [keys.count * OPAQUE_BYTES], 'opaque'));
     keys.#bytes.set(source);
@@ -108,13 +110,8 @@ export class Keys {
   take(i: number, options: CreateDekOptions): void {
     assertObject(options, 'options');
     const {wrapped, plaintext, keySize, keytag, opaque} = options;
-    const layout = kindOf(keySize, keytag);
-    if ((wrapped === undefined) === (plaintext === undefined)) {
-      throw new DekError('BAD_ARGUMENT', 'expected either "wrapped" or "plaintext"');
-    }
-    const kind = wrapped === undefined ? layout : layout | Kind.WRAPPED;
-    const title = wrapped === undefined ? 'plaintext' : 'wrapped';
-    this.#bytes.set(viewBytes(wrapped ?? plaintext, [keyBytes(kind)], title), i * 4 * this.#stride);
+    const {kind, given, title} = formOf(wrapped, plaintext, kindOf(keySize, keytag));
+    this.#bytes.set(viewBytes(given, [keyBytes(kind)], title), i * 4 * this.#stride);
     const at = i * OPAQUE_BYTES;
     this.#opaque.fill(0, at, at + OPAQUE_BYTES);
     if (opaque !== undefined) this.#opaque.set(viewBytes(opaque, OPAQUE_LENGTHS, 'opaque'), at);
@@ -155,7 +152,7 @@ export class Keys {
       this.take(i, options);
     } catch (error) {
       if (!(error instanceof DekError)) throw error;
-      throw new DekError(error.code, `list[${i}]: ${error.message}`, {cause: error});
+      throw new DekError(error.code, `deks[${i}]: ${error.message}`, {cause: error});
     }
   }
 }
@@ -164,4 +161,13 @@ function kindOf(keySize: unknown, keytag: unknown): number {
   if (keySize !== 128 && keySize !== 256) throw new DekError('BAD_ARGUMENT', '"keySize" expected 128 or 256');
   if (typeof keytag !== 'boolean') throw new DekError('BAD_ARGUMENT', '"keytag" expected true or false');
   return (keySize === 256 ? Kind.KEY_SIZE_256 : 0) | (keytag ? Kind.KEYTAG : 0);
+}
+
+/** Which of the two was given, and the kind of DEK that it makes of `layout`. Throws BAD_ARGUMENT for both or none. */
+function formOf(wrapped: unknown, plaintext: unknown, layout: number): {kind: number; given: unknown; title: string} {
+  if ((wrapped === undefined) === (plaintext === undefined)) {
+    throw new DekError('BAD_ARGUMENT', 'expected either "wrapped" or "plaintext"');
+  }
+  if (wrapped === undefined) return {kind: layout, given: plaintext, title: 'plaintext'};
+  return {kind: layout | Kind.WRAPPED, given: wrapped, title: 'wrapped'};
 }

@@ -1,8 +1,10 @@
 /** The directory of a virtual ConnectX: made whole or not at all, and what went wrong with it. */
+
 import fs from 'node:fs';
 import {join} from 'node:path';
-import {makeDirectories, removeDirectories} from '../directories.js';
 import {DekError, systemCode} from '../errors.js';
+import {makeDirectories, removeDirectories} from '../files/directories.js';
+import {systemError} from '../files/system-error.js';
 
 /**
  * Makes `path` a directory of mode 0700 with nothing but `officer` in it, and calls `fill`. When that fails, all is gone
@@ -24,7 +26,7 @@ export async function inNewDirectory(path: string, fill: () => Promise<void>): P
     }
   } catch (error) {
     removeDirectories(made);
-    throw error instanceof DekError ? error : makeError(path, error);
+    throw systemError('make', path, error);
   }
 }
 
@@ -40,12 +42,6 @@ function notEmpty(path: string): DekError {
   return new DekError('EXISTS', `${path} is not empty`, {hint: 'name a directory that is empty or not there yet'});
 }
 
-/** Where no directory can be made, as below /proc, mkdir(2) says ENOENT. */
-function makeError(path: string, error: unknown): DekError {
-  if (systemCode(error) !== 'ENOENT') return pathError(path, error);
-  return new DekError('IO', `cannot make ${path}: ENOENT`, {errno: 'ENOENT', cause: error});
-}
-
 /** The names in the directory `path`. Throws NO_DEVICE, BAD_ARGUMENT, PERMISSION, IO. */
 export function listDirectory(path: string): string[] {
   try {
@@ -57,10 +53,5 @@ export function listDirectory(path: string): string[] {
 
 /** What a system error says of the directory `path`. */
 export function pathError(path: string, error: unknown): DekError {
-  const code = systemCode(error);
-  if (code === 'ENOENT') return new DekError('NO_DEVICE', `${path} does not exist`, {cause: error});
-  if (code === 'ENOTDIR' || code === 'EEXIST')
-    return new DekError('BAD_ARGUMENT', `${path} is not a directory`, {cause: error});
-  if (code === 'EACCES') return new DekError('PERMISSION', `permission denied on ${path}`, {errno: code, cause: error});
-  return new DekError('IO', `cannot use ${path}: ${code ?? 'unknown error'}`, {errno: code, cause: error});
+  return systemError('read', path, error, {missing: 'NO_DEVICE', hint: 'dek virtual create makes one'});
 }

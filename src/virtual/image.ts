@@ -2,8 +2,10 @@
  * The NVRAM image of a virtual ConnectX as a file. Processes on the NIC have it mapped, so it is only ever written in
  * place, a field at a time, and never replaced. The image holds import KEKs and credentials: buffers of it are wiped.
  */
+
 import fs from 'node:fs';
-import {DekError, systemCode} from '../errors.js';
+import {DekError} from '../errors.js';
+import {systemError} from '../files/system-error.js';
 import {IMAGE, IMAGE_BYTES, IMAGE_MAGIC, IMAGE_VERSION} from './image-layout.js';
 
 /** A place in the image and what to write there. */
@@ -28,8 +30,7 @@ export function createImage(path: string, image: Uint8Array): void {
   try {
     fs.writeFileSync(path, image, {flag: 'wx', mode: 0o600});
   } catch (error) {
-    if (systemCode(error) === 'EEXIST') throw new DekError('EXISTS', `${path} exists`, {cause: error});
-    throw error;
+    throw systemError('write', path, error);
   }
 }
 
@@ -79,10 +80,6 @@ function openImage(path: string, flags: 'r' | 'r+'): number {
   try {
     return fs.openSync(path, flags);
   } catch (error) {
-    const code = systemCode(error);
-    if (code === 'ENOENT') throw new DekError('NO_DEVICE', `no virtual ConnectX at ${path}`, {cause: error});
-    if (code === 'EACCES')
-      throw new DekError('PERMISSION', `permission denied on ${path}`, {errno: code, cause: error});
-    throw new DekError('IO', `cannot open ${path}: ${code ?? 'unknown error'}`, {errno: code, cause: error});
+    throw systemError('read', path, error, {missing: 'NO_DEVICE'});
   }
 }

@@ -16,10 +16,10 @@ import {join, resolve} from 'node:path';
 import {assertInteger, secretBytes, viewBytes, wipe} from '../bytes.js';
 import {CREDENTIAL_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
+import {withLock} from '../files/lock.js';
 import {holdSignals} from '../signals.js';
 import {inNewDirectory, listDirectory, pathError} from './directory.js';
 import {createImage, type ImageWrite, newImage, readImage, writeImage} from './image.js';
-import {withLock} from './lock.js';
 import {reportFrom, type VirtualReport} from './report.js';
 import {applySettings, ENGINES, type OfficerKey, type Settings} from './settings.js';
 import {compileShim} from './shim.js';
@@ -93,7 +93,7 @@ export class VirtualConnectX {
         for (const {path, writes} of plans) writeImage(path, writes);
       });
     } catch (error) {
-      throw error instanceof DekError ? error : pathError(this.directory, error);
+      throw pathError(this.directory, error);
     }
   }
 

@@ -10,7 +10,7 @@ interface Printed {
   status: typeof process.exitCode;
 }
 
-/** What `printError` fingerprints of `error`, and the exit status that it sets. */
+/** What `printError` prints of `error`, and the exit status that it sets. */
 function printed(error: unknown, options: {json?: boolean; command?: string; debug?: boolean} = {}): Printed {
   const {json = false, command = 'dek create', debug = false} = options;
   const [stdoutWrite, stderrWrite, exitCode] = [process.stdout.write, process.stderr.write, process.exitCode];
@@ -63,7 +63,7 @@ describe('print-error', () => {
   const cause = new Error('of the inside');
   const refused = new DekError('REFUSED', 'the NIC refused it', {hint: 'try another', errno: 'EINVAL', cause});
 
-  it('fingerprints an error of ours with its hint, without its cause and stack', () => {
+  it('prints an error of ours with its hint, without its cause and stack', () => {
     expect(printed(refused)).to.deep.equal({
       stdout: '',
       stderr: 'error: the NIC refused it\nhint: try another\n',
@@ -82,7 +82,7 @@ describe('print-error', () => {
     expect(JSON.parse(plain)).to.deep.equal({error: {code: 'NO_DEK', message: 'none'}});
   });
 
-  it('fingerprints where it happened with DEK_DEBUG', () => {
+  it('prints where it happened with DEK_DEBUG', () => {
     const {stderr} = printed(refused, {debug: true});
     expect(stderr)
       .to.match(/^error: the NIC refused it\nhint: try another\n/)
@@ -117,7 +117,7 @@ describe('print-error', () => {
     expect(printed('only a string').stderr).to.match(/^error: only a string\nhint: /);
   });
 
-  it('fingerprints where any other error happened with DEK_DEBUG', () => {
+  it('prints where any other error happened with DEK_DEBUG', () => {
     expect(printed(foreignError(), {debug: true}).stderr).to.match(/\n {4}at failSomewhere /);
   });
 });

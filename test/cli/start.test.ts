@@ -34,7 +34,7 @@ describe('start', function () {
   }
 
   for (const words of ['selftest', '--help', '--version', 'selftest --json', 'list --socket /nonexistent --json']) {
-    it(`says in one line that what dek ${words} fingerprints cannot be written`, () => {
+    it(`says in one line that what dek ${words} prints cannot be written`, () => {
       const script = `"$0" "$1" ${words} > /dev/full`;
       const {status, stderr} = spawnSync('sh', ['-c', script, process.execPath, DEK], {encoding: 'utf8'});
       expect([status, stderr]).to.deep.equal([1, 'error: cannot write to standard output: ENOSPC\n']);

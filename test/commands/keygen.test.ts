@@ -63,7 +63,7 @@ describe('keygen', function () {
     expect(fs.readFileSync(output).length).to.equal(72);
   });
 
-  it('fingerprints hex on a terminal, unless told', async () => {
+  it('prints hex on a terminal, unless told', async () => {
     const {stdout} = await runDekOnTerminal(['keygen', '--kek', kek, '--size', '128']);
     expect(stdout.toString()).to.match(/^[0-9a-f]{80}\r\nmade a 128-bit DEK/);
     const base64 = await runDekOnTerminal(['keygen', '--kek', kek, '--size', '128', '--format', 'base64']);

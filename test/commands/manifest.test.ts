@@ -125,7 +125,12 @@ describe('keygen into a manifest', function () {
     ['a count of 0', ['--name', 'v%d', '--count', '0', '--no-login'], 2, /greater than or equal to 1/],
     ['a device that is none', ['--name', 'x', '--no-login', '--device', 'a b'], 2, /line 1: device: expected names/],
     ['a format', ['--name', 'x', '--no-login', '--format', 'hex'], 2, /cannot also be provided/],
-    ['a manifest that is not there', ['--name', 'x', '--manifest', '/nonexistent/m'], 3, /\/m does not exist/],
+    [
+      'a manifest that is not there',
+      ['--name', 'x', '--manifest', '/nonexistent/m'],
+      3,
+      /\/m: no such file or directory/,
+    ],
     ['a directory', ['--name', 'x', '--manifest', files.directory], 2, /is not a regular file/],
   ];
   for (const [title, args, status, message] of refusals) {
@@ -238,7 +243,7 @@ describe('manifest check', function () {
     expect([status, stdout.toString()]).to.deep.equal([0, `ok: 3 DEKs, each unwraps under the KEK with KCV ${KCV}\n`]);
   });
 
-  it('fingerprints one object with --json', async () => {
+  it('prints one object with --json', async () => {
     const facts = {devices: [], importKekId: 0x20, importKekKcv: KCV, credentialId: 0x10};
     const ok = await runDek(['manifest', 'check', manifest, '--kek', kek, '--json']);
     expect(json(ok)).to.deep.equal({deks: 3, ...facts, unwrapped: true, faultCount: 0, faults: []});
@@ -333,7 +338,7 @@ describe('manifest check', function () {
       'line 1: expected the header, an object with the member "dek-manifest"',
     ],
     ['nothing', ['-'], '', 2, 'the manifest is empty: not even a header is there'],
-    ['a file that is not there', ['/nonexistent/m'], '', 3, '/nonexistent/m does not exist'],
+    ['a file that is not there', ['/nonexistent/m'], '', 3, 'cannot read /nonexistent/m: no such file or directory'],
     ['manifest and KEK from one stream', ['-', '--kek', '-'], '', 2, ONCE],
   ] as [string, string[], string, number, string][]) {
     it(`refuses ${title}`, async () => {

@@ -52,7 +52,7 @@ describe('rewrap', function () {
     expect(fs.statSync(manifest).mode & 0o777).to.equal(0o640);
   });
 
-  it('writes to another file with --output, and fingerprints one object with --json', async () => {
+  it('writes to another file with --output, and prints one object with --json', async () => {
     const output = files.path('new');
     const result = await rewrap('--output', output, '--json');
     expect(json(result)).to.deep.equal({deks: COUNT, fromKcv: KCV, toKcv: OTHER_KCV, output});

@@ -26,7 +26,7 @@ describe('run', function () {
   const dekRun = (args: readonly string[], options: {input?: string; env?: NodeJS.ProcessEnv} = {}) =>
     device.run(process.execPath, [DEK, 'run', ...args], options);
 
-  /** Starts `dek run -- bash -c SCRIPT` and waits until the script has said "ready"; `done` is all that it fingerprints. */
+  /** Starts `dek run -- bash -c SCRIPT` and waits until the script has said "ready"; `done` is all that it prints. */
   async function start(script: string): Promise<{child: ChildProcess; done: Promise<string>}> {
     const child = device.spawn(process.execPath, [DEK, 'run', '--', 'bash', '-c', script], {
       stdio: ['pipe', 'pipe', 'inherit'],

@@ -14,7 +14,7 @@ describe('selftest', function () {
     .map(readVectors)
     .flatMap(({vectors, refused}) => [...vectors, ...refused].map(({id}) => id));
 
-  it('fingerprints a line for each known answer and a summary', async () => {
+  it('prints a line for each known answer and a summary', async () => {
     const {status, stdout, stderr} = await runDek(['selftest']);
     const engines = ['engine libcrypto: right, in use', 'engine node:crypto: right', 'engine @noble/ciphers: right'];
     const expected = [...ids.map((id) => `ok     ${id}`), ...engines, `all ${ids.length} known answers are right`, ''];
@@ -22,7 +22,7 @@ describe('selftest', function () {
     expect(stdout.toString().split('\n')).to.deep.equal(expected);
   });
 
-  it('fingerprints one object with --json', async () => {
+  it('prints one object with --json', async () => {
     const {stdout} = await runDek(['selftest', '--json']);
     const vectors = ids.map((id) => ({id, ok: true}));
     const engines = ['libcrypto', 'node:crypto', '@noble/ciphers'].map((name) => ({name, state: 'right'}));

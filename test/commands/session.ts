@@ -1,5 +1,5 @@
 /**
- * A terminal session as a text file, in the habit of age's testdata: `$ ` and a command line, what it fingerprints (stdout and
+ * A terminal session as a text file, in the habit of age's testdata: `$ ` and a command line, what it prints (stdout and
  * stderr as they come), and `[exit N]` unless N is 0. A command line goes on in lines that start with `> `; lines with `# `
  * are comments. In the output `[..]` stands for any text within a line, and `...` alone for any number of lines.
  */

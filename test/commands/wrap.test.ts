@@ -23,7 +23,7 @@ describe('wrap', function () {
     });
   }
 
-  it('fingerprints one object with --json', async () => {
+  it('prints one object with --json', async () => {
     const wrapped = Buffer.from(wrapKey(KEK, plain256)).toString('hex');
     const result = await runDek(['wrap', `file:${dekFile}`, '--kek', kek, '--json']);
     expect(json(result)).to.deep.equal({keySize: 256, keytag: false, wrapped, kekKcv: KCV, output: null});

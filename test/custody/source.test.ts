@@ -50,7 +50,7 @@ describe('source', () => {
       it(`does not repeat a key in ${what} that was given as "${prefix}KEY"`, async () => {
         const message = await refusal(readCiphertext(`${prefix}${text}`, [40], 'wrapped'));
         expect(message)
-          .to.match(/^(NO_INPUT|BAD_ARGUMENT) "wrapped" /)
+          .to.match(/^(NO_INPUT (cannot read )?|BAD_ARGUMENT )"wrapped" /)
           .and.include('not shown');
         expect(message).to.not.include(text.slice(0, 8));
       });
@@ -121,13 +121,21 @@ describe('source', () => {
   });
 
   for (const [what, spec, expected] of [
-    ['no such file', 'file:/nonexistent/kek', 'NO_INPUT "kek" file:/nonexistent/kek does not exist'],
-    ['an empty path', 'file:', 'NO_INPUT "kek" file: does not exist'],
-    ['a path through a file', 'file:/etc/passwd/kek', 'NO_INPUT "kek" file:/etc/passwd/kek does not exist'],
+    [
+      'no such file',
+      'file:/nonexistent/kek',
+      'NO_INPUT cannot read "kek" file:/nonexistent/kek: no such file or directory',
+    ],
+    ['an empty path', 'file:', 'NO_INPUT cannot read "kek" file:: no such file or directory'],
+    [
+      'a path through a file',
+      'file:/etc/passwd/kek',
+      'NO_INPUT cannot read "kek" file:/etc/passwd/kek: not a directory',
+    ],
     ['a directory', 'file:/', 'BAD_INPUT "kek" file:/ is a directory'],
     ['a device', 'file:/dev/zero', 'BAD_INPUT "kek" file:/dev/zero is neither a file nor a pipe'],
     ['a path with a NUL', 'file:a\0b', 'BAD_ARGUMENT "kek" file:a\0b is not a path'],
-    ['a closed descriptor', 'fd:99999', 'NO_INPUT "kek" fd:99999 is not open for reading'],
+    ['a closed descriptor', 'fd:99999', 'NO_INPUT cannot read "kek" fd:99999: it is not open for reading'],
   ] as const) {
     it(`says so of ${what}`, async () => expect(await refusal(kek(spec))).to.equal(expected));
   }
@@ -158,7 +166,7 @@ describe('source', () => {
 
   it('says so of a write-only descriptor', async () => {
     const fd = fs.openSync(path, 'a');
-    expect(await refusal(kek(`fd:${fd}`))).to.equal(`NO_INPUT "kek" fd:${fd} is not open for reading`);
+    expect(await refusal(kek(`fd:${fd}`))).to.equal(`NO_INPUT cannot read "kek" fd:${fd}: it is not open for reading`);
     fs.closeSync(fd);
   });
 
@@ -166,7 +174,9 @@ describe('source', () => {
     const socket = join(directory, 'socket');
     const server = createServer().listen(socket);
     await new Promise((resolve) => server.once('listening', resolve));
-    expect(await refusal(kek(`file:${socket}`))).to.equal(`IO "kek" file:${socket} cannot be read: ENXIO`);
+    expect(await refusal(kek(`file:${socket}`))).to.equal(
+      `IO cannot read "kek" file:${socket}: no such device or address`,
+    );
     server.close();
   });
 
@@ -199,7 +209,9 @@ describe('source', () => {
 
     it('says so when there is none of that name', async () => {
       process.env['CREDENTIALS_DIRECTORY'] = directory;
-      expect(await refusal(kek('cred:nope'))).to.equal('NO_INPUT "kek" cred:nope does not exist');
+      expect(await refusal(kek('cred:nope'))).to.equal(
+        'NO_INPUT cannot read "kek" cred:nope: no such file or directory',
+      );
     });
 
     it('says so when there are none at all', async () => {
@@ -228,7 +240,7 @@ describe('source', () => {
 
     it('names the path when it is not there', async () => {
       expect(await refusal(read('/nonexistent/data.dek'))).to.equal(
-        'NO_INPUT "wrapped" /nonexistent/data.dek does not exist',
+        'NO_INPUT cannot read "wrapped" /nonexistent/data.dek: no such file or directory',
       );
     });
   });

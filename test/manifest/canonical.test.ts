@@ -3,9 +3,9 @@ import {expect} from 'chai';
 import fc from 'fast-check';
 import {viewOf} from '../../src/bytes.js';
 import {readBase64, writeBase64} from '../../src/manifest/base64.js';
-import {parseLines} from '../../src/manifest/batch.js';
 import {parseCanonical} from '../../src/manifest/canonical.js';
 import {parseEntry} from '../../src/manifest/entry.js';
+import {parseLines} from '../../src/manifest/parse-lines.js';
 import {dekLine, text} from './text.js';
 
 const bytes = (lines: string): Uint8Array => new Uint8Array(Buffer.from(lines, 'latin1'));

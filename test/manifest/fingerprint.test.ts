@@ -76,9 +76,9 @@ describe('fingerprints', () => {
   it('tell a name from a key, and name the line that came first, also over two readings', () => {
     const tables = newTables();
     const first = {names: Int32Array.of(1, 1, 1, 2, 2, 2), keys: Int32Array.of(3, 3, 3, 1, 1, 1)};
-    expect(findDuplicates(first, Uint32Array.of(2, 3), tables)).to.deep.equal([]);
+    expect(findDuplicates({fingerprints: first, lines: Uint32Array.of(2, 3)}, tables)).to.deep.equal([]);
     const second = {names: Int32Array.of(2, 2, 2, 4, 4, 4), keys: Int32Array.of(9, 9, 9, 3, 3, 3)};
-    const found = findDuplicates(second, Uint32Array.of(4, 6), tables);
+    const found = findDuplicates({fingerprints: second, lines: Uint32Array.of(4, 6)}, tables);
     expect(found.map(({message}) => message)).to.deep.equal([
       'line 4: name: stands in line 3 already',
       'line 6: wrapped: stands in line 2 already',

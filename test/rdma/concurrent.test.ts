@@ -53,11 +53,9 @@ describe('createDeks', () => {
     const options = {...WRAPPED, opaque: new Uint8Array([1, 2, 3])};
     device.createDek(options);
     await device.createDeks([options]);
-    await device.createDekAsync(options);
     const structs = fake.calls.filter(({name}) => name === 'mlx5dv_dek_create').map(({struct}) => struct);
-    expect(structs).to.have.length(3);
+    expect(structs).to.have.length(2);
     expect(structs[1]).to.deep.equal(structs[0]);
-    expect(structs[2]).to.deep.equal(structs[0]);
   });
 
   it('names no login in the session API, and plaintext by the bit alone', async () => {
@@ -66,7 +64,8 @@ describe('createDeks', () => {
     await session.device.createDeks([WRAPPED]);
     const plain = open(PLAINTEXT_NIC);
     await plain.device.createDeks([PLAINTEXT]);
-    const masks = [session, plain].map(({fake}) => fake.calls.at(-1)!.struct!.slice(160));
+    const creates = [session, plain].map(({fake}) => fake.calls.filter(({name}) => name === 'mlx5dv_dek_create'));
+    const masks = creates.map((calls) => calls.at(-1)!.struct!.slice(160));
     expect([...masks[0]!]).to.deep.equal(new Array(16).fill(0));
     expect([...masks[1]!]).to.deep.equal([1, ...new Array(15).fill(0)]);
   });
@@ -76,7 +75,8 @@ describe('createDeks', () => {
     const list = Array.from({length: 10}, (_, i) => ({...WRAPPED, wrapped: new Uint8Array(80).fill(i)}));
     fake.failWhen = (name, struct) =>
       name !== 'mlx5dv_dek_create' ? 0 : struct![32] === 2 ? EINVAL : struct![32] === 6 ? EAGAIN : 0;
-    const deks = await device.createDeks(list);
+    const {deks, states} = await device.createDeks(list);
+    expect(states).to.equal(undefined);
     const expected: string[] = new Array(10).fill('Dek');
     expected[2] = 'REFUSED';
     expected[6] = 'BUSY';
@@ -97,18 +97,29 @@ describe('createDeks', () => {
     };
     const list = Array.from({length: 5}, (_, i) => ({...WRAPPED, wrapped: new Uint8Array(80).fill(i)}));
     fake.calls.length = 0;
-    const unfit = new Map();
-    const deks = await device.createDeks(list, unfit);
+    const {deks, states} = await device.createDeks(list, {query: true});
     expect(results(deks)).to.deep.equal(['Dek', 'REFUSED', 'Dek', 'Dek', 'Dek']);
-    expect(results([...unfit.values()])).to.deep.equal(['ERROR', 'BUSY']);
-    expect([...unfit.keys()]).to.deep.equal([deks[2], deks[3]]);
+    expect(results(states!)).to.deep.equal(['READY', undefined, 'ERROR', 'BUSY', 'READY']);
     expect(queries).to.equal(4);
   });
 
-  it('takes only a Map for those that are not READY', async () => {
-    const {device} = loggedIn();
-    for (const no of [{set: () => {}}, Object.create(Map.prototype), new Proxy(new Map(), {})]) {
+  it('takes only true or false for whether to query', async () => {
+    const {fake, device} = loggedIn();
+    for (const no of [{query: 1}, {query: null}, null, true]) {
       expect(await rejected(device.createDeks([WRAPPED], no as never))).to.equal('BAD_ARGUMENT');
+    }
+    expect(fake.names).to.deep.equal(['mlx5dv_crypto_login_create']);
+  });
+
+  it('queries behind each plaintext key on this thread, asked to or not: that overwrites a copy of it', async () => {
+    for (const options of [{}, {query: true}]) {
+      const {fake, device} = open(PLAINTEXT_NIC);
+      const {states} = await device.createDeks([PLAINTEXT, PLAINTEXT], options);
+      device.createDek(PLAINTEXT);
+      const calls = fake.names.filter((name) => name.startsWith('mlx5dv_dek'));
+      expect(calls).to.deep.equal(new Array(3).fill(['mlx5dv_dek_create', 'mlx5dv_dek_query']).flat());
+      expect(states).to.deep.equal('query' in options ? ['READY', 'READY'] : undefined);
+      expect(fake.underWay).to.deep.equal([]);
     }
   });
 
@@ -128,11 +139,11 @@ describe('createDeks', () => {
   });
 
   const wrong: [string, unknown, string][] = [
-    ['no list', undefined, '"list" expected an array'],
-    ['an object', {length: 1, 0: WRAPPED}, '"list" expected an array'],
-    ['a hole', Object.assign(new Array(2), {0: WRAPPED}), 'list[1]: "options" expected an object, got type=undefined'],
-    ['a short key', [WRAPPED, {...WRAPPED, wrapped: new Uint8Array(79)}], 'list[1]: "wrapped" expected Uint8Array'],
-    ['a key size as text', [{...WRAPPED, keySize: '256'}], 'list[0]: "keySize" expected 128 or 256'],
+    ['no list', undefined, '"deks" expected an object, got type=undefined'],
+    ['an object', {length: 1, 0: WRAPPED}, '"keySize" expected 128 or 256'],
+    ['a hole', Object.assign(new Array(2), {0: WRAPPED}), 'deks[1]: "options" expected an object, got type=undefined'],
+    ['a short key', [WRAPPED, {...WRAPPED, wrapped: new Uint8Array(79)}], 'deks[1]: "wrapped" expected Uint8Array'],
+    ['a key size as text', [{...WRAPPED, keySize: '256'}], 'deks[0]: "keySize" expected 128 or 256'],
   ];
   for (const [title, list, message] of wrong) {
     it(`rejects ${title}, and sends nothing`, async () => {
@@ -148,7 +159,7 @@ describe('createDeks', () => {
   it('rejects what cannot be sent at all', async () => {
     const {fake, device} = open();
     expect(await rejected(device.createDeks([WRAPPED]))).to.equal('NO_LOGIN');
-    expect(await rejected(device.createDekAsync(PLAINTEXT))).to.equal('UNSUPPORTED');
+    expect(await rejected(device.createDeks([PLAINTEXT]))).to.equal('UNSUPPORTED');
     device.close();
     expect(await rejected(device.createDeks([WRAPPED]))).to.equal('CLOSED');
     expect(fake.names).to.deep.equal(['ibv_close_device']);
@@ -158,7 +169,7 @@ describe('createDeks', () => {
     const {fake, device} = open(PLAINTEXT_NIC);
     const plaintext = (second: number) => new Uint8Array(72).fill(1).fill(second, 32, 64);
     const list = [2, 1, 3].map((second) => ({plaintext: plaintext(second), keySize: 256, keytag: true}) as const);
-    expect(results(await device.createDeks(list))).to.deep.equal(['Dek', 'EQUAL_KEYS', 'Dek']);
+    expect(results((await device.createDeks(list)).deks)).to.deep.equal(['Dek', 'EQUAL_KEYS', 'Dek']);
     expect(fake.names.filter((name) => name === 'mlx5dv_dek_create')).to.have.length(2);
   });
 
@@ -184,7 +195,8 @@ describe('createDeks', () => {
 
   it('takes an empty list', async () => {
     const {device} = open();
-    expect(await device.createDeks([])).to.deep.equal([]);
+    expect(await device.createDeks([])).to.deep.equal({deks: []});
+    expect(await device.createDeks([], {query: true})).to.deep.equal({deks: [], states: []});
     expect(await device.queryDeks([])).to.deep.equal([]);
     expect(await device.destroyDeks([])).to.deep.equal([]);
   });
@@ -192,21 +204,21 @@ describe('createDeks', () => {
   it('asks why a few times at most, when the NIC refuses many', async () => {
     const {fake, device} = loggedIn();
     fake.failWhen = (name) => (name === 'mlx5dv_dek_create' ? EINVAL : 0);
-    const deks = await device.createDeks(new Array(500).fill(WRAPPED));
+    const {deks} = await device.createDeks(new Array(500).fill(WRAPPED));
     expect(new Set(results(deks))).to.deep.equal(new Set(['REFUSED']));
     expect(fake.names.filter((name) => name === 'mlx5dv_crypto_login_query').length).to.be.within(1, 100);
   });
 });
 
-describe('createDekColumn', () => {
-  const column = (count: number): DekColumn => ({
+describe('createDeks of a column', () => {
+  const column = (count: number): DekColumn & {wrapped: Uint8Array} => ({
     wrapped: new Uint8Array(count * 80).map((_, at) => 1 + Math.floor(at / 80)),
     keySize: 256,
     keytag: true,
     opaque: new Uint8Array(count * 8).map((_, at) => 101 + Math.floor(at / 8)),
   });
 
-  it('hands over the same structures as createDeks', async () => {
+  it('hands over the same structures as a list', async () => {
     const {fake, device} = loggedIn();
     const {wrapped, opaque, ...layout} = column(6);
     const list = Array.from({length: 6}, (_, i) => ({
@@ -215,7 +227,8 @@ describe('createDekColumn', () => {
       opaque: opaque.slice(i * 8, (i + 1) * 8),
     }));
     await device.createDeks(list);
-    expect(results(await device.createDekColumn({wrapped, opaque, ...layout}))).to.deep.equal(new Array(6).fill('Dek'));
+    const {deks} = await device.createDeks({wrapped, opaque, ...layout});
+    expect(results(deks)).to.deep.equal(new Array(6).fill('Dek'));
     const structs = fake.calls.filter(({name}) => name === 'mlx5dv_dek_create').map(({struct}) => struct);
     expect(structs).to.have.length(12);
     expect(structs.slice(6)).to.deep.equal(structs.slice(0, 6));
@@ -235,41 +248,35 @@ describe('createDekColumn', () => {
         if (query === 1) struct![0] = 1; // ERROR
         return query === 2 ? EBUSY : 0;
       };
-      const unfit = new Map();
-      const deks = await device.createDekColumn(column(5), unfit);
+      const {deks, states} = await device.createDeks(column(5), {query: true});
       expect(results(deks)).to.deep.equal(['Dek', 'Dek', 'REFUSED', 'Dek', 'Dek']);
-      expect([...unfit.keys()]).to.deep.equal([deks[1], deks[3]]);
-      expect(results([...unfit.values()])).to.deep.equal(['ERROR', 'BUSY']);
+      expect(results(states!)).to.deep.equal(['READY', 'ERROR', undefined, 'BUSY', 'READY']);
       expect(deks[0]).to.include({keySize: 256, keytag: true});
     });
 
     it(`does not take an answer that is none for READY, ${where}`, async () => {
       const {fake, device} = logIn();
       fake.answersQueries = false;
-      const unfit = new Map();
-      await device.createDekColumn(column(6), unfit);
-      expect([...unfit.values()]).to.deep.equal(new Array(6).fill('ERROR'));
+      const {states} = await device.createDeks(column(6), {query: true});
+      expect(states).to.deep.equal(new Array(6).fill('ERROR'));
     });
   }
 
-  it('rejects when the Map of the caller throws, and leaves the device usable', async () => {
-    const {fake, device} = loggedIn();
-    class Bad extends Map {
-      override set(): this {
-        throw new Error('mine');
-      }
+  it('takes plaintext keys too', async () => {
+    const {fake, device} = open(PLAINTEXT_NIC);
+    const plaintext = new Uint8Array(3 * 72).map((_, at) => at % 251);
+    const {deks} = await device.createDeks({plaintext, keySize: 256, keytag: true, opaque: new Uint8Array(24)});
+    expect(results(deks)).to.deep.equal(['Dek', 'Dek', 'Dek']);
+    const structs = fake.calls.flatMap(({name, struct}) => (name === 'mlx5dv_dek_create' ? struct! : []));
+    for (const [i, struct] of structs.entries()) {
+      expect([...struct.subarray(32, 104)]).to.deep.equal([...plaintext.subarray(i * 72, (i + 1) * 72)]);
     }
-    fake.answersQueries = false;
-    const error = await device.createDekColumn(column(6), new Bad()).catch((reason) => reason);
-    expect(error).to.have.property('message', 'mine');
-    expect(results(await device.createDekColumn(column(2)))).to.deep.equal(['Dek', 'Dek']);
-    await device.closeAsync();
   });
 
   it('copies keys and labels at the call', async () => {
     const {fake, device} = loggedIn();
     const mine = column(5);
-    const made = device.createDekColumn(mine);
+    const made = device.createDeks(mine);
     mine.wrapped.fill(0x55);
     mine.opaque.fill(0x55);
     await made;
@@ -279,11 +286,12 @@ describe('createDekColumn', () => {
   });
 
   it('takes none', async () => {
-    expect(await open().device.createDekColumn(column(0))).to.deep.equal([]);
+    expect(await loggedIn().device.createDeks(column(0))).to.deep.equal({deks: []});
   });
 
   for (const [title, changes, message] of [
-    ['no column', undefined, '"column" expected an object'],
+    ['neither', {wrapped: undefined}, 'expected either "wrapped" or "plaintext"'],
+    ['both', {plaintext: new Uint8Array(216)}, 'expected either "wrapped" or "plaintext"'],
     ['a part of a key', {wrapped: new Uint8Array(239)}, '"wrapped" expected Uint8Array of 0 to'],
     ['a label too few', {opaque: new Uint8Array(16)}, '"opaque" expected Uint8Array of length 24'],
     ['no labels', {opaque: undefined}, '"opaque" expected Uint8Array of length 24'],
@@ -293,8 +301,8 @@ describe('createDekColumn', () => {
   ] as const) {
     it(`rejects ${title}, and sends nothing`, async () => {
       const {fake, device} = loggedIn();
-      const wrong = changes && {...column(3), ...changes};
-      const error = await device.createDekColumn(wrong as DekColumn).catch((reason) => reason);
+      const wrong = {...column(3), ...changes};
+      const error = await device.createDeks(wrong as DekColumn).catch((reason) => reason);
       expect(error).to.be.instanceOf(DekError).with.property('code', 'BAD_ARGUMENT');
       expect(error.message).to.contain(message);
       await delay(5);
@@ -304,17 +312,17 @@ describe('createDekColumn', () => {
 
   it('rejects what cannot be sent at all', async () => {
     const {device} = open();
-    expect(await rejected(device.createDekColumn(column(1)))).to.equal('NO_LOGIN');
-    expect(await rejected(open(PLAINTEXT_NIC).device.createDekColumn(column(1)))).to.equal('UNSUPPORTED');
+    expect(await rejected(device.createDeks(column(1)))).to.equal('NO_LOGIN');
+    expect(await rejected(open(PLAINTEXT_NIC).device.createDeks(column(1)))).to.equal('UNSUPPORTED');
     device.close();
-    expect(await rejected(device.createDekColumn(column(1)))).to.equal('CLOSED');
+    expect(await rejected(device.createDeks(column(1)))).to.equal('CLOSED');
   });
 });
 
 describe('queryDeks and destroyDeks', () => {
   it('tell of each, in order', async () => {
     const {fake, device} = loggedIn();
-    const deks = (await device.createDeks(new Array(5).fill(WRAPPED))) as Dek[];
+    const deks = (await device.createDeks(new Array(5).fill(WRAPPED))).deks as Dek[];
     deks[1]!.destroy();
     let calls = 0;
     fake.failWhen = (name) => (name === 'mlx5dv_dek_query' && ++calls === 2 ? EIO : 0);
@@ -391,7 +399,7 @@ describe('while calls are under way', () => {
   it('the login that creates name cannot be closed', async () => {
     const {fake, device, login} = loggedIn();
     fake.held = true;
-    const made = device.createDekAsync(WRAPPED);
+    const made = device.createDeks([WRAPPED]);
     await underWay(fake, 1);
     expect(code(() => login.close())).to.equal('BUSY');
     expect(fake.names).to.not.include('mlx5dv_crypto_login_destroy');
@@ -404,7 +412,7 @@ describe('while calls are under way', () => {
     const {fake, device, login} = loggedIn();
     const made = device.createDeks([WRAPPED, WRAPPED]);
     login.close();
-    expect(results(await made)).to.deep.equal(['NO_LOGIN', 'NO_LOGIN']);
+    expect(results((await made).deks)).to.deep.equal(['NO_LOGIN', 'NO_LOGIN']);
     expect(fake.names).to.not.include('mlx5dv_dek_create');
   });
 
@@ -413,7 +421,7 @@ describe('while calls are under way', () => {
     const made = device.createDeks([WRAPPED]);
     expect(code(() => device.close())).to.equal('BUSY');
     expect(code(() => device[Symbol.dispose]())).to.equal('BUSY');
-    expect(results(await made)).to.deep.equal(['Dek']);
+    expect(results((await made).deks)).to.deep.equal(['Dek']);
     device.close();
     expect(fake.names.at(-1)).to.equal('ibv_close_device');
   });
@@ -461,13 +469,13 @@ describe('closeAsync', () => {
     fake.calls.length = 0;
     const made = device.createDeks(new Array(20).fill(WRAPPED));
     await device.closeAsync();
-    expect(new Set(results(await made))).to.deep.equal(new Set(['CLOSED']));
+    expect(new Set(results((await made).deks))).to.deep.equal(new Set(['CLOSED']));
     expect(fake.names).to.not.include('mlx5dv_dek_create');
   });
 
   it('stays open when a DEK is busy, and closes the rest at the next try', async () => {
     const {fake, device} = loggedIn();
-    const deks = (await device.createDeks(new Array(10).fill(WRAPPED))) as Dek[];
+    const deks = (await device.createDeks(new Array(10).fill(WRAPPED))).deks as Dek[];
     fake.failures.set('mlx5dv_dek_destroy', EBUSY);
     expect(await rejected(device.closeAsync())).to.equal('BUSY');
     expect(device.closed).to.equal(false);

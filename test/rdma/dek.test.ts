@@ -38,7 +38,7 @@ describe('createDek', () => {
   it('says plaintext by the bit without a login object', () => {
     const {fake, device} = open(PLAINTEXT_NIC);
     device.createDek({plaintext: Uint8Array.from({length: 32}, (_, i) => i), keySize: 128, keytag: false});
-    const view = new DataView(fake.calls.at(-1)!.struct!.buffer);
+    const view = new DataView(fake.calls.at(-2)!.struct!.buffer);
     expect(view.getBigUint64(ATTR.comp_mask, true)).to.equal(1n);
     expect(view.getBigUint64(ATTR.crypto_login, true)).to.equal(0n);
     expect(view.getUint32(ATTR.key_size, true)).to.equal(0);

@@ -66,7 +66,7 @@ export class FakeLibrary {
             mlx5dv_crypto_login_destroy: returnsErrno('mlx5dv_crypto_login_destroy'),
           },
       async: {
-        room: new CallSlots(4),
+        slots: new CallSlots(4),
         mlx5dv_dek_create: (_context: unknown, struct: Uint8Array, done: (dek: bigint | null, errno: number) => void) =>
           this.#later(() => {
             const errno = this.#call('mlx5dv_dek_create', struct);

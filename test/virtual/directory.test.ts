@@ -62,7 +62,7 @@ describe('the directory of a virtual ConnectX', () => {
   });
   it('is refused when no virtual ConnectX is in it', () => {
     expect(() => openVirtual(directory)).to.throw(DekError, 'is not a virtual ConnectX');
-    expect(() => openVirtual(join(directory, 'missing'))).to.throw(DekError, 'does not exist');
+    expect(() => openVirtual(join(directory, 'missing'))).to.throw(DekError, 'no such file or directory');
   });
   it('needs a C compiler, and says where to get one', async () => {
     const path = process.env['PATH'];
@@ -79,7 +79,7 @@ describe('the directory of a virtual ConnectX', () => {
   it('is refused where no directory can be made, and behind a symbolic link that leads nowhere', async () => {
     fs.symlinkSync('nowhere', join(directory, 'link'));
     for (const [path, message] of [
-      ['/proc/x/y', 'cannot make /proc/x/y: ENOENT'],
+      ['/proc/x/y', 'cannot make /proc/x/y: no such file or directory'],
       [join(directory, 'link'), `${join(directory, 'link')} is not a directory`],
     ] as const) {
       const error = await createVirtual(path).catch((reason: unknown) => reason);

@@ -196,7 +196,7 @@ describe('the settings of a virtual ConnectX', () => {
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(process.argv[3]));
         });
       `;
-      const module = new URL('../../src/virtual/lock.js', import.meta.url).href;
+      const module = new URL('../../src/files/lock.js', import.meta.url).href;
       const holder = async (ms: number): Promise<ChildProcess> => {
         const args = ['--input-type=module', '-e', script, module, device.directory, `${ms}`];
         const child = spawn(process.execPath, args, {stdio: ['ignore', 'pipe', 'inherit']});

@@ -1,9 +1,11 @@
 /** Makes whole on one NIC what is broken: a login that is not VALID any more, DEKs that are in ERROR or missing. */
+
 import {fromHex} from '../../bytes.js';
 import {type DekLayout, type LoginOptions, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import type {HeldDek, Nic} from '../nic/nic.js';
-import {type DekBatch, heldOf, isSame, opaqueText, pick} from '../set/dek-batch.js';
+import {type HeldDek, heldDek, isBroken, isSame, opaqueText} from '../nic/held-dek.js';
+import type {Nic} from '../nic/nic.js';
+import {type DekBatch, pick} from '../set/dek-batch.js';
 import type {DekSet} from '../set/dek-set.js';
 import {makeBatch} from '../set/make-batch.js';
 import type {ManifestFollower} from '../set/manifest-follower.js';
@@ -49,14 +51,15 @@ export class Healer {
   /** Makes again what of these is in ERROR or missing. */
   async healDeks(names: readonly string[]): Promise<void> {
     const nic = this.#nic;
-    if (this.#stopped || nic.gone || !nic.login.isValid() || !names.some((name) => isBroken(nic, name))) return;
+    if (this.#stopped || nic.gone || !nic.login.isValid() || !names.some((name) => isBroken(nic.deks.get(name))))
+      return;
     await this.#dekSet.aloneOrNot(async () => {
       const ofManifest = new Set<string>();
       const known = new Map<DekLayout, [string, HeldDek][]>();
       const lost: string[] = [];
       for (const name of names) {
         const held = nic.deks.get(name);
-        if (!held || !isBroken(nic, name)) continue;
+        if (!held || !isBroken(held)) continue;
         const {layout, wrapped, fingerprint} = held;
         if (wrapped) {
           if (!known.has(layout)) known.set(layout, []);
@@ -119,7 +122,7 @@ export class Healer {
         continue;
       }
       const {namedBy, wrapped} = nic.deks.get(name)!;
-      nic.deks.set(name, {...heldOf(batch, i, dek, namedBy), wrapped});
+      nic.deks.set(name, heldDek(batch, i, {dek, namedBy, wrapped}));
       healed.push(name);
     }
     this.heals += healed.length;
@@ -159,10 +162,4 @@ function isSameDek(held: HeldDek | undefined, batch: DekBatch, i: number, rewrap
   if (!held) return false;
   if (!rewrapped) return isSame(held, batch, i);
   return held.layout === batch.layout && held.opaque === opaqueText(batch.opaque, i);
-}
-
-/** Whether a DEK is to be made again. UNKNOWN alone is no reason: the login may be missing. */
-export function isBroken(nic: Nic, name: string): boolean {
-  const held = nic.deks.get(name);
-  return held !== undefined && (held.dek === null || held.state === 'ERROR');
 }

@@ -2,11 +2,13 @@
  * The health check of one NIC: every interval its login and every DEK are asked for, spread over the interval so that nothing
  * else has to wait, and what is broken is made whole: a login that turned INVALID, a DEK in ERROR, a NIC that went away.
  */
+
 import {setTimeout as pause} from 'node:timers/promises';
+import {isBroken} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import type {DekSet} from '../set/dek-set.js';
 import type {ManifestFollower} from '../set/manifest-follower.js';
-import {Healer, isBroken} from './healer.js';
+import {Healer} from './healer.js';
 
 /** DEKs that are asked for at a time. */
 const BATCH = 256;
@@ -78,7 +80,7 @@ export class NicCheck {
     for (let i = 0; i < slices && !nic.gone && !this.#stopped; i++) {
       const some = names.slice(i * BATCH, (i + 1) * BATCH);
       await nic.refresh(some);
-      broken ||= some.some((name) => isBroken(nic, name));
+      broken ||= some.some((name) => isBroken(nic.deks.get(name)));
       if (slices > 1 && !broken) await this.#pause((0.8 * this.#intervalMs) / slices);
     }
     if (broken) await this.#healer.healDeks(names);

@@ -1,6 +1,6 @@
 /**
- * The C functions that the agent needs and Node does not have: peer credentials of a socket, no core dumps, a lock
- * on a directory, free memory, systemd's readiness protocol. libc is the process's own; libsystemd is loaded only when asked for.
+ * The C functions that the agent needs and Node does not have: peer credentials of a socket, no core dumps,
+ * free memory, systemd's readiness protocol. libc is the process's own; libsystemd is loaded only when asked for.
  */
 import {DekError} from '../../errors.js';
 import {loadKoffi} from '../../koffi.js';
@@ -11,7 +11,6 @@ const getsockopt = libc.func('int getsockopt(int fd, int level, int name, void *
 const getsockname = libc.func('int getsockname(int fd, void *address, _Inout_ uint32_t *length)');
 const prctl = libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)');
 const setrlimit = libc.func('int setrlimit(int resource, void *limit)');
-const flock = libc.func('int flock(int fd, int operation)');
 
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
@@ -22,8 +21,6 @@ const AF_UNIX = 1;
 const SOCKADDR_UN_BYTES = 110;
 const PR_SET_DUMPABLE = 4;
 const RLIMIT_CORE = 4;
-const LOCK_EX = 2;
-const LOCK_NB = 4;
 /** The kernel's NGROUPS_MAX. */
 const MAX_GROUPS = 65_536;
 
@@ -70,11 +67,6 @@ export function forbidDumps(): void {
 /** Sets RLIMIT_CORE to 0, for this process and for all that it starts. */
 export function forbidCoreFiles(): void {
   if (setrlimit(RLIMIT_CORE, new BigUint64Array(2)) !== 0) throw failed('setrlimit');
-}
-
-/** Takes the exclusive flock(2) of an open file; false when another process has it. It ends with the descriptor. */
-export function tryLock(fd: number): boolean {
-  return flock(fd, LOCK_EX | LOCK_NB) === 0;
 }
 
 /** malloc_trim(3): gives free memory back to the system. Nothing where libc has no such function. */

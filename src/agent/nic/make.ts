@@ -1,90 +1,80 @@
-/** Creating DEKs of one layout on an open device, as they are wrapped, or in plaintext. */
-import {setImmediate as nextTurn} from 'node:timers/promises';
-import {type DekLayout, type DekState, type ImportMode, OPAQUE_BYTES} from '../../dek-layout.js';
+/** Makes DEKs on one NIC, each found READY: tries again what the NIC was too busy for, and takes back what is not whole. */
+import {gather, wipe} from '../../bytes.js';
+import {type DekState, layoutOf, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import type {CreateDekOptions, Dek, Device} from '../../rdma/index.js';
-import {gather} from '../set/dek-batch.js';
+import type {Dek, DekColumn} from '../../rdma/index.js';
+import type {NicDevice} from './nic-device.js';
+import {retryBusy} from './retry.js';
 
-/** What the DEKs are made from. */
-export interface Material {
-  readonly import: ImportMode;
-  readonly layout: DekLayout;
-  /** As `import` says, one after the other; the caller wipes them. */
-  readonly keys: Uint8Array;
-  /** The labels, 8 bytes each. */
-  readonly opaque: Uint8Array;
-}
+type Results = readonly (Dek | DekError)[];
+/** What the NIC said of each DEK right after its create. */
+type States = (DekState | DekError | undefined)[];
 
-/** DEKs that are made on this thread before other requests get their turn. */
-const CREATES_A_TURN = 16;
-
-/** The positions of all of them. */
-export function allOf({opaque}: Material): readonly number[] {
-  return Array.from({length: opaque.length / OPAQUE_BYTES}, (_, i) => i);
+/**
+ * Makes the DEKs of a column: the DEK or why there is none for each, in order. Those that are made and not READY go to
+ * `dismiss`.
+ */
+export async function makeDeks(
+  nic: NicDevice,
+  column: DekColumn,
+  dismiss: (deks: readonly Dek[]) => Promise<void>,
+): Promise<Results> {
+  const positions = [...new Array(column.opaque.length / OPAQUE_BYTES).keys()];
+  const states: States = new Array(positions.length);
+  const results = await nic.watchAll(() => retryBusy(positions, (some) => createAt(nic, column, some, states)));
+  const isUnready = (i: number): boolean => !(results[i] instanceof DekError) && states[i] !== 'READY';
+  const unready = positions.filter(isUnready);
+  if (unready.length === 0) return results;
+  for (const i of unready) nic.notice(states[i]);
+  await askAgain(nic, results, states, unready);
+  await dismiss(unready.filter(isUnready).map((i) => results[i] as Dek));
+  return results.map((dek, i) => (isUnready(i) ? notReady(states[i]!) : dek));
 }
 
 /**
  * A DEK or an error for each of these positions, which are all different and in order; also when none can be sent, since that
- * may turn out at a retry, after others were made. Each is queried, and those that are not READY are put into `unfit` with what
- * the NIC says.
+ * may turn out at a retry, after others were made.
  */
-export async function createOn(
-  device: Device,
-  material: Material,
+async function createAt(
+  {device}: NicDevice,
+  column: DekColumn,
   positions: readonly number[],
-  unfit: Map<Dek, DekState | DekError>,
-): Promise<readonly (Dek | DekError)[]> {
-  if (material.import === 'plaintext') return createHere(device, material, positions, unfit);
-  const {layout, keys, opaque} = material;
-  const isAll = positions.length * OPAQUE_BYTES === opaque.length;
-  const column = {
-    keySize: layout.keySize,
-    keytag: layout.keytag,
-    wrapped: isAll ? keys : gather(keys, layout.wrappedBytes, positions),
-    opaque: isAll ? opaque : gather(opaque, OPAQUE_BYTES, positions),
-  };
+  states: States,
+): Promise<Results> {
+  const some = pickColumn(column, positions);
   try {
-    return await device.createDekColumn(column, unfit);
+    const created = await device.createDeks(some, {query: true});
+    for (const [k, i] of positions.entries()) states[i] = created.states![k];
+    return created.deks;
   } catch (error) {
     if (error instanceof DekError) return positions.map(() => error);
     throw error;
+  } finally {
+    if (some !== column) wipe(some.plaintext);
   }
 }
 
-/**
- * Plaintext keys are made one by one on this thread, each with a query after it: that overwrites the copy of the key that
- * libmlx5 leaves on the stack, which on a thread of the pool would stay.
- */
-async function createHere(
-  device: Device,
-  {layout, keys, opaque}: Material,
-  positions: readonly number[],
-  unfit: Map<Dek, DekState | DekError>,
-): Promise<(Dek | DekError)[]> {
-  const {keySize, keytag, plaintextBytes} = layout;
-  const made: (Dek | DekError)[] = [];
-  for (const i of positions) {
-    if (made.length % CREATES_A_TURN === CREATES_A_TURN - 1) await nextTurn();
-    const plaintext = keys.subarray(i * plaintextBytes, (i + 1) * plaintextBytes);
-    const label = opaque.subarray(i * OPAQUE_BYTES, (i + 1) * OPAQUE_BYTES);
-    made.push(createOne(device, {plaintext, keySize, keytag, opaque: label}, unfit));
-  }
-  return made;
+/** The DEKs at these positions, each of them once and in order: a copy, or the column itself for all. The caller wipes a copy. */
+export function pickColumn(column: DekColumn, positions: readonly number[]): DekColumn {
+  const {keySize, keytag, wrapped, plaintext, opaque} = column;
+  if (positions.length * OPAQUE_BYTES === opaque.length) return column;
+  const {wrappedBytes, plaintextBytes} = layoutOf(keySize, keytag);
+  return {
+    keySize,
+    keytag,
+    ...(wrapped && {wrapped: gather(wrapped, wrappedBytes, positions)}),
+    ...(plaintext && {plaintext: gather(plaintext, plaintextBytes, positions)}),
+    opaque: gather(opaque, OPAQUE_BYTES, positions),
+  };
 }
 
-function createOne(device: Device, options: CreateDekOptions, unfit: Map<Dek, DekState | DekError>): Dek | DekError {
-  const dek = orError(() => device.createDek(options));
-  if (dek instanceof DekError) return dek;
-  const state = orError(() => dek.query().state);
-  if (state !== 'READY') unfit.set(dek, state);
-  return dek;
+/** Asks once more for the state of those that the NIC was too busy to tell of. */
+async function askAgain(nic: NicDevice, results: Results, states: States, unready: readonly number[]): Promise<void> {
+  const busy = unready.filter((i) => states[i] instanceof DekError && states[i].code === 'BUSY');
+  const answers = await nic.query(busy.map((i) => results[i] as Dek));
+  for (const [k, i] of busy.entries()) states[i] = answers[k];
 }
 
-function orError<T>(call: () => T): T | DekError {
-  try {
-    return call();
-  } catch (error) {
-    if (error instanceof DekError) return error;
-    throw error;
-  }
+function notReady(state: DekState | DekError): DekError {
+  return state instanceof DekError ? state : new DekError('NOT_READY', `the NIC made it, but says ${state}`);
 }

@@ -1,7 +1,10 @@
 /** The device context of a NIC. That the NIC is gone (EIO) is noticed wherever it shows first; only a new context works then. */
+
+import type {DekState} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import {type Device, isCalled, type NicImportMode, openDevice} from '../../rdma/index.js';
+import {type Dek, type Device, isCalled, type NicImportMode, openDevice} from '../../rdma/index.js';
 import type {Events} from '../events.js';
+import {retryBusy} from './retry.js';
 
 export class NicDevice {
   /** `mlx5_0` */
@@ -60,6 +63,11 @@ export class NicDevice {
     const results = await call();
     for (const result of results) this.notice(result);
     return results;
+  }
+
+  /** The state of each DEK, in order. */
+  query(deks: readonly Dek[]): Promise<readonly (DekState | DekError)[]> {
+    return this.watchAll(() => retryBusy(deks, (some) => this.#device.queryDeks(some)));
   }
 
   notice(error: unknown): void {

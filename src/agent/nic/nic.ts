@@ -1,34 +1,17 @@
 /**
- * One NIC of the agent: its context, its login, and the DEKs that it should hold. A DEK that should be there and is not,
- * because the NIC went away or would not make it again, stays in the list without a handle, for the health check to heal.
+ * One NIC of the agent: its context, its login, and the DEKs that it should hold.
  */
 
-import type {DekLayout, DekState} from '../../dek-layout.js';
+import type {DekState} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import type {Dek, NicImportMode} from '../../rdma/index.js';
+import type {Dek, DekColumn, NicImportMode} from '../../rdma/index.js';
 import type {Events} from '../events.js';
-import type {DekStatus, NicStatus} from '../protocol.js';
-import {allOf, createOn, type Material} from './make.js';
+import type {NicStatus} from '../protocol.js';
+import type {HeldDek} from './held-dek.js';
+import {makeDeks} from './make.js';
 import {NicDevice} from './nic-device.js';
 import {NicLogin} from './nic-login.js';
 import {retryBusy} from './retry.js';
-
-/** A DEK that should be on the NIC. Kept small: there may be a hundred thousand. */
-export interface HeldDek {
-  /** Null while it is missing. */
-  dek: Dek | null;
-  /** What the NIC said last. */
-  state: DekStatus['state'];
-  /** The number of the apply whose manifest named it last. */
-  namedBy: number;
-  readonly layout: DekLayout;
-  /** The label, 8 bytes in hex; empty when all of it is zero. */
-  readonly opaque: string;
-  /** Tells one wrapped key from another without keeping it; 0 when it did not come from a manifest. */
-  readonly fingerprint: number;
-  /** The wrapped key, to make it again when no manifest tells: null for those of a manifest, and for plaintext keys. */
-  readonly wrapped: Uint8Array | null;
-}
 
 export class Nic {
   readonly login: NicLogin;
@@ -79,17 +62,10 @@ export class Nic {
     return {name, importMode, gone, login: this.login.status(), maxDeks};
   }
 
-  /**
-   * Makes the DEKs at these positions and asks the NIC for each whether it is READY: the DEK or why there is none, in the order of
-   * the positions. One that is not READY is destroyed again.
-   */
-  async make(material: Material, positions: readonly number[] = allOf(material)): Promise<readonly (Dek | DekError)[]> {
+  /** Makes the DEKs of a column: the DEK, found READY, or why there is none for each, in order. */
+  async make(column: DekColumn): Promise<readonly (Dek | DekError)[]> {
     const started = performance.now();
-    const unfit = new Map<Dek, DekState | DekError>();
-    let results = await this.#device.watchAll(() =>
-      retryBusy(positions, (some) => createOn(this.#device.device, material, some, unfit)),
-    );
-    if (unfit.size > 0) results = await this.#dismissUnfit(results, unfit);
+    const results = await makeDeks(this.#device, column, (deks) => this.dismiss(deks));
     const refused: string[] = [];
     for (const result of results) if (result instanceof DekError) refused.push(result.errno ?? result.code);
     const seconds = (performance.now() - started) / 1000;
@@ -97,28 +73,9 @@ export class Nic {
     return results;
   }
 
-  /** Destroys those that are not READY, and puts why into `results` in their place. */
-  async #dismissUnfit(
-    results: readonly (Dek | DekError)[],
-    unfit: Map<Dek, DekState | DekError>,
-  ): Promise<(Dek | DekError)[]> {
-    for (const state of unfit.values()) this.#device.notice(state);
-    const busy = [...unfit].flatMap(([dek, state]) => (state instanceof DekError && state.code === 'BUSY' ? dek : []));
-    for (const [i, state] of (await this.query(busy)).entries()) {
-      if (state === 'READY') unfit.delete(busy[i]!);
-      else unfit.set(busy[i]!, state);
-    }
-    await this.dismiss([...unfit.keys()]);
-    return results.map((dek) => {
-      const state = dek instanceof DekError ? undefined : unfit.get(dek);
-      if (state === undefined || state instanceof DekError) return state ?? dek;
-      return new DekError('NOT_READY', `the NIC made it, but says ${state}`);
-    });
-  }
-
   /** The state of each DEK, in order. */
   query(deks: readonly Dek[]): Promise<readonly (DekState | DekError)[]> {
-    return this.#device.watchAll(() => retryBusy(deks, (some) => this.#device.device.queryDeks(some)));
+    return this.#device.query(deks);
   }
 
   /** Asks for the state of the DEKs of these names, as far as there are any. */

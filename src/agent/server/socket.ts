@@ -1,16 +1,15 @@
 /**
  * The agent's socket in the file system: where it lies, who can reach it, and whether the agent that made it lives.
  */
-import {chmodSync, chownSync, closeSync, lstatSync, openSync, renameSync, rmSync, statSync, unlinkSync} from 'node:fs';
+
+import {chmodSync, chownSync, lstatSync, renameSync, rmSync, statSync, unlinkSync} from 'node:fs';
 import {connect} from 'node:net';
 import {dirname} from 'node:path';
-import {setTimeout as pause} from 'node:timers/promises';
-import {makeDirectories} from '../../directories.js';
 import {DekError, systemCode} from '../../errors.js';
-import {tryLock} from '../host/ffi.js';
+import {makeDirectories} from '../../files/directories.js';
+import {takeLock} from '../../files/lock.js';
+import {systemError} from '../../files/system-error.js';
 
-/** How long to wait for another agent that starts in the same directory. */
-const LOCK_TIMEOUT_MS = 5_000;
 /** The kernel's limit: sockaddr_un.sun_path is 108 bytes with its NUL, unix(7). */
 const MAX_PATH_BYTES = 107;
 
@@ -35,7 +34,8 @@ export async function bindSocket(
       },
     );
   }
-  const unlock = await lockDirectory(makeDirectory(dirname(path), gid));
+  // Two agents that start at once must not both find the same socket stale.
+  const unlock = await takeLock(makeDirectory(dirname(path), gid));
   const umask = process.umask(0o177);
   try {
     await assertFree(path);
@@ -49,7 +49,7 @@ export async function bindSocket(
     const {dev, ino} = lstatSync(path);
     return () => removeOwn(path, dev, ino);
   } catch (error) {
-    throw error instanceof DekError ? error : inaccessible(path, error);
+    throw inaccessible(path, error);
   } finally {
     process.umask(umask);
     unlock();
@@ -85,22 +85,8 @@ function makeDirectory(directory: string, gid: number | undefined): string {
     }
     return directory;
   } catch (error) {
-    throw error instanceof DekError ? error : inaccessible(directory, error);
+    throw inaccessible(directory, error);
   }
-}
-
-/** Two agents that start at once must not both find the same socket stale. Returns the way to let go. */
-async function lockDirectory(directory: string): Promise<() => void> {
-  const fd = openSync(directory, 'r');
-  const deadline = Date.now() + LOCK_TIMEOUT_MS;
-  while (!tryLock(fd)) {
-    if (Date.now() > deadline) {
-      closeSync(fd);
-      throw new DekError('BUSY', `another process holds a lock on ${directory}`, {hint: 'try again'});
-    }
-    await pause(20);
-  }
-  return () => closeSync(fd);
 }
 
 /** A socket on which nobody accepts any more belonged to an agent that is dead: it may be replaced. */
@@ -126,11 +112,5 @@ function accepts(path: string): Promise<boolean> {
 }
 
 function inaccessible(path: string, cause: unknown): DekError {
-  const code = systemCode(cause);
-  const denied = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
-  return new DekError(denied ? 'PERMISSION' : 'IO', `cannot make a socket at ${path}: ${code ?? cause}`, {
-    hint: 'name another with --socket',
-    errno: code,
-    cause,
-  });
+  return systemError('make', `a socket at ${path}`, cause, {hint: 'name another with --socket'});
 }

@@ -2,15 +2,17 @@
  * `apply`: makes the agent hold exactly the DEKs of a manifest. Everything new is made and found READY beside what is
  * there; only then the new takes the place of the old, so that a refusal leaves the set, and the login, as they were.
  */
+
 import {DekError} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
-import type {HeldDek, Nic} from '../nic/nic.js';
+import {type HeldDek, heldDek, isUnchanged} from '../nic/held-dek.js';
+import type {Nic} from '../nic/nic.js';
 import type {ApplyFailure, ApplyPlan, ApplyResult} from '../protocol.js';
-import {type DekBatch, heldOf} from './dek-batch.js';
+import type {DekBatch} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
 import {makeBatch} from './make-batch.js';
 import type {ManifestFile} from './manifest-file.js';
-import {assertCanBeMade, assertGoesOn, assertMeant, isUnchanged, makePlan} from './plan.js';
+import {assertCanBeMade, assertGoesOn, assertMeant, makePlan} from './plan.js';
 
 /** Batches of DEKs at a time: one is read and prepared while the NIC makes another. */
 const BATCHES = 2;
@@ -101,7 +103,7 @@ async function stage(
       const results = await makeBatch(nic, batch, kek);
       for (let i = 0; i < results.length; i++) {
         const [name, line, dek] = [batch.names[i]!, batch.lines[i]!, results[i]!];
-        if (!(dek instanceof DekError)) made.set(name, heldOf(batch, i, dek, namedBy));
+        if (!(dek instanceof DekError)) made.set(name, heldDek(batch, i, {dek, namedBy}));
         else if (!keepGoing || dek.code === 'DEVICE_GONE') fatal.push({line, error: refusal(line, name, nic, dek)});
         else {
           failed.push(failureOf(line, name, nic, dek));

@@ -13,9 +13,9 @@ import {
 import {DekError} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
 import type {Events} from '../events.js';
-import {type HeldDek, Nic} from '../nic/nic.js';
+import {type HeldDek, heldDek} from '../nic/held-dek.js';
+import {Nic} from '../nic/nic.js';
 import type {AgentStatus, DekStatus, DestroyRequest, LoginStatus} from '../protocol.js';
-import {opaqueText} from './dek-batch.js';
 import {countStates, dekStatus} from './dek-status.js';
 
 /** DEKs that `list` asks the NIC for at a time. */
@@ -71,7 +71,7 @@ export class DekSet {
     return countStates(this.nics);
   }
 
-  /** A number that no DEK's `namedBy` has yet. */
+  /** The number of the next apply. */
   nextApply(): number {
     return ++this.#namedBy;
   }
@@ -115,11 +115,11 @@ export class DekSet {
         if (nic.gone) await nic.reopen();
         if (wrapped) nic.login.assertThere();
       }
-      const material = {import: request.import, layout, keys: key, opaque: label};
+      const column = {keySize, keytag, [request.import]: key, opaque: label};
       const made: Dek[] = [];
       try {
         for (const nic of this.nics) {
-          const [dek] = await nic.make(material);
+          const [dek] = await nic.make(column);
           if (dek instanceof DekError) throw dek;
           made.push(dek!);
         }
@@ -131,15 +131,7 @@ export class DekSet {
       const kept = wrapped ? Uint8Array.from(key) : null;
       for (const [i, nic] of this.nics.entries()) {
         const dek = made[i]!;
-        nic.deks.set(name, {
-          dek,
-          state: 'READY',
-          namedBy: 0,
-          layout,
-          opaque: opaqueText(label, 0),
-          fingerprint: 0,
-          wrapped: kept,
-        });
+        nic.deks.set(name, heldDek({layout, opaque: label, fingerprints: [0]}, 0, {dek, namedBy: 0, wrapped: kept}));
       }
       this.events.emit('info', 'create', {name, keySize, keytag, import: request.import});
       return dekStatus(this.nics, name);

@@ -2,14 +2,18 @@
  * A manifest as the agent uses it: read whole and checked before anything is done, then once more to do it. A large one is read
  * again for that, through the same open file, and must be what it was; a small one is kept.
  */
+
 import {createHash} from 'node:crypto';
 import {closeSync, constants, fstatSync, openSync, readSync} from 'node:fs';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {equalBytes} from '../../bytes.js';
-import {DekError, systemCode} from '../../errors.js';
+import {DekError} from '../../errors.js';
+import {systemError} from '../../files/system-error.js';
+import type {Columns} from '../../manifest/columns.js';
 import {faultError} from '../../manifest/fault.js';
-import {formatHeader} from '../../manifest/header.js';
-import {type ManifestHeader, type ManifestPart, readManifestParts} from '../../manifest/index.js';
+import {type ManifestHeader, parseHeader} from '../../manifest/header.js';
+import {type Lines, linesOf} from '../../manifest/lines.js';
+import {columnsOf} from '../../manifest/read.js';
 import {type DekBatch, dekBatches, pick} from './dek-batch.js';
 
 // Files are read on this thread: those of the pool are busy with firmware commands, behind which a read would wait.
@@ -26,14 +30,18 @@ export class ManifestFile {
   readonly #fd: number;
   readonly #bytes: number;
   readonly #maxKeptBytes: number;
-  #header: ManifestHeader | undefined;
+  readonly header: ManifestHeader;
+  /** The line of the header. */
+  readonly #headerLine: Uint8Array;
   #digest: string | undefined;
-  #kept: readonly ManifestPart[] | undefined;
+  #kept: readonly Columns[] | undefined;
 
-  private constructor(path: string, fd: number, bytes: number, maxKeptBytes: number) {
+  private constructor(path: string, fd: number, bytes: number, headerLine: Uint8Array, maxKeptBytes: number) {
     this.path = path;
     this.#fd = fd;
     this.#bytes = bytes;
+    this.#headerLine = headerLine;
+    this.header = parseHeader({text: headerLine});
     this.#maxKeptBytes = maxKeptBytes;
   }
 
@@ -45,19 +53,14 @@ export class ManifestFile {
       if (!stat.isFile()) {
         throw new DekError('BAD_INPUT', `${path} is not a file`, {hint: 'the agent reads a manifest more than once'});
       }
-      const manifest = new ManifestFile(path, fd, stat.size, maxKeptBytes);
-      const {header, parts} = await readManifestParts(manifest.#chunks(HEADER_BYTES));
-      await parts.return();
-      manifest.#header = header;
-      return manifest;
+      const lines = linesOf(chunksOf(fd, HEADER_BYTES));
+      const headerLine = await firstLine(lines);
+      await lines.return();
+      return new ManifestFile(path, fd, stat.size, headerLine, maxKeptBytes);
     } catch (error) {
       closeSync(fd);
       throw error;
     }
-  }
-
-  get header(): ManifestHeader {
-    return this.#header!;
   }
 
   /** SHA-256 of the file in hex, known when `count` or `batches` came to its end. */
@@ -68,9 +71,9 @@ export class ManifestFile {
   /** How many DEKs it has; `goOn` is called now and then, to give up by throwing. Throws BAD_INPUT as `batches` does. */
   async count(goOn: () => void): Promise<number> {
     let deks = 0;
-    for await (const {batch} of this.#parts()) {
+    for await (const {count} of this.#columns()) {
       goOn();
-      deks += batch.count;
+      deks += count;
     }
     return deks;
   }
@@ -80,8 +83,8 @@ export class ManifestFile {
    * end when a large file is not what it was the last time.
    */
   async *batches(isWanted?: (batch: DekBatch, i: number) => boolean): AsyncGenerator<DekBatch, void> {
-    for await (const part of this.#parts()) {
-      for (const batch of dekBatches(part)) {
+    for await (const columns of this.#columns()) {
+      for (const batch of dekBatches(columns)) {
         const wanted = isWanted
           ? pick(
               batch,
@@ -97,31 +100,30 @@ export class ManifestFile {
     closeSync(this.#fd);
   }
 
-  async *#parts(): AsyncGenerator<ManifestPart, void> {
+  async *#columns(): AsyncGenerator<Columns, void> {
     if (this.#kept) {
-      for (const part of this.#kept) {
+      for (const columns of this.#kept) {
         await turnOfTheLoop();
-        yield part;
+        yield columns;
       }
       return;
     }
-    let kept: ManifestPart[] | undefined = [];
+    let kept: Columns[] | undefined = [];
     let bytes = 0;
     const hash = createHash('sha256');
-    let header: ManifestHeader;
     try {
-      const chunks = this.#chunks(CHUNK_BYTES, (chunk) => {
+      const chunks = chunksOf(this.#fd, CHUNK_BYTES, (chunk) => {
         hash.update(chunk);
         bytes += chunk.length;
         if (bytes > this.#maxKeptBytes) kept = undefined;
       });
+      const lines = linesOf(chunks);
+      if (!equalBytes(await firstLine(lines), this.#headerLine)) throw this.#changed();
       // Duplicates were found the first time: the digest tells whether it is the same file.
-      const manifest = await readManifestParts(chunks, {again: this.#digest !== undefined}, this.#bytes);
-      header = manifest.header;
-      for await (const part of manifest.parts) {
-        if (part.faults[0]) throw faultError(part.faults[0]);
-        kept?.push(part);
-        yield part;
+      for await (const columns of await columnsOf(lines, {again: this.#digest !== undefined}, this.#bytes)) {
+        if (columns.faults[0]) throw faultError(columns.faults[0]);
+        kept?.push(columns);
+        yield columns;
       }
     } catch (error) {
       // What was read without a fault before has none now.
@@ -129,8 +131,7 @@ export class ManifestFile {
       throw error;
     }
     const digest = hash.digest('hex');
-    const isOther = this.#digest !== undefined && this.#digest !== digest;
-    if (isOther || !equalBytes(formatHeader(header), formatHeader(this.header))) throw this.#changed();
+    if (this.#digest !== undefined && this.#digest !== digest) throw this.#changed();
     this.#digest = digest;
     this.#kept = kept;
   }
@@ -140,18 +141,28 @@ export class ManifestFile {
       hint: 'write a new file and rename it to the old name',
     });
   }
+}
 
-  async *#chunks(bytes: number, tap?: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array, void> {
-    const buffer = new Uint8Array(bytes);
-    for (let position = 0; ; ) {
-      await turnOfTheLoop();
-      const bytesRead = readSync(this.#fd, buffer, 0, bytes, position);
-      if (bytesRead === 0) return;
-      position += bytesRead;
-      const chunk = buffer.subarray(0, bytesRead);
-      tap?.(chunk);
-      yield chunk;
-    }
+/** The header's line. Throws BAD_INPUT when there is none. */
+async function firstLine(lines: AsyncGenerator<Lines, void>): Promise<Uint8Array> {
+  const {value} = await lines.next();
+  return (value as Lines).text; // an empty file throws
+}
+
+async function* chunksOf(
+  fd: number,
+  bytes: number,
+  tap?: (chunk: Uint8Array) => void,
+): AsyncGenerator<Uint8Array, void> {
+  const buffer = new Uint8Array(bytes);
+  for (let position = 0; ; ) {
+    await turnOfTheLoop();
+    const bytesRead = readSync(fd, buffer, 0, bytes, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    const chunk = buffer.subarray(0, bytesRead);
+    tap?.(chunk);
+    yield chunk;
   }
 }
 
@@ -160,8 +171,6 @@ function open(path: string): number {
     // Not to wait for a writer where there is a pipe: that is refused.
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
-    const errno = systemCode(cause);
-    const code = errno === 'ENOENT' || errno === 'ENOTDIR' ? 'NO_INPUT' : errno === 'EACCES' ? 'PERMISSION' : 'IO';
-    throw new DekError(code, `cannot read the manifest ${path}: ${errno}`, {errno, cause});
+    throw systemError('read', path, cause);
   }
 }

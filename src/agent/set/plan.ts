@@ -1,8 +1,8 @@
 /** What an apply would do, and what stands in its way: the manifest read whole and compared with what is held. */
+
 import {DekError} from '../../errors.js';
-import type {HeldDek} from '../nic/nic.js';
+import {isUnchanged} from '../nic/held-dek.js';
 import type {ApplyPlan} from '../protocol.js';
-import {type DekBatch, isSame} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
 import type {ManifestFile} from './manifest-file.js';
 
@@ -60,11 +60,6 @@ export async function makePlan(
   }
   for (const {namedBy: seen} of dekSet.nics[0]!.deks.values()) if (seen !== namedBy) plan.destroy++;
   return plan;
-}
-
-/** Whether DEK `i` is held, and whole as far as is known. */
-export function isUnchanged(held: HeldDek | undefined, batch: DekBatch, i: number): boolean {
-  return held?.dek != null && held.state !== 'ERROR' && isSame(held, batch, i);
 }
 
 /** Throws NO_LOGIN, and LIMIT when a NIC has no room for what has to be made. */

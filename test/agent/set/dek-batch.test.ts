@@ -1,19 +1,20 @@
 import {expect} from 'chai';
-import {type DekBatch, dekBatches, heldOf, isSame, opaqueText, pick} from '../../../src/agent/set/dek-batch.js';
-import {readManifestParts} from '../../../src/manifest/index.js';
+import {heldDek, isSame, opaqueText} from '../../../src/agent/nic/held-dek.js';
+import {type DekBatch, dekBatches, pick} from '../../../src/agent/set/dek-batch.js';
+import {columnsOf, openLines} from '../../../src/manifest/read.js';
 import type {Dek} from '../../../src/rdma/index.js';
 import {base64, dekLine, headerLine, text} from '../../manifest/text.js';
 
 const DEK = {} as Dek;
 
 async function batchesOf(...lines: string[]): Promise<DekBatch[]> {
-  const {parts} = await readManifestParts([Buffer.from(text(headerLine(), ...lines))]);
+  const {lines: read} = await openLines([Buffer.from(text(headerLine(), ...lines))]);
   const batches: DekBatch[] = [];
-  for await (const part of parts) batches.push(...dekBatches(part));
+  for await (const columns of await columnsOf(read)) batches.push(...dekBatches(columns));
   return batches;
 }
 
-/** The key of `vol-1`, with one bit the other way namedBy. */
+/** The key of `vol-1`, with one bit the other way round. */
 function lineWithFlipped(bit: number): string {
   const key = Buffer.alloc(80);
   key.writeUInt32BE(1);
@@ -54,7 +55,7 @@ describe('batches of DEKs', () => {
 
   it('know a DEK that is held, in another reading too, and tell it from any other key or label', async () => {
     const [batch] = await batchesOf(dekLine(1));
-    const held = heldOf(batch!, 0, DEK, 1);
+    const held = heldDek(batch!, 0, {dek: DEK, namedBy: 1});
     expect(Number.isSafeInteger(held.fingerprint) && held.fingerprint > 0).to.equal(true);
     const [again] = await batchesOf(dekLine(7), dekLine(1));
     expect([isSame(held, again!, 0), isSame(held, again!, 1)]).to.deep.equal([false, true]);

@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import {join, relative} from 'node:path';
 import {expect} from 'chai';
-import {makeDirectories, removeDirectories} from '../src/directories.js';
-import {systemCode} from '../src/errors.js';
-import {temporaryDirectory} from './virtual/device.js';
+import {systemCode} from '../../src/errors.js';
+import {makeDirectories, removeDirectories} from '../../src/files/directories.js';
+import {temporaryDirectory} from '../virtual/device.js';
 
 describe('directories', () => {
   let directory: string;

@@ -1,0 +1,72 @@
+/**
+ * A DEK that should be on a NIC: what it was made of, and what the NIC said of it last. One that should be there and is not,
+ * because the NIC went away or would not make it again, stays in the set without a handle, for the health check to heal.
+ */
+import {toHex} from '../../bytes.js';
+import {type DekLayout, OPAQUE_BYTES} from '../../dek-layout.js';
+import type {Dek} from '../../rdma/index.js';
+import type {KnownDekState} from '../protocol.js';
+
+/** Kept small: there may be a hundred thousand. */
+export interface HeldDek {
+  /** Null while it is missing. */
+  dek: Dek | null;
+  /** What the NIC said last. */
+  state: KnownDekState;
+  /** The number of the apply whose manifest named it last; 0 when it did not come from a manifest. */
+  namedBy: number;
+  readonly layout: DekLayout;
+  /** The label, 8 bytes in hex; empty when all of it is zero. */
+  readonly opaque: string;
+  /** Tells one wrapped key from another without keeping it; 0 when it did not come from a manifest. */
+  readonly fingerprint: number;
+  /** The wrapped key, to make it again when no manifest tells: null for those of a manifest, and for plaintext keys. */
+  readonly wrapped: Uint8Array | null;
+}
+
+/** DEKs in columns, as far as they tell one from another. */
+interface Traits {
+  readonly layout: DekLayout;
+  /** The labels, 8 bytes each. */
+  readonly opaque: Uint8Array;
+  readonly fingerprints: readonly number[];
+}
+
+/** How DEK `i` is held once the NIC has made it and says READY. */
+export function heldDek(
+  {layout, opaque, fingerprints}: Traits,
+  i: number,
+  {dek, namedBy, wrapped = null}: Pick<HeldDek, 'dek' | 'namedBy'> & {wrapped?: Uint8Array | null},
+): HeldDek {
+  return {
+    dek,
+    state: 'READY',
+    namedBy,
+    layout,
+    opaque: opaqueText(opaque, i),
+    fingerprint: fingerprints[i]!,
+    wrapped,
+  };
+}
+
+/** Whether DEK `i` is the one that is held: the same wrapped key and the same label. */
+export function isSame(held: HeldDek, {opaque, fingerprints}: Traits, i: number): boolean {
+  return held.fingerprint === fingerprints[i] && held.opaque === opaqueText(opaque, i);
+}
+
+/** Whether DEK `i` is held, and whole as far as is known. */
+export function isUnchanged(held: HeldDek | undefined, traits: Traits, i: number): boolean {
+  return held?.dek != null && held.state !== 'ERROR' && isSame(held, traits, i);
+}
+
+/** Whether it is to be made again. UNKNOWN alone is no reason: the login may be missing. */
+export function isBroken(held: HeldDek | undefined): boolean {
+  return held !== undefined && (held.dek === null || held.state === 'ERROR');
+}
+
+/** Label `i` in hex; empty, so that a hundred thousand DEKs without one share it, when all of it is zero. */
+export function opaqueText(opaque: Uint8Array, i: number): string {
+  const [from, to] = [i * OPAQUE_BYTES, (i + 1) * OPAQUE_BYTES];
+  for (let at = from; at < to; at++) if (opaque[at] !== 0) return toHex(opaque.subarray(from, to));
+  return '';
+}

@@ -1,0 +1,53 @@
+/** Writes to an open descriptor, such as standard output. Bytes go from the caller's buffer to the kernel. */
+import fs from 'node:fs';
+import {promisify} from 'node:util';
+import {DekError, systemCode} from '../errors.js';
+import {systemError} from './system-error.js';
+
+const write = promisify(fs.write);
+const sleep = promisify(setTimeout);
+
+/** How soon a descriptor in non-blocking mode is tried again. */
+const RETRY_MS = 20;
+
+/** Writes `bytes` to an open descriptor. Throws IO, also for a standard stream that this process was started without. */
+export async function writeDescriptor(fd: number, bytes: Uint8Array, name: string): Promise<void> {
+  if (isStandIn(fd)) {
+    throw new DekError('IO', `cannot write ${name}: it is closed, or /dev/null open for reading too`, {
+      hint: 'give --output FILE; to throw a key away, redirect to /dev/null',
+      errno: 'EBADF',
+    });
+  }
+  try {
+    await writeAll(fd, bytes);
+  } catch (error) {
+    throw systemError('write', name, error);
+  }
+}
+
+/**
+ * Whether `fd` is the /dev/null that Node opens at its start in the place of a standard stream that is closed. It opens it
+ * for reading and writing, a shell's > /dev/null for writing only: proc(5), fdinfo.
+ */
+function isStandIn(fd: number): boolean {
+  try {
+    if (fs.readlinkSync(`/proc/self/fd/${fd}`) !== '/dev/null') return false;
+    const flags = /^flags:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+    return (Number.parseInt(flags ?? '0', 8) & fs.constants.O_RDWR) !== 0;
+  } catch {
+    return false; // without /proc it cannot be told
+  }
+}
+
+/** Writes all of `bytes`, also to a descriptor in non-blocking mode. Throws the system's error. */
+async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    try {
+      written += (await write(fd, bytes, written)).bytesWritten;
+    } catch (error) {
+      if (systemCode(error) !== 'EAGAIN') throw error;
+      await sleep(RETRY_MS);
+    }
+  }
+}
