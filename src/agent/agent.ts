@@ -3,6 +3,7 @@ import {packageVersion} from '../package.js';
 import {type AgentEvent, Events, type Level, logTo} from './events.js';
 import {HealthCheck} from './health/health.js';
 import {forbidDumps, type Peer} from './host/ffi.js';
+import type {LastResort} from './host/last-resort.js';
 import {type AgentStatus, type ApplyRequest, type ApplyResult, isReady} from './protocol.js';
 import {Listener, type RequestHandler} from './server/listener.js';
 import type {PassedSocket} from './server/passed-socket.js';
@@ -28,6 +29,8 @@ export interface AgentOptions {
   progress?: (done: number, total: number) => void;
   /** Fires when the start is to be given up. */
   signal?: AbortSignal;
+  /** Is told how to see whether the agent hangs. */
+  lastResort?: LastResort;
 }
 
 export interface Agent {
@@ -49,12 +52,15 @@ const NEVER = new AbortController().signal;
  * nothing behind then.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const {gid, manifest, kek, checkIntervalMs, logLevel, progress = () => {}, signal = NEVER} = options;
+  const {gid, manifest, kek, checkIntervalMs, logLevel, progress = () => {}} = options;
+  const closing = new AbortController();
+  const signal = AbortSignal.any([closing.signal, options.signal ?? NEVER]);
   const socket = typeof options.socket === 'string' ? options.socket : options.socket.path;
   forbidDumps();
   const events = new Events();
   logTo(events, logLevel);
-  const dekSet = await DekSet.open(await devicesOf(options), events);
+  const dekSet = await DekSet.open(await devicesOf(options, signal), events);
+  options.lastResort?.watch({answers: () => dekSet.nics.reduce((sum, nic) => sum + nic.answers, 0), events});
   const follower = new ManifestFollower(dekSet);
   const health = new HealthCheck(dekSet, follower, checkIntervalMs);
   const status = (): AgentStatus => ({
@@ -70,10 +76,18 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const past: AgentEvent[] = [];
   const stopKeeping = events.listen((event) => past.push(event));
   const listener = new Listener(async (): Promise<RequestHandler> => {
-    const [{buildServer}, {Metrics}] = await Promise.all([import('./server/server.js'), import('./server/metrics.js')]);
+    const [{buildServer}, {Metrics}] = await Promise.all([
+      import('./server/server.js'),
+      import('./server/metrics.js'),
+    ]).catch((error: unknown) => {
+      events.emit('error', 'internal', {error: `what answers cannot be loaded: ${(error as Error).message}`});
+      throw error;
+    });
     const metrics = new Metrics(events, past.splice(0), status);
     stopKeeping();
-    const app = buildServer({dekSet, follower, events, metrics, status, healthy}, (peer) => allowed(peer, gid));
+    const app = buildServer({dekSet, follower, events, metrics, stopping: signal, status, healthy}, (peer) =>
+      allowed(peer, gid),
+    );
     await app.ready();
     return app;
   });
@@ -85,6 +99,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     throw error;
   }
   const close = async (): Promise<void> => {
+    closing.abort();
     unbind();
     await health.stop();
     await listener.close();
@@ -117,10 +132,13 @@ async function listen(listener: Listener, socket: string | PassedSocket, gid: nu
 }
 
 /** The devices that were named, else those that the manifest names, else the only one. */
-async function devicesOf({devices, manifest}: AgentOptions): Promise<readonly (string | undefined)[]> {
+async function devicesOf(
+  {devices, manifest}: AgentOptions,
+  signal: AbortSignal,
+): Promise<readonly (string | undefined)[]> {
   if (devices.length > 0) return devices;
   if (manifest === undefined) return [undefined];
-  const file = await ManifestFile.open(manifest);
+  const file = await ManifestFile.open(manifest, {signal});
   file.close();
   return file.header.devices.length > 0 ? file.header.devices : [undefined];
 }

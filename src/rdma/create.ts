@@ -13,6 +13,7 @@ import type {Commands} from './command-queue.js';
 import type {Context} from './context.js';
 import {Dek} from './dek.js';
 import type {DekPtr} from './ffi.js';
+import {assertFit} from './fitness.js';
 import {asDekError, MEMORY_MS} from './for-each-dek.js';
 import {type CreateDekOptions, isWrapped, Keys} from './keys.js';
 import {type Refusal, refusals} from './refusal.js';
@@ -209,26 +210,16 @@ function assertDistinctKeys(keys: Keys, i: number): void {
  */
 function loginNamedBy(context: Context, kind: number): bigint | undefined {
   if (!isWrapped(kind)) {
-    assertPlaintext(context);
-    return 0n;
+    assertFit(context, 'plaintext');
+    if (context.lib.loginObjects !== undefined) return 0n;
+    throw new DekError('UNSUPPORTED', 'plaintext DEKs need rdma-core 42 or later');
   }
-  const {info, caps, login} = context;
-  if (caps.importMode === 'plaintext') {
-    throw new DekError('UNSUPPORTED', `${info.name} takes plaintext DEKs only (plaintext import mode)`);
-  }
+  assertFit(context, 'wrapped');
+  const {info, login} = context;
   if (login === undefined) {
     throw new DekError('NO_LOGIN', `${info.name} is not logged in`, {
       hint: 'A wrapped DEK is created under a login: log in first',
     });
   }
   return login.object ?? undefined;
-}
-
-function assertPlaintext({info, caps, lib}: Context): void {
-  if (caps.importMode === 'wrapped') {
-    throw new DekError('UNSUPPORTED', `${info.name} takes wrapped DEKs only (wrapped import mode)`, {
-      hint: 'wrap the key with the import KEK first: dek wrap',
-    });
-  }
-  if (lib.loginObjects === undefined) throw new DekError('UNSUPPORTED', 'plaintext DEKs need rdma-core 42 or later');
 }

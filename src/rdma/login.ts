@@ -7,6 +7,7 @@ import {assertObject, wrongReceiver} from './checks.js';
 import type {Context} from './context.js';
 import {type About, callFailed} from './errno.js';
 import type {LoginPtr} from './ffi.js';
+import {assertFit, whyUnfit} from './fitness.js';
 import {LOGIN_APIS, type LoginApiName, type LoginCalls} from './login-api.js';
 
 /** A crypto login. One per device context; DEKs that were made under it outlive it. */
@@ -97,19 +98,19 @@ export function createLogin(context: Context, apiName: LoginApiName, options: Lo
   const own = secretBytes(WRAPPED_CREDENTIAL_BYTES);
   try {
     own.set(viewBytes(credential, [WRAPPED_CREDENTIAL_BYTES], 'credential'));
-    const {lib, ptr, info, caps} = context;
+    const {lib, ptr, info} = context;
     if (context.login !== undefined) {
       throw new DekError('EXISTS', `${info.name} is logged in already`, {
         hint: 'A device context has one login: close it first',
       });
     }
-    if (caps.importMode === 'plaintext') {
-      throw new DekError('UNSUPPORTED', `${info.name} takes plaintext DEKs and no login`);
-    }
+    assertFit(context, 'login');
     const calls = LOGIN_APIS[apiName];
     const before = performance.now();
     const {errno, object} = calls.login(lib, ptr, own, credentialId, importKekId);
-    if (errno !== 0) throw callFailed('login', errno, about(context));
+    if (errno !== 0) {
+      throw callFailed('login', errno, {...about(context), unfit: () => whyUnfit(context, 'login')});
+    }
     context.queue.answered(performance.now() - before);
     const login = new Login(context, calls, object, credentialId, importKekId);
     context.login = {object, query: () => login.query(), close: () => login.close()};

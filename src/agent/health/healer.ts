@@ -1,6 +1,5 @@
 /** Makes whole on one NIC what is broken: a login that is not VALID any more, DEKs that are in ERROR or missing. */
-
-import {fromHex} from '../../bytes.js';
+import {fromHex, wipe} from '../../bytes.js';
 import {type DekLayout, type LoginOptions, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import {type HeldDek, heldDek, isBroken, isSame, opaqueText} from '../nic/held-dek.js';
@@ -21,7 +20,7 @@ export class Healer {
   readonly #nic: Nic;
   readonly #dekSet: DekSet;
   readonly #follower: ManifestFollower;
-  #stopped = false;
+  readonly #stopping = new AbortController();
 
   constructor(nic: Nic, dekSet: DekSet, follower: ManifestFollower) {
     this.#nic = nic;
@@ -30,41 +29,72 @@ export class Healer {
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#stopping.abort();
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   /** Logs in again where the login is gone or not VALID: by the manifest on disk, else as the last time. */
   async healLogin(): Promise<void> {
     const {login} = this.#nic;
     if (!login.last || login.isValid()) return;
-    const onDisk = await this.#follower.loginOnDisk();
+    const onDisk = await this.#follower.loginOnDisk(this.#stopping.signal);
     await this.#dekSet.aloneOrNot(async () => {
       const {last} = login;
       if (this.#nic.gone || !last || login.isValid()) return;
-      if ((onDisk && (await login.tryOpen(onDisk))) || (await login.tryOpen(last))) {
-        this.heals++;
-        this.#tell('warn', 'heal', {login: true});
-      }
+      if (await this.#renewed()) await this.#logIn(onDisk);
     });
+  }
+
+  /** For a NIC without DEKs: no question about one would tell that it can do something else now, or is gone. */
+  renew(): Promise<void> {
+    return this.#dekSet.aloneOrNot(async () => {
+      await this.#renewed();
+    });
+  }
+
+  /** Whether the NIC is there, in a context that knows what it can do. */
+  async #renewed(): Promise<boolean> {
+    try {
+      await this.#nic.renew();
+    } catch (error) {
+      if (!this.#nic.gone) throw error; // else that was said when it went
+    }
+    return !this.#nic.gone;
+  }
+
+  async #logIn(onDisk?: LoginOptions): Promise<void> {
+    const {login} = this.#nic;
+    const {last} = login;
+    if (!last || login.isValid()) return;
+    if ((onDisk && (await login.tryOpen(onDisk))) || (await login.tryOpen(last))) {
+      this.heals++;
+      this.#tell('warn', 'heal', {login: true});
+    }
   }
 
   /** Makes again what of these is in ERROR or missing. */
   async healDeks(names: readonly string[]): Promise<void> {
     const nic = this.#nic;
-    if (this.#stopped || nic.gone || !nic.login.isValid() || !names.some((name) => isBroken(nic.deks.get(name))))
-      return;
-    await this.#dekSet.aloneOrNot(async () => {
+    if (this.#stopped || nic.gone || !names.some((name) => isBroken(nic.deks.get(name)))) return;
+    const kek = await this.#readKek(names);
+    const heal = async (): Promise<void> => {
+      if (!(await this.#renewed())) return;
+      if (!nic.login.isValid()) await this.#logIn();
+      if (!nic.login.isValid()) return;
       const ofManifest = new Set<string>();
       const known = new Map<DekLayout, [string, HeldDek][]>();
       const lost: string[] = [];
       for (const name of names) {
         const held = nic.deks.get(name);
         if (!held || !isBroken(held)) continue;
-        const {layout, wrapped, fingerprint} = held;
+        const {layout, wrapped} = held;
         if (wrapped) {
           if (!known.has(layout)) known.set(layout, []);
           known.get(layout)!.push([name, held]);
-        } else if (fingerprint !== 0) ofManifest.add(name);
+        } else if (isOfManifest(held)) ofManifest.add(name);
         else lost.push(name);
       }
       this.#cannotHeal(lost, 'its plaintext key was not kept: destroy it and create it again');
@@ -73,14 +103,29 @@ export class Healer {
           await this.#remake(batchOf(layout, deks.slice(i, i + BATCH)), undefined);
         }
       }
-      await this.#healFromManifest(ofManifest);
-    });
+      if (kek !== null) await this.#healFromManifest(ofManifest, kek);
+    };
+    await this.#dekSet.aloneOrNot(heal).finally(() => wipe(kek ?? undefined));
   }
 
-  async #healFromManifest(names: Set<string>): Promise<void> {
+  /** The KEK that it takes to make these again, undefined when none is needed; null, and an event, when it cannot be read. */
+  async #readKek(names: readonly string[]): Promise<Uint8Array | undefined | null> {
+    const nic = this.#nic;
+    const needing = names.filter((name) => isBroken(nic.deks.get(name)) && isOfManifest(nic.deks.get(name)!));
+    if (needing.length === 0) return undefined;
+    try {
+      return await this.#follower.readKek(nic, this.#stopping.signal);
+    } catch (error) {
+      if (!this.#stopped) this.#cannotHeal(needing, (error as Error).message);
+      return null;
+    }
+  }
+
+  async #healFromManifest(names: Set<string>, kek: Uint8Array | undefined): Promise<void> {
     const changed: string[] = [];
     try {
-      await this.#follower.withBatches(this.#nic, names, async (batch, {kek, rewrapped, login}) => {
+      const {signal} = this.#stopping;
+      await this.#follower.withBatches(names, kek, signal, async (batch, {rewrapped, login}) => {
         if (this.#stopped) throw new DekError('IO', 'the agent stops');
         if (rewrapped && login) await this.#followLogin(login);
         const same: number[] = [];
@@ -162,4 +207,8 @@ function isSameDek(held: HeldDek | undefined, batch: DekBatch, i: number, rewrap
   if (!held) return false;
   if (!rewrapped) return isSame(held, batch, i);
   return held.layout === batch.layout && held.opaque === opaqueText(batch.opaque, i);
+}
+
+function isOfManifest({wrapped, fingerprint}: HeldDek): boolean {
+  return wrapped === null && fingerprint !== 0;
 }

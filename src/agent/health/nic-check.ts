@@ -19,8 +19,6 @@ export class NicCheck {
   readonly #dekSet: DekSet;
   readonly #healer: Healer;
   readonly #intervalMs: number;
-  /** How the NIC took DEKs when the agent started. */
-  readonly #importMode: string;
   #stopped = false;
   #reopenPauseMs = FIRST_REOPEN_PAUSE_MS;
   /** The pause that is being made. */
@@ -31,7 +29,6 @@ export class NicCheck {
     this.#dekSet = dekSet;
     this.#healer = new Healer(nic, dekSet, follower);
     this.#intervalMs = intervalMs;
-    this.#importMode = nic.importMode;
   }
 
   get name(): string {
@@ -69,8 +66,9 @@ export class NicCheck {
 
   async #check(): Promise<void> {
     const nic = this.#nic;
-    if (this.#isToBeOpened() && !(await this.#reopened())) return;
+    if (nic.gone && !(await this.#reopened())) return;
     await this.#healer.healLogin();
+    if (nic.deks.size === 0) await this.#healer.renew();
     // Alone: an apply may open the NIC anew meanwhile, and what it has to destroy would be of another context then.
     await this.#dekSet.aloneOrNot(() => nic.dismissAgain());
     const names = [...nic.deks.keys()];
@@ -86,15 +84,6 @@ export class NicCheck {
     if (broken) await this.#healer.healDeks(names);
   }
 
-  /**
-   * Whether the NIC is gone, or was opened while it did not tell what it can: libmlx5 asks for the capabilities once, when it
-   * opens a NIC, and takes one that does not answer for one without crypto.
-   */
-  #isToBeOpened(): boolean {
-    const nic = this.#nic;
-    return nic.gone || (nic.importMode !== this.#importMode && !nic.login.isValid());
-  }
-
   #growingPause(): number {
     const now = this.#reopenPauseMs;
     this.#reopenPauseMs = Math.min(2 * now, this.#intervalMs);
@@ -105,8 +94,8 @@ export class NicCheck {
   async #reopened(): Promise<boolean> {
     const nic = this.#nic;
     try {
-      await this.#dekSet.alone(async () => {
-        if (this.#isToBeOpened()) await nic.reopen();
+      await this.#dekSet.alone({}, async () => {
+        if (nic.gone) await nic.renew();
       });
     } catch {
       return false; // said once, when it went

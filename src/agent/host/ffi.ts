@@ -11,6 +11,7 @@ const getsockopt = libc.func('int getsockopt(int fd, int level, int name, void *
 const getsockname = libc.func('int getsockname(int fd, void *address, _Inout_ uint32_t *length)');
 const prctl = libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)');
 const setrlimit = libc.func('int setrlimit(int resource, void *limit)');
+const _exit = libc.func('void _exit(int status)');
 
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
@@ -67,6 +68,12 @@ export function forbidDumps(): void {
 /** Sets RLIMIT_CORE to 0, for this process and for all that it starts. */
 export function forbidCoreFiles(): void {
   if (setrlimit(RLIMIT_CORE, new BigUint64Array(2)) !== 0) throw failed('setrlimit');
+}
+
+/** _exit(2): ends the process without waiting for its threads, one of which may hang in a call. */
+export function exitNow(status: number): never {
+  _exit(status);
+  throw new DekError('INTERNAL', '_exit returned');
 }
 
 /** malloc_trim(3): gives free memory back to the system. Nothing where libc has no such function. */

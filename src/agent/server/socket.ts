@@ -1,13 +1,13 @@
 /**
  * The agent's socket in the file system: where it lies, who can reach it, and whether the agent that made it lives.
  */
-
-import {chmodSync, chownSync, lstatSync, renameSync, rmSync, statSync, unlinkSync} from 'node:fs';
+import {chmodSync, chownSync, renameSync, unlinkSync} from 'node:fs';
 import {connect} from 'node:net';
 import {dirname} from 'node:path';
 import {DekError, systemCode} from '../../errors.js';
 import {makeDirectories} from '../../files/directories.js';
 import {takeLock} from '../../files/lock.js';
+import {lstatNow, statNow} from '../../files/stat.js';
 import {systemError} from '../../files/system-error.js';
 
 /** The kernel's limit: sockaddr_un.sun_path is 108 bytes with its NUL, unix(7). */
@@ -39,14 +39,14 @@ export async function bindSocket(
   const umask = process.umask(0o177);
   try {
     await assertFree(path);
-    rmSync(own, {force: true});
+    if (lstatNow(own)) unlinkSync(own); // of a dead process with our id
     await listen(own);
     if (gid !== undefined) {
       chownSync(own, -1, gid);
       chmodSync(own, 0o660);
     }
     renameSync(own, path);
-    const {dev, ino} = lstatSync(path);
+    const {dev, ino} = lstatNow(path)!;
     return () => removeOwn(path, dev, ino);
   } catch (error) {
     throw inaccessible(path, error);
@@ -57,8 +57,8 @@ export async function bindSocket(
 }
 
 /** Removes the socket unless another agent has put its own there meanwhile. */
-function removeOwn(path: string, dev: number, ino: number): void {
-  const found = lstatSync(path, {throwIfNoEntry: false});
+function removeOwn(path: string, dev: bigint, ino: bigint): void {
+  const found = lstatNow(path);
   if (found?.dev === dev && found.ino === ino) unlinkSync(path);
 }
 
@@ -70,7 +70,8 @@ function makeDirectory(directory: string, gid: number | undefined): string {
       chownSync(made, -1, gid);
       chmodSync(made, 0o750);
     }
-    const {mode, uid, gid: group} = statSync(directory);
+    const found = statNow(directory)!;
+    const [mode, uid, group] = [Number(found.mode), Number(found.uid), Number(found.gid)];
     const sticky = (mode & 0o1000) !== 0;
     const ours = uid === process.geteuid?.() || uid === 0;
     if (!ours || ((mode & 0o022) !== 0 && !sticky)) {
@@ -91,7 +92,7 @@ function makeDirectory(directory: string, gid: number | undefined): string {
 
 /** A socket on which nobody accepts any more belonged to an agent that is dead: it may be replaced. */
 async function assertFree(path: string): Promise<void> {
-  const found = lstatSync(path, {throwIfNoEntry: false});
+  const found = lstatNow(path);
   if (!found) return;
   if (!found.isSocket()) {
     throw new DekError('EXISTS', `${path} exists and is not a socket`, {hint: 'choose another --socket'});

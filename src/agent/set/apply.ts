@@ -39,7 +39,6 @@ export async function applyManifest(
   options: ApplyOptions,
 ): Promise<ApplyResult> {
   assertMeant(dekSet, manifest);
-  for (const nic of dekSet.nics) if (nic.gone) await nic.reopen();
   const namedBy = dekSet.nextApply();
   // The plan must not take a DEK for whole that has just turned to ERROR.
   await dekSet.refresh();

@@ -4,9 +4,11 @@
  */
 
 import {createHash} from 'node:crypto';
-import {closeSync, constants, fstatSync, openSync, readSync} from 'node:fs';
+import fs, {closeSync, constants, readSync} from 'node:fs';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
+import {promisify} from 'node:util';
 import {equalBytes} from '../../bytes.js';
+import {Deadline} from '../../deadline.js';
 import {DekError} from '../../errors.js';
 import {systemError} from '../../files/system-error.js';
 import type {Columns} from '../../manifest/columns.js';
@@ -16,7 +18,16 @@ import {type Lines, linesOf} from '../../manifest/lines.js';
 import {columnsOf} from '../../manifest/read.js';
 import {type DekBatch, dekBatches, pick} from './dek-batch.js';
 
-// Files are read on this thread: those of the pool are busy with firmware commands, behind which a read would wait.
+// The first reading goes by the pool, as a mount that does not answer must not stop this thread. It has then been seen to answer, and
+// the file is in the cache: the second one, while DEKs are made, is on this thread, since the pool is busy with firmware commands,
+// behind which a read would wait.
+const openFile = promisify(fs.open);
+const fstat = promisify(fs.fstat);
+const read = promisify(fs.read);
+
+/** How long a file may give nothing. */
+const TIMEOUT_MS = 10_000;
+const NEVER = new AbortController().signal;
 
 /** Some 1,600 DEKs of 256 bits. */
 const CHUNK_BYTES = 2 ** 18;
@@ -24,6 +35,12 @@ const CHUNK_BYTES = 2 ** 18;
 const HEADER_BYTES = 2 ** 12;
 /** The largest manifest that is kept between its readings: some 25,000 DEKs. */
 const MAX_KEPT_BYTES = 2 ** 22;
+
+export interface OpenOptions {
+  maxKeptBytes?: number;
+  /** Ends the reading. */
+  signal?: AbortSignal;
+}
 
 export class ManifestFile {
   readonly path: string;
@@ -33,30 +50,39 @@ export class ManifestFile {
   readonly header: ManifestHeader;
   /** The line of the header. */
   readonly #headerLine: Uint8Array;
+  readonly #signal: AbortSignal;
   #digest: string | undefined;
   #kept: readonly Columns[] | undefined;
 
-  private constructor(path: string, fd: number, bytes: number, headerLine: Uint8Array, maxKeptBytes: number) {
+  private constructor(
+    path: string,
+    fd: number,
+    bytes: number,
+    headerLine: Uint8Array,
+    {maxKeptBytes = MAX_KEPT_BYTES, signal = NEVER}: OpenOptions,
+  ) {
     this.path = path;
     this.#fd = fd;
     this.#bytes = bytes;
     this.#headerLine = headerLine;
     this.header = parseHeader({text: headerLine});
     this.#maxKeptBytes = maxKeptBytes;
+    this.#signal = signal;
   }
 
   /** Opens the file and reads the header. Throws NO_INPUT, PERMISSION, IO, BAD_INPUT. */
-  static async open(path: string, maxKeptBytes = MAX_KEPT_BYTES): Promise<ManifestFile> {
-    const fd = open(path);
+  static async open(path: string, options: OpenOptions = {}): Promise<ManifestFile> {
+    const deadline = new Deadline(path, {timeoutMs: TIMEOUT_MS, signal: options.signal ?? NEVER});
+    const fd = await open(path, deadline);
     try {
-      const stat = fstatSync(fd);
+      const stat = await deadline.wait(() => fstat(fd));
       if (!stat.isFile()) {
         throw new DekError('BAD_INPUT', `${path} is not a file`, {hint: 'the agent reads a manifest more than once'});
       }
-      const lines = linesOf(chunksOf(fd, HEADER_BYTES));
+      const lines = linesOf(chunksOf(HEADER_BYTES, slowReader(path, fd, options.signal)));
       const headerLine = await firstLine(lines);
       await lines.return();
-      return new ManifestFile(path, fd, stat.size, headerLine, maxKeptBytes);
+      return new ManifestFile(path, fd, stat.size, headerLine, options);
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -112,7 +138,8 @@ export class ManifestFile {
     let bytes = 0;
     const hash = createHash('sha256');
     try {
-      const chunks = chunksOf(this.#fd, CHUNK_BYTES, (chunk) => {
+      const readAt = this.#digest === undefined ? slowReader(this.path, this.#fd, this.#signal) : fastReader(this.#fd);
+      const chunks = chunksOf(CHUNK_BYTES, readAt, (chunk) => {
         hash.update(chunk);
         bytes += chunk.length;
         if (bytes > this.#maxKeptBytes) kept = undefined;
@@ -149,15 +176,33 @@ async function firstLine(lines: AsyncGenerator<Lines, void>): Promise<Uint8Array
   return (value as Lines).text; // an empty file throws
 }
 
+/** Reads from a place in the file into a buffer; resolves to how many bytes came. */
+type Reader = (buffer: Uint8Array, position: number) => Promise<number>;
+
+/** By the pool, with a deadline. */
+function slowReader(path: string, fd: number, signal = NEVER): Reader {
+  return async (buffer, position) => {
+    const deadline = new Deadline(path, {timeoutMs: TIMEOUT_MS, signal});
+    return (await deadline.wait(() => read(fd, buffer, 0, buffer.length, position))).bytesRead;
+  };
+}
+
+/** On this thread. */
+function fastReader(fd: number): Reader {
+  return async (buffer, position) => {
+    await turnOfTheLoop();
+    return readSync(fd, buffer, 0, buffer.length, position);
+  };
+}
+
 async function* chunksOf(
-  fd: number,
   bytes: number,
+  readAt: Reader,
   tap?: (chunk: Uint8Array) => void,
 ): AsyncGenerator<Uint8Array, void> {
   const buffer = new Uint8Array(bytes);
   for (let position = 0; ; ) {
-    await turnOfTheLoop();
-    const bytesRead = readSync(fd, buffer, 0, bytes, position);
+    const bytesRead = await readAt(buffer, position);
     if (bytesRead === 0) return;
     position += bytesRead;
     const chunk = buffer.subarray(0, bytesRead);
@@ -166,10 +211,11 @@ async function* chunksOf(
   }
 }
 
-function open(path: string): number {
+async function open(path: string, deadline: Deadline): Promise<number> {
+  // Not to wait for a writer where there is a pipe: that is refused.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
   try {
-    // Not to wait for a writer where there is a pipe: that is refused.
-    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return await deadline.wait(() => openFile(path, flags), closeSync);
   } catch (cause) {
     throw systemError('read', path, cause);
   }

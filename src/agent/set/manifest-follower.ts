@@ -4,6 +4,7 @@
  */
 import {equalBytes, wipe} from '../../bytes.js';
 import {readSecret} from '../../custody/source.js';
+import type {Limit} from '../../deadline.js';
 import {KEK_BYTES, type LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import {assertManifestKek} from '../../manifest/unwrap.js';
@@ -18,6 +19,8 @@ import {assertImportMode} from './plan.js';
 
 /** An apply that makes or destroys as many DEKs leaves much memory unused. */
 const LARGE = 20_000;
+/** What gives secrets may ask a person or a server first, but must not keep all others waiting. */
+const SOURCE_TIMEOUT_MS = 10_000;
 
 export class ManifestFollower {
   readonly #dekSet: DekSet;
@@ -44,14 +47,18 @@ export class ManifestFollower {
     if (path === undefined) {
       throw new DekError('NO_INPUT', 'no manifest was applied that could be reloaded', {hint: 'dek apply MANIFEST'});
     }
-    const kek = request.kek ?? (path === this.#applied?.path ? this.#kek : undefined);
+    const known = request.kek ?? (path === this.#applied?.path ? this.#kek : undefined);
     const {dryRun, keepGoing} = request;
-    return this.#dekSet.alone(async () => {
+    return this.#dekSet.alone({signal, long: 'an apply'}, async () => {
       const {events} = this.#dekSet;
       try {
         const started = performance.now();
+        for (const nic of this.#dekSet.nics) await nic.renew();
+        // One that is remembered is not too much for NICs that have come to take wrapped DEKs.
+        const isNeeded = this.#dekSet.nics.some(({importMode}) => importMode === 'plaintext');
+        const kek = isNeeded ? known : request.kek;
         assertImportMode(this.#dekSet, kek !== undefined);
-        const result = await withManifest(path, kek, async (manifest, key) => {
+        const result = await withManifest(path, kek, signal, async (manifest, key) => {
           const done = await applyManifest(this.#dekSet, manifest, {dryRun, keepGoing, kek: key, signal, progress});
           if (!dryRun) this.#kcv = manifest.header.importKekKcv;
           return done;
@@ -60,7 +67,7 @@ export class ManifestFollower {
         const {digest, plan, failed} = result;
         if (plan.create + plan.replace + plan.destroy >= LARGE) await releaseMemory();
         this.#applied = {path, digest, appliedAt: new Date().toISOString(), failed: failed.length};
-        this.#kek = kek;
+        this.#kek = known;
         events.emit('info', 'apply', {
           path,
           digest,
@@ -73,14 +80,14 @@ export class ManifestFollower {
         events.emit('error', 'apply-failed', {path, error: (error as Error).message});
         throw error;
       }
-    }, 'an apply');
+    });
   }
 
   /** The login of the manifest as it is on disk now; undefined when none is followed or it cannot be read. */
-  async loginOnDisk(): Promise<LoginOptions | undefined> {
+  async loginOnDisk(signal: AbortSignal): Promise<LoginOptions | undefined> {
     if (!this.#applied) return undefined;
     try {
-      return await withManifest(this.#applied.path, undefined, async ({header}) => header.login ?? undefined);
+      return await withManifest(this.#applied.path, undefined, signal, async ({header}) => header.login ?? undefined);
     } catch (error) {
       this.#dekSet.events.emit('warn', 'manifest-unreadable', {error: (error as Error).message});
       return undefined;
@@ -88,19 +95,29 @@ export class ManifestFollower {
   }
 
   /**
-   * Calls `use` with the DEKs of these names, in batches, as the manifest on disk has them now, and with what it takes to make
-   * them on `nic`. Throws what stands in the way.
+   * Reads the KEK that it takes to make DEKs of the manifest on `nic`, if any; the caller wipes it. Apart from `withBatches`,
+   * so that no change waits for a source that gives nothing.
+   */
+  async readKek(nic: Nic, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    if (nic.importMode !== 'plaintext' || this.#kek === undefined) return undefined;
+    return readSecret(this.#kek, KEK_BYTES, 'kek', undefined, sourceLimit(signal));
+  }
+
+  /**
+   * Calls `use` with the DEKs of these names, in batches, as the manifest on disk has them now, and with how it was made. A `kek`
+   * must be the one that has wrapped it. Throws what stands in the way.
    */
   async withBatches(
-    nic: Nic,
     names: ReadonlySet<string>,
+    kek: Uint8Array | undefined,
+    signal: AbortSignal,
     use: (batch: DekBatch, means: HealMaterial) => Promise<void>,
   ): Promise<void> {
     if (!this.#applied || names.size === 0) return;
-    const source = nic.importMode === 'plaintext' ? this.#kek : undefined;
-    await withManifest(this.#applied.path, source, async (manifest, kek) => {
+    await withManifest(this.#applied.path, undefined, signal, async (manifest) => {
+      if (kek) assertManifestKek(manifest.header, kek);
       const rewrapped = !equalBytes(manifest.header.importKekKcv, this.#kcv);
-      const means = {kek, rewrapped, login: manifest.header.login ?? undefined};
+      const means = {rewrapped, login: manifest.header.login ?? undefined};
       for await (const batch of manifest.batches(({names: all}, i) => names.has(all[i]!))) await use(batch, means);
     });
   }
@@ -108,24 +125,28 @@ export class ManifestFollower {
 
 /** What it takes to make DEKs of the manifest on disk. */
 export interface HealMaterial {
-  /** On a NIC in plaintext import mode. */
-  kek: Uint8Array | undefined;
   /** Whether another KEK has wrapped the manifest since it was applied. */
   rewrapped: boolean;
   login: LoginOptions | undefined;
+}
+
+/** How long a source of secrets may give nothing. */
+export function sourceLimit(signal: AbortSignal): Limit {
+  return {timeoutMs: SOURCE_TIMEOUT_MS, signal};
 }
 
 /** Opens a manifest, and reads the KEK that must have wrapped it if `source` names one; wipes and closes both after. */
 async function withManifest<T>(
   path: string,
   source: string | undefined,
+  signal: AbortSignal,
   use: (manifest: ManifestFile, kek: Uint8Array | undefined) => Promise<T>,
 ): Promise<T> {
-  const manifest = await ManifestFile.open(path);
+  const manifest = await ManifestFile.open(path, {signal});
   let kek: Uint8Array | undefined;
   try {
     if (source !== undefined) {
-      kek = await readSecret(source, KEK_BYTES, 'kek');
+      kek = await readSecret(source, KEK_BYTES, 'kek', undefined, sourceLimit(signal));
       assertManifestKek(manifest.header, kek);
     }
     return await use(manifest, kek);
