@@ -1,6 +1,6 @@
 /**
  * Where things stand in the NVRAM image of a virtual ConnectX: byte offsets, all numbers little-endian. The layout is
- * described by `struct image` in uverbs.c, and a test compares these offsets with what the C compiler says.
+ * described by `struct image` in shim/image.h, and a test compares these offsets with what the C compiler says.
  */
 
 export const IMAGE_MAGIC = 'mlx5vnic';

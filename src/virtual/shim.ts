@@ -1,22 +1,32 @@
 /**
- * Compiles uverbs.c, the library that programs on a virtual ConnectX are started with.
+ * Compiles the library that programs on a virtual ConnectX are started with: shim/uverbs.c, which includes the other files
+ * of that folder.
  */
 import {execFile} from 'node:child_process';
 import fs from 'node:fs';
+import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {DekError, systemCode} from '../errors.js';
 import {packageFile} from '../package.js';
 
-const SOURCE = packageFile('src/virtual/uverbs.c');
+const SOURCE = packageFile('src/virtual/shim/uverbs.c');
 
 /** Compiles the shim to the file `path`. Throws UNSUPPORTED when there is no C compiler or no kernel headers, IO. */
 export async function compileShim(path: string): Promise<void> {
   const source = fileURLToPath(SOURCE);
-  if (!fs.existsSync(source)) throw new DekError('INTERNAL', `${source} is missing from this package`);
+  const missing = partsOf(source).find((part) => !fs.existsSync(part));
+  if (missing) throw new DekError('INTERNAL', `${missing} is missing from this package`);
   const args = ['-O2', '-shared', '-fPIC', '-o', path, source];
   await new Promise<void>((resolve, reject) => {
     execFile('cc', args, (error, _stdout, stderr) => (error ? reject(explain(error, stderr)) : resolve()));
   });
+}
+
+/** The file and those of its folder that it includes. */
+function partsOf(source: string): string[] {
+  if (!fs.existsSync(source)) return [source];
+  const names = fs.readFileSync(source, 'utf8').matchAll(/^#include "(.+)"$/gm);
+  return [source, ...Array.from(names, ([, name]) => join(dirname(source), name!))];
 }
 
 function explain(error: Error, stderr: string): DekError {

@@ -1,6 +1,6 @@
 /* Prints the layout of the NVRAM image as the C compiler sees it: a name and a number a line. */
-#define LAYOUT_ONLY
 #include SOURCE
+#include <stdio.h>
 
 #define FIELD(type, field) printf(#type "." #field " %zu\n", offsetof(struct type, field))
 #define SIZE(type) printf(#type ".size %zu\n", sizeof(struct type))

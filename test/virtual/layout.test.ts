@@ -4,11 +4,11 @@ import {expect} from 'chai';
 import * as layout from '../../src/virtual/layout.js';
 import {compileProgram} from './client.js';
 
-const SHIM = fileURLToPath(new URL('../../../src/virtual/uverbs.c', import.meta.url));
+const IMAGE_H = fileURLToPath(new URL('../../../src/virtual/shim/image.h', import.meta.url));
 
 describe('the layout of the NVRAM image', () => {
   it('is the same in C and in TypeScript, field by field', () => {
-    const output = execFileSync(compileProgram('layout.c', [`-DSOURCE="${SHIM}"`]), {encoding: 'utf8'});
+    const output = execFileSync(compileProgram('layout.c', [`-DSOURCE="${IMAGE_H}"`]), {encoding: 'utf8'});
     const inC = Object.fromEntries(
       output
         .trimEnd()

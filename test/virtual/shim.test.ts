@@ -1,13 +1,13 @@
 import {execFileSync, spawnSync} from 'node:child_process';
 import fs from 'node:fs';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {IMAGE, IMAGE_BYTES} from '../../src/virtual/layout.js';
 import {Client, compileProgram, login, wrapped} from './client.js';
 import {type TestDevice, temporaryDirectory, testDevice} from './device.js';
 
-const SOURCE = fileURLToPath(new URL('../../../src/virtual/uverbs.c', import.meta.url));
+const SOURCE = fileURLToPath(new URL('../../../src/virtual/shim/uverbs.c', import.meta.url));
 
 describe('the shim', () => {
   let device: TestDevice;
@@ -39,6 +39,16 @@ describe('the shim', () => {
     });
     expect(stderr).to.equal('');
     expect(status).to.equal(0);
+  });
+
+  it('has no line of more than 120 columns, tabs counted as 8', () => {
+    const folder = dirname(SOURCE);
+    const long = fs.readdirSync(folder).flatMap((name) => {
+      const lines = fs.readFileSync(join(folder, name), 'utf8').split('\n');
+      const columns = (line: string): number => [...line].reduce((at, c) => (c === '\t' ? (at | 7) + 1 : at + 1), 0);
+      return lines.flatMap((line, index) => (columns(line) > 120 ? [`${name}:${index + 1}`] : []));
+    });
+    expect(long).to.deep.equal([]);
   });
 
   it('changes nothing for programs that do not touch RDMA', () => {

@@ -1,0 +1,35 @@
+/* QUERY_HCA_CAP: the pages that libmlx5 asks for. Left out: every capability that it does not look at. */
+
+static int count_keys(const struct key *table)
+{
+	int count = 0;
+
+	for (int i = 0; i < KEYS; i++)
+		count += LOAD(table[i].valid);
+	return count;
+}
+
+/* op_mod = page << 1 | current. The page starts 16 bytes into the out mailbox; bits count from the left. */
+static void query_caps(const struct image *image, uint16_t op_mod, uint8_t *out, uint32_t outlen)
+{
+	uint8_t caps[4096] = {0};
+
+	if (op_mod >> 1 == CAPS_GENERAL) {
+		put32(caps + 132, 1u << TYPE_DEK | 1u << TYPE_LOGIN); /* general_obj_types 0x400/64 */
+		caps[126] = (image->engines & 1 ? 0x40 : 0) | (image->engines & 2 ? 0x20 : 0); /* 0x3f1, 0x3f2 */
+		caps[141] = image->engines ? 0xc0 : 0; /* 0x468 (the engine's bit up to rdma-core 41), crypto 0x469 */
+	} else if (op_mod >> 1 == CAPS_CRYPTO && image->engines) {
+		if (image->wrapped_import) {
+			caps[0] = (image->state != COMMISSIONING ? 0x80 : 0) |
+				  (image->state == GOING_TO_COMMISSIONING ? 0x40 : 0);
+			caps[3] = IMPORT_METHOD_AES;
+		}
+		caps[5] = image->log_max_num_deks & 31;
+		caps[6] = caps[7] = 6; /* 2^6 == KEYS */
+		caps[8] = image->failed_selftests >> 8;
+		caps[9] = image->failed_selftests;
+		caps[10] = count_keys(image->kek);
+		caps[11] = count_keys(image->credential);
+	}
+	memcpy(out + 16, caps, outlen - 16 < sizeof(caps) ? outlen - 16 : sizeof(caps));
+}

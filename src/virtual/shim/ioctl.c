@@ -1,0 +1,113 @@
+/* The uverbs ioctl: a table of methods, and the way from a call to its method. */
+
+enum attr_kind { IN, OUT, HANDLE, NEW };
+
+struct method {
+	uint16_t object, method;
+	int (*handler)(struct context *, attrs);
+	int count;
+	struct {
+		uint16_t id;
+		enum attr_kind kind;
+		uint16_t least; /* bytes, of IN and OUT */
+		bool optional;
+	} attr[5];
+};
+
+static const struct method methods[] = {
+	{UVERBS_OBJECT_DEVICE, UVERBS_METHOD_INVOKE_WRITE, invoke_write, 5,
+	 {{UVERBS_ATTR_CORE_IN, IN, 0, true},
+	  {UVERBS_ATTR_CORE_OUT, OUT, 0, true},
+	  {UVERBS_ATTR_WRITE_CMD, IN, 4, false},
+	  {UVERBS_ATTR_UHW_IN, IN, 0, true},
+	  {UVERBS_ATTR_UHW_OUT, OUT, 0, true}}},
+	{UVERBS_OBJECT_DEVICE, UVERBS_METHOD_QUERY_PORT, query_port, 2,
+	 {{UVERBS_ATTR_QUERY_PORT_PORT_NUM, IN, 1, false}, {UVERBS_ATTR_QUERY_PORT_RESP, OUT, 0, false}}},
+	{UVERBS_OBJECT_DEVICE, UVERBS_METHOD_GET_CONTEXT, get_context, 4,
+	 {{UVERBS_ATTR_GET_CONTEXT_NUM_COMP_VECTORS, OUT, 4, true},
+	  {UVERBS_ATTR_GET_CONTEXT_CORE_SUPPORT, OUT, 8, true},
+	  {UVERBS_ATTR_UHW_IN, IN, 0, true},
+	  {UVERBS_ATTR_UHW_OUT, OUT, 0, true}}},
+	{UVERBS_OBJECT_ASYNC_EVENT, UVERBS_METHOD_ASYNC_EVENT_ALLOC, alloc_async_fd, 1,
+	 {{UVERBS_ATTR_ASYNC_EVENT_ALLOC_FD_HANDLE, NEW, 0, false}}},
+	{UVERBS_OBJECT_PD, UVERBS_METHOD_PD_DESTROY, destroy_pd, 1,
+	 {{UVERBS_ATTR_DESTROY_PD_HANDLE, HANDLE, 0, false}}},
+	{MLX5_IB_OBJECT_UAR, MLX5_IB_METHOD_UAR_OBJ_ALLOC, alloc_uar, 5,
+	 {{MLX5_IB_ATTR_UAR_OBJ_ALLOC_HANDLE, NEW, 0, false},
+	  {MLX5_IB_ATTR_UAR_OBJ_ALLOC_TYPE, IN, 4, false},
+	  {MLX5_IB_ATTR_UAR_OBJ_ALLOC_MMAP_OFFSET, OUT, 8, false},
+	  {MLX5_IB_ATTR_UAR_OBJ_ALLOC_MMAP_LENGTH, OUT, 4, false},
+	  {MLX5_IB_ATTR_UAR_OBJ_ALLOC_PAGE_ID, OUT, 4, false}}},
+	{MLX5_IB_OBJECT_UAR, MLX5_IB_METHOD_UAR_OBJ_DESTROY, destroy_uar, 1,
+	 {{MLX5_IB_ATTR_UAR_OBJ_DESTROY_HANDLE, HANDLE, 0, false}}},
+	{MLX5_IB_OBJECT_DEVX, MLX5_IB_METHOD_DEVX_OTHER, devx_other, 2,
+	 {{MLX5_IB_ATTR_DEVX_OTHER_CMD_IN, IN, 16, false}, {MLX5_IB_ATTR_DEVX_OTHER_CMD_OUT, OUT, 16, false}}},
+	{MLX5_IB_OBJECT_DEVX_OBJ, MLX5_IB_METHOD_DEVX_OBJ_CREATE, devx_create, 3,
+	 {{MLX5_IB_ATTR_DEVX_OBJ_CREATE_HANDLE, NEW, 0, false},
+	  {MLX5_IB_ATTR_DEVX_OBJ_CREATE_CMD_IN, IN, 16, false},
+	  {MLX5_IB_ATTR_DEVX_OBJ_CREATE_CMD_OUT, OUT, 16, false}}},
+	{MLX5_IB_OBJECT_DEVX_OBJ, MLX5_IB_METHOD_DEVX_OBJ_QUERY, devx_query, 3,
+	 {{MLX5_IB_ATTR_DEVX_OBJ_QUERY_HANDLE, HANDLE, 0, false},
+	  {MLX5_IB_ATTR_DEVX_OBJ_QUERY_CMD_IN, IN, 16, false},
+	  {MLX5_IB_ATTR_DEVX_OBJ_QUERY_CMD_OUT, OUT, 16, false}}},
+	{MLX5_IB_OBJECT_DEVX_OBJ, MLX5_IB_METHOD_DEVX_OBJ_DESTROY, devx_destroy, 1,
+	 {{MLX5_IB_ATTR_DEVX_OBJ_DESTROY_HANDLE, HANDLE, 0, false}}},
+};
+
+/* Sorts the attributes of a call into the order of its method, and checks them as the kernel does. Returns an errno. */
+static int sort_attrs(const struct method *m, struct ib_uverbs_ioctl_hdr *hdr, struct ib_uverbs_attr **sorted)
+{
+	for (int i = 0; i < hdr->num_attrs; i++) {
+		struct ib_uverbs_attr *a = &hdr->attrs[i];
+		int k = 0;
+
+		while (k < m->count && m->attr[k].id != a->attr_id)
+			k++;
+		if (k == m->count) {
+			if (a->flags & UVERBS_ATTR_F_MANDATORY)
+				return EPROTONOSUPPORT;
+			continue;
+		}
+		if (sorted[k])
+			return EINVAL;
+		if (m->attr[k].kind == IN || m->attr[k].kind == OUT) {
+			if (a->len < m->attr[k].least)
+				return EINVAL;
+			if (a->len > (m->attr[k].kind == IN ? 8 : 0) && a->data < 4096)
+				return EFAULT;
+		}
+		sorted[k] = a;
+	}
+	for (int k = 0; k < m->count; k++)
+		if (!sorted[k] && !m->attr[k].optional)
+			return EINVAL;
+	return 0;
+}
+
+/* Call with the mutex. Returns an errno. */
+static int dispatch(struct context *c, struct ib_uverbs_ioctl_hdr *hdr)
+{
+	struct ib_uverbs_attr *sorted[5] = {NULL};
+	int error;
+
+	if ((uintptr_t)hdr < 4096)
+		return EFAULT;
+	if (hdr->num_attrs > 64 || hdr->length != sizeof(*hdr) + hdr->num_attrs * sizeof(hdr->attrs[0]) ||
+	    hdr->reserved1 || hdr->reserved2)
+		return EINVAL;
+	if (hdr->driver_id != RDMA_DRIVER_MLX5)
+		return EINVAL;
+	if (!present(c))
+		return EIO;
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		const struct method *m = &methods[i];
+
+		if (m->object != hdr->object_id || m->method != hdr->method_id)
+			continue;
+		if (!c->ready && m->handler != get_context && m->handler != invoke_write)
+			return EINVAL;
+		error = sort_attrs(m, hdr, sorted);
+		return error ? error : m->handler(c, sorted);
+	}
+	return EPROTONOSUPPORT;
+}
