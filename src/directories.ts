@@ -1,6 +1,7 @@
 /** Makes directories. Node's own `mkdirSync` with `recursive` never returns below /proc, where mkdir(2) says ENOENT. */
 import fs from 'node:fs';
 import {dirname, resolve} from 'node:path';
+import {statNow} from './stat.js';
 
 /**
  * Makes the directory `path`, and those above it that are missing, with `mode`. Returns the paths that it made, the topmost
@@ -40,7 +41,7 @@ function make(directory: string, mode: number): boolean {
     fs.mkdirSync(directory, {mode});
     return true;
   } catch (error) {
-    if (fs.statSync(directory, {throwIfNoEntry: false})?.isDirectory()) return false;
+    if (statNow(directory)?.isDirectory()) return false;
     throw error;
   }
 }

@@ -70,7 +70,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const past: AgentEvent[] = [];
   const stopKeeping = events.listen((event) => past.push(event));
   const listener = new Listener(async (): Promise<Answerer> => {
-    const [{buildServer}, {Metrics}] = await Promise.all([import('./server.js'), import('./metrics.js')]);
+    const [{buildServer}, {Metrics}] = await Promise.all([import('./server.js'), import('./metrics.js')]).catch(
+      (error: unknown) => {
+        events.emit('error', 'internal', {error: `what answers cannot be loaded: ${(error as Error).message}`});
+        throw error;
+      },
+    );
     const metrics = new Metrics(events, past.splice(0), status);
     stopKeeping();
     const app = buildServer({holder, follower, events, metrics, status, healthy}, (peer) => allowed(peer, gid));

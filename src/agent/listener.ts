@@ -80,7 +80,7 @@ export class Listener {
       const answerer = await this.#loaded();
       answerer.routing(request, response);
     } catch (cause) {
-      request.socket.end(bareAnswer(500, new DekError('INTERNAL', 'the agent cannot load what answers', {cause})));
+      request.socket.end(bareAnswer(500, cannotLoad(cause)));
     }
   }
 }
@@ -90,6 +90,10 @@ function limitBody(request: IncomingMessage): void {
     if (!request.complete) request.destroy();
   }, BODY_TIMEOUT_MS);
   request.once('close', () => clearTimeout(late));
+}
+
+function cannotLoad(cause: unknown): DekError {
+  return new DekError('INTERNAL', 'the agent cannot load what answers', {hint: 'its log says why', cause});
 }
 
 /** An answer without Fastify. */

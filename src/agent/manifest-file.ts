@@ -3,13 +3,14 @@
  * again for that, through the same open file, and must be what it was; a small one is kept.
  */
 import {createHash} from 'node:crypto';
-import {closeSync, constants, fstatSync, openSync, readSync} from 'node:fs';
+import {closeSync, constants, openSync, readSync} from 'node:fs';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {equalBytes} from '../bytes.js';
 import {DekError, systemCode} from '../errors.js';
 import {faultError} from '../manifest/fault.js';
 import {formatHeader} from '../manifest/header.js';
 import {type ManifestHeader, type ManifestPart, readManifestParts} from '../manifest/index.js';
+import {fstatNow} from '../stat.js';
 import {type DekBatch, dekBatches, pick} from './dek-batch.js';
 
 // Files are read on this thread: those of the pool are busy with firmware commands, behind which a read would wait.
@@ -41,11 +42,11 @@ export class ManifestFile {
   static async open(path: string, maxKeptBytes = MAX_KEPT_BYTES): Promise<ManifestFile> {
     const fd = open(path);
     try {
-      const stat = fstatSync(fd);
+      const stat = fstatNow(fd);
       if (!stat.isFile()) {
         throw new DekError('BAD_INPUT', `${path} is not a file`, {hint: 'the agent reads a manifest more than once'});
       }
-      const manifest = new ManifestFile(path, fd, stat.size, maxKeptBytes);
+      const manifest = new ManifestFile(path, fd, Number(stat.size), maxKeptBytes);
       const {header, parts} = await readManifestParts(manifest.#chunks(HEADER_BYTES));
       await parts.return();
       manifest.#header = header;

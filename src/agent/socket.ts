@@ -1,12 +1,13 @@
 /**
  * The agent's socket in the file system: where it lies, who can reach it, and whether the agent that made it lives.
  */
-import {chmodSync, chownSync, closeSync, lstatSync, openSync, renameSync, rmSync, statSync, unlinkSync} from 'node:fs';
+import {chmodSync, chownSync, closeSync, openSync, renameSync, unlinkSync} from 'node:fs';
 import {connect} from 'node:net';
 import {dirname} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import {makeDirectories} from '../directories.js';
 import {DekError, systemCode} from '../errors.js';
+import {lstatNow, statNow} from '../stat.js';
 import {tryLock} from './ffi.js';
 
 /** How long to wait for another agent that starts in the same directory. */
@@ -39,14 +40,14 @@ export async function bindSocket(
   const umask = process.umask(0o177);
   try {
     await assertFree(path);
-    rmSync(own, {force: true});
+    if (lstatNow(own)) unlinkSync(own); // of a dead process with our id
     await listen(own);
     if (gid !== undefined) {
       chownSync(own, -1, gid);
       chmodSync(own, 0o660);
     }
     renameSync(own, path);
-    const {dev, ino} = lstatSync(path);
+    const {dev, ino} = lstatNow(path)!;
     return () => removeOwn(path, dev, ino);
   } catch (error) {
     throw error instanceof DekError ? error : inaccessible(path, error);
@@ -57,8 +58,8 @@ export async function bindSocket(
 }
 
 /** Removes the socket unless another agent has put its own there meanwhile. */
-function removeOwn(path: string, dev: number, ino: number): void {
-  const found = lstatSync(path, {throwIfNoEntry: false});
+function removeOwn(path: string, dev: bigint, ino: bigint): void {
+  const found = lstatNow(path);
   if (found?.dev === dev && found.ino === ino) unlinkSync(path);
 }
 
@@ -70,7 +71,8 @@ function makeDirectory(directory: string, gid: number | undefined): string {
       chownSync(made, -1, gid);
       chmodSync(made, 0o750);
     }
-    const {mode, uid, gid: group} = statSync(directory);
+    const found = statNow(directory)!;
+    const [mode, uid, group] = [Number(found.mode), Number(found.uid), Number(found.gid)];
     const sticky = (mode & 0o1000) !== 0;
     const ours = uid === process.geteuid?.() || uid === 0;
     if (!ours || ((mode & 0o022) !== 0 && !sticky)) {
@@ -105,7 +107,7 @@ async function lockDirectory(directory: string): Promise<() => void> {
 
 /** A socket on which nobody accepts any more belonged to an agent that is dead: it may be replaced. */
 async function assertFree(path: string): Promise<void> {
-  const found = lstatSync(path, {throwIfNoEntry: false});
+  const found = lstatNow(path);
   if (!found) return;
   if (!found.isSocket()) {
     throw new DekError('EXISTS', `${path} exists and is not a socket`, {hint: 'choose another --socket'});

@@ -13,6 +13,8 @@ import {type TestDevice, testDevice} from '../virtual/device.js';
 export const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
 
 interface StartOptions {
+  /** Another bin/dek.cjs. */
+  dek?: string;
   socket?: string;
   args?: string[];
   env?: NodeJS.ProcessEnv;
@@ -37,8 +39,8 @@ export class AgentProcess {
 
   /** Starts one, by `prefix` if given, and waits for its READY line; rejects with its stderr when it ends instead. */
   static async start(device: TestDevice, options: StartOptions = {}): Promise<AgentProcess> {
-    const {socket = join(device.directory, 'agent.sock'), args = [], env = {}, prefix = []} = options;
-    const [file, ...rest] = [...prefix, process.execPath, DEK, 'agent', '--socket', socket, ...args];
+    const {dek = DEK, socket = join(device.directory, 'agent.sock'), args = [], env = {}, prefix = []} = options;
+    const [file, ...rest] = [...prefix, process.execPath, dek, 'agent', '--socket', socket, ...args];
     const child = spawn(file!, rest, {
       env: {...device.nic.environment(), ...env},
       stdio: ['ignore', 'pipe', 'pipe'],
