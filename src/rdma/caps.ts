@@ -8,7 +8,6 @@ export type ImportMode = 'wrapped' | 'plaintext' | 'none' | 'unknown';
 
 export type CryptoEngine = 'AES_XTS' | 'AES_XTS_SINGLE_BLOCK' | 'AES_XTS_MULTI_BLOCK';
 
-/** Read once, when the device is opened, as libmlx5 does: open it again to see what an officer changed meanwhile. */
 export interface Caps {
   readonly importMode: ImportMode;
   /** In wrapped import mode: whether the crypto officer has made the NIC operational, so that it takes logins. */

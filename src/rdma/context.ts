@@ -4,6 +4,7 @@
  */
 import {DekError} from '../errors.js';
 import {type Caps, readCaps} from './caps.js';
+import {readCapsNow} from './caps-now.js';
 import {DekTable} from './dek-table.js';
 import type {ContextPtr, Library, PdPtr} from './ffi.js';
 import {Lanes} from './lanes.js';
@@ -14,6 +15,7 @@ import {Pd} from './pd.js';
 export class Context {
   readonly lib: Library;
   readonly info: DeviceInfo;
+  /** What the NIC said when it was opened, by which libmlx5 decides. */
   readonly caps: Caps;
   /** DEKs that were created here and not yet destroyed. */
   readonly deks = new DekTable();
@@ -53,6 +55,11 @@ export class Context {
   get pd(): PdPtr {
     this.#pd ??= new Pd(this.lib, this.ptr, this.info.name);
     return this.#pd.ptr;
+  }
+
+  /** What the NIC says now: a firmware command. Throws CLOSED, DEVICE_GONE. */
+  capsNow(): Caps {
+    return readCapsNow(this.lib, this.ptr, this.caps, {device: this.info.name, answers: () => this.answers()});
   }
 
   /** Whether the NIC still takes commands: a protection domain comes and goes without a trace. */

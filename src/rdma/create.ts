@@ -9,6 +9,7 @@ import type {Context} from './context.js';
 import {Dek, type DekState} from './dek.js';
 import {asDekError, MEMORY_MS} from './each.js';
 import type {DekPtr} from './ffi.js';
+import {assertFit} from './fitness.js';
 import {type CreateDekOptions, isWrapped, Keys} from './keys.js';
 import type {Work} from './lanes.js';
 import {C, MLX5DV_DEK_INIT_ATTR as INIT_ATTR} from './layout.js';
@@ -190,26 +191,16 @@ function assertDistinctKeys(keys: Keys, i: number): void {
  */
 function loginNamedBy(context: Context, kind: number): bigint | undefined {
   if (!isWrapped(kind)) {
-    assertPlaintext(context);
-    return 0n;
+    assertFit(context, 'plaintext');
+    if (context.lib.loginObjects !== undefined) return 0n;
+    throw new DekError('UNSUPPORTED', 'plaintext DEKs need rdma-core 42 or later');
   }
-  const {info, caps, login} = context;
-  if (caps.importMode === 'plaintext') {
-    throw new DekError('UNSUPPORTED', `${info.name} takes plaintext DEKs only (plaintext import mode)`);
-  }
+  assertFit(context, 'wrapped');
+  const {info, login} = context;
   if (login === undefined) {
     throw new DekError('NO_LOGIN', `${info.name} is not logged in`, {
       hint: 'A wrapped DEK is created under a login: log in first',
     });
   }
   return Login.objectOf(login) ?? undefined;
-}
-
-function assertPlaintext({info, caps, lib}: Context): void {
-  if (caps.importMode === 'wrapped') {
-    throw new DekError('UNSUPPORTED', `${info.name} takes wrapped DEKs only (wrapped import mode)`, {
-      hint: 'wrap the key with the import KEK first: dek wrap',
-    });
-  }
-  if (lib.loginObjects === undefined) throw new DekError('UNSUPPORTED', 'plaintext DEKs need rdma-core 42 or later');
 }

@@ -46,8 +46,18 @@ export class Device {
     return Device.#check(this).#context.info;
   }
 
+  /** What the NIC said when it was opened. libmlx5 goes by it until the device is closed. */
   get caps(): Caps {
     return Device.#check(this).#context.caps;
+  }
+
+  /**
+   * What the NIC says now, a firmware command; `importMode` is `unknown` when it refuses to tell. Where that differs
+   * from `caps` only a new `openDevice()` makes use of it. Engines are those of the open, and without one all is of the
+   * open. Throws CLOSED and DEVICE_GONE.
+   */
+  readCaps(): Caps {
+    return Device.#check(this).#context.capsNow();
   }
 
   /** Which of libmlx5's login APIs is in use; `session` before rdma-core 42. */

@@ -6,7 +6,7 @@
  */
 import {getSystemErrorName} from 'node:util';
 import {DekError, type DekErrorCode} from '../errors.js';
-import type {LoginState} from './login.js';
+import type {LoginState} from './login-api.js';
 
 /** What was tried. */
 export type Call = 'list' | 'open' | 'caps' | 'pd' | 'login' | 'loginQuery' | 'logout' | 'create' | 'query' | 'destroy';
@@ -15,17 +15,20 @@ export type Call = 'list' | 'open' | 'caps' | 'pd' | 'login' | 'loginQuery' | 'l
 export interface About {
   /** The device's name, `mlx5_0`. */
   device: string;
-  /** DEKs that fit on the NIC, 0 when unknown. */
-  maxDeks?: number;
+  /** DEKs that fit on the NIC now, 0 when unknown; asked only when it is full. */
+  maxDeks?: () => number;
   /** Whether the DEK came wrapped. */
   wrapped?: boolean;
   /** What the login says of itself, asked only when it matters. */
   loginState?: () => LoginState;
   /** Whether the NIC answers something else, asked only after EIO. */
   answers?: () => boolean;
+  /** Why the NIC cannot do that at all, by what it says now; asked only after an errno that it may mean. */
+  unfit?: (() => Meaning | undefined) | undefined;
 }
 
-type Meaning = readonly [code: DekErrorCode, text: string, hint?: string];
+/** What an errno means. */
+export type Meaning = readonly [code: DekErrorCode, text: string, hint?: string | undefined];
 type Table = Readonly<Record<string, (about: About) => Meaning>>;
 
 const TRIED: Readonly<Record<Call, (device: string) => string>> = {
@@ -127,13 +130,14 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
         ]
       );
     },
-    ENOMEM: ({maxDeks}) => [
-      'LIMIT',
-      maxDeks
-        ? `the NIC has no room for another DEK: it holds at most ${maxDeks}`
-        : 'the NIC has no room for another DEK',
-      'destroy DEKs that are not needed; the limit counts those of all processes',
-    ],
+    ENOMEM: ({maxDeks}) => {
+      const most = maxDeks?.() ?? 0;
+      return [
+        'LIMIT',
+        `the NIC has no room for another DEK${most === 0 ? '' : `: it holds at most ${most}`}`,
+        'destroy DEKs that are not needed; the limit counts those of all processes',
+      ];
+    },
     EOPNOTSUPP: () => ['UNSUPPORTED', 'the NIC has no AES-XTS engine, or its firmware no DEKs'],
   },
   query: {
@@ -157,6 +161,17 @@ function loginLost(loginState: About['loginState']): Meaning | undefined {
   }
 }
 
+/**
+ * What a NIC answers to what it cannot do at all. Which errno it is depends on the firmware, and on the release of
+ * rdma-core.
+ */
+const UNFIT: ReadonlySet<string> = new Set(['EINVAL', 'EIO', 'EOPNOTSUPP', 'EREMOTEIO']);
+
+function unfitted(errno: string, {unfit}: About): Meaning | undefined {
+  const why = UNFIT.has(errno) ? unfit?.() : undefined;
+  return why && [why[0], `the NIC ${why[1]}`, why[2]];
+}
+
 /** The C name of an errno, such as `EINVAL`. */
 export function errnoName(errno: number): string {
   const name = getSystemErrorName(-errno);
@@ -169,6 +184,7 @@ export function errnoName(errno: number): string {
 export function callFailed(call: Call, errno: number, about: About): DekError {
   const name = errnoName(errno);
   const meaning = BY_CALL[call]?.[name] ?? ANY_CALL[name];
-  const [code, text, hint] = meaning?.(about) ?? (['REFUSED', 'the library gave no known reason'] as const);
+  const [code, text, hint] =
+    unfitted(name, about) ?? meaning?.(about) ?? (['REFUSED', 'the library gave no known reason'] as const);
   return new DekError(code, `${TRIED[call](about.device)}: ${text} (${name})`, {hint, errno: name});
 }

@@ -53,6 +53,8 @@ export interface Library {
   mlx5dv_open_device(device: DevicePtr): Promise<{context: ContextPtr | null; errno: number}>;
   /** int mlx5dv_query_device(struct ibv_context *context, struct mlx5dv_context *attrs_out) */
   mlx5dv_query_device(context: ContextPtr, attrsOut: Uint8Array): number;
+  /** int mlx5dv_devx_general_cmd(struct ibv_context *, const void *in, size_t inlen, void *out, size_t outlen) */
+  mlx5dv_devx_general_cmd(context: ContextPtr, in_: Uint8Array, inlen: number, out: Uint8Array, outlen: number): number;
 
   /** int mlx5dv_crypto_login(struct ibv_context *context, struct mlx5dv_crypto_login_attr *login_attr) */
   mlx5dv_crypto_login(context: ContextPtr, loginAttr: Uint8Array): number;
@@ -127,7 +129,12 @@ function load(): Library {
   const mlx5 = koffi.load('libmlx5.so.1');
   const pointer = koffi.pointer(koffi.opaque());
 
-  const func = <F>(from: LibraryHandle, result: string | TypeObject, name: string, ...args: TypeObject[]): F => {
+  const func = <F>(
+    from: LibraryHandle,
+    result: string | TypeObject,
+    name: string,
+    ...args: (string | TypeObject)[]
+  ): F => {
     try {
       return from.func(name, result, args) as F;
     } catch (cause) {
@@ -182,6 +189,16 @@ function load(): Library {
         }
       }),
     mlx5dv_query_device: func(mlx5, 'int', 'mlx5dv_query_device', pointer, pointer),
+    mlx5dv_devx_general_cmd: func(
+      mlx5,
+      'int',
+      'mlx5dv_devx_general_cmd',
+      pointer,
+      pointer,
+      'size_t',
+      pointer,
+      'size_t',
+    ),
     mlx5dv_crypto_login: func(mlx5, 'int', 'mlx5dv_crypto_login', pointer, pointer),
     mlx5dv_crypto_login_query_state: func(mlx5, 'int', 'mlx5dv_crypto_login_query_state', pointer, pointer),
     mlx5dv_crypto_logout: func(mlx5, 'int', 'mlx5dv_crypto_logout', pointer),

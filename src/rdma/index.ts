@@ -4,5 +4,5 @@ export {type Device, type OpenOptions, openDevice} from './device.js';
 export {libraryVersion} from './ffi.js';
 export type {CreateDekOptions, DekColumn} from './keys.js';
 export {type DeviceInfo, isCalled, listDevices} from './list.js';
-export type {Login, LoginOptions, LoginState} from './login.js';
-export type {LoginApiName} from './login-api.js';
+export type {Login, LoginOptions} from './login.js';
+export type {LoginApiName, LoginState} from './login-api.js';

@@ -5,11 +5,9 @@ import {assertObject, wrongReceiver} from './args.js';
 import type {Context} from './context.js';
 import {type About, callFailed} from './errno.js';
 import type {LoginPtr} from './ffi.js';
+import {assertFit, whyUnfit} from './fitness.js';
 import {C} from './layout.js';
-import {LOGIN_APIS, type LoginApiName, type LoginCalls} from './login-api.js';
-
-/** VALID; NO_LOGIN: logged out; INVALID: the officer deleted its import KEK or credential from the NIC. */
-export type LoginState = 'VALID' | 'NO_LOGIN' | 'INVALID';
+import {LOGIN_APIS, type LoginApiName, type LoginCalls, type LoginState} from './login-api.js';
 
 export interface LoginOptions {
   /** The wrapped credential, 48 bytes. */
@@ -117,19 +115,19 @@ export function createLogin(context: Context, apiName: LoginApiName, options: Lo
   const own = secretBytes(CREDENTIAL_BYTES);
   try {
     own.set(viewBytes(credential, [CREDENTIAL_BYTES], 'credential'));
-    const {lib, ptr, info, caps} = context;
+    const {lib, ptr, info} = context;
     if (context.login !== undefined) {
       throw new DekError('EXISTS', `${info.name} is logged in already`, {
         hint: 'A device context has one login: close it first',
       });
     }
-    if (caps.importMode === 'plaintext') {
-      throw new DekError('UNSUPPORTED', `${info.name} takes plaintext DEKs and no login`);
-    }
+    assertFit(context, 'login');
     const calls = LOGIN_APIS[apiName];
     const before = performance.now();
     const {errno, object} = calls.login(lib, ptr, own, credentialId, importKekId);
-    if (errno !== 0) throw callFailed('login', errno, about(context));
+    if (errno !== 0) {
+      throw callFailed('login', errno, {...about(context), unfit: () => whyUnfit(context, 'login')});
+    }
     context.lanes.answered(performance.now() - before);
     context.login = new Login(context, calls, object, credentialId, importKekId);
     return context.login;

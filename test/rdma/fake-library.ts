@@ -51,6 +51,12 @@ export class FakeLibrary {
         attrs[144] = caps.flags;
         return this.#call('mlx5dv_query_device', attrs);
       },
+      mlx5dv_devx_general_cmd: (_context: unknown, in_: Uint8Array, _inlen: number, out: Uint8Array) => {
+        out[16] = ((caps.flags & 2) << 6) | ((caps.flags & 4) << 4);
+        out[19] = caps.method * 4;
+        out[21] = caps.logMaxDeks;
+        return this.#call('mlx5dv_devx_general_cmd', in_);
+      },
       mlx5dv_crypto_login: returnsErrno('mlx5dv_crypto_login'),
       mlx5dv_crypto_login_query_state: returnsErrno('mlx5dv_crypto_login_query_state'),
       mlx5dv_crypto_logout: returnsErrno('mlx5dv_crypto_logout'),

@@ -1,0 +1,76 @@
+/**
+ * Whether a NIC takes a login, or a DEK as it comes, and why it does not. libmlx5 decides by what the NIC said when it
+ * was opened; an error says what the NIC says when the error is made.
+ */
+import {DekError} from '../errors.js';
+import type {Caps} from './caps.js';
+import type {Meaning} from './errno.js';
+
+/** What is asked of a NIC: a login, or to take a DEK that comes wrapped, or in plaintext. */
+export type Need = 'login' | 'wrapped' | 'plaintext';
+
+/** The part of a Context that is looked at. */
+export interface Nic {
+  readonly info: {readonly name: string};
+  readonly caps: Caps;
+  capsNow(): Caps;
+}
+
+/** Throws UNSUPPORTED where libmlx5 would not send `need`, or send what the import mode does not allow. */
+export function assertFit(nic: Nic, need: Need): void {
+  const {importMode} = nic.caps;
+  const other = need === 'plaintext' ? 'wrapped' : 'plaintext';
+  if (importMode !== other) return;
+  const [code, text, hint] = whyUnfit(nic, need) ?? lackOf(nic.caps, need)!;
+  throw new DekError(code, `${nic.info.name} ${text}`, {hint});
+}
+
+/**
+ * Why a NIC does not do `need`, by what it says now; undefined when that is not the reason. The text goes on after the
+ * NIC's name. A firmware command.
+ */
+export function whyUnfit(nic: Nic, need: Need): Meaning | undefined {
+  let now: Caps;
+  try {
+    now = nic.capsNow();
+  } catch {
+    return undefined; // asked only to explain another error: that one is the answer
+  }
+  if (now.importMode === 'unknown') return undefined;
+  const lack = lackOf(now, need);
+  return lack ?? (isFit(nic.caps, need) ? undefined : CHANGED);
+}
+
+const CHANGED: Meaning = [
+  'UNSUPPORTED',
+  'has changed since it was opened',
+  'open it again, without DEKs that are in use: libmlx5 goes by what the NIC said at the open',
+];
+
+function lackOf({importMode, operational}: Caps, need: Need): Meaning | undefined {
+  if (importMode === 'none') return ['UNSUPPORTED', 'has no AES-XTS engine'];
+  if (need === 'plaintext') {
+    if (importMode === 'plaintext') return undefined;
+    return [
+      'UNSUPPORTED',
+      'takes wrapped DEKs only (wrapped import mode)',
+      'wrap the key with the import KEK first: dek wrap',
+    ];
+  }
+  if (importMode === 'plaintext') {
+    const login = need === 'login';
+    return ['UNSUPPORTED', `takes plaintext DEKs ${login ? 'and no login' : 'only (plaintext import mode)'}`];
+  }
+  if (operational) return undefined;
+  return [
+    'UNSUPPORTED',
+    'is not operational (commissioning): it takes no logins yet',
+    'a crypto officer makes it operational (mlxreg, register CRYPTO_OPERATIONAL)',
+  ];
+}
+
+/** Whether libmlx5 sends it. */
+function isFit({importMode, operational}: Caps, need: Need): boolean {
+  if (need === 'plaintext') return importMode !== 'wrapped';
+  return importMode === 'wrapped' && (need === 'wrapped' || operational);
+}
