@@ -37,7 +37,6 @@ export async function applyManifest(
   options: ApplyOptions,
 ): Promise<ApplyResult> {
   assertMeant(holder, manifest);
-  for (const nic of holder.nics) if (nic.gone) await nic.reopen();
   const round = holder.nextRound();
   // The plan must not take a DEK for whole that has just turned to ERROR.
   await holder.refresh();

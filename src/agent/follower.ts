@@ -44,12 +44,16 @@ export class Follower {
     if (path === undefined) {
       throw new DekError('NO_INPUT', 'no manifest was applied that could be reloaded', {hint: 'dek apply MANIFEST'});
     }
-    const kek = request.kek ?? (path === this.#applied?.path ? this.#kek : undefined);
+    const known = request.kek ?? (path === this.#applied?.path ? this.#kek : undefined);
     const {dryRun, keepGoing} = request;
     return this.#holder.alone(async () => {
       const {events} = this.#holder;
       try {
         const started = performance.now();
+        for (const nic of this.#holder.nics) await nic.renew();
+        // One that is remembered is not too much for NICs that have come to take wrapped DEKs.
+        const isNeeded = this.#holder.nics.some(({importMode}) => importMode === 'plaintext');
+        const kek = isNeeded ? known : request.kek;
         assertImportMode(this.#holder, kek !== undefined);
         const result = await withManifest(path, kek, async (manifest, key) => {
           const done = await applyManifest(this.#holder, manifest, {dryRun, keepGoing, kek: key, signal, progress});
@@ -60,7 +64,7 @@ export class Follower {
         const {digest, plan, failed} = result;
         if (plan.create + plan.replace + plan.destroy >= LARGE) await releaseMemory();
         this.#applied = {path, digest, appliedAt: new Date().toISOString(), failed: failed.length};
-        this.#kek = kek;
+        this.#kek = known;
         events.emit('info', 'apply', {
           path,
           digest,

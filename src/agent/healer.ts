@@ -40,18 +40,45 @@ export class Healer {
     await this.#holder.aloneOrNot(async () => {
       const {last} = login;
       if (this.#nic.gone || !last || login.isValid()) return;
-      if ((onDisk && (await login.tryOpen(onDisk))) || (await login.tryOpen(last))) {
-        this.heals++;
-        this.#tell('warn', 'heal', {login: true});
-      }
+      if (await this.#renewed()) await this.#logIn(onDisk);
     });
+  }
+
+  /** For a NIC without DEKs: no question about one would tell that it can do something else now, or is gone. */
+  renew(): Promise<void> {
+    return this.#holder.aloneOrNot(async () => {
+      await this.#renewed();
+    });
+  }
+
+  /** Whether the NIC is there, in a context that knows what it can do. */
+  async #renewed(): Promise<boolean> {
+    try {
+      await this.#nic.renew();
+    } catch (error) {
+      if (!this.#nic.gone) throw error; // else that was said when it went
+    }
+    return !this.#nic.gone;
+  }
+
+  async #logIn(onDisk?: LoginRequest): Promise<void> {
+    const {login} = this.#nic;
+    const {last} = login;
+    if (!last || login.isValid()) return;
+    if ((onDisk && (await login.tryOpen(onDisk))) || (await login.tryOpen(last))) {
+      this.heals++;
+      this.#tell('warn', 'heal', {login: true});
+    }
   }
 
   /** Makes again what of these is in ERROR or missing. */
   async healDeks(names: readonly string[]): Promise<void> {
     const nic = this.#nic;
-    if (this.#stopped || nic.gone || !nic.login.isValid() || !names.some((name) => isBroken(nic, name))) return;
+    if (this.#stopped || nic.gone || !names.some((name) => isBroken(nic, name))) return;
     await this.#holder.aloneOrNot(async () => {
+      if (!(await this.#renewed())) return;
+      if (!nic.login.isValid()) await this.#logIn();
+      if (!nic.login.isValid()) return;
       const ofManifest = new Set<string>();
       const known = new Map<DekLayout, [string, HeldDek][]>();
       const lost: string[] = [];

@@ -73,7 +73,7 @@ export class Holder {
   login({credential, credentialId, importKekId}: LoginRequest): Promise<LoginStatus> {
     const request = {credential: Uint8Array.from(credential), credentialId, importKekId};
     return this.alone(async () => {
-      for (const nic of this.nics) if (nic.gone) await nic.reopen();
+      for (const nic of this.nics) await nic.renew();
       const needed = this.nics.filter((nic) => nic.login.status()?.state !== 'VALID');
       if (needed.length === 0) {
         throw new DekError('EXISTS', `the agent is logged in to ${this.deviceNames} already`, {
@@ -105,7 +105,8 @@ export class Holder {
         throw new DekError('EXISTS', `there is a DEK named ${name}`, {hint: `dek destroy ${name}`});
       }
       for (const nic of this.nics) {
-        if (nic.gone) await nic.reopen();
+        // What libmlx5 would refuse may be possible now.
+        if (nic.gone || nic.importMode !== request.import) await nic.renew();
         if (wrapped) nic.login.assertThere();
       }
       const material = {import: request.import, layout, keys: key, opaque: label};

@@ -17,8 +17,6 @@ export class NicCheck {
   readonly #holder: Holder;
   readonly #healer: Healer;
   readonly #intervalMs: number;
-  /** How the NIC took DEKs when the agent started. */
-  readonly #importMode: string;
   #stopped = false;
   #reopenPauseMs = FIRST_REOPEN_PAUSE_MS;
   /** The pause that is being made. */
@@ -29,7 +27,6 @@ export class NicCheck {
     this.#holder = holder;
     this.#healer = new Healer(nic, holder, follower);
     this.#intervalMs = intervalMs;
-    this.#importMode = nic.importMode;
   }
 
   get name(): string {
@@ -67,8 +64,9 @@ export class NicCheck {
 
   async #check(): Promise<void> {
     const nic = this.#nic;
-    if (this.#isToBeOpened() && !(await this.#reopened())) return;
+    if (nic.gone && !(await this.#reopened())) return;
     await this.#healer.healLogin();
+    if (nic.deks.size === 0) await this.#healer.renew();
     // Alone: an apply may open the NIC anew meanwhile, and what it has to destroy would be of another context then.
     await this.#holder.aloneOrNot(() => nic.dismissAgain());
     const names = [...nic.deks.keys()];
@@ -84,15 +82,6 @@ export class NicCheck {
     if (broken) await this.#healer.healDeks(names);
   }
 
-  /**
-   * Whether the NIC is gone, or was opened while it did not tell what it can: libmlx5 asks for the capabilities once, when it
-   * opens a NIC, and takes one that does not answer for one without crypto.
-   */
-  #isToBeOpened(): boolean {
-    const nic = this.#nic;
-    return nic.gone || (nic.importMode !== this.#importMode && !nic.login.isValid());
-  }
-
   #growingPause(): number {
     const now = this.#reopenPauseMs;
     this.#reopenPauseMs = Math.min(2 * now, this.#intervalMs);
@@ -104,7 +93,7 @@ export class NicCheck {
     const nic = this.#nic;
     try {
       await this.#holder.alone(async () => {
-        if (this.#isToBeOpened()) await nic.reopen();
+        if (nic.gone) await nic.renew();
       });
     } catch {
       return false; // said once, when it went

@@ -1,4 +1,7 @@
-/** The device context of a NIC. That the NIC is gone (EIO) is noticed wherever it shows first; only a new context works then. */
+/**
+ * The device context of a NIC. That the NIC is gone (EIO) is noticed wherever it shows first; only a new context works
+ * then, and also when the NIC can do what it could not when it was opened: libmlx5 goes by what it read at the open.
+ */
 import {DekError} from '../errors.js';
 import {type Device, isCalled, openDevice} from '../rdma/index.js';
 import type {Events} from './events.js';
@@ -9,10 +12,12 @@ export class NicDevice {
   readonly #events: Events;
   #device: Device;
   #gone = false;
+  #maxDeks: number;
 
   private constructor(device: Device, events: Events) {
     this.name = device.name;
     this.#device = device;
+    this.#maxDeks = device.caps.maxDeks;
     this.#events = events;
   }
 
@@ -31,6 +36,11 @@ export class NicDevice {
 
   get importMode(): string {
     return this.#device.caps.importMode;
+  }
+
+  /** DEKs that it can hold for all processes together, as it said last; 0 when it did not. */
+  get maxDeks(): number {
+    return this.#maxDeks;
   }
 
   /** Whether `name` (mlx5_0, a PCI address, a node GUID) means this NIC. */
@@ -68,10 +78,32 @@ export class NicDevice {
     this.#events.emit('error', 'device-gone', {device: this.name});
   }
 
+  /**
+   * Asks the NIC what its crypto can do now: whether only a new context works, or can tell. Throws what keeps a command
+   * from the NIC.
+   */
+  isOutdated(): boolean {
+    if (this.#gone) return true;
+    const {caps} = this.#device;
+    // Only an open tells of the engines.
+    if (caps.engines.length === 0) return true;
+    try {
+      const {importMode, operational, maxDeks} = this.watch(() => this.#device.readCaps());
+      if (importMode === 'unknown') return false;
+      this.#maxDeks = maxDeks;
+      // One that is no more operational needs no new context when it is again.
+      return importMode !== caps.importMode || (operational && !caps.operational);
+    } catch (error) {
+      if (this.#gone) return true;
+      throw error;
+    }
+  }
+
   /** Opens the NIC anew. Resolves to the way to close the old context. Throws what `openDevice` throws while it is not back. */
   async reopen(): Promise<() => Promise<void>> {
     const old = this.#device;
     this.#device = await openDevice(this.name);
+    this.#maxDeks = this.#device.caps.maxDeks;
     this.#gone = false;
     return () => this.#close(old);
   }

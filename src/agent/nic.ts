@@ -68,9 +68,9 @@ export class Nic {
     return this.#device.importMode;
   }
 
-  /** DEKs that it can hold for all processes together; 0 when it does not say. */
+  /** DEKs that it can hold for all processes together, as it said last; 0 when it did not. */
   get maxDeks(): number {
-    return this.#device.device.caps.maxDeks;
+    return this.#device.maxDeks;
   }
 
   status(): NicStatus {
@@ -157,10 +157,29 @@ export class Nic {
   }
 
   /**
-   * Opens the NIC anew after it was gone: its login and all its DEKs are missing then. Throws what `openDevice` throws while
-   * it is not back.
+   * Opens the NIC anew when it was gone, or when it can do something else now than libmlx5 read at the open and none of
+   * its DEKs may be in use: its login and all its DEKs are missing then. A firmware command. Throws what `openDevice`
+   * throws while it is not back.
    */
-  async reopen(): Promise<void> {
+  async renew(): Promise<void> {
+    if (this.#device.isOutdated() && (this.gone || (await this.#isIdle()))) await this.#reopen();
+  }
+
+  /** Whether nothing can use a DEK of this context. What is in ERROR is destroyed: that tells. */
+  async #isIdle(): Promise<boolean> {
+    if ([...this.deks.values()].some(({dek, state}) => dek && state !== 'ERROR')) return false;
+    const broken: Dek[] = [];
+    for (const held of this.deks.values()) {
+      if (held.dek) broken.push(held.dek);
+      held.dek = null;
+    }
+    await this.dismiss(broken);
+    return this.#dismissed.size === 0;
+  }
+
+  async #reopen(): Promise<void> {
+    const {gone, importMode} = this;
+    const {operational} = this.#device.device.caps;
     const closeOld = await this.#device.reopen();
     this.login.forget();
     this.#dismissed.clear();
@@ -168,7 +187,16 @@ export class Nic {
       held.dek = null;
       held.state = 'UNKNOWN';
     }
-    this.#events.emit('warn', 'device-back', {device: this.name, missingDeks: this.deks.size});
+    const {caps} = this.#device.device;
+    if (gone) this.#events.emit('warn', 'device-back', {device: this.name, missingDeks: this.deks.size});
+    else if (caps.importMode !== importMode || caps.operational !== operational) {
+      this.#events.emit('warn', 'device-changed', {
+        device: this.name,
+        importMode: caps.importMode,
+        operational: caps.operational,
+        missingDeks: this.deks.size,
+      });
+    }
     await closeOld();
   }
 

@@ -36,7 +36,7 @@ describe('health under faults', function () {
       for (const [i, status] of statuses.entries()) {
         device.nic.set({faults: [{...fault, status, times: 'always'}]}, `mlx5_${i}`);
       }
-      // Capabilities are only asked for when a NIC is opened.
+      // Of a NIC that works nobody asks what it can do.
       if (command === 'caps') device.nic.set({gone: true});
       device.nic.set({dekErrors: [{which: 'all'}], revokeKeks: [device.kekId]});
       await eventually('the breach is noticed', async () =>
