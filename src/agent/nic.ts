@@ -64,6 +64,11 @@ export class Nic {
     return this.#device.gone;
   }
 
+  /** How many commands on DEKs it has answered since it was opened. */
+  get answers(): number {
+    return this.#device.answers;
+  }
+
   get importMode(): string {
     return this.#device.importMode;
   }
