@@ -1,3 +1,5 @@
+process.on('SIGUSR1', () => {}); // as in bin/dek.cjs: an installation may run as root
+
 // Writes V8's compile cache of the bundle for this Node: after the build, and after the installation of the package, since another
 // Node may run there. It holds what the commands below compile. Without it dek starts slower and is otherwise the same, so
 // nothing that goes wrong here ends an installation.

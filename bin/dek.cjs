@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+process.on('SIGUSR1', () => {}); // else Node opens its inspector, for any user of the machine; see src/cli/doors.ts
+
 // Starts the command line. The version and help are answered here, in the time that Node takes to start; the commands
 // (src/commands) are in the bundle. CommonJS, because Node reads the size of its thread pool once, before the first line of an ES
 // module runs.

@@ -19,8 +19,9 @@ export class Thread {
   #death: DekError | undefined;
 
   constructor(module: URL, keks: readonly Uint8Array[]) {
-    // execArgv: what was preloaded into this process is not for its threads.
-    this.#worker = new Worker(module, {workerData: {keks}, resourceLimits: LIMITS, execArgv: []});
+    // What was preloaded into this process, by its options or NODE_OPTIONS, is not for its threads.
+    const {NODE_OPTIONS: _, ...env} = process.env;
+    this.#worker = new Worker(module, {workerData: {keks}, resourceLimits: LIMITS, execArgv: [], env});
     this.#worker.on('message', (answer: Answer) => this.#settle(answer));
     this.#worker.on('error', (error) => this.#die(error.message, error));
     this.#worker.on('exit', (status) => this.#die(`it exited with ${status}`));

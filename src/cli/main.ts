@@ -2,6 +2,7 @@
 import {hideKey} from '../bytes.js';
 import {DekError, systemCode} from '../errors.js';
 import {COMMANDS} from './commands.js';
+import {shutDoors} from './doors.js';
 import {printError} from './print-error.js';
 
 /** Runs the command that `argv`, the words after `dek`, names. Sets `process.exitCode`. */
@@ -21,6 +22,7 @@ export async function main(argv: string[]): Promise<void> {
   }
   const name = argv.slice(0, count).join(' ');
   try {
+    await shutDoors();
     const {default: Command} = await COMMANDS[name]!();
     await Command.run(argv.slice(count), `dek ${name}`);
   } catch (error) {

@@ -107,6 +107,8 @@ export interface AsyncCalls {
   readonly slots: CallSlots;
 }
 
+type Type = string | TypeObject;
+
 let loaded: Library | undefined;
 
 /**
@@ -128,13 +130,9 @@ function load(): Library {
   const verbs = koffi.load('libibverbs.so.1');
   const mlx5 = koffi.load('libmlx5.so.1');
   const pointer = koffi.pointer(koffi.opaque());
+  const mailbox = [pointer, 'size_t'];
 
-  const func = <F>(
-    from: LibraryHandle,
-    result: string | TypeObject,
-    name: string,
-    ...args: (string | TypeObject)[]
-  ): F => {
+  const func = <F>(from: LibraryHandle, result: Type, name: string, ...args: Type[]): F => {
     try {
       return from.func(name, result, args) as F;
     } catch (cause) {
@@ -189,16 +187,7 @@ function load(): Library {
         }
       }),
     mlx5dv_query_device: func(mlx5, 'int', 'mlx5dv_query_device', pointer, pointer),
-    mlx5dv_devx_general_cmd: func(
-      mlx5,
-      'int',
-      'mlx5dv_devx_general_cmd',
-      pointer,
-      pointer,
-      'size_t',
-      pointer,
-      'size_t',
-    ),
+    mlx5dv_devx_general_cmd: func(mlx5, 'int', 'mlx5dv_devx_general_cmd', pointer, ...mailbox, ...mailbox),
     mlx5dv_crypto_login: func(mlx5, 'int', 'mlx5dv_crypto_login', pointer, pointer),
     mlx5dv_crypto_login_query_state: func(mlx5, 'int', 'mlx5dv_crypto_login_query_state', pointer, pointer),
     mlx5dv_crypto_logout: func(mlx5, 'int', 'mlx5dv_crypto_logout', pointer),

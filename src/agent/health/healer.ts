@@ -210,7 +210,7 @@ function isSameDek(held: HeldDek | undefined, batch: DekBatch, i: number, rewrap
 }
 
 function isOfManifest({wrapped, fingerprint}: HeldDek): boolean {
-  return wrapped === null && fingerfingerprint !== 0;
+  return wrapped === null && fingerprint !== 0;
 }
 
 /** Whether a DEK is to be made again. UNKNOWN alone is no reason: the login may be missing. */

@@ -7,8 +7,9 @@ import {layoutOfPlaintext, layoutOfWrapped, OPAQUE_BYTES} from '../../dek-layout
 import {DekError} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
 import type {Events} from '../events.js';
-import {type HeldDek, Nic} from '../nic/nic.js';
+import {assertDistinct, type HeldDek, Nic} from '../nic/nic.js';
 import type {AgentStatus, DekStatus, DestroyRequest, ImportMode, LoginRequest, LoginStatus} from '../protocol.js';
+import {assertWanted} from '../wanted.js';
 import {opaqueText} from './dek-batch.js';
 import {countStates, dekStatus} from './dek-status.js';
 
@@ -245,16 +246,4 @@ export class DekSet {
     if (!held) throw new DekError('NO_DEK', `there is no DEK named ${name}`, {hint: 'dek list shows those that are'});
     return held;
   }
-}
-
-/** Throws once nobody waits for a change, or an answer, any more. */
-function assertWanted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new DekError('IO', 'the client has gone, or the agent ends; nothing was changed');
-}
-
-/** Two names may mean one NIC: mlx5_0 and its PCI address. */
-function assertDistinct(nics: readonly Nic[]): void {
-  const names = nics.map(({name}) => name);
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice) throw new DekError('BAD_ARGUMENT', `${twice} is named twice`, {hint: 'dek device list shows the names'});
 }
