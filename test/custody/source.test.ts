@@ -143,7 +143,7 @@ describe('source', () => {
   });
 
   it('reads a named pipe, piece by piece', async () => {
-    const pipe = join(directory, 'limited');
+    const pipe = join(directory, 'pipe');
     execFileSync('mkfifo', ['-m', '600', pipe]);
     const writer = spawn('sh', ['-c', `exec > "$0"; head -c 5 "$1"; sleep 0.1; tail -c +6 "$1"`, pipe, path]);
     expect(await kek(`file:${pipe}`)).to.deep.equal(KEY);

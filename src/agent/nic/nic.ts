@@ -169,3 +169,10 @@ export class Nic {
     await this.#device.close();
   }
 }
+
+/** Two names may mean one NIC: mlx5_0 and its PCI address. Throws BAD_ARGUMENT. */
+export function assertDistinct(nics: readonly Nic[]): void {
+  const names = nics.map(({name}) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice) throw new DekError('BAD_ARGUMENT', `${twice} is named twice`, {hint: 'dek device list shows the names'});
+}

@@ -10,6 +10,7 @@ import type {Events} from '../events.js';
 import {type AgentStatus, type ApplyRequest, type KeyFormat, schemas} from '../protocol.js';
 import type {DekSet} from '../set/dek-set.js';
 import {type ManifestFollower, sourceLimit} from '../set/manifest-follower.js';
+import {whileWanted} from '../wanted.js';
 import {JSON_LINES, JsonLines} from './json-lines.js';
 import {badRequest} from './listener.js';
 import type {Metrics} from './metrics.js';
@@ -42,22 +43,22 @@ export function addRoutes(app: FastifyInstance, core: AgentCore): void {
     '/v1/login',
     {schema: schemas.login},
     async (request, reply) =>
-      dekSet.login({credential: request.body ?? NOTHING, ...request.query}, whileWanted(reply, core)),
+      dekSet.login({credential: request.body ?? NOTHING, ...request.query}, whileWanted(reply.raw, core.stopping)),
   );
   app.delete('/v1/login', {schema: schemas.empty}, async (_request, reply) => {
-    await dekSet.logout(whileWanted(reply, core));
+    await dekSet.logout(whileWanted(reply.raw, core.stopping));
     return {};
   });
 
   app.get('/v1/deks', {schema: schemas.empty}, async (_request, reply) => ({
-    deks: await dekSet.list(whileWanted(reply, core)),
+    deks: await dekSet.list(whileWanted(reply.raw, core.stopping)),
   }));
   app.put<{Params: {name: string}; Querystring: CreateQuery; Body: Buffer | undefined}>(
     '/v1/deks/:name',
     {schema: schemas.create},
     async ({params: {name}, query, body = NOTHING, raw}, reply) => {
       const opaque = fromHex(query.opaque, 'opaque');
-      const signal = whileWanted(reply, core);
+      const signal = whileWanted(reply.raw, core.stopping);
       if (query.import === 'wrapped') return dekSet.create({name, opaque, import: 'wrapped', key: body}, signal);
       if (query.fd === undefined || body.length > 0) {
         throw badRequest('a plaintext key is read from a descriptor of yours: import=plaintext&fd=N, and no body');
@@ -81,7 +82,9 @@ export function addRoutes(app: FastifyInstance, core: AgentCore): void {
     {schema: schemas.destroy},
     async (request, reply) => {
       const {name} = request.query;
-      return {destroyed: await dekSet.destroy(name ? {names: name} : {all: true}, whileWanted(reply, core))};
+      return {
+        destroyed: await dekSet.destroy(name ? {names: name} : {all: true}, whileWanted(reply.raw, core.stopping)),
+      };
     },
   );
 
@@ -135,7 +138,7 @@ function applyAsStream(core: AgentCore, request: ApplyRequest, reply: FastifyRep
     lines.write({progress: {done, total}});
   };
   core.follower
-    .apply(request, {signal: whileWanted(reply, core), progress})
+    .apply(request, {signal: whileWanted(reply.raw, core.stopping), progress})
     .then((result) => lines.write({result}))
     .catch((error: unknown) => {
       const shown =
@@ -144,19 +147,6 @@ function applyAsStream(core: AgentCore, request: ApplyRequest, reply: FastifyRep
     })
     .finally(() => lines.end());
   return reply.type(JSON_LINES).send(lines.body);
-}
-
-/** Fires when the client goes away before it has its answer, and when the agent ends. */
-function whileWanted({raw}: FastifyReply, {stopping}: AgentCore): AbortSignal {
-  const unwanted = new AbortController();
-  const end = (): void => unwanted.abort();
-  stopping.addEventListener('abort', end);
-  raw.once('close', () => {
-    stopping.removeEventListener('abort', end);
-    if (!raw.writableFinished) end();
-  });
-  if (stopping.aborted || raw.destroyed) end();
-  return unwanted.signal;
 }
 
 /** A member of the agent's group may not have it read what that member could not, nor wait for it. Throws PERMISSION. */

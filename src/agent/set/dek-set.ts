@@ -14,8 +14,9 @@ import {DekError} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
 import type {Events} from '../events.js';
 import {type HeldDek, heldDek} from '../nic/held-dek.js';
-import {Nic} from '../nic/nic.js';
+import {assertDistinct, Nic} from '../nic/nic.js';
 import type {AgentStatus, DekStatus, DestroyRequest, LoginStatus} from '../protocol.js';
+import {assertWanted} from '../wanted.js';
 import {countStates, dekStatus} from './dek-status.js';
 
 /** DEKs that `list` asks the NIC for at a time. */
@@ -243,16 +244,4 @@ export class DekSet {
     if (!held) throw new DekError('NO_DEK', `there is no DEK named ${name}`, {hint: 'dek list shows those that are'});
     return held;
   }
-}
-
-/** Throws once nobody waits for a change, or an answer, any more. */
-function assertWanted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new DekError('IO', 'the client has gone, or the agent ends; nothing was changed');
-}
-
-/** Two names may mean one NIC: mlx5_0 and its PCI address. */
-function assertDistinct(nics: readonly Nic[]): void {
-  const names = nics.map(({name}) => name);
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice) throw new DekError('BAD_ARGUMENT', `${twice} is named twice`, {hint: 'dek device list shows the names'});
 }
