@@ -1,7 +1,6 @@
 // What mocha runs: all tests, or the files that were named. Left to itself it would add those to `spec`.
-const {existsSync} = require('node:fs');
 
-const named = process.argv.slice(2).filter((word) => /^[^-].*\.[jt]s$/.test(word) && existsSync(word));
+const named = process.argv.slice(2).filter((word) => /^[^-].*\.[jt]s$/.test(word));
 const source = named.find((word) => word.endsWith('.ts'));
 if (source) {
   console.error(`error: tests run as they were built: dist/${source.replace(/^\.\//, '').replace(/ts$/, 'js')}`);

@@ -5,6 +5,7 @@ import {forbidDumps, type Peer} from './ffi.js';
 import {Follower} from './follower.js';
 import {HealthCheck} from './health.js';
 import {Holder} from './holder.js';
+import type {LastResort} from './last-resort.js';
 import {type Answerer, Listener} from './listener.js';
 import {ManifestFile} from './manifest-file.js';
 import type {PassedSocket} from './passed-socket.js';
@@ -28,6 +29,8 @@ export interface AgentOptions {
   progress?: (done: number, total: number) => void;
   /** Fires when the start is to be given up. */
   signal?: AbortSignal;
+  /** Is told how to see whether the agent hangs. */
+  lastResort?: LastResort;
 }
 
 export interface Agent {
@@ -49,12 +52,15 @@ const NEVER = new AbortController().signal;
  * nothing behind then.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const {gid, manifest, kek, checkIntervalMs, logLevel, progress = () => {}, signal = NEVER} = options;
+  const {gid, manifest, kek, checkIntervalMs, logLevel, progress = () => {}} = options;
+  const closing = new AbortController();
+  const signal = AbortSignal.any([closing.signal, options.signal ?? NEVER]);
   const socket = typeof options.socket === 'string' ? options.socket : options.socket.path;
   forbidDumps();
   const events = new Events();
   logTo(events, logLevel);
-  const holder = await Holder.open(await devicesOf(options), events);
+  const holder = await Holder.open(await devicesOf(options, signal), events);
+  options.lastResort?.watch({answers: () => holder.nics.reduce((sum, nic) => sum + nic.answers, 0), events});
   const follower = new Follower(holder);
   const health = new HealthCheck(holder, follower, checkIntervalMs);
   const status = (): AgentStatus => ({
@@ -78,7 +84,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     );
     const metrics = new Metrics(events, past.splice(0), status);
     stopKeeping();
-    const app = buildServer({holder, follower, events, metrics, status, healthy}, (peer) => allowed(peer, gid));
+    const app = buildServer({holder, follower, events, metrics, stopping: signal, status, healthy}, (peer) =>
+      allowed(peer, gid),
+    );
     await app.ready();
     return app;
   });
@@ -90,6 +98,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     throw error;
   }
   const close = async (): Promise<void> => {
+    closing.abort();
     unbind();
     await health.stop();
     await listener.close();
@@ -122,10 +131,13 @@ async function listen(listener: Listener, socket: string | PassedSocket, gid: nu
 }
 
 /** The devices that were named, else those that the manifest names, else the only one. */
-async function devicesOf({devices, manifest}: AgentOptions): Promise<readonly (string | undefined)[]> {
+async function devicesOf(
+  {devices, manifest}: AgentOptions,
+  signal: AbortSignal,
+): Promise<readonly (string | undefined)[]> {
   if (devices.length > 0) return devices;
   if (manifest === undefined) return [undefined];
-  const file = await ManifestFile.open(manifest);
+  const file = await ManifestFile.open(manifest, {signal});
   file.close();
   return file.header.devices.length > 0 ? file.header.devices : [undefined];
 }

@@ -11,6 +11,7 @@ const getsockopt = libc.func('int getsockopt(int fd, int level, int name, void *
 const getsockname = libc.func('int getsockname(int fd, void *address, _Inout_ uint32_t *length)');
 const prctl = libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)');
 const setrlimit = libc.func('int setrlimit(int resource, void *limit)');
+const _exit = libc.func('void _exit(int status)');
 const flock = libc.func('int flock(int fd, int operation)');
 
 const SOL_SOCKET = 1;
@@ -75,6 +76,12 @@ export function forbidCoreFiles(): void {
 /** Takes the exclusive flock(2) of an open file; false when another process has it. It ends with the descriptor. */
 export function tryLock(fd: number): boolean {
   return flock(fd, LOCK_EX | LOCK_NB) === 0;
+}
+
+/** _exit(2): ends the process without waiting for its threads, one of which may hang in a call. */
+export function exitNow(status: number): never {
+  _exit(status);
+  throw new DekError('INTERNAL', '_exit returned');
 }
 
 /** malloc_trim(3): gives free memory back to the system. Nothing where libc has no such function. */

@@ -4,6 +4,7 @@
  */
 import {equalBytes, wipe} from '../bytes.js';
 import {readSecret} from '../custody/source.js';
+import type {Limit} from '../deadline.js';
 import {DekError} from '../errors.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
 import {KEK_BYTES} from '../wrap/layout.js';
@@ -18,6 +19,8 @@ import type {AgentStatus, ApplyRequest, ApplyResult, LoginRequest} from './proto
 
 /** An apply that makes or destroys as many DEKs leaves much memory unused. */
 const LARGE = 20_000;
+/** What gives secrets may ask a person or a server first, but must not keep all others waiting. */
+const SOURCE_TIMEOUT_MS = 10_000;
 
 export class Follower {
   readonly #holder: Holder;
@@ -46,7 +49,7 @@ export class Follower {
     }
     const known = request.kek ?? (path === this.#applied?.path ? this.#kek : undefined);
     const {dryRun, keepGoing} = request;
-    return this.#holder.alone(async () => {
+    return this.#holder.alone({signal, long: 'an apply'}, async () => {
       const {events} = this.#holder;
       try {
         const started = performance.now();
@@ -55,7 +58,7 @@ export class Follower {
         const isNeeded = this.#holder.nics.some(({importMode}) => importMode === 'plaintext');
         const kek = isNeeded ? known : request.kek;
         assertImportMode(this.#holder, kek !== undefined);
-        const result = await withManifest(path, kek, async (manifest, key) => {
+        const result = await withManifest(path, kek, signal, async (manifest, key) => {
           const done = await applyManifest(this.#holder, manifest, {dryRun, keepGoing, kek: key, signal, progress});
           if (!dryRun) this.#kcv = manifest.header.importKekKcv;
           return done;
@@ -77,14 +80,14 @@ export class Follower {
         events.emit('error', 'apply-failed', {path, error: (error as Error).message});
         throw error;
       }
-    }, 'an apply');
+    });
   }
 
   /** The login of the manifest as it is on disk now; undefined when none is followed or it cannot be read. */
-  async loginOnDisk(): Promise<LoginRequest | undefined> {
+  async loginOnDisk(signal: AbortSignal): Promise<LoginRequest | undefined> {
     if (!this.#applied) return undefined;
     try {
-      return await withManifest(this.#applied.path, undefined, async ({header}) => header.login ?? undefined);
+      return await withManifest(this.#applied.path, undefined, signal, async ({header}) => header.login ?? undefined);
     } catch (error) {
       this.#holder.events.emit('warn', 'manifest-unreadable', {error: (error as Error).message});
       return undefined;
@@ -92,19 +95,29 @@ export class Follower {
   }
 
   /**
-   * Calls `use` with the DEKs of these names, in batches, as the manifest on disk has them now, and with what it takes to make
-   * them on `nic`. Throws what stands in the way.
+   * Reads the KEK that it takes to make DEKs of the manifest on `nic`, if any; the caller wipes it. Apart from `withBatches`,
+   * so that no change waits for a source that gives nothing.
+   */
+  async readKek(nic: Nic, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    if (nic.importMode !== 'plaintext' || this.#kek === undefined) return undefined;
+    return readSecret(this.#kek, KEK_BYTES, 'kek', undefined, sourceLimit(signal));
+  }
+
+  /**
+   * Calls `use` with the DEKs of these names, in batches, as the manifest on disk has them now, and with how it was made. A `kek`
+   * must be the one that has wrapped it. Throws what stands in the way.
    */
   async withBatches(
-    nic: Nic,
     names: ReadonlySet<string>,
+    kek: Uint8Array | undefined,
+    signal: AbortSignal,
     use: (batch: DekBatch, means: Means) => Promise<void>,
   ): Promise<void> {
     if (!this.#applied || names.size === 0) return;
-    const source = nic.importMode === 'plaintext' ? this.#kek : undefined;
-    await withManifest(this.#applied.path, source, async (manifest, kek) => {
+    await withManifest(this.#applied.path, undefined, signal, async (manifest) => {
+      if (kek) assertManifestKek(manifest.header, kek);
       const rewrapped = !equalBytes(manifest.header.importKekKcv, this.#kcv);
-      const means = {kek, rewrapped, login: manifest.header.login ?? undefined};
+      const means = {rewrapped, login: manifest.header.login ?? undefined};
       for await (const batch of manifest.batches(({names: all}, i) => names.has(all[i]!))) await use(batch, means);
     });
   }
@@ -112,24 +125,28 @@ export class Follower {
 
 /** What it takes to make DEKs of the manifest on disk. */
 export interface Means {
-  /** On a NIC in plaintext import mode. */
-  kek: Uint8Array | undefined;
   /** Whether another KEK has wrapped the manifest since it was applied. */
   rewrapped: boolean;
   login: LoginRequest | undefined;
+}
+
+/** How long a source of secrets may give nothing. */
+export function sourceLimit(signal: AbortSignal): Limit {
+  return {timeoutMs: SOURCE_TIMEOUT_MS, signal};
 }
 
 /** Opens a manifest, and reads the KEK that must have wrapped it if `source` names one; wipes and closes both after. */
 async function withManifest<T>(
   path: string,
   source: string | undefined,
+  signal: AbortSignal,
   use: (manifest: ManifestFile, kek: Uint8Array | undefined) => Promise<T>,
 ): Promise<T> {
-  const manifest = await ManifestFile.open(path);
+  const manifest = await ManifestFile.open(path, {signal});
   let kek: Uint8Array | undefined;
   try {
     if (source !== undefined) {
-      kek = await readSecret(source, KEK_BYTES, 'kek');
+      kek = await readSecret(source, KEK_BYTES, 'kek', undefined, sourceLimit(signal));
       assertManifestKek(manifest.header, kek);
     }
     return await use(manifest, kek);

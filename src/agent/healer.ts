@@ -1,5 +1,5 @@
 /** Makes whole on one NIC what is broken: a login that is not VALID any more, DEKs that are in ERROR or missing. */
-import {fromHex} from '../bytes.js';
+import {fromHex, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {type DekLayout, OPAQUE_BYTES} from '../wrap/layout.js';
 import {type DekBatch, heldOf, isSame, opaqueText, pick} from './dek-batch.js';
@@ -20,7 +20,7 @@ export class Healer {
   readonly #nic: Nic;
   readonly #holder: Holder;
   readonly #follower: Follower;
-  #stopped = false;
+  readonly #stopping = new AbortController();
 
   constructor(nic: Nic, holder: Holder, follower: Follower) {
     this.#nic = nic;
@@ -29,14 +29,18 @@ export class Healer {
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#stopping.abort();
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   /** Logs in again where the login is gone or not VALID: by the manifest on disk, else as the last time. */
   async healLogin(): Promise<void> {
     const {login} = this.#nic;
     if (!login.last || login.isValid()) return;
-    const onDisk = await this.#follower.loginOnDisk();
+    const onDisk = await this.#follower.loginOnDisk(this.#stopping.signal);
     await this.#holder.aloneOrNot(async () => {
       const {last} = login;
       if (this.#nic.gone || !last || login.isValid()) return;
@@ -75,7 +79,8 @@ export class Healer {
   async healDeks(names: readonly string[]): Promise<void> {
     const nic = this.#nic;
     if (this.#stopped || nic.gone || !names.some((name) => isBroken(nic, name))) return;
-    await this.#holder.aloneOrNot(async () => {
+    const kek = await this.#readKek(names);
+    const heal = async (): Promise<void> => {
       if (!(await this.#renewed())) return;
       if (!nic.login.isValid()) await this.#logIn();
       if (!nic.login.isValid()) return;
@@ -85,11 +90,11 @@ export class Healer {
       for (const name of names) {
         const held = nic.deks.get(name);
         if (!held || !isBroken(nic, name)) continue;
-        const {layout, wrapped, fingerprint: print} = held;
+        const {layout, wrapped} = held;
         if (wrapped) {
           if (!known.has(layout)) known.set(layout, []);
           known.get(layout)!.push([name, held]);
-        } else if (print !== 0) ofManifest.add(name);
+        } else if (isOfManifest(held)) ofManifest.add(name);
         else lost.push(name);
       }
       this.#cannotHeal(lost, 'its plaintext key was not kept: destroy it and create it again');
@@ -98,14 +103,29 @@ export class Healer {
           await this.#remake(batchOf(layout, deks.slice(i, i + BATCH)), undefined);
         }
       }
-      await this.#healFromManifest(ofManifest);
-    });
+      if (kek !== null) await this.#healFromManifest(ofManifest, kek);
+    };
+    await this.#holder.aloneOrNot(heal).finally(() => wipe(kek ?? undefined));
   }
 
-  async #healFromManifest(names: Set<string>): Promise<void> {
+  /** The KEK that it takes to make these again, undefined when none is needed; null, and an event, when it cannot be read. */
+  async #readKek(names: readonly string[]): Promise<Uint8Array | undefined | null> {
+    const nic = this.#nic;
+    const needing = names.filter((name) => isBroken(nic, name) && isOfManifest(nic.deks.get(name)!));
+    if (needing.length === 0) return undefined;
+    try {
+      return await this.#follower.readKek(nic, this.#stopping.signal);
+    } catch (error) {
+      if (!this.#stopped) this.#cannotHeal(needing, (error as Error).message);
+      return null;
+    }
+  }
+
+  async #healFromManifest(names: Set<string>, kek: Uint8Array | undefined): Promise<void> {
     const changed: string[] = [];
     try {
-      await this.#follower.withBatches(this.#nic, names, async (batch, {kek, rewrapped, login}) => {
+      const {signal} = this.#stopping;
+      await this.#follower.withBatches(names, kek, signal, async (batch, {rewrapped, login}) => {
         if (this.#stopped) throw new DekError('IO', 'the agent stops');
         if (rewrapped && login) await this.#followLogin(login);
         const same: number[] = [];
@@ -187,6 +207,10 @@ function isSameDek(held: HeldDek | undefined, batch: DekBatch, i: number, rewrap
   if (!held) return false;
   if (!rewrapped) return isSame(held, batch, i);
   return held.layout === batch.layout && held.opaque === opaqueText(batch.opaque, i);
+}
+
+function isOfManifest({wrapped, fingerprint}: HeldDek): boolean {
+  return wrapped === null && fingerprint !== 0;
 }
 
 /** Whether a DEK is to be made again. UNKNOWN alone is no reason: the login may be missing. */

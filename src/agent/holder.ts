@@ -8,8 +8,9 @@ import {layoutOfPlaintext, layoutOfWrapped, OPAQUE_BYTES} from '../wrap/layout.j
 import {opaqueText} from './dek-batch.js';
 import {countStates, dekStatus} from './dek-status.js';
 import type {Events} from './events.js';
-import {type HeldDek, Nic} from './nic.js';
+import {assertDistinct, type HeldDek, Nic} from './nic.js';
 import type {AgentStatus, DekStatus, DestroyRequest, ImportMode, LoginRequest, LoginStatus} from './protocol.js';
+import {assertWanted} from './wanted.js';
 
 /** DEKs that `list` asks the NIC for at a time. */
 const BATCH = 512;
@@ -70,9 +71,9 @@ export class Holder {
   }
 
   /** Logs in to every NIC where there is no VALID login. Throws EXISTS when there is one everywhere. */
-  login({credential, credentialId, importKekId}: LoginRequest): Promise<LoginStatus> {
+  login({credential, credentialId, importKekId}: LoginRequest, signal?: AbortSignal): Promise<LoginStatus> {
     const request = {credential: Uint8Array.from(credential), credentialId, importKekId};
-    return this.alone(async () => {
+    return this.alone({signal}, async () => {
       for (const nic of this.nics) await nic.renew();
       const needed = this.nics.filter((nic) => nic.login.status()?.state !== 'VALID');
       if (needed.length === 0) {
@@ -85,22 +86,22 @@ export class Holder {
     });
   }
 
-  logout(): Promise<void> {
-    return this.alone(async () => {
+  logout(signal?: AbortSignal): Promise<void> {
+    return this.alone({signal}, async () => {
       for (const nic of this.nics) nic.login.assertThere();
       for (const nic of this.nics) await nic.login.close();
     });
   }
 
-  /** Creates a DEK on every NIC, or on none. */
-  create(request: NewDek): Promise<DekStatus> {
+  /** Creates a DEK on every NIC, or on none: also when `signal` fires before it is there. */
+  create(request: NewDek, signal?: AbortSignal): Promise<DekStatus> {
     const {name, key, opaque} = request;
     const wrapped = request.import === 'wrapped';
     const layout = wrapped ? layoutOfWrapped(key.length) : layoutOfPlaintext(key.length);
     const {keySize, keytag} = layout;
     const label = new Uint8Array(OPAQUE_BYTES);
     label.set(opaque);
-    return this.alone(async () => {
+    return this.alone({signal}, async () => {
       if (this.nics.some((nic) => nic.deks.has(name))) {
         throw new DekError('EXISTS', `there is a DEK named ${name}`, {hint: `dek destroy ${name}`});
       }
@@ -117,6 +118,7 @@ export class Holder {
           if (dek instanceof DekError) throw dek;
           made.push(dek!);
         }
+        assertWanted(signal);
       } catch (error) {
         for (const [i, dek] of made.entries()) await this.nics[i]!.dismiss([dek]);
         throw error;
@@ -152,22 +154,23 @@ export class Holder {
   }
 
   /** Asks the NICs for every DEK; one that they do not tell about is UNKNOWN. */
-  async list(): Promise<DekStatus[]> {
-    await this.refresh();
+  async list(signal?: AbortSignal): Promise<DekStatus[]> {
+    await this.refresh(signal);
     return [...this.#first.deks.keys()].map((name) => dekStatus(this.nics, name));
   }
 
   /** Asks the NICs for every DEK, so that what `count` and `list` say is of now. */
-  async refresh(): Promise<void> {
+  async refresh(signal?: AbortSignal): Promise<void> {
     const names = [...this.#first.deks.keys()];
     for (let i = 0; i < names.length; i += BATCH) {
+      assertWanted(signal);
       for (const nic of this.nics) await nic.refresh(names.slice(i, i + BATCH));
     }
   }
 
   /** Destroys DEKs and returns their names. All names are looked up first: NO_DEK leaves all of them alive. */
-  destroy(request: DestroyRequest): Promise<string[]> {
-    return this.alone(async () => {
+  destroy(request: DestroyRequest, signal?: AbortSignal): Promise<string[]> {
+    return this.alone({signal}, async () => {
       const names = [...new Set('names' in request ? request.names : this.#first.deks.keys())];
       for (const name of names) this.#held(this.#first, name);
       const failed: DekError[] = [];
@@ -185,9 +188,10 @@ export class Holder {
   }
 
   /**
-   * Runs a change when those before it are done. With `long`, its name, changes that come meanwhile are refused as BUSY.
+   * Runs a change when those before it are done, unless `signal` has fired by then. With `long`, its name, changes that come
+   * meanwhile are refused as BUSY.
    */
-  alone<T>(change: () => Promise<T>, long?: string): Promise<T> {
+  alone<T>({signal, long}: {signal?: AbortSignal | undefined; long?: string}, change: () => Promise<T>): Promise<T> {
     if (this.#long) {
       return Promise.reject(
         new DekError('BUSY', `${this.#long} is running in this agent`, {hint: 'try again when it is done'}),
@@ -195,6 +199,7 @@ export class Holder {
     }
     const run = async (): Promise<T> => {
       try {
+        assertWanted(signal);
         return await change();
       } finally {
         if (long) this.#long = undefined;
@@ -209,7 +214,7 @@ export class Holder {
   /** `alone`, or not at all while something long runs: an apply makes all whole itself, and the next check sees what is left. */
   async aloneOrNot(change: () => Promise<void>): Promise<void> {
     try {
-      await this.alone(change);
+      await this.alone({}, change);
     } catch (error) {
       if (!(error instanceof DekError && error.code === 'BUSY')) throw error;
     }
@@ -240,11 +245,4 @@ export class Holder {
     if (!held) throw new DekError('NO_DEK', `there is no DEK named ${name}`, {hint: 'dek list shows those that are'});
     return held;
   }
-}
-
-/** Two names may mean one NIC: mlx5_0 and its PCI address. */
-function assertDistinct(nics: readonly Nic[]): void {
-  const names = nics.map(({name}) => name);
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice) throw new DekError('BAD_ARGUMENT', `${twice} is named twice`, {hint: 'dek device list shows the names'});
 }

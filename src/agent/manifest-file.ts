@@ -3,17 +3,27 @@
  * again for that, through the same open file, and must be what it was; a small one is kept.
  */
 import {createHash} from 'node:crypto';
-import {closeSync, constants, openSync, readSync} from 'node:fs';
+import fs, {closeSync, constants, readSync} from 'node:fs';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
+import {promisify} from 'node:util';
 import {equalBytes} from '../bytes.js';
+import {Deadline} from '../deadline.js';
 import {DekError, systemCode} from '../errors.js';
 import {faultError} from '../manifest/fault.js';
 import {formatHeader} from '../manifest/header.js';
 import {type ManifestHeader, type ManifestPart, readManifestParts} from '../manifest/index.js';
-import {fstatNow} from '../stat.js';
 import {type DekBatch, dekBatches, pick} from './dek-batch.js';
 
-// Files are read on this thread: those of the pool are busy with firmware commands, behind which a read would wait.
+// The first reading goes by the pool, as a mount that does not answer must not stop this thread. It has then been seen to answer, and
+// the file is in the cache: the second one, while DEKs are made, is on this thread, since the pool is busy with firmware commands,
+// behind which a read would wait.
+const openFile = promisify(fs.open);
+const fstat = promisify(fs.fstat);
+const read = promisify(fs.read);
+
+/** How long a file may give nothing. */
+const TIMEOUT_MS = 10_000;
+const NEVER = new AbortController().signal;
 
 /** Some 1,600 DEKs of 256 bits. */
 const CHUNK_BYTES = 2 ** 18;
@@ -22,31 +32,45 @@ const HEADER_BYTES = 2 ** 12;
 /** The largest manifest that is kept between its readings: some 25,000 DEKs. */
 const MAX_KEPT_BYTES = 2 ** 22;
 
+export interface OpenOptions {
+  maxKeptBytes?: number;
+  /** Ends the reading. */
+  signal?: AbortSignal;
+}
+
 export class ManifestFile {
   readonly path: string;
   readonly #fd: number;
   readonly #bytes: number;
   readonly #maxKeptBytes: number;
+  readonly #signal: AbortSignal;
   #header: ManifestHeader | undefined;
   #digest: string | undefined;
   #kept: readonly ManifestPart[] | undefined;
 
-  private constructor(path: string, fd: number, bytes: number, maxKeptBytes: number) {
+  private constructor(
+    path: string,
+    fd: number,
+    bytes: number,
+    {maxKeptBytes = MAX_KEPT_BYTES, signal = NEVER}: OpenOptions,
+  ) {
     this.path = path;
     this.#fd = fd;
     this.#bytes = bytes;
     this.#maxKeptBytes = maxKeptBytes;
+    this.#signal = signal;
   }
 
   /** Opens the file and reads the header. Throws NO_INPUT, PERMISSION, IO, BAD_INPUT. */
-  static async open(path: string, maxKeptBytes = MAX_KEPT_BYTES): Promise<ManifestFile> {
-    const fd = open(path);
+  static async open(path: string, options: OpenOptions = {}): Promise<ManifestFile> {
+    const deadline = new Deadline(path, {timeoutMs: TIMEOUT_MS, signal: options.signal ?? NEVER});
+    const fd = await open(path, deadline);
     try {
-      const stat = fstatNow(fd);
+      const stat = await deadline.wait(() => fstat(fd));
       if (!stat.isFile()) {
         throw new DekError('BAD_INPUT', `${path} is not a file`, {hint: 'the agent reads a manifest more than once'});
       }
-      const manifest = new ManifestFile(path, fd, Number(stat.size), maxKeptBytes);
+      const manifest = new ManifestFile(path, fd, stat.size, options);
       const {header, parts} = await readManifestParts(manifest.#chunks(HEADER_BYTES));
       await parts.return();
       manifest.#header = header;
@@ -145,8 +169,7 @@ export class ManifestFile {
   async *#chunks(bytes: number, tap?: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array, void> {
     const buffer = new Uint8Array(bytes);
     for (let position = 0; ; ) {
-      await turnOfTheLoop();
-      const bytesRead = readSync(this.#fd, buffer, 0, bytes, position);
+      const bytesRead = await this.#read(buffer, position);
       if (bytesRead === 0) return;
       position += bytesRead;
       const chunk = buffer.subarray(0, bytesRead);
@@ -154,13 +177,24 @@ export class ManifestFile {
       yield chunk;
     }
   }
+
+  async #read(buffer: Uint8Array, position: number): Promise<number> {
+    if (this.#digest !== undefined) {
+      await turnOfTheLoop();
+      return readSync(this.#fd, buffer, 0, buffer.length, position);
+    }
+    const deadline = new Deadline(this.path, {timeoutMs: TIMEOUT_MS, signal: this.#signal});
+    return (await deadline.wait(() => read(this.#fd, buffer, 0, buffer.length, position))).bytesRead;
+  }
 }
 
-function open(path: string): number {
+async function open(path: string, deadline: Deadline): Promise<number> {
+  // Not to wait for a writer where there is a pipe: that is refused.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
   try {
-    // Not to wait for a writer where there is a pipe: that is refused.
-    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return await deadline.wait(() => openFile(path, flags), closeSync);
   } catch (cause) {
+    if (cause instanceof DekError) throw cause;
     const errno = systemCode(cause);
     const code = errno === 'ENOENT' || errno === 'ENOTDIR' ? 'NO_INPUT' : errno === 'EACCES' ? 'PERMISSION' : 'IO';
     throw new DekError(code, `cannot read the manifest ${path}: ${errno}`, {errno, cause});

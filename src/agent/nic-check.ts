@@ -92,7 +92,7 @@ export class NicCheck {
   async #reopened(): Promise<boolean> {
     const nic = this.#nic;
     try {
-      await this.#holder.alone(async () => {
+      await this.#holder.alone({}, async () => {
         if (nic.gone) await nic.renew();
       });
     } catch {

@@ -34,6 +34,11 @@ export class NicDevice {
     return this.#gone;
   }
 
+  /** How many commands on DEKs the NIC has answered since it was opened. */
+  get answers(): number {
+    return this.#device.answers;
+  }
+
   get importMode(): string {
     return this.#device.caps.importMode;
   }

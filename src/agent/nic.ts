@@ -64,6 +64,11 @@ export class Nic {
     return this.#device.gone;
   }
 
+  /** How many commands on DEKs it has answered since it was opened. */
+  get answers(): number {
+    return this.#device.answers;
+  }
+
   get importMode(): string {
     return this.#device.importMode;
   }
@@ -205,4 +210,11 @@ export class Nic {
     this.deks.clear();
     await this.#device.close();
   }
+}
+
+/** Two names may mean one NIC: mlx5_0 and its PCI address. Throws BAD_ARGUMENT. */
+export function assertDistinct(nics: readonly Nic[]): void {
+  const names = nics.map(({name}) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice) throw new DekError('BAD_ARGUMENT', `${twice} is named twice`, {hint: 'dek device list shows the names'});
 }

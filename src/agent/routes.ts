@@ -1,4 +1,5 @@
 /** What the agent answers to: the routes of protocol.ts over what it holds. */
+import type {Socket} from 'node:net';
 import {setTimeout as pause} from 'node:timers/promises';
 import type {FastifyInstance, FastifyReply} from 'fastify';
 import {fromHex, wipe} from '../bytes.js';
@@ -6,13 +7,14 @@ import {readSecretOf} from '../custody/source.js';
 import {DekError, errorJson} from '../errors.js';
 import {DEK_PLAINTEXT_BYTES} from '../wrap/layout.js';
 import type {Events} from './events.js';
-import type {Follower} from './follower.js';
+import {type Follower, sourceLimit} from './follower.js';
 import type {Holder} from './holder.js';
 import {badRequest} from './listener.js';
 import type {Metrics} from './metrics.js';
 import {peerOfSocket} from './peers.js';
 import {type AgentStatus, type ApplyRequest, type ImportMode, type KeyFormat, schemas} from './protocol.js';
 import {JSON_LINES, JsonLines} from './stream.js';
+import {whileWanted} from './wanted.js';
 
 /** Progress lines of an apply come no closer than this. */
 const PROGRESS_MS = 100;
@@ -26,39 +28,47 @@ export interface AgentCore {
   readonly follower: Follower;
   readonly events: Events;
   readonly metrics: Metrics;
+  /** Fires when the agent ends. */
+  readonly stopping: AbortSignal;
   status(): AgentStatus;
   /** Whether all is READY: /healthz. */
   healthy(): boolean;
 }
 
 export function addRoutes(app: FastifyInstance, core: AgentCore): void {
-  const {holder, follower, events, metrics} = core;
+  const {holder, events, metrics} = core;
   app.get('/v1/status', {schema: schemas.empty}, async () => core.status());
 
   app.put<{Querystring: {credentialId: number; importKekId: number}; Body: Buffer | undefined}>(
     '/v1/login',
     {schema: schemas.login},
-    async (request) => holder.login({credential: request.body ?? NOTHING, ...request.query}),
+    async (request, reply) =>
+      holder.login({credential: request.body ?? NOTHING, ...request.query}, whileWanted(reply.raw, core.stopping)),
   );
-  app.delete('/v1/login', {schema: schemas.empty}, async () => {
-    await holder.logout();
+  app.delete('/v1/login', {schema: schemas.empty}, async (_request, reply) => {
+    await holder.logout(whileWanted(reply.raw, core.stopping));
     return {};
   });
 
-  app.get('/v1/deks', {schema: schemas.empty}, async () => ({deks: await holder.list()}));
+  app.get('/v1/deks', {schema: schemas.empty}, async (_request, reply) => ({
+    deks: await holder.list(whileWanted(reply.raw, core.stopping)),
+  }));
   app.put<{Params: {name: string}; Querystring: CreateQuery; Body: Buffer | undefined}>(
     '/v1/deks/:name',
     {schema: schemas.create},
-    async ({params: {name}, query, body = NOTHING, raw}) => {
+    async ({params: {name}, query, body = NOTHING, raw}, reply) => {
       const opaque = fromHex(query.opaque, 'opaque');
-      if (query.import === 'wrapped') return holder.create({name, opaque, import: 'wrapped', key: body});
+      const signal = whileWanted(reply.raw, core.stopping);
+      if (query.import === 'wrapped') return holder.create({name, opaque, import: 'wrapped', key: body}, signal);
       if (query.fd === undefined || body.length > 0) {
         throw badRequest('a plaintext key is read from a descriptor of yours: import=plaintext&fd=N, and no body');
       }
+      assertNamesSources(raw.socket);
       const from = {pid: peerOfSocket(raw.socket)!.pid, fd: query.fd};
-      const key = await readSecretOf(from, DEK_PLAINTEXT_BYTES, 'plaintext key', query.format);
+      const limit = sourceLimit(signal);
+      const key = await readSecretOf(from, DEK_PLAINTEXT_BYTES, 'plaintext key', query.format, limit);
       try {
-        return await holder.create({name, opaque, import: 'plaintext', key});
+        return await holder.create({name, opaque, import: 'plaintext', key}, signal);
       } finally {
         wipe(key);
       }
@@ -67,17 +77,24 @@ export function addRoutes(app: FastifyInstance, core: AgentCore): void {
   app.get<{Params: {name: string}}>('/v1/deks/:name', {schema: schemas.one}, async (request) =>
     holder.query(request.params.name),
   );
-  app.delete<{Querystring: {all?: 'true'; name?: string[]}}>('/v1/deks', {schema: schemas.destroy}, async (request) => {
-    const {name} = request.query;
-    return {destroyed: await holder.destroy(name ? {names: name} : {all: true})};
-  });
+  app.delete<{Querystring: {all?: 'true'; name?: string[]}}>(
+    '/v1/deks',
+    {schema: schemas.destroy},
+    async (request, reply) => {
+      const {name} = request.query;
+      return {
+        destroyed: await holder.destroy(name ? {names: name} : {all: true}, whileWanted(reply.raw, core.stopping)),
+      };
+    },
+  );
 
   app.post<{Querystring: {path?: string; kek?: string; dryRun: boolean; keepGoing: boolean}}>(
     '/v1/apply',
     {schema: schemas.apply},
     (request, reply) => {
       const {path, kek, dryRun, keepGoing} = request.query;
-      return applyAsStream(follower, {path, kek, dryRun, keepGoing}, reply);
+      if (kek !== undefined) assertNamesSources(request.raw.socket);
+      return applyAsStream(core, {path, kek, dryRun, keepGoing}, reply);
     },
   );
   const followers = new Set<JsonLines>();
@@ -112,18 +129,16 @@ export function addRoutes(app: FastifyInstance, core: AgentCore): void {
 }
 
 /** Answers with progress lines and, at last, `{"result"}` or `{"error"}`. A client that goes away ends the apply. */
-function applyAsStream(follower: Follower, request: ApplyRequest, reply: FastifyReply): FastifyReply {
+function applyAsStream(core: AgentCore, request: ApplyRequest, reply: FastifyReply): FastifyReply {
   const lines = new JsonLines();
-  const abort = new AbortController();
-  lines.body.once('close', () => abort.abort());
   let next = 0;
   const progress = (done: number, total: number): void => {
     if (performance.now() < next && done < total) return;
     next = performance.now() + PROGRESS_MS;
     lines.write({progress: {done, total}});
   };
-  follower
-    .apply(request, {signal: abort.signal, progress})
+  core.follower
+    .apply(request, {signal: whileWanted(reply.raw, core.stopping), progress})
     .then((result) => lines.write({result}))
     .catch((error: unknown) => {
       const shown =
@@ -132,6 +147,15 @@ function applyAsStream(follower: Follower, request: ApplyRequest, reply: Fastify
     })
     .finally(() => lines.end());
   return reply.type(JSON_LINES).send(lines.body);
+}
+
+/** A member of the agent's group may not have it read what that member could not, nor wait for it. Throws PERMISSION. */
+function assertNamesSources(socket: Socket): void {
+  const uid = peerOfSocket(socket)?.uid;
+  if (uid === 0 || uid === process.geteuid?.()) return;
+  throw new DekError('PERMISSION', `user id ${uid} may not name a source of secrets to this agent`, {
+    hint: 'only the user that runs the agent and root may',
+  });
 }
 
 interface CreateQuery {

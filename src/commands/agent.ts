@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import {startAgent} from '../agent/agent.js';
 import {forbidCoreFiles} from '../agent/ffi.js';
 import {groupId} from '../agent/group.js';
+import {LastResort} from '../agent/last-resort.js';
 import {passedSocket} from '../agent/passed-socket.js';
 import {socketPath} from '../agent/socket-path.js';
 import {SystemdService} from '../agent/systemd.js';
@@ -41,7 +42,11 @@ export default class Agent extends DekCommand {
     const socket = passed?.path ?? socketPath(flags.socket);
     const gid = flags.group === undefined ? undefined : groupId(flags.group);
     const stopping = new AbortController();
-    const stop = stopSignal().finally(() => stopping.abort());
+    const lastResort = new LastResort();
+    const stop = stopSignal().finally(() => {
+      stopping.abort();
+      lastResort.begin();
+    });
     // A reload that is asked for before the start is done needs none.
     let reload = (): void => {};
     process.on('SIGHUP', () => reload());
@@ -53,7 +58,13 @@ export default class Agent extends DekCommand {
       gid,
       logLevel: 'info',
       signal: stopping.signal,
-    }).finally(() => progress.end());
+      lastResort,
+    })
+      .catch((error: unknown) => {
+        lastResort.begin();
+        throw error;
+      })
+      .finally(() => progress.end());
     const service = new SystemdService(agent);
     reload = () => service.reload();
     try {
@@ -64,7 +75,9 @@ export default class Agent extends DekCommand {
       await stop;
       service.stopping();
     } finally {
+      lastResort.begin();
       await agent.close();
+      lastResort.ended();
     }
   }
 }

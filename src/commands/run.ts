@@ -1,7 +1,9 @@
+import {rmSync} from 'node:fs';
 import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {type Agent, startAgent} from '../agent/agent.js';
+import {LastResort} from '../agent/last-resort.js';
 import {type AgentFlags, agentOptions} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
 import {runChild, SignalRelay, signalStatus, splitAtDashes} from '../cli/child.js';
@@ -41,15 +43,22 @@ export default class Run extends DekCommand {
     const {flags} = await this.parse(Run, own);
     const relay = new SignalRelay();
     const directory = await temporaryDirectory();
+    const lastResort = new LastResort();
+    // The agent has removed its socket by then.
+    const end = (): void => lastResort.begin(() => rmSync(directory, {recursive: true, force: true}));
+    relay.signal.addEventListener('abort', end);
     try {
       const socket = join(directory, 'agent.sock');
-      const agent = await this.#start(flags, socket, relay);
+      const agent = await this.#start(flags, socket, relay, lastResort);
       try {
         process.exitCode = await runChild(command, {...process.env, DEK_AGENT_SOCKET: socket}, relay);
       } finally {
+        end();
         await agent.close();
+        lastResort.ended();
       }
     } catch (error) {
+      end();
       // A signal while the agent starts is CMD's, which was not there yet.
       if (!relay.first) throw error;
       process.exitCode = signalStatus(relay.first);
@@ -59,13 +68,14 @@ export default class Run extends DekCommand {
     }
   }
 
-  #start(flags: AgentFlags, socket: string, relay: SignalRelay): Promise<Agent> {
+  #start(flags: AgentFlags, socket: string, relay: SignalRelay, lastResort: LastResort): Promise<Agent> {
     const progress = new Progress(process.stderr.isTTY);
     return startAgent({
       ...agentOptions(flags, progress),
       socket,
       logLevel: 'warn',
       signal: relay.signal,
+      lastResort,
     }).finally(() => progress.end());
   }
 }

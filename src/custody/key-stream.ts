@@ -13,7 +13,7 @@ export async function* readKeys(fd: number, eachBytes: number, name: string): As
   let total = 0;
   for (let isEnd = false; !isEnd; ) {
     const piece = secretBytes(Math.floor(PIECE_BYTES / eachBytes) * eachBytes);
-    const length = await fill(piece, fd, name).catch((error: unknown) => {
+    const length = await fill(piece, fd).catch((error: unknown) => {
       wipe(piece);
       throw error;
     });
@@ -29,10 +29,10 @@ export async function* readKeys(fd: number, eachBytes: number, name: string): As
 }
 
 /** Fills `piece` up to the end of the stream or of the buffer; returns how many bytes came. */
-async function fill(piece: Uint8Array, fd: number, name: string): Promise<number> {
+async function fill(piece: Uint8Array, fd: number): Promise<number> {
   let length = 0;
   while (length < piece.length) {
-    const {bytesRead} = await readSome(fd, piece, length, {name});
+    const {bytesRead} = await readSome(fd, piece, length);
     if (bytesRead === 0) break;
     length += bytesRead;
   }

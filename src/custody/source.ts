@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import {isatty} from 'node:tty';
 import {promisify} from 'node:util';
 import {orList, secretBytes, wipe} from '../bytes.js';
+import {Deadline, type Limit} from '../deadline.js';
 import {DekError, systemCode} from '../errors.js';
 import {decode, type Format} from './encoding.js';
 import {ciphertextSource, type Source, sourceOf} from './spec.js';
@@ -15,29 +16,35 @@ const open = promisify(fs.open);
 const fstat = promisify(fs.fstat);
 const close = promisify(fs.close);
 const read = promisify(fs.read);
+const exists = promisify(fs.exists);
 const sleep = promisify(setTimeout);
 
 /** When a pipe has given nothing for so long, people are told what is waited for. */
 const WAIT_NOTICE_MS = 2000;
 /** How soon a descriptor in non-blocking mode is asked again. */
 const RETRY_MS = 20;
-/** How long another process's descriptor may give nothing. */
-const FOREIGN_TIMEOUT_MS = 10_000;
 /** Room for line breaks around and within hex. */
 const LINE_BREAK_BYTES = 64;
 
 /**
  * Reads a secret of one of `lengths` bytes, raw, hex or base64 (by content unless `format` says), into a buffer of its own
  * that the caller wipes. `title` names it in messages. Throws BAD_ARGUMENT (not a source), NO_INPUT, PERMISSION, IO,
- * UNSAFE_SECRET (a file that others can read), BAD_INPUT (wrong length or form).
+ * UNSAFE_SECRET (a file that others can read), BAD_INPUT (wrong length or form). Without `limit` it waits for ever, and a
+ * person is told so; with it, which is for a process that serves others, IO ends it.
  */
 export async function readSecret(
   spec: string,
   lengths: readonly number[],
   title: string,
   format?: Format,
+  limit?: Limit,
 ): Promise<Uint8Array> {
-  return readSource(sourceOf(spec, title), lengths, format);
+  if (!limit) return readSource(sourceOf(spec, title), lengths, format);
+  // What it is called depends on whether it is there, which sourceOf asks on this thread.
+  const look = () => exists(spec.replace(/^file:/, ''));
+  await new Deadline(`"${title}"`, limit).wait(look);
+  const source = sourceOf(spec, title);
+  return readSource({...source, deadline: new Deadline(source.name, limit), awaitsWriter: true}, lengths, format);
 }
 
 /**
@@ -76,24 +83,23 @@ export async function withCiphertextDescriptor<T>(
 
 /**
  * Reads a secret as `readSecret` does, from descriptor `fd` of process `pid`, which has checked where it comes from. Throws
- * PERMISSION when that process is another user's, IO when nothing comes within ten seconds.
+ * PERMISSION when that process is another user's, IO at the limit.
  */
 export async function readSecretOf(
   {pid, fd}: {pid: number; fd: number},
   lengths: readonly number[],
   title: string,
-  format?: Format,
+  format: Format | undefined,
+  limit: Limit,
 ): Promise<Uint8Array> {
-  const source = {
-    name: `"${title}" descriptor ${fd} of process ${pid}`,
-    path: `/proc/${pid}/fd/${fd}`,
-    isPrivate: false,
-  };
-  return readSource({...source, deadline: Date.now() + FOREIGN_TIMEOUT_MS}, lengths, format);
+  const name = `"${title}" descriptor ${fd} of process ${pid}`;
+  const source = {name, path: `/proc/${pid}/fd/${fd}`, isPrivate: false, deadline: new Deadline(name, limit)};
+  return readSource(source, lengths, format);
 }
 
 async function readSource(source: Source, lengths: readonly number[], format: Format | undefined): Promise<Uint8Array> {
-  const waiting = setTimeout(() => process.stderr.write(`waiting for ${source.name}\n`), WAIT_NOTICE_MS);
+  const notice = (): unknown => source.deadline ?? process.stderr.write(`waiting for ${source.name}\n`);
+  const waiting = setTimeout(notice, WAIT_NOTICE_MS);
   const limit = 2 * Math.max(...lengths) + LINE_BREAK_BYTES;
   const content = secretBytes(limit + 1);
   try {
@@ -110,31 +116,52 @@ async function readSource(source: Source, lengths: readonly number[], format: Fo
 
 /** Fills `content` up to the end of the source or of the buffer; returns how many bytes came. */
 function readInto(content: Uint8Array, source: Source): Promise<number> {
-  return withDescriptor(source, async (fd) => {
+  return withDescriptor(source, async (fd, _name, isPipe) => {
     let length = 0;
     while (length < content.length) {
       const {bytesRead} = await readSome(fd, content, length, source);
-      if (bytesRead === 0) break;
       length += bytesRead;
+      if (bytesRead > 0) continue;
+      if (length > 0 || !source.awaitsWriter || !isPipe) break;
+      source.deadline?.check();
+      await sleep(RETRY_MS);
     }
     return length;
   });
 }
 
-async function withDescriptor<T>(source: Source, use: (fd: number, name: string) => Promise<T>): Promise<T> {
+async function withDescriptor<T>(
+  source: Source,
+  use: (fd: number, name: string, isPipe: boolean) => Promise<T>,
+): Promise<T> {
   const {O_RDONLY, O_NOCTTY, O_NONBLOCK} = fs.constants;
   const flags = O_RDONLY | O_NOCTTY | (source.deadline === undefined ? 0 : O_NONBLOCK);
+  const {deadline} = source;
   try {
-    const fd = source.fd ?? (await open(source.path!, flags));
+    const fd =
+      source.fd ??
+      (await inTime(
+        deadline,
+        () => open(source.path!, flags),
+        (late) => void close(late).catch(() => {}),
+      ));
     try {
-      checkSource(await fstat(fd), fd, source);
-      return await use(fd, source.name);
+      const stats = await inTime(deadline, () => fstat(fd));
+      checkSource(stats, fd, source);
+      return await use(fd, source.name, stats.isFIFO());
     } finally {
-      if (source.fd === undefined) await close(fd);
+      // What is given up on may hang in its close as well.
+      const closed = source.fd === undefined ? close(fd) : undefined;
+      if (deadline?.isOver) closed?.catch(() => {});
+      else await closed;
     }
   } catch (error) {
     throw error instanceof DekError ? error : explain(error, source);
   }
+}
+
+function inTime<T>(deadline: Deadline | undefined, begin: () => Promise<T>, late?: (value: T) => void): Promise<T> {
+  return deadline ? deadline.wait(begin, late) : begin();
 }
 
 /** As read(2), and waits where that would say EAGAIN. */
@@ -142,15 +169,17 @@ export async function readSome(
   fd: number,
   content: Uint8Array,
   offset: number,
-  {name, deadline = Number.POSITIVE_INFINITY}: Pick<Source, 'name' | 'deadline'>,
+  {deadline}: Pick<Source, 'deadline'> = {},
 ): Promise<{bytesRead: number}> {
   for (;;) {
     try {
-      return await read(fd, content, offset, content.length - offset, null);
+      const reading = () => read(fd, content, offset, content.length - offset, null);
+      // By the time that a read which was given up on is done, the buffer was wiped: once more.
+      return await inTime(deadline, reading, () => wipe(content));
     } catch (error) {
       // Standard input can be a pipe that whoever shares it has put into non-blocking mode.
       if (systemCode(error) !== 'EAGAIN') throw error;
-      if (Date.now() > deadline) throw new DekError('IO', `${name} gave nothing for ${FOREIGN_TIMEOUT_MS / 1000} s`);
+      deadline?.check();
       await sleep(RETRY_MS);
     }
   }

@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {hideKey} from '../bytes.js';
+import type {Deadline} from '../deadline.js';
 import {DekError} from '../errors.js';
 
 /** Where to read. `name` is what messages call it. */
@@ -14,8 +15,10 @@ export interface Source {
   readonly fd?: number;
   /** Whether the file's mode has to keep others out. systemd grants its credentials by ACL, which looks like group access. */
   readonly isPrivate: boolean;
-  /** When to give up, in ms since 1970; the descriptor is then read without blocking. */
-  readonly deadline?: number;
+  /** When to give up; what is opened for it is then read without blocking. */
+  readonly deadline?: Deadline;
+  /** It is a path of ours: a pipe without a writer is one that nobody has written yet, not an empty one. */
+  readonly awaitsWriter?: boolean;
 }
 
 const SOURCES_HINT = 'name a source: file:PATH, fd:N, - (standard input) or cred:NAME (a systemd credential)';

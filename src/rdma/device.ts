@@ -69,6 +69,11 @@ export class Device {
     return Device.#check(this).#context.closed;
   }
 
+  /** How many commands of the calls off this thread the NIC has answered. */
+  get answers(): number {
+    return Device.#check(this).#context.lanes.settled;
+  }
+
   /** The login that `login` made and that is not closed. */
   get currentLogin(): Login | undefined {
     const {closed, login} = Device.#check(this).#context;

@@ -76,6 +76,7 @@ export class Lanes {
   readonly #queue: Batch[] = [];
   #underWay = 0;
   #unsettled = 0;
+  #settled = 0;
   #scheduled = false;
   /** Commands may run on this thread until the first time, and not before the second. */
   #quickUntil = 0;
@@ -91,6 +92,11 @@ export class Lanes {
   /** A command of another kind came back after so many milliseconds: it tells how the NIC answers. */
   answered(ms: number): void {
     if (ms <= QUICK_MS) this.#quickUntil = performance.now() + EVIDENCE_MS;
+  }
+
+  /** How many commands have come to their end since the start. */
+  get settled(): number {
+    return this.#settled;
   }
 
   /** Whether a batch is not done yet. */
@@ -183,6 +189,7 @@ export class Lanes {
   }
 
   #settle(batch: Batch): void {
+    this.#settled++;
     if (--batch.left > 0) return;
     batch.resolve();
     if (--this.#unsettled > 0) return;

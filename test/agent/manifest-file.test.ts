@@ -20,7 +20,7 @@ describe('manifest file', () => {
 
   /** Opens `path` for the time of `use`. */
   async function withFile<T>(use: (file: ManifestFile) => Promise<T>, maxKeptBytes?: number): Promise<T> {
-    const file = await ManifestFile.open(path, maxKeptBytes);
+    const file = await ManifestFile.open(path, maxKeptBytes === undefined ? {} : {maxKeptBytes});
     try {
       return await use(file);
     } finally {

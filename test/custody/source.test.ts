@@ -1,4 +1,5 @@
 import {execFileSync, spawn} from 'node:child_process';
+import {once} from 'node:events';
 import fs from 'node:fs';
 import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
@@ -35,6 +36,42 @@ describe('source', () => {
 
   const path = file('key', KEY);
   after(() => fs.rmSync(directory, {recursive: true}));
+
+  describe('with a limit', () => {
+    const pipe = join(directory, 'limited');
+    before(() => void execFileSync('mkfifo', ['-m', '600', pipe]));
+    const limited = (spec: string, timeoutMs: number, signal = new AbortController().signal) =>
+      readSecret(spec, [16, 32], 'kek', undefined, {timeoutMs, signal});
+
+    it('reads a file, and what is written into a pipe a little later', async () => {
+      expect(await limited(`file:${path}`, 5000)).to.deep.equal(KEY);
+      const writer = spawn('sh', ['-c', `sleep 0.2; head -c 16 "${path}" > "${pipe}"`]);
+      expect(await limited(`file:${pipe}`, 5000)).to.deep.equal(KEY.slice(0, 16));
+      expect(writer.exitCode ?? (await once(writer, 'exit'))[0]).to.equal(0);
+    });
+
+    it('gives up a pipe that nobody writes, and one whose writer writes nothing', async () => {
+      const nothing = `IO "kek" file:${pipe} gave nothing for 0.1 s`;
+      expect(await refusal(limited(`file:${pipe}`, 100))).to.equal(nothing);
+      const writer = fs.openSync(pipe, 'r+');
+      expect(await refusal(limited(`file:${pipe}`, 100))).to.equal(nothing);
+      fs.closeSync(writer);
+    });
+
+    it('gives up at once when the signal fires', async () => {
+      const abort = new AbortController();
+      setTimeout(() => abort.abort(), 50);
+      const reading = limited(`file:${pipe}`, 60_000, abort.signal);
+      expect(await refusal(reading)).to.equal(`IO "kek" file:${pipe} is not waited for any more: interrupted`);
+    });
+
+    it('refuses the same as without', async () => {
+      expect(await refusal(limited(`file:${path}-none`, 5000))).to.match(/^NO_INPUT /);
+      expect(await refusal(limited(`file:${directory}`, 5000))).to.match(/^BAD_INPUT .* is a directory$/);
+      const open = file('open', KEY, 0o644);
+      expect(await refusal(limited(`file:${open}`, 5000))).to.match(/^UNSAFE_SECRET /);
+    });
+  });
 
   it('reads a file into a buffer of its own', async () => {
     const key = await kek(`file:${path}`);
