@@ -19,7 +19,6 @@ const NO_SPACE = 'free some space on that file system';
 
 /** Whatever was tried; what is not here is IO. */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
-  EEXIST: ['EXISTS'],
   EACCES: ['PERMISSION'],
   EPERM: ['PERMISSION'],
   EROFS: ['PERMISSION'],
@@ -56,9 +55,9 @@ export function systemError(
   const shown = name === '' ? '""' : name;
   const errno = systemCode(error);
   if (errno === 'ERR_INVALID_ARG_VALUE') return new DekError('BAD_ARGUMENT', `${shown} is not a path`, {cause: error});
-  if (errno === 'EEXIST') return existsError(shown);
+  if (errno === 'EEXIST' && attempt !== 'make') return existsError(shown);
   const [code, hint = options.hint] = meaningOf(errno, attempt, options.missing);
-  const words = errno === 'EBADF' ? NOT_OPEN[attempt] : (WORDS.get(errno ?? '') ?? errno ?? 'unknown error');
+  const words = wordsOf(errno, attempt);
   return new DekError(code, `cannot ${attempt} ${shown}: ${words}`, {hint, errno, cause: error});
 }
 
@@ -67,7 +66,15 @@ export function existsError(path: string): DekError<'EXISTS'> {
   return new DekError('EXISTS', `${path} exists`, {hint: 'name another file, or replace it with --force'});
 }
 
+function wordsOf(errno: string | undefined, attempt: Attempt): string {
+  if (errno === 'EBADF') return NOT_OPEN[attempt];
+  // What is in the way of a directory is no directory.
+  const named = errno === 'EEXIST' ? 'ENOTDIR' : errno;
+  return WORDS.get(named ?? '') ?? errno ?? 'unknown error';
+}
+
 function meaningOf(errno: string | undefined, attempt: Attempt, missing: DekErrorCode | undefined): Meaning {
+  if (attempt === 'make' && (errno === 'EEXIST' || errno === 'ENOTDIR')) return ['BAD_ARGUMENT'];
   if (errno === 'ENOENT' || errno === 'ENOTDIR') return [missing ?? (attempt === 'read' ? 'NO_INPUT' : 'IO')];
   return MEANINGS[errno ?? ''] ?? ['IO'];
 }

@@ -19,6 +19,7 @@ describe('system error', () => {
     ['write', 'EROFS', 'PERMISSION', 'cannot write x: read-only file system'],
     ['write', 'ENOSPC', 'IO', 'cannot write x: no space left on device'],
     ['write', 'EEXIST', 'EXISTS', 'x exists'],
+    ['make', 'EEXIST', 'BAD_ARGUMENT', 'cannot make x: not a directory'],
     ['make', 'EPERM', 'PERMISSION', 'cannot make x: operation not permitted'],
     ['read', 'ERR_INVALID_ARG_VALUE', 'BAD_ARGUMENT', 'x is not a path'],
     ['read', 'EODD', 'IO', 'cannot read x: EODD'],

@@ -58,7 +58,7 @@ describe('the directory of a virtual ConnectX', () => {
     fs.writeFileSync(path, '');
     const error = await createVirtual(path).catch((reason: unknown) => reason);
     expect(error).to.be.instanceOf(DekError).with.property('code', 'BAD_ARGUMENT');
-    expect(() => openVirtual(path)).to.throw(DekError, 'is not a directory');
+    expect(() => openVirtual(path)).to.throw(DekError, 'not a directory');
   });
   it('is refused when no virtual ConnectX is in it', () => {
     expect(() => openVirtual(directory)).to.throw(DekError, 'is not a virtual ConnectX');

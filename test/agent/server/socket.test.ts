@@ -141,7 +141,7 @@ describe('socket', () => {
   it('says so when the directory cannot be made', async () => {
     fs.writeFileSync(join(directory, 'file'), '');
     const error = await thrownBy(() => bind(join(directory, 'file', 'agent.sock')));
-    expect(error.code).to.equal('IO');
+    expect(error.code).to.equal('BAD_ARGUMENT');
     expect(error.hint).to.include('--socket');
   });
 

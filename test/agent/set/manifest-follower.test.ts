@@ -69,7 +69,7 @@ describe('follower', function () {
     await until(() => agent.log.includes('line 5: ends without a line feed'));
     fs.rmSync(path);
     agent.child.kill('SIGHUP');
-    await until(() => agent.log.includes('ENOENT'));
+    await until(() => agent.log.includes('no such file'));
     expect(await agent.client.status()).to.deep.equal(before);
     expect(await held(agent)).to.deep.equal(setOf(vols(1, 3)));
   });
