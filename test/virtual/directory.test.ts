@@ -80,7 +80,7 @@ describe('the directory of a virtual ConnectX', () => {
     fs.symlinkSync('nowhere', join(directory, 'link'));
     for (const [path, message] of [
       ['/proc/x/y', 'cannot make /proc/x/y: no such file or directory'],
-      [join(directory, 'link'), `${join(directory, 'link')} is not a directory`],
+      [join(directory, 'link'), `cannot make ${join(directory, 'link')}: not a directory`],
     ] as const) {
       const error = await createVirtual(path).catch((reason: unknown) => reason);
       expect(error).to.be.instanceOf(DekError).with.property('message', message);
