@@ -1,6 +1,6 @@
-// The bundle of src/cli/main.ts (scripts/bundle.ts), and V8's compile cache of it (bin/compile-cache.cjs): compiling took most of a
-// command's start. A cache that another V8 made is refused by V8, and the bundle compiled as ever. A damaged one would be
-// believed, and end the process: hence the checksum.
+// The bundle of src/main.ts (scripts/bundle.ts), and V8's compile cache of it (bin/compile-cache.cjs): compiling took
+// most of a command's start. A cache that another V8 made is refused by V8, and the bundle compiled as ever. A damaged
+// one would be believed, and end the process: hence the checksum.
 const {readFileSync, renameSync, writeFileSync} = require('node:fs');
 const {createRequire} = require('node:module');
 const {join} = require('node:path');
@@ -12,7 +12,7 @@ const BUNDLE = join(__dirname, '../dist/bundle/dek.cjs');
 const CACHE = `${BUNDLE}.cache`;
 const CHECKSUM_BYTES = 4;
 
-/** Runs the bundle. `main` is that of src/cli/main.ts. */
+/** Runs the bundle. `main` is that of src/main.ts. */
 function load() {
   const code = readFileSync(BUNDLE);
   // latin1: the bundle has only ASCII, which takes one byte a character then.

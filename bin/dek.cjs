@@ -53,7 +53,7 @@ function isName(word) {
 
 function print(text) {
   process.stdout.on('error', ({code}) => {
-    if (code === 'EPIPE') process.exit(); // as in src/cli/main.ts
+    if (code === 'EPIPE') process.exit(); // as in src/main.ts
     process.stderr.write(`error: cannot write to standard output: ${code}\n`);
     process.exit(1);
   });

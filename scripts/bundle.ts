@@ -9,7 +9,7 @@ import {build} from 'esbuild';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const {metafile} = await build({
   absWorkingDir: root,
-  entryPoints: ['src/cli/main.ts'],
+  entryPoints: ['src/main.ts'],
   outfile: 'dist/bundle/dek.cjs',
   bundle: true,
   platform: 'node',

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import {isBuiltin} from 'node:module';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {COMMANDS} from '../../src/cli/commands.js';
+import {COMMANDS} from '../../src/command-table.js';
 
 interface Module {
   imports: {path: string; kind: string; external?: boolean}[];
@@ -35,10 +35,34 @@ describe('modules', () => {
   }
 });
 
+describe('imports', () => {
+  const floors = [/^src\/(main|command-table)\.ts$/, /^src\/commands\//, /^src\/cli\//, /^src\//];
+  const floorOf = (path: string): number => floors.findIndex((floor) => floor.test(path));
+
+  it('point from main to the commands, to what they share, to the rest', () => {
+    const up = Object.entries(modules).flatMap(([path, {imports}]) =>
+      imports.filter(({path: next}) => floorOf(next) >= 0 && floorOf(next) < floorOf(path)).map((next) => [path, next]),
+    );
+    expect(up).to.deep.equal([]);
+  });
+
+  it('of a command are by the table only, and the table has every command', () => {
+    const commands = Object.keys(modules).filter((path) => floorOf(path) === 1);
+    const files = fs
+      .readdirSync(`${ROOT}src/commands`, {recursive: true, encoding: 'utf8'})
+      .filter(
+        (file) =>
+          /\.ts$/.test(file) && /^export default class/m.test(fs.readFileSync(`${ROOT}src/commands/${file}`, 'utf8')),
+      );
+    expect(commands).to.have.members(files.map((file) => `src/commands/${file}`));
+    expect(Object.keys(COMMANDS)).to.have.members(files.map((file) => file.replace('/', ' ').replace('.ts', '')));
+  });
+});
+
 /** Ours by their path in src, of others the packages: what the bundle runs when it loads the command. */
 function loadedBy(name: string): string[] {
   const seen = new Set<string>();
-  const queue = ['src/cli/main.ts', `src/commands/${name.replace(' ', '/')}.ts`];
+  const queue = ['src/main.ts', `src/commands/${name.replace(' ', '/')}.ts`];
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     if (seen.has(path)) continue;
     seen.add(path);

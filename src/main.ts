@@ -1,9 +1,9 @@
 /** From the words on the command line to a command. Help and the version are answered by bin/dek.cjs, without all this. */
-import {hideKey} from '../bytes.js';
-import {DekError, systemCode} from '../errors.js';
-import {COMMANDS} from './commands.js';
-import {shutDoors} from './doors.js';
-import {printError} from './print-error.js';
+import {hideKey} from './bytes.js';
+import {shutDoors} from './cli/doors.js';
+import {printError} from './cli/print-error.js';
+import {COMMANDS} from './command-table.js';
+import {DekError, systemCode} from './errors.js';
 
 /** Runs the command that `argv`, the words after `dek`, names. Sets `process.exitCode`. */
 export async function main(argv: string[]): Promise<void> {
