@@ -1,17 +1,41 @@
-/** flock(2), which Node does not have, through Koffi; loaded when the first lock is taken. */
+/** flock(2) and fcntl(2), which Node does not have, through Koffi; loaded when the first is called. */
 import {loadKoffi} from '../koffi.js';
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+const F_OFD_GETLK = 36;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+/** Of struct flock on 64-bit Linux: l_type 0 (16 bits), l_whence 2, l_start 8, l_len 16, l_pid 24. */
+const FLOCK_BYTES = 32;
+const FLOCK_LEN = 16;
 
-let flock: ((fd: number, operation: number) => number) | undefined;
+interface Calls {
+  flock(fd: number, operation: number): number;
+  fcntl(fd: number, command: number, lock: Uint8Array): number;
+}
+
+let calls: Calls | undefined;
 
 /** Takes the exclusive lock of an open file; false when another process has it. It ends with the descriptor. */
 export function tryLock(fd: number): boolean {
-  flock ??= loadFlock();
-  return flock(fd, LOCK_EX | LOCK_NB) === 0;
+  calls ??= load();
+  return calls.flock(fd, LOCK_EX | LOCK_NB) === 0;
 }
 
-function loadFlock(): (fd: number, operation: number) => number {
-  return loadKoffi().load(null).func('int flock(int fd, int operation)');
+/** Whether another open of the file has its first byte locked for writing. Takes no lock to find out. */
+export function isLocked(fd: number): boolean {
+  calls ??= load();
+  const lock = Buffer.alloc(FLOCK_BYTES);
+  lock.writeInt16LE(F_WRLCK, 0);
+  lock.writeBigInt64LE(1n, FLOCK_LEN);
+  return calls.fcntl(fd, F_OFD_GETLK, lock) === 0 && lock.readInt16LE(0) !== F_UNLCK;
+}
+
+function load(): Calls {
+  const library = loadKoffi().load(null);
+  return {
+    flock: library.func('int flock(int fd, int operation)'),
+    fcntl: library.func('int fcntl(int fd, int command, _Inout_ uint8_t *lock)'),
+  };
 }

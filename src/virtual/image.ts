@@ -1,12 +1,19 @@
 /**
  * The NVRAM image of a virtual ConnectX as a file. Processes on the NIC have it mapped, so it is only ever written in
- * place, a field at a time, and never replaced. The image holds import KEKs and credentials: buffers of it are wiped.
+ * place, a field at a time, and never replaced. The image holds import KEKs, credentials and the root key: buffers of it
+ * are wiped.
  */
 
+import {randomFillSync} from 'node:crypto';
 import fs from 'node:fs';
 import {DekError} from '../errors.js';
 import {systemError} from '../files/system-error.js';
 import {IMAGE, IMAGE_BYTES, IMAGE_MAGIC, IMAGE_VERSION} from './image-layout.js';
+
+/** Queue pairs and memory keys below these numbers are the firmware's own; 0x400 means something else in a UMR. */
+const FIRST_QPN = 0x100;
+const FIRST_MKEY = 0x1000;
+const ROOT_KEY_BYTES = 32;
 
 /** A place in the image and what to write there. */
 export interface ImageWrite {
@@ -21,7 +28,12 @@ export function newImage(guid: bigint): Buffer {
   image.writeUInt32LE(IMAGE_VERSION, IMAGE.version);
   image.writeUInt32LE(IMAGE_BYTES, IMAGE.bytes);
   image.writeBigUInt64LE(guid, IMAGE.guid);
+  randomFillSync(image, IMAGE.root_key, ROOT_KEY_BYTES);
   image.writeUInt32LE(1, IMAGE.next_object);
+  image.writeBigUInt64LE(1n, IMAGE.next_serial);
+  image.writeUInt32LE(FIRST_QPN, IMAGE.next_qpn);
+  image.writeUInt32LE(FIRST_MKEY, IMAGE.next_mkey);
+  image.writeUInt32LE(1, IMAGE.next_psv);
   return image;
 }
 

@@ -1,56 +1,124 @@
 /**
- * Who has a virtual ConnectX open right now, and what they hold. A process that died holds nothing, as on a NIC, whatever
- * the image still says of it. Processes of another PID namespace cannot be told from dead ones.
+ * What is open on a virtual ConnectX right now. A context is an open file, mlx5_N.ctx/SLOT, and lives as long as any process
+ * has a copy of its descriptor, or maps a part of it: the lock on the file tells. Its objects are counted in its table.
  */
 import fs from 'node:fs';
-import {systemCode} from '../errors.js';
-import {IMAGE, SLOT, SLOTS} from './image-layout.js';
+import {join} from 'node:path';
+import {isLocked} from '../files/ffi.js';
+import {CONTEXT, CONTEXT_HEADER, CONTEXT_MAGIC, CONTEXT_RECORDS, IMAGE, KINDS, OBJECT, SLOT, SLOTS} from './image-layout.js';
 import {slots} from './settings.js';
 
-/** Live objects. `processes` are pids. */
-export interface LiveCounters {
-  readonly contexts: number;
+/** Objects of a context, or of all. */
+export interface ObjectCounters {
   readonly pds: number;
   readonly logins: number;
   readonly deks: number;
+  readonly cqs: number;
+  readonly qps: number;
+  readonly mrs: number;
+  readonly mkeys: number;
+}
+
+/** An open context: its objects, and the pids of the processes that have it. */
+export interface LiveContext extends ObjectCounters {
   readonly processes: readonly number[];
 }
 
-/** Counts the contexts whose owner lives, and what they hold. */
-export function liveCounters(image: Buffer): LiveCounters {
-  const counters = {contexts: 0, pds: 0, logins: 0, deks: 0};
-  const processes = new Set<number>();
-  const used = Math.min(image.readUInt32LE(IMAGE.slots_used), SLOTS);
-  for (const at of slots(IMAGE.slot, used, SLOT.size)) {
-    const pid = image.readUInt32LE(at + SLOT.pid);
-    if (pid === 0 || image.readUInt32LE(at + SLOT.era) !== image.readUInt32LE(IMAGE.era)) continue;
-    if (processStart(pid) !== image.readBigUInt64LE(at + SLOT.start)) continue;
-    if (!isOpen(pid, image.readUInt32LE(at + SLOT.fd))) continue;
-    processes.add(pid);
-    counters.contexts += 1;
-    counters.pds += image.readUInt32LE(at + SLOT.pds);
-    counters.logins += image.readUInt32LE(at + SLOT.logins);
-    counters.deks += image.readUInt32LE(at + SLOT.deks);
-  }
-  return {...counters, processes: [...processes]};
+/** Live objects of all contexts together, and of each. `processes` are pids. */
+export interface LiveCounters extends ObjectCounters {
+  readonly contexts: number;
+  readonly processes: readonly number[];
+  readonly open: readonly LiveContext[];
 }
 
-/** In clock ticks since boot: proc(5), /proc/PID/stat, field 22. Undefined when there is no such process, or a zombie. */
-function processStart(pid: number): bigint | undefined {
+const NONE: ObjectCounters = {pds: 0, logins: 0, deks: 0, cqs: 0, qps: 0, mrs: 0, mkeys: 0};
+
+/** Counts what the contexts in `directory` hold, of the device that `image` is of. */
+export function liveCounters(image: Buffer, directory: string): LiveCounters {
+  const used = Math.min(image.readUInt32LE(IMAGE.slots_used), SLOTS);
+  const era = image.readUInt32LE(IMAGE.era);
+  const open = slots(IMAGE.slot, used, SLOT.size)
+    .map((at, slot) => ({at, path: join(directory, `${slot}`)}))
+    .filter(({at}) => image.readUInt32LE(at + SLOT.used) === 1 && image.readUInt32LE(at + SLOT.era) === era)
+    .flatMap(({path}) => {
+      const counters = countObjects(path);
+      return counters ? [{path, counters}] : [];
+    });
+  const holders = holdersOf(open.map(({path}) => path));
+  const contexts = open.map(({counters}, index) => ({...counters, processes: holders[index]!}));
+  const sum = (field: keyof ObjectCounters): number => contexts.reduce((total, context) => total + context[field], 0);
+  const totals = Object.fromEntries(Object.keys(NONE).map((field) => [field, sum(field as keyof ObjectCounters)]));
+  return {
+    contexts: contexts.length,
+    ...(totals as unknown as ObjectCounters),
+    processes: [...new Set(contexts.flatMap(({processes}) => processes))],
+    open: contexts,
+  };
+}
+
+/** Undefined when no process has the context open any more. */
+function countObjects(path: string): ObjectCounters | undefined {
+  let fd: number;
   try {
-    const text = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : BigInt(fields[19]!);
+    fd = fs.openSync(path, 'r');
   } catch {
     return undefined;
   }
+  try {
+    if (!isLocked(fd)) return undefined;
+    const header = Buffer.alloc(CONTEXT.size);
+    fs.readSync(fd, header, 0, header.length, CONTEXT_HEADER);
+    if (header.toString('latin1', 0, CONTEXT_MAGIC.length) !== CONTEXT_MAGIC) return undefined;
+    return countKinds(fd, header.readUInt32LE(CONTEXT.count));
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
-/** A process that called exec or close_range(2) lives on without the device. Where we may not look, it has it open. */
-function isOpen(pid: number, fd: number): boolean {
+function countKinds(fd: number, count: number): ObjectCounters {
+  const counters = {...NONE};
+  const records = Buffer.alloc(OBJECT.size * 4096);
+  for (let first = 0; first < count; first += 4096) {
+    const length = Math.min(count - first, 4096) * OBJECT.size;
+    const bytes = fs.readSync(fd, records, 0, length, CONTEXT_RECORDS + first * OBJECT.size);
+    for (let at = 0; at < bytes; at += OBJECT.size) {
+      const name = KINDS[records[at + OBJECT.kind]!];
+      if (name) counters[name] += 1;
+    }
+  }
+  return counters;
+}
+
+/** For each file the pids of those that have it: by a descriptor, as /proc/PID/fd shows, or else by a mapping. */
+function holdersOf(paths: readonly string[]): number[][] {
+  const holders = paths.map((): number[] => []);
+  if (paths.length === 0) return holders;
+  const index = new Map(paths.map((path, at) => [fs.realpathSync(path), at]));
+  const pids = fs
+    .readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0)
+    .sort((a, b) => a - b);
+  for (const pid of pids) {
+    for (const path of filesOf(pid)) {
+      const at = index.get(path);
+      if (at !== undefined && !holders[at]!.includes(pid)) holders[at]!.push(pid);
+    }
+  }
+  return holders;
+}
+
+/** The files that a process has open. Of one that may not be looked at, or is gone, none. */
+function filesOf(pid: number): string[] {
   try {
-    return fs.readlinkSync(`/proc/${pid}/fd/${fd}`) === '/dev/zero';
-  } catch (error) {
-    return systemCode(error) !== 'ENOENT';
+    return fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return [fs.readlinkSync(`/proc/${pid}/fd/${fd}`)];
+      } catch {
+        return [];
+      }
+    });
+  } catch {
+    return [];
   }
 }

@@ -8,6 +8,7 @@ import type {ImportMode} from '../dek-layout.js';
 import {keyCheckValue} from '../wrap/kcv.js';
 import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, RULES} from './image-layout.js';
 import {type LiveCounters, liveCounters} from './live.js';
+import {SERVICES, type ServiceTimes} from './service.js';
 import {
   COMMANDS,
   ENGINES,
@@ -15,6 +16,8 @@ import {
   IMPORT_MODES,
   type NicState,
   OBJECTS,
+  POLICIES,
+  type Policy,
   STATES,
   STATUSES,
   slots,
@@ -30,6 +33,8 @@ export interface VirtualReport {
   readonly logMaxDeks: number;
   readonly latencyUs: number;
   readonly parallel: number;
+  readonly serviceUs: ServiceTimes;
+  readonly policy: Policy;
   readonly gone: boolean;
   /** The C name of the errno that opening fails with, or null. */
   readonly openError: string | null;
@@ -46,6 +51,10 @@ export interface VirtualReport {
     readonly deks: number;
     readonly commands: number;
     readonly refused: number;
+    /** Of all send queues. */
+    readonly workRequests: number;
+    readonly bytesEncrypted: number;
+    readonly bytesDecrypted: number;
   };
 }
 
@@ -67,7 +76,7 @@ export interface DekErrorReport {
 }
 
 /** Reads the report of device `name` from a copy of its image. */
-function reportOf(name: string, image: Buffer): VirtualReport {
+function reportOf(name: string, image: Buffer, contexts: string): VirtualReport {
   const total = (offset: number): number => Number(image.readBigUInt64LE(offset));
   const openErrno = image.readUInt32LE(IMAGE.open_errno);
   const engines = image[IMAGE.engines]!;
@@ -81,13 +90,15 @@ function reportOf(name: string, image: Buffer): VirtualReport {
     logMaxDeks: image[IMAGE.log_max_num_deks]!,
     latencyUs: image.readUInt32LE(IMAGE.latency_us),
     parallel: image[IMAGE.parallel]!,
+    serviceUs: serviceTimes(image),
+    policy: POLICIES[image[IMAGE.policy]!]!,
     gone: image[IMAGE.gone] !== 0,
     openError: openErrno === 0 ? null : errnoName(openErrno),
     importKeks: validKeys(image, IMAGE.kek).map((at) => importKek(image, at)),
     credentials: validKeys(image, IMAGE.credential).map((at) => ({id: image.readUInt32LE(at + KEY.id)})),
     faults: activeRules(image, IMAGE.fault).map((at) => faultReport(image, at)),
     dekErrors: activeRules(image, IMAGE.dek_error).map((at) => dekErrorReport(image, at)),
-    live: liveCounters(image),
+    live: liveCounters(image, contexts),
     total: {
       contexts: total(IMAGE.contexts_made),
       pds: total(IMAGE.pds_made),
@@ -95,8 +106,16 @@ function reportOf(name: string, image: Buffer): VirtualReport {
       deks: total(IMAGE.deks_made),
       commands: total(IMAGE.commands),
       refused: total(IMAGE.refused),
+      workRequests: total(IMAGE.work_requests),
+      bytesEncrypted: total(IMAGE.bytes_encrypted),
+      bytesDecrypted: total(IMAGE.bytes_decrypted),
     },
   };
+}
+
+function serviceTimes(image: Buffer): ServiceTimes {
+  const times = SERVICES.map((kind, index) => [kind, image.readUInt32LE(IMAGE.service_us + 4 * index)]);
+  return Object.fromEntries(times) as ServiceTimes;
 }
 
 /** `EACCES` of 13, or the number when it has no name here. */
@@ -110,8 +129,12 @@ function importKek(image: Buffer, at: number): {id: number; bytes: number; kcv: 
   return {id: image.readUInt32LE(at + KEY.id), bytes, kcv: toHex(keyCheckValue(kek))};
 }
 
+/** Those of a length that a key can have: a damaged image may say anything. */
 function validKeys(image: Buffer, table: number): number[] {
-  return slots(table, KEYS, KEY.size).filter((at) => image[at + KEY.valid] === 1);
+  const lengths = table === IMAGE.kek ? [16, 32] : [40];
+  return slots(table, KEYS, KEY.size).filter(
+    (at) => image[at + KEY.valid] === 1 && lengths.includes(image[at + KEY.bytes]!),
+  );
 }
 
 function activeRules(image: Buffer, table: number): number[] {
@@ -144,11 +167,11 @@ function nameOf(table: Readonly<Record<string, number>>, value: number): string 
   return Object.entries(table).find(([, known]) => known === value)?.[0];
 }
 
-/** The report of a device whose image was read by the caller's `read`; the copy is wiped. */
-export function reportFrom(name: string, read: () => Buffer): VirtualReport {
+/** The report of a device whose image is read by the caller's `read`; the copy is wiped. `contexts` is its directory of contexts. */
+export function reportFrom(name: string, contexts: string, read: () => Buffer): VirtualReport {
   const image = read();
   try {
-    return reportOf(name, image);
+    return reportOf(name, image, contexts);
   } finally {
     wipe(image);
   }

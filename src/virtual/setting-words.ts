@@ -6,6 +6,7 @@ import {constants} from 'node:os';
 import {fromHex, hideKey, wipe} from '../bytes.js';
 import {CREDENTIAL_BYTES, KEK_BYTES, MAX_ID} from '../dek-layout.js';
 import {DekError} from '../errors.js';
+import {SERVICE_PRESETS, SERVICES, type ServiceTimes} from './service.js';
 import {
   COMMANDS,
   ENGINES,
@@ -14,6 +15,7 @@ import {
   IMPORT_MODES,
   OBJECTS,
   type OfficerKey,
+  POLICIES,
   type Settings,
   STATES,
   STATUSES,
@@ -36,6 +38,11 @@ const KEYS: Readonly<Record<string, Key>> = {
   'log-max-deks': integerKey('logMaxDeks', 0, 31),
   'latency-us': integerKey('latencyUs', 0, 1_000_000),
   parallel: integerKey('parallel', 1, 64),
+  'service-us': {
+    values: `${Object.keys(SERVICE_PRESETS).join('|')} | KIND:0..1000000, several with commas; KIND: ${SERVICES.join(', ')}`,
+    parse: (value) => one('serviceUs', serviceTimes(value)),
+  },
+  policy: {values: POLICIES.join('|'), parse: (value) => one('policy', oneOf(POLICIES, value))},
   gone: {values: 'yes|no', parse: (value) => one('gone', {yes: true, no: false}[value])},
   'open-error': {values: 'none|ERRNO, such as EACCES', parse: (value) => one('openErrno', errnoOf(value))},
   kek: {
@@ -141,6 +148,19 @@ function engines(value: string): Settings['engines'] {
   if (value === 'none') return [];
   const names = value.split(',').map((name) => oneOf(ENGINES, name));
   return names.some((name) => name === undefined) ? undefined : (names as Settings['engines']);
+}
+
+function serviceTimes(value: string): Settings['serviceUs'] {
+  if (Object.hasOwn(SERVICE_PRESETS, value)) return SERVICE_PRESETS[value];
+  const times: Partial<Record<keyof ServiceTimes, number>> = {};
+  for (const word of value.split(',')) {
+    const [name = '', text = '', ...rest] = word.split(':');
+    const kind = oneOf(SERVICES, name);
+    const us = integer(text, 0, 1_000_000);
+    if (!kind || us === undefined || rest.length > 0 || times[kind] !== undefined) return undefined;
+    times[kind] = us;
+  }
+  return times;
 }
 
 function errnoOf(value: string): number | undefined {

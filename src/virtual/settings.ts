@@ -7,6 +7,7 @@ import {CREDENTIAL_BYTES, type ImportMode, KEK_BYTES, MAX_ID} from '../dek-layou
 import {DekError} from '../errors.js';
 import type {ImageWrite} from './image.js';
 import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, LANES, RULES} from './image-layout.js';
+import {SERVICES, type ServiceTimes} from './service.js';
 
 /** A secret that the officer loads: an import KEK (16 or 32 bytes) or a credential (40), under a 24-bit id. */
 export interface OfficerKey {
@@ -40,6 +41,10 @@ export interface Settings {
   readonly latencyUs?: number;
   /** How many firmware commands run at once. */
   readonly parallel?: number;
+  /** What the firmware spends on a command while all others wait, in us; kinds that are left out take no time. */
+  readonly serviceUs?: Partial<ServiceTimes>;
+  /** `fips`: a DEK whose key1 equals its key2 is refused. */
+  readonly policy?: Policy;
   readonly gone?: boolean;
   /** The errno that opening the device fails with; 0 for none. */
   readonly openErrno?: number;
@@ -56,6 +61,9 @@ export const STATES = ['commissioning', 'operational', 'going-to-commissioning']
 export const ENGINES = ['single-block', 'multi-block'] as const;
 export type NicState = (typeof STATES)[number];
 export type Engine = (typeof ENGINES)[number];
+
+export const POLICIES = ['default', 'fips'] as const;
+export type Policy = (typeof POLICIES)[number];
 
 /** Firmware opcodes by the name of the command. */
 export const COMMANDS = {caps: 0x100, create: 0xa00, query: 0xa02, destroy: 0xa03} as const;
@@ -97,6 +105,10 @@ export function applySettings(image: Buffer, settings: Settings): ImageWrite[] {
   number(IMAGE.log_max_num_deks, 1, settings.logMaxDeks, 31, 'logMaxDeks');
   number(IMAGE.latency_us, 4, settings.latencyUs, 1_000_000, 'latencyUs');
   number(IMAGE.parallel, 1, settings.parallel, LANES, 'parallel', 1);
+  for (const [index, kind] of settings.serviceUs ? SERVICES.entries() : []) {
+    number(IMAGE.service_us + 4 * index, 4, settings.serviceUs?.[kind] ?? 0, 1_000_000, `serviceUs.${kind}`);
+  }
+  number(IMAGE.policy, 1, indexIn(POLICIES, settings.policy), 1, 'policy');
   // A NIC that goes takes all objects along: what was opened before belongs to an era that is over.
   if (settings.gone && image[IMAGE.gone] === 0) put(IMAGE.era, le((image.readUInt32LE(IMAGE.era) + 1) >>> 0, 4));
   number(IMAGE.gone, 1, settings.gone === undefined ? undefined : Number(settings.gone), 1, 'gone');

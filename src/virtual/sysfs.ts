@@ -11,9 +11,8 @@ export function pciAddress(index: number): string {
 }
 
 /**
- * Writes the entries of device `index` (mlx5_N, uverbsN). `guid` is its node GUID. The device number is
- * 0:0 because libibverbs then takes the device file as it is; of any other it also looks for /dev/char/MAJOR:MINOR, and waits
- * five seconds for that when the device file cannot be opened.
+ * Writes the entries of device `index` (mlx5_N, uverbsN). `guid` is its node GUID. The device number is the one that the
+ * kernel gives uverbsN, and that the shim's fstat answers: an import of a context finds the device by it.
  */
 export function writeSysfs(directory: string, index: number, guid: bigint): void {
   const hex = guid.toString(16).padStart(16, '0');
@@ -22,7 +21,7 @@ export function writeSysfs(directory: string, index: number, guid: bigint): void
   const files = {
     'class/infiniband_verbs/abi_version': '6',
     [`class/infiniband_verbs/uverbs${index}/ibdev`]: `mlx5_${index}`,
-    [`class/infiniband_verbs/uverbs${index}/dev`]: '0:0',
+    [`class/infiniband_verbs/uverbs${index}/dev`]: `231:${192 + index}`,
     [`class/infiniband_verbs/uverbs${index}/abi_version`]: '1',
     [`class/infiniband/mlx5_${index}/node_type`]: '1: CA',
     [`class/infiniband/mlx5_${index}/node_guid`]: quads(hex),

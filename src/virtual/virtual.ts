@@ -2,6 +2,7 @@
  * A virtual ConnectX in a directory:
  *
  *     DIR/mlx5_0.nvram        the NVRAM image of each device, mode 0600
+ *     DIR/mlx5_0.ctx/         a file for each context that is open
  *     DIR/officer/import-kek  the crypto officer's copies, raw bytes, mode 0600
  *     DIR/officer/credential
  *     DIR/sysfs/              what $SYSFS_PATH names
@@ -100,7 +101,7 @@ export class VirtualConnectX {
   /** The state of `device`, or of the first. */
   show(device = this.devices[0]!): VirtualReport {
     const [name] = this.#named(device);
-    return reportFrom(name!, () => readImage(this.#image(name!)));
+    return reportFrom(name!, join(this.directory, `${name}.ctx`), () => readImage(this.#image(name!)));
   }
 
   #named(device: string | undefined): readonly string[] {

@@ -1,5 +1,6 @@
-/* Prints the layout of the NVRAM image as the C compiler sees it: a name and a number a line. */
-#include SOURCE
+/* Prints the layout of the NVRAM image and of the file of a context as the C compiler sees it: a name and a number a line. */
+#include "image.h"
+#include "context.h"
 #include <stdio.h>
 
 #define FIELD(type, field) printf(#type "." #field " %zu\n", offsetof(struct type, field))
@@ -20,15 +21,26 @@ int main(void)
 	FIELD(image, latency_us);
 	FIELD(image, open_errno);
 	FIELD(image, guid);
+	FIELD(image, root_key);
+	FIELD(image, service_us);
+	FIELD(image, policy);
 	FIELD(image, next_object);
 	FIELD(image, slots_used);
+	FIELD(image, next_qpn);
+	FIELD(image, next_mkey);
+	FIELD(image, next_psv);
+	FIELD(image, era);
+	FIELD(image, next_serial);
 	FIELD(image, contexts_made);
 	FIELD(image, pds_made);
 	FIELD(image, logins_made);
 	FIELD(image, deks_made);
 	FIELD(image, commands);
 	FIELD(image, refused);
-	FIELD(image, era);
+	FIELD(image, work_requests);
+	FIELD(image, bytes_encrypted);
+	FIELD(image, bytes_decrypted);
+	FIELD(image, firmware_free);
 	FIELD(image, lane_free);
 	FIELD(image, kek);
 	FIELD(image, credential);
@@ -57,16 +69,26 @@ int main(void)
 	FIELD(dek_error, opaque);
 	FIELD(dek_error, hits);
 	SIZE(dek_error);
-	FIELD(slot, pid);
-	FIELD(slot, fd);
-	FIELD(slot, start);
-	FIELD(slot, pds);
-	FIELD(slot, logins);
-	FIELD(slot, deks);
+	FIELD(slot, serial);
+	FIELD(slot, used);
 	FIELD(slot, era);
+	FIELD(slot, deks);
 	SIZE(slot);
+	FIELD(shared, magic);
+	FIELD(shared, device);
+	FIELD(shared, slot);
+	FIELD(shared, serial);
+	FIELD(shared, era);
+	FIELD(shared, count);
+	SIZE(shared);
+	FIELD(object, kind);
+	FIELD(object, id);
+	FIELD(object, serial);
+	SIZE(object);
 	printf("IMAGE_VERSION %d\nKEYS %d\nRULES %d\nLANES %d\nSLOTS %d\nALWAYS %u\n", IMAGE_VERSION, KEYS, RULES, LANES, SLOTS,
 	       ALWAYS);
-	printf("IMAGE_MAGIC %s\n", IMAGE_MAGIC);
+	printf("IMAGE_MAGIC %s\nCONTEXT_MAGIC %s\n", IMAGE_MAGIC, CONTEXT_MAGIC);
+	printf("CONTEXT_HEADER %d\nCONTEXT_RECORDS %d\n", CONTEXT_HEADER, CONTEXT_RECORDS);
+	printf("KINDS %d %d %d %d %d %d %d\n", PD, LOGIN, DEK, CQ, QP, MR, MKEY);
 	return 0;
 }

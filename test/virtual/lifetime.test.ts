@@ -5,7 +5,8 @@ import {describeHits, needlesOf, searchMemory} from '../memory.js';
 import {Client, login, testKeys, wrapped} from './client.js';
 import {type TestDevice, testDevice} from './device.js';
 
-const NOTHING = {contexts: 0, pds: 0, logins: 0, deks: 0};
+const NO_OBJECTS = {pds: 0, logins: 0, deks: 0, cqs: 0, qps: 0, mrs: 0, mkeys: 0};
+const NOTHING = {contexts: 0, ...NO_OBJECTS, processes: [], open: []};
 
 describe('the virtual ConnectX and the life of processes', () => {
   let device: TestDevice;
@@ -36,15 +37,19 @@ describe('the virtual ConnectX and the life of processes', () => {
   it('a process killed by SIGKILL leaves nothing', async () => {
     const client = await holder(50);
     const other = await holder(3);
+    const one = {...NO_OBJECTS, pds: 1, logins: 1};
+    const second = {...one, deks: 3, processes: [other.pid]};
     expect(device.nic.show().live).to.deep.equal({
+      ...NO_OBJECTS,
       contexts: 2,
       pds: 2,
       logins: 2,
       deks: 53,
       processes: [client.pid, other.pid],
+      open: [{...one, deks: 50, processes: [client.pid]}, second],
     });
     await client.end('SIGKILL');
-    expect(device.nic.show().live).to.deep.equal({contexts: 1, pds: 1, logins: 1, deks: 3, processes: [other.pid]});
+    expect(device.nic.show().live).to.deep.equal({...second, contexts: 1, open: [second]});
   });
 
   it('a zombie leaves nothing', async () => {
@@ -55,7 +60,7 @@ describe('the virtual ConnectX and the life of processes', () => {
     const until = Date.now() + 5000;
     while (device.nic.show().live.contexts > 0 && Date.now() < until);
     expect(fs.readFileSync(`/proc/${client.pid}/stat`, 'utf8')).to.match(/\) Z /);
-    expect(device.nic.show().live).to.include(NOTHING);
+    expect(device.nic.show().live).to.deep.equal(NOTHING);
   });
 
   it('the limit counts the DEKs of all processes, and not those of the dead', async () => {
@@ -80,16 +85,16 @@ describe('the virtual ConnectX and the life of processes', () => {
     expect(device.nic.show().live.deks).to.equal(256);
   });
 
-  it('closing the descriptor frees all', async () => {
+  it('closing the descriptor frees all, when no UAR is mapped any more', async () => {
     const client = await holder(5);
-    expect(await client.ask('close_fd')).to.equal('ok');
-    expect(device.nic.show().live).to.include(NOTHING);
+    expect(await client.askAll(['close_fd', 'unmap_uars'])).to.deep.equal(['ok', 'ok 1']);
+    expect(device.nic.show().live).to.deep.equal(NOTHING);
   });
 
   it('closing the context frees all', async () => {
     const client = await holder(5);
     expect(await client.ask('close')).to.equal('ok');
-    expect(device.nic.show().live).to.include(NOTHING);
+    expect(device.nic.show().live).to.deep.equal(NOTHING);
     expect(await client.askAll(['open', 'pd', login(device)])).to.deep.equal(['ok', 'ok', 'ok']);
   });
 
@@ -119,7 +124,7 @@ describe('the virtual ConnectX and the life of processes', () => {
     const comm = `/proc/${client.pid}/comm`;
     for (let i = 0; i < 500 && fs.readFileSync(comm, 'utf8') !== 'sleep\n'; i++) await sleep(10);
     expect(fs.readFileSync(comm, 'utf8')).to.equal('sleep\n');
-    expect(device.nic.show().live).to.deep.equal({...NOTHING, processes: []});
+    expect(device.nic.show().live).to.deep.equal(NOTHING);
     expect(await start().ask('open')).to.equal('ok');
     expect(device.nic.show().live.contexts).to.equal(1);
   });

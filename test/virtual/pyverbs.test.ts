@@ -1,10 +1,13 @@
 import {execFileSync} from 'node:child_process';
+import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {gunzipSync} from 'node:zlib';
 import {expect} from 'chai';
+import {wrapDek} from '../../src/wrap/index.js';
 import {type TestDevice, temporaryDirectory, testDevice} from './device.js';
+import {xts} from './xts.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Where Debian has rdma-core's own tests, and where the set-up puts them on systems without /usr/share/doc. */
@@ -30,9 +33,9 @@ describe("rdma-core's own tests on the virtual ConnectX", () => {
   });
 
   /** Runs tests by name with a file of keys that `dek` made. */
-  function run(name: string): string {
+  function run(name: string, swapped = false): string {
     const info = join(directory, 'info.json');
-    fs.writeFileSync(info, infoFile(device));
+    fs.writeFileSync(info, infoFile(device, swapped));
     const {stdout, stderr} = device.run(PYTHON, [join(directory, 'tests/run_tests.py'), '-v', name], {
       env: {MLX5_CRYPTO_TEST_INFO: info},
     });
@@ -65,15 +68,84 @@ describe("rdma-core's own tests on the virtual ConnectX", () => {
     }
   });
 
-  it('the tests of crypto that need no data path pass, the others stop at their first CQ', () => {
-    const output = run('tests.test_mlx5_crypto');
-    expect(output).to.match(/test_mlx5_dek_management .* ok\n/);
-    const errors = output.match(/^\w+(\.\w+)*Error: .*$/gm) ?? [];
-    expect(errors).to.not.be.empty;
-    for (const error of errors) expect(error).to.match(/Failed to create a CQ. Errno: 95/);
+  /** How each test of a run ended, by its name: ok, skipped, FAIL, ERROR. */
+  function outcomes(output: string): Record<string, string> {
+    const lines = output.matchAll(/^(test_\w+) \(.*\) \.\.\. (\w+)/gm);
+    return Object.fromEntries(Array.from(lines, ([, name, outcome]) => [name!, outcome!]));
+  }
+
+  const WRAPPED = {
+    test_mlx5_dek_management: 'ok',
+    test_mlx5_crypto_mkey_old_api: 'ok',
+    test_mlx5_crypto_plaintext_dek: 'skipped',
+    test_mlx5_crypto_signature_mkey: 'ok',
+    test_mlx5_crypto_wrapped_dek: 'ok',
+    test_mlx5_plaintext_dek_multi_block: 'skipped',
+    test_mlx5_wrapped_dek_multi_block: 'ok',
+  };
+  const PLAINTEXT = {
+    ...Object.fromEntries(Object.keys(WRAPPED).map((name) => [name, 'skipped'])),
+    test_mlx5_crypto_plaintext_dek: 'ok',
+    test_mlx5_plaintext_dek_multi_block: 'ok',
+  };
+  /** Those that compare data; the others do not notice a wrong key. */
+  const comparing = (outcomesOf: Record<string, string>): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(outcomesOf).map(([name, outcome]) => [
+        name,
+        outcome === 'ok' && !/management|signature/.test(name) ? 'FAIL' : outcome,
+      ]),
+    );
+
+  for (const [importMode, expected] of [
+    ['wrapped', WRAPPED],
+    ['plaintext', PLAINTEXT],
+  ] as const) {
+    describe(`of crypto, ${importMode}`, () => {
+      before(() => device.nic.set({importMode}));
+      after(() => device.nic.set({importMode: 'wrapped'}));
+
+      it('all pass, with what they encrypt and decrypt compared', () => {
+        const before = device.nic.show().total;
+        expect(outcomes(run('tests.test_mlx5_crypto'))).to.deep.equal(expected);
+        expect(device.nic.show().live.contexts).to.equal(0);
+        expect(device.nic.show().total.bytesEncrypted).to.be.above(before.bytesEncrypted);
+        expect(device.nic.show().total.bytesDecrypted).to.be.above(before.bytesDecrypted);
+      });
+      it('those that compare data fail with the halves of the key swapped', () => {
+        expect(outcomes(run('tests.test_mlx5_crypto', true))).to.deep.equal(comparing(expected));
+      });
+      it('pass with AES by tables as well', async () => {
+        const shim = join(directory, 'tables.so');
+        if (!fs.existsSync(shim)) {
+          const source = join(ROOT, 'src/virtual/shim/uverbs.c');
+          execFileSync('cc', ['-O2', '-DAES_BY_TABLES', '-shared', '-fPIC', '-o', shim, source]);
+        }
+        const instructions = join(directory, 'instructions.so');
+        const installed = join(device.directory, 'uverbs.so');
+        fs.copyFileSync(installed, instructions);
+        fs.rmSync(installed);
+        fs.copyFileSync(shim, installed);
+        try {
+          expect(outcomes(run('tests.test_mlx5_crypto'))).to.deep.equal(expected);
+        } finally {
+          fs.rmSync(installed);
+          fs.copyFileSync(instructions, installed);
+        }
+      });
+    });
+  }
+
+  it('of layouts of memory keys pass', () => {
+    const ended = outcomes(run('tests.test_mlx5_mkey').replace(/\n[^\n]*? \.\.\. /g, ' ... '));
+    for (const name of ['list', 'list_new_api', 'list_bad_flow', 'interleaved', 'interleaved_new_api']) {
+      expect(ended).to.have.property(`test_mkey_${name}`, 'ok');
+    }
   });
 
-  for (const name of ['tests.test_pd', 'tests.test_device', 'tests.test_mlx5_uar']) {
+  for (const name of ['pd', 'device', 'mlx5_uar', 'shared_pd', 'mr', 'qp', 'qpex'].map(
+    (part) => `tests.test_${part}`,
+  )) {
     it(`${name} passes`, () => {
       expect(run(name)).to.match(/\nRan \d+ tests? in .*\n\nOK/);
     });
@@ -90,16 +162,34 @@ function unpack(from: string, to: string): void {
   }
 }
 
-/** What $MLX5_CRYPTO_TEST_INFO names: wrapped values as lists of big-endian 64-bit numbers. */
-function infoFile({nic}: TestDevice): string {
-  const kek = `file:${nic.kekFile}`;
-  const credential = dek('credential', 'wrap', `file:${nic.credentialFile}`, '--kek', kek, '--format', 'raw');
+/**
+ * What $MLX5_CRYPTO_TEST_INFO names: wrapped values and data as lists of big-endian 64-bit numbers, plaintext keys as lists of
+ * native 32-bit numbers. The expected data is that of OpenSSL. `swapped`: the NIC gets key1 and key2 the other way round.
+ */
+function infoFile({nic, kek}: TestDevice, swapped: boolean): string {
+  const credential = dek(
+    'credential',
+    'wrap',
+    `file:${nic.credentialFile}`,
+    '--kek',
+    `file:${nic.kekFile}`,
+    '--format',
+    'raw',
+  );
+  const keys = {key1: randomBytes(16), key2: randomBytes(16)};
+  const given = swapped ? {key1: keys.key2, key2: keys.key1} : keys;
+  const long = {key1: randomBytes(32), key2: randomBytes(32)};
+  const encrypted = [0, 1].map((sector) => xts(keys, sector, Buffer.alloc(512, 'c')));
   const fields = {
-    credential,
-    wrapped_key: dek('keygen', '--size', '128', '--kek', kek, '--format', 'raw'),
-    wrapped_256_bits_key: dek('keygen', '--size', '256', '--kek', kek, '--format', 'raw'),
+    credential: numbers(credential),
+    wrapped_key: numbers(Buffer.from(wrapDek(kek, given))),
+    wrapped_256_bits_key: numbers(Buffer.from(wrapDek(kek, long))),
+    plaintext_key: words(Buffer.concat([given.key1, given.key2])),
+    plaintext_256_bits_key: words(Buffer.concat([long.key1, long.key2])),
+    encrypted_data_for_512_c: numbers(encrypted[0]!),
+    encrypted_data_for_1024_c: numbers(Buffer.concat(encrypted)),
   };
-  const lines = Object.entries(fields).map(([name, bytes]) => `"${name}": [${numbers(bytes).join(', ')}]`);
+  const lines = Object.entries(fields).map(([name, values]) => `"${name}": [${values.join(', ')}]`);
   return `[{${lines.join(',\n')}}]\n`;
 }
 
@@ -109,4 +199,8 @@ function dek(...args: string[]): Buffer {
 
 function numbers(bytes: Buffer): bigint[] {
   return Array.from({length: bytes.length / 8}, (_, i) => bytes.readBigUInt64BE(8 * i));
+}
+
+function words(bytes: Buffer): number[] {
+  return Array.from({length: bytes.length / 4}, (_, i) => bytes.readUInt32LE(4 * i));
 }

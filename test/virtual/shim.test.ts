@@ -153,7 +153,7 @@ describe('the shim', () => {
       fs.truncateSync(image, 100);
       expect(await client.askAll(questions())).to.deep.equal(['EIO', 'EIO', 'EIO']);
       expect(await client.ask('close')).to.equal('ok');
-      expect(() => device.nic.show()).to.throw('expected 42624');
+      expect(() => device.nic.show()).to.throw('expected 42760');
     });
     it('that is cut short before it is opened: EIO', async () => {
       expect(await client.ask('close')).to.equal('ok');
@@ -169,12 +169,12 @@ describe('the shim', () => {
     });
     it('of another version: EIO, and a clear error', async () => {
       const copy = fs.readFileSync(image);
-      copy.writeUInt32LE(2, IMAGE.version);
+      copy.writeUInt32LE(3, IMAGE.version);
       fs.rmSync(image);
       fs.writeFileSync(image, copy);
       expect(await client.askAll(['close', 'open'])).to.deep.equal(['ok', 'EIO']);
-      expect(() => device.nic.show()).to.throw('has version 2, expected 1');
-      expect(() => device.nic.set({latencyUs: 1})).to.throw('has version 2, expected 1');
+      expect(() => device.nic.show()).to.throw('has version 3, expected 2');
+      expect(() => device.nic.set({latencyUs: 1})).to.throw('has version 3, expected 2');
     });
     it('of random bytes: EIO, and a clear error', async () => {
       fs.rmSync(image);

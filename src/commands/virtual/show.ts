@@ -9,7 +9,8 @@ export default class VirtualShow extends DekCommand {
   static override summary = 'show the state of a virtual ConnectX and who uses it';
   static override description =
     'For each device: its mode, limits and faults, the ids of its KEKs (with their check values) and credentials, and the live ' +
-    'contexts, PDs, logins and DEKs of all processes together. A process that was killed counts for nothing.';
+    'contexts, PDs, logins, DEKs, queues and memory keys. A context lives as long as any process has a copy of its descriptor; ' +
+    'with --json, each is listed with its objects and its processes.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> nic',
     {
@@ -46,10 +47,16 @@ function facts(report: VirtualReport): [string, string][] {
         'none',
     ],
     ['credentials', report.credentials.map(({id}) => `id ${describeId(id)}`).join(', ') || 'none'],
+    ['firmware', `${describeService(report)}, policy ${report.policy}`],
     ['live', `${live.contexts} contexts, ${live.pds} PDs, ${live.logins} logins, ${live.deks} DEKs`],
+    ['data path', `${live.cqs} CQs, ${live.qps} QPs, ${live.mrs} MRs, ${live.mkeys} MKeys`],
     ['processes', live.processes.join(', ') || 'none'],
     ['ever made', `${total.contexts} contexts, ${total.pds} PDs, ${total.logins} logins, ${total.deks} DEKs`],
     ['commands', `${total.commands}, of which ${total.refused} refused`],
+    [
+      'work requests',
+      `${total.workRequests}, ${total.bytesEncrypted} bytes encrypted, ${total.bytesDecrypted} decrypted`,
+    ],
   ];
   if (report.failedSelftests !== 0) facts.push(['failed self-tests', `0x${report.failedSelftests.toString(16)}`]);
   if (report.openError !== null) facts.push(['open fails with', report.openError]);
@@ -64,6 +71,12 @@ function facts(report: VirtualReport): [string, string][] {
     facts.push(['DEKs to ERROR', `${readable(which)}${future ? ', future ones too' : ''}, ${hits} so far`]);
   }
   return facts;
+}
+
+function describeService({serviceUs}: VirtualReport): string {
+  const times = Object.entries(serviceUs).filter(([, us]) => us > 0);
+  if (times.length === 0) return 'no time of its own';
+  return `${times.map(([kind, us]) => `${kind} ${us} us`).join(', ')}, one after the other`;
 }
 
 function readable(which: string): string {

@@ -18,6 +18,11 @@ static void query_caps(const struct image *image, uint16_t op_mod, uint8_t *out,
 		put32(caps + 132, 1u << TYPE_DEK | 1u << TYPE_LOGIN); /* general_obj_types 0x400/64 */
 		caps[126] = (image->engines & 1 ? 0x40 : 0) | (image->engines & 2 ? 0x20 : 0); /* 0x3f1, 0x3f2 */
 		caps[141] = image->engines ? 0xc0 : 0; /* 0x468 (the engine's bit up to rdma-core 41), crypto 0x469 */
+		caps[66] = 0x01; /* sho 0x217: keys with a signature */
+		caps[82] = WQE_MOST >> 8; /* max_wqe_sz_sq 0x290/16 */
+		caps[144] = 0x80; /* sigerr_domain_and_sig_type 0x480 */
+	} else if (op_mod >> 1 == CAPS_ROCE) {
+		caps[0] = 0x06; /* fl_rc_qp_when_roce_disabled 0x5, fl_rc_qp_when_roce_enabled 0x6 */
 	} else if (op_mod >> 1 == CAPS_CRYPTO && image->engines) {
 		if (image->wrapped_import) {
 			caps[0] = (image->state != COMMISSIONING ? 0x80 : 0) |

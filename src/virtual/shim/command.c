@@ -1,6 +1,6 @@
 /*
- * What all firmware commands share: latency, the faults that were set, the head of the answer. Commands run with the
- * mutex held; what sleeps or unwraps gives it up.
+ * What all firmware commands share: the time they take, the faults that were set, the head of the answer. Commands
+ * run with the mutex held; what sleeps or unwraps gives it up.
  */
 
 static uint64_t now_ns(void)
@@ -12,33 +12,63 @@ static uint64_t now_ns(void)
 }
 
 /*
- * Waits as long as the command takes: it is given the lane that is free first, and ends one latency after that. A lane
- * is a time in the image, so nothing is held while sleeping and nothing is left behind by a process that dies.
+ * Books `ns` of what is free from *free_at on, and says when they end. What is booked is a time in the image, so
+ * nothing is held while waiting and nothing is left behind by a process that dies. False: another was faster.
  */
-static void wait_turn(struct image *image)
+static bool book(uint64_t *free_at, uint64_t ns, uint64_t *end)
 {
-	uint64_t latency = (uint64_t)image->latency_us * 1000, end, seen, now;
-	int lanes = image->parallel < 1 ? 1 : image->parallel > LANES ? LANES : image->parallel, best;
-	struct timespec until;
+	uint64_t seen = LOAD(*free_at), now = now_ns();
 
-	if (latency == 0)
-		return;
-	if (latency > 1000000000)
-		latency = 1000000000;
-	do {
-		best = 0;
-		for (int i = 1; i < lanes; i++)
-			if (LOAD(image->lane_free[i]) < LOAD(image->lane_free[best]))
-				best = i;
-		seen = LOAD(image->lane_free[best]);
-		now = now_ns();
-		/* More than ten minutes ahead: left from before a reboot. */
-		end = (seen > now && seen < now + 600000000000ull ? seen : now) + latency;
-	} while (!__atomic_compare_exchange_n(&image->lane_free[best], &seen, end, false, __ATOMIC_ACQ_REL,
-					      __ATOMIC_RELAXED));
-	until = (struct timespec){.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
+	/* More than ten minutes ahead: left from before a reboot. */
+	*end = (seen > now && seen < now + 600000000000ull ? seen : now) + ns;
+	return __atomic_compare_exchange_n(free_at, &seen, *end, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* `exact`: not a timer's slack late, which the kernel lets be 50 us, by looking at the clock in the end. */
+static void wait_until(uint64_t end, bool exact)
+{
+	uint64_t wake = exact ? end - 80000 : end;
+	struct timespec until = {.tv_sec = wake / 1000000000, .tv_nsec = wake % 1000000000};
+
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
 		;
+	while (exact && now_ns() < end)
+		sched_yield();
+}
+
+static enum service service_of(uint16_t opcode)
+{
+	return opcode == CREATE_OBJECT	  ? SERVE_CREATE
+	       : opcode == QUERY_OBJECT	  ? SERVE_QUERY
+	       : opcode == DESTROY_OBJECT ? SERVE_DESTROY
+					  : SERVE_OTHER;
+}
+
+/*
+ * Waits as long as the command takes: it is given the lane that is free first, and ends one latency after that; and
+ * it ends when the firmware, which does one command after the other, is through with it.
+ */
+static void wait_turn(struct image *image, uint16_t opcode)
+{
+	uint64_t latency = (uint64_t)image->latency_us * 1000, end = 0, served = 0;
+	uint64_t service = (uint64_t)image->service_us[service_of(opcode)] * 1000;
+	int lanes = image->parallel < 1 ? 1 : image->parallel > LANES ? LANES : image->parallel, best;
+
+	if (latency > 1000000000)
+		latency = 1000000000;
+	if (service > 1000000000)
+		service = 1000000000;
+	if (latency)
+		do {
+			best = 0;
+			for (int i = 1; i < lanes; i++)
+				if (LOAD(image->lane_free[i]) < LOAD(image->lane_free[best]))
+					best = i;
+		} while (!book(&image->lane_free[best], latency, &end));
+	while (service && !book(&image->firmware_free, service, &served))
+		;
+	if (latency || service)
+		wait_until(served > end ? served : end, served > end);
 }
 
 /* Counts one use of a fault; false when none is left. */
@@ -59,7 +89,7 @@ static int begin(struct context *c, uint16_t opcode, uint16_t type, struct verdi
 	struct image *image = c->nic->image;
 
 	pthread_mutex_unlock(&mutex);
-	wait_turn(image);
+	wait_turn(image, opcode);
 	pthread_mutex_lock(&mutex);
 	if (!present(c))
 		return EIO;

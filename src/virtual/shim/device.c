@@ -1,4 +1,10 @@
-/* Opening a device, and asking whether it may be opened. */
+/*
+ * A device as a file: opening it, asking whether it may be opened, and what stat says of it: a character device of
+ * the number that sysfs has, 231:(192 + N).
+ */
+
+#define DEVICE_MAJOR 231
+#define DEVICE_MINOR 192
 
 /* N of /dev/infiniband/uverbsN, -1 for any other path. */
 static __attribute__((noinline)) int device_index(const char *path)
@@ -20,23 +26,16 @@ static __attribute__((noinline)) int device_index(const char *path)
 	return index;
 }
 
-/* The device as /dev/zero. */
+static int open_error; /* errno of the last open that failed: see inotify_add_watch in interpose.c */
+
+/* A new context. */
 static int open_device(int index, int flags)
 {
-	struct context *c = NULL;
 	struct nic *nic;
-	int fd, error = 0;
+	int fd = -1, error = 0;
 
-	fd = syscall(SYS_openat, AT_FDCWD, "/dev/zero", flags & (O_ACCMODE | O_CLOEXEC | O_NONBLOCK), 0);
-	if (fd >= FDS) {
-		real_close(fd);
-		errno = EMFILE;
-		return -1;
-	}
-	if (fd < 0)
-		return -1;
 	pthread_mutex_lock(&mutex);
-	forget(fd); /* its former owner went without close(2) */
+	sweep(); /* what went without close(2) */
 	nic = attach(index);
 	if (!nic)
 		error = errno;
@@ -44,33 +43,18 @@ static int open_device(int index, int flags)
 		error = EIO;
 	else if (LOAD(nic->image->open_errno))
 		error = LOAD(nic->image->open_errno);
-	else if (!(c = calloc(1, sizeof(*c))))
-		error = ENOMEM;
 	if (!error) {
 		lock_image(nic, F_WRLCK);
-		reap(nic->image, nic->user != getpid());
-		nic->user = owner = getpid();
-		c->slot = claim(nic->image, fd);
+		fd = claim(nic, index, flags & (O_CLOEXEC | O_NONBLOCK));
+		error = fd < 0 ? errno : 0;
 		lock_image(nic, F_UNLCK);
-		if (!c->slot)
-			error = ENFILE;
 	}
-	if (error) {
-		free(c);
-	} else {
+	if (!error)
 		ADD(nic->image->contexts_made, 1);
-		c->nic = nic;
-		c->fd = fd;
-		c->references = 1;
-		c->next = contexts;
-		contexts = c;
-		STORE(ours[fd], 1);
-	}
 	pthread_mutex_unlock(&mutex);
 	if (error) {
-		real_close(fd);
+		STORE(open_error, error);
 		errno = error;
-		return -1;
 	}
 	return fd;
 }
@@ -92,4 +76,29 @@ static int access_device(int index)
 		return 0;
 	errno = error;
 	return -1;
+}
+
+/* Of the path of a device only whether there is one matters: libibverbs looks at no more. */
+static const char *stat_path(const char *path)
+{
+	int error = errno, index = device_index(path);
+	char image[PATH_BYTES];
+	bool found;
+
+	if (index < 0)
+		return path;
+	found = image_path(image, index) && syscall(SYS_faccessat, AT_FDCWD, image, F_OK) == 0;
+	errno = error;
+	return found ? "/dev/zero" : path;
+}
+
+/* N of the device that a descriptor is of, or -1. */
+static int descriptor_index(int fd)
+{
+	struct shared header;
+	struct stat st;
+	int error = errno, index = is_device(fd, &st) && read_header(fd, &header) ? (int)header.device : -1;
+
+	errno = error;
+	return index;
 }

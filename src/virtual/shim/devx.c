@@ -1,105 +1,159 @@
-/* DEVX: firmware commands that libmlx5 sends through the kernel. */
+/*
+ * DEVX: firmware commands that libmlx5 sends through the kernel. Left out: events, memory of DEVX (umem), and all
+ * commands that are not in the tables below.
+ */
 
 static int devx_other(struct context *c, attrs a)
 {
+	const struct field fields[] = {F_OPCODE, F_OP_MOD};
 	const uint8_t *in = in_ptr(a[0]);
 	uint8_t *out = out_ptr(a[1]);
 	struct verdict v;
 	int error;
 
-	if (!c->devx || get32(in) >> 16 != QUERY_HCA_CAP)
+	if (!c->shared->devx || get_field(in, F_OPCODE) != QUERY_HCA_CAP)
 		return EINVAL;
 	error = begin(c, QUERY_HCA_CAP, 0, &v);
 	if (error)
 		return error;
 	clear_out(a[1]);
+	if (v.status == OK && HAS_OTHERS(in, a[0]->len, fields))
+		v = REFUSE(BAD_PARAM, RESERVED_FIELD);
 	if (v.status == OK)
-		query_caps(c->nic->image, get32(in + 4), out, a[1]->len);
+		query_caps(c->nic->image, get_field(in, F_OP_MOD), out, a[1]->len);
 	return answer(c, out, v, 0);
 }
+
+/* What can be made, and the command that destroys it, which the kernel makes up. */
+static const struct {
+	enum kind kind;
+	uint16_t create, type, destroy;
+	struct verdict (*run)(struct context *, const uint8_t *in, uint32_t inlen, uint32_t *handle);
+} creations[] = {
+	{DEK, CREATE_OBJECT, TYPE_DEK, DESTROY_OBJECT, create_dek},
+	{LOGIN, CREATE_OBJECT, TYPE_LOGIN, DESTROY_OBJECT, create_login},
+	{MKEY, CREATE_MKEY, 0, DESTROY_MKEY, create_mkey},
+	{PSV, CREATE_PSV, 0, DESTROY_PSV, create_psv},
+};
+enum { CREATIONS = sizeof(creations) / sizeof(creations[0]), PSV_INDEX_AT = 16 };
 
 static int devx_create(struct context *c, attrs a)
 {
 	const uint8_t *in = in_ptr(a[1]);
 	uint8_t *out = out_ptr(a[2]);
-	uint16_t type = get32(in + 4);
-	uint32_t handle = 0;
+	uint16_t opcode = get_field(in, F_OPCODE), type = opcode == CREATE_OBJECT ? get_field(in, F_OBJ_TYPE) : 0;
+	uint32_t handle = 0, id = 0, i = 0;
 	struct verdict v;
 	int error;
 
-	if (!c->devx || get32(in) >> 16 != CREATE_OBJECT)
+	if (!c->shared->devx || (opcode != CREATE_OBJECT && opcode != CREATE_MKEY && opcode != CREATE_PSV))
 		return EINVAL;
-	error = begin(c, CREATE_OBJECT, type, &v);
+	error = begin(c, opcode, type, &v);
 	if (error)
 		return error;
+	while (i < CREATIONS && (creations[i].create != opcode || creations[i].type != type))
+		i++;
 	if (v.status == OK)
-		v = type == TYPE_DEK	 ? create_dek(c, in, a[1]->len, &handle)
-		    : type == TYPE_LOGIN ? create_login(c, in, a[1]->len, &handle)
-					 : REFUSE(BAD_PARAM, OBJECT_TYPE);
+		v = i < CREATIONS ? creations[i].run(c, in, a[1]->len, &handle) : REFUSE(BAD_PARAM, OBJECT_TYPE);
 	clear_out(a[2]);
-	if (v.status == OK)
+	if (v.status == OK) {
 		a[0]->data = handle;
-	return answer(c, out, v, v.status == OK ? c->objects[handle].id : 0);
+		id = c->objects[handle].id;
+	}
+	if (v.status == OK && opcode == CREATE_PSV && a[2]->len >= PSV_INDEX_AT + 4)
+		put32(out + PSV_INDEX_AT, id);
+	return answer(c, out, v, id);
 }
 
-static struct object *devx_object(struct context *c, uint32_t handle)
+/* The object of a handle, and its line in the table. */
+static struct object *devx_object(struct context *c, uint32_t handle, uint32_t *line)
 {
-	struct object *o = object_at(c, handle, DEK);
-
-	return o ? o : object_at(c, handle, LOGIN);
-}
-
-static uint16_t object_type(const struct object *o)
-{
-	return o->kind == DEK ? TYPE_DEK : TYPE_LOGIN;
+	for (uint32_t i = 0; i < CREATIONS; i++)
+		if (object_at(c, handle, creations[i].kind)) {
+			*line = i;
+			return &c->objects[handle];
+		}
+	return NULL;
 }
 
 static int devx_query(struct context *c, attrs a)
 {
-	uint32_t handle = a[0]->data;
+	const struct field fields[] = {F_OPCODE, F_OBJ_TYPE, F_OBJ_ID};
+	uint32_t handle = a[0]->data, line;
 	const uint8_t *in = in_ptr(a[1]);
 	uint8_t *out = out_ptr(a[2]);
-	struct object *o = devx_object(c, handle);
+	struct object *o = devx_object(c, handle, &line);
 	struct verdict v;
 	int error;
 
 	if (!o)
 		return ENOENT;
-	if (!c->devx || get32(in) >> 16 != QUERY_OBJECT || (uint16_t)get32(in + 4) != object_type(o) ||
-	    get32(in + 8) != o->id)
+	if (!c->shared->devx || !creations[line].type || get_field(in, F_OPCODE) != QUERY_OBJECT ||
+	    get_field(in, F_OBJ_TYPE) != creations[line].type || get_field(in, F_OBJ_ID) != o->id)
 		return EINVAL;
-	error = begin(c, QUERY_OBJECT, object_type(o), &v);
+	error = begin(c, QUERY_OBJECT, creations[line].type, &v);
 	if (error)
 		return error;
-	o = devx_object(c, handle); /* another thread may have destroyed it meanwhile, or moved the table */
-	if (!o || get32(in + 8) != o->id)
+	o = devx_object(c, handle, &line); /* another thread or process may have destroyed it meanwhile */
+	if (!o || get_field(in, F_OBJ_ID) != o->id)
 		return ENOENT;
 	clear_out(a[2]);
+	if (v.status == OK && HAS_OTHERS(in, a[1]->len, fields))
+		v = REFUSE(BAD_PARAM, RESERVED_FIELD);
 	if (v.status == OK)
 		v = query_object(c, o, out, a[2]->len);
 	return answer(c, out, v, o->id);
 }
 
+/* Of a QP, which need not be one of DEVX: for mlx5dv_devx_qp_modify. */
+static int devx_modify(struct context *c, attrs a)
+{
+	uint32_t handle = a[0]->data;
+	const uint8_t *in = in_ptr(a[1]);
+	uint8_t *out = out_ptr(a[2]);
+	struct qp *q = body_at(c, handle, QP);
+	struct verdict v;
+	int error;
+
+	if (!q)
+		return ENOENT;
+	if (!c->shared->devx || get_field(in, F_QPN) != q->body.number)
+		return EINVAL;
+	error = begin(c, get_field(in, F_OPCODE), 0, &v);
+	if (error)
+		return error;
+	settle();
+	q = body_at(c, handle, QP);
+	if (!q || get_field(in, F_QPN) != q->body.number)
+		return ENOENT;
+	clear_out(a[2]);
+	if (v.status == OK)
+		v = run_qp_command(q, in, a[1]->len);
+	return answer(c, out, v, 0);
+}
+
 /* No mailbox: the kernel makes the command up, and a refusal comes back as an errno. The object lives on then. */
 static int devx_destroy(struct context *c, attrs a)
 {
-	uint32_t handle = a[0]->data, id;
-	struct object *o = devx_object(c, handle);
+	uint32_t handle = a[0]->data, line;
+	struct object *o = devx_object(c, handle, &line);
 	struct verdict v;
+	uint64_t serial;
 	int error;
 
 	if (!o)
 		return ENOENT;
-	id = o->id;
-	error = begin(c, DESTROY_OBJECT, object_type(o), &v);
+	serial = o->serial;
+	error = begin(c, creations[line].destroy, creations[line].type, &v);
 	if (error)
 		return error;
 	if (v.status != OK) {
 		ADD(c->nic->image->refused, 1);
 		return status_errno(v.status);
 	}
-	o = devx_object(c, handle);
-	if (!o || o->id != id)
+	settle();
+	o = devx_object(c, handle, &line);
+	if (!o || o->serial != serial)
 		return ENOENT;
 	free_object(c, handle);
 	return 0;

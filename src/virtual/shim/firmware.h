@@ -7,9 +7,23 @@
 #define LOAD(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
 #define STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
 
-enum { QUERY_HCA_CAP = 0x100, CREATE_OBJECT = 0xa00, QUERY_OBJECT = 0xa02, DESTROY_OBJECT = 0xa03 };
+enum opcode {
+	QUERY_HCA_CAP = 0x100,
+	CREATE_MKEY = 0x200,
+	DESTROY_MKEY = 0x202,
+	QP_TO_INIT = 0x502,
+	QP_TO_RTR = 0x503,
+	QP_TO_RTS = 0x504,
+	QP_TO_ERROR = 0x507,
+	QP_TO_RESET = 0x50a,
+	CREATE_PSV = 0x600,
+	DESTROY_PSV = 0x601,
+	CREATE_OBJECT = 0xa00,
+	QUERY_OBJECT = 0xa02,
+	DESTROY_OBJECT = 0xa03,
+};
 enum { TYPE_DEK = 0xc, TYPE_LOGIN = 0x1f };
-enum { KEY_PURPOSE_AES_XTS = 3, IMPORT_METHOD_AES = 4, CAPS_GENERAL = 0, CAPS_CRYPTO = 0x1a };
+enum { KEY_PURPOSE_AES_XTS = 3, IMPORT_METHOD_AES = 4, CAPS_GENERAL = 0, CAPS_ROCE = 4, CAPS_CRYPTO = 0x1a };
 
 enum status {
 	OK = 0,
@@ -38,14 +52,17 @@ enum syndrome {
 	LOGIN_NEEDED,
 	LOGIN_INVALID,
 	KEY_UNWRAP,
-	KEY_TOO_LONG,
-	KEYS_EQUAL,
+	KEYS_EQUAL = 0x0d000d,
 	KEY_SIZE,
 	KEY_PURPOSE,
 	NO_SUCH_PD,
 	NO_DEK_LEFT,
 	OBJECT_TYPE,
 	MAILBOX_LENGTH,
+	MKEY_CONTEXT,
+	QP_CONTEXT,
+	QP_STATE,
+	RESERVED_FIELD, /* a bit that this command has no name for, or a field that has to be zero */
 };
 
 /* What the firmware says of a command. */

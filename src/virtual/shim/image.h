@@ -1,20 +1,22 @@
 /*
  * The NVRAM image of a device: settings, keys, faults and counters, little-endian. It is mapped by every process that
- * has the device open, and written as a file by the TypeScript side: src/virtual/layout.ts has the same offsets, and a
- * test compares the two. Left out: what a real NIC's flash holds beside them.
+ * has the device open, and written as a file by the TypeScript side: src/virtual/layout.ts has the same offsets, and
+ * a test compares the two. Left out: what a real NIC's flash holds beside them.
  */
 #include <stddef.h>
 #include <stdint.h>
 
 #define IMAGE_MAGIC "mlx5vnic"
-#define IMAGE_VERSION 1
+#define IMAGE_VERSION 2
 #define KEYS 64
 #define RULES 16
 #define LANES 64
 #define SLOTS 1024
 #define ALWAYS UINT32_MAX
 
-/* An import KEK (16 or 32 bytes) or a credential (40). Written while `valid` is 0; `generation` counts the writings. */
+/*
+ * An import KEK (16 or 32 bytes) or a credential (40). Written while `valid` is 0; `generation` counts the writings.
+ */
 struct key {
 	uint32_t id;
 	uint32_t generation;
@@ -51,15 +53,15 @@ struct dek_error {
 };
 enum by { BY_ALL = 1, BY_OPAQUE = 2, BY_ID = 3 };
 
-/* An open context and what it holds. `pid` 0: free. An owner that is dead holds nothing, whatever is written here. */
+/*
+ * An open context: its file is mlx5_N.ctx/INDEX. `deks` may be too high after a process died; slots.c counts again.
+ */
 struct slot {
-	uint32_t pid;
-	uint32_t fd;
-	uint64_t start; /* of the process, in clock ticks since boot: /proc/PID/stat, field 22 */
-	uint32_t pds;
-	uint32_t logins;
-	uint32_t deks;
+	uint64_t serial; /* of the context */
+	uint32_t used;
 	uint32_t era; /* the image's, when this was opened */
+	uint32_t deks;
+	uint32_t reserved[3];
 };
 
 struct image {
@@ -76,18 +78,29 @@ struct image {
 	uint32_t latency_us; /* of a firmware command, up to 1,000,000 */
 	uint32_t open_errno; /* what opening the device fails with, or 0 */
 	uint64_t guid;
-	uint32_t next_object; /* from here on written by this file */
+	uint8_t root_key[32]; /* random: what a context keeps of a DEK is wrapped under it */
+	uint32_t service_us[4]; /* enum service: what firmware spends on a command while all others wait */
+	uint8_t policy; /* enum policy */
+	uint8_t reserved[7];
+	uint32_t next_object; /* from here on written by this library */
 	uint32_t slots_used; /* slots from here on were never used */
+	uint32_t next_qpn; /* 24 bits, as the two below; used again after all others */
+	uint32_t next_mkey;
+	uint32_t next_psv;
+	uint32_t era; /* how often the NIC went: what was opened before holds nothing, and gets EIO for ever */
+	uint64_t next_serial;
 	uint64_t contexts_made;
 	uint64_t pds_made;
 	uint64_t logins_made;
 	uint64_t deks_made;
 	uint64_t commands;
 	uint64_t refused;
-	uint32_t era; /* how often the NIC went: what was opened before holds nothing, and gets EIO for ever */
-	uint32_t reserved;
-	uint64_t reserved2[3];
-	uint64_t lane_free[LANES]; /* when each lane is free again: CLOCK_MONOTONIC, ns */
+	uint64_t work_requests; /* done, of all send queues */
+	uint64_t bytes_encrypted;
+	uint64_t bytes_decrypted;
+	uint64_t firmware_free; /* when the firmware is free again: CLOCK_MONOTONIC, ns */
+	uint64_t reserved2[7];
+	uint64_t lane_free[LANES]; /* the same, of each lane */
 	struct key kek[KEYS];
 	struct key credential[KEYS];
 	struct fault fault[RULES];
@@ -95,6 +108,8 @@ struct image {
 	struct slot slot[SLOTS];
 };
 enum state { COMMISSIONING = 0, OPERATIONAL = 1, GOING_TO_COMMISSIONING = 2 };
+enum policy { POLICY_DEFAULT = 0, POLICY_FIPS = 1 }; /* fips refuses a DEK with key1 == key2 */
+enum service { SERVE_CREATE, SERVE_QUERY, SERVE_DESTROY, SERVE_OTHER };
 
 _Static_assert(sizeof(struct key) == 64 && sizeof(struct slot) == 32, "no padding");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the image is little-endian");

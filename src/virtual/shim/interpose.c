@@ -64,20 +64,6 @@ int __open64_2(const char *path, int flags)
 	return index < 0 ? real(path, flags) : open_device(index, flags);
 }
 
-/* /dev/zero's own answer is the right one for a device that is /dev/zero. */
-static const char *stat_path(const char *path)
-{
-	int error = errno, index = device_index(path);
-	char image[PATH_BYTES];
-	bool found;
-
-	if (index < 0)
-		return path;
-	found = image_path(image, index) && syscall(SYS_faccessat, AT_FDCWD, image, F_OK) == 0;
-	errno = error;
-	return found ? "/dev/zero" : path;
-}
-
 int stat(const char *path, struct stat *st)
 {
 	REAL(int, "stat", const char *, struct stat *);
@@ -103,6 +89,79 @@ int __xstat64(int version, const char *path, struct stat64 *st)
 {
 	REAL(int, "__xstat64", int, const char *, struct stat64 *);
 	return real(version, stat_path(path), st);
+}
+
+/* What fstat says of a file stays as it is, but for a device. Of struct stat and struct stat64 alike. */
+#define ANSWER_FSTAT(call, fd, st)                                                                                     \
+	do {                                                                                                           \
+		int result = (call), index = result == 0 ? descriptor_index(fd) : -1;                                  \
+                                                                                                                       \
+		if (index >= 0) {                                                                                      \
+			(st)->st_mode = S_IFCHR | 0666;                                                                \
+			(st)->st_rdev = makedev(DEVICE_MAJOR, DEVICE_MINOR + index);                                   \
+			(st)->st_size = (st)->st_blocks = 0;                                                           \
+		}                                                                                                      \
+		return result;                                                                                         \
+	} while (0)
+
+int fstat(int fd, struct stat *st)
+{
+	REAL(int, "fstat", int, struct stat *);
+	ANSWER_FSTAT(real ? real(fd, st) : real_fstat(fd, st), fd, st);
+}
+
+int fstat64(int fd, struct stat64 *st)
+{
+	REAL(int, "fstat64", int, struct stat64 *);
+	ANSWER_FSTAT(real ? real(fd, st) : real_fstat(fd, (struct stat *)st), fd, st);
+}
+
+/* fstat() of programs built against glibc < 2.33. */
+int __fxstat(int version, int fd, struct stat *st);
+int __fxstat(int version, int fd, struct stat *st)
+{
+	REAL(int, "__fxstat", int, int, struct stat *);
+	ANSWER_FSTAT(real(version, fd, st), fd, st);
+}
+
+int __fxstat64(int version, int fd, struct stat64 *st);
+int __fxstat64(int version, int fd, struct stat64 *st)
+{
+	REAL(int, "__fxstat64", int, int, struct stat64 *);
+	ANSWER_FSTAT(real(version, fd, st), fd, st);
+}
+
+/* UARs are mapped privately: the mapping keeps the device open as ever, and what is written there gets to no disk. */
+#define UAR_FLAGS(fd, flags)                                                                                           \
+	((fd) >= 0 && ((flags)&MAP_TYPE) == MAP_SHARED && descriptor_index(fd) >= 0                                    \
+		 ? ((flags) & ~MAP_TYPE) | MAP_PRIVATE                                                                 \
+		 : (flags))
+
+void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	REAL(void *, "mmap", void *, size_t, int, int, int, off_t);
+	return real(address, length, protection, UAR_FLAGS(fd, flags), fd, offset);
+}
+
+void *mmap64(void *address, size_t length, int protection, int flags, int fd, off64_t offset)
+{
+	REAL(void *, "mmap64", void *, size_t, int, int, int, off64_t);
+	return real(address, length, protection, UAR_FLAGS(fd, flags), fd, offset);
+}
+
+/*
+ * When a device cannot be opened libibverbs looks for it by its number in /dev/char, and waits five seconds for it to
+ * come. There is nothing to wait for: this ends it with the errno of the open.
+ */
+int inotify_add_watch(int fd, const char *path, uint32_t mask)
+{
+	REAL(int, "inotify_add_watch", int, const char *, uint32_t);
+
+	if (path && getenv("DEK_VIRTUAL") && strncmp(path, "/dev/char", 9) == 0 && LOAD(open_error)) {
+		errno = LOAD(open_error);
+		return -1;
+	}
+	return real(fd, path, mask);
 }
 
 int access(const char *path, int mode)
@@ -139,16 +198,17 @@ int ioctl(int fd, unsigned long request, ...)
 	struct context *c = NULL;
 	va_list list;
 	void *argument;
-	int error;
+	int error = errno;
 
 	va_start(list, request);
 	argument = va_arg(list, void *);
 	va_end(list);
-	if (request == RDMA_VERBS_IOCTL && is_ours(fd)) {
+	if (request == RDMA_VERBS_IOCTL) {
 		pthread_mutex_lock(&mutex);
 		c = find_context(fd);
 		if (!c)
 			pthread_mutex_unlock(&mutex);
+		errno = error;
 	}
 	if (!c)
 		return real(fd, request, argument);
@@ -165,14 +225,16 @@ int ioctl(int fd, unsigned long request, ...)
 int close(int fd)
 {
 	REAL(int, "close", int);
+	struct stat st;
+	int result, error;
 
-	if (is_ours(fd)) {
-		int error = errno;
-
-		pthread_mutex_lock(&mutex);
-		forget(fd);
-		pthread_mutex_unlock(&mutex);
-		errno = error;
-	}
-	return real(fd);
+	if (!is_device(fd, &st))
+		return real(fd);
+	result = real(fd);
+	error = errno;
+	pthread_mutex_lock(&mutex);
+	sweep();
+	pthread_mutex_unlock(&mutex);
+	errno = error;
+	return result;
 }

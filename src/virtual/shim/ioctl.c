@@ -1,6 +1,7 @@
 /* The uverbs ioctl: a table of methods, and the way from a call to its method. */
 
 enum attr_kind { IN, OUT, HANDLE, NEW };
+enum { MOST_ATTRS = 17 };
 
 struct method {
 	uint16_t object, method;
@@ -11,7 +12,7 @@ struct method {
 		enum attr_kind kind;
 		uint16_t least; /* bytes, of IN and OUT */
 		bool optional;
-	} attr[5];
+	} attr[MOST_ATTRS];
 };
 
 static const struct method methods[] = {
@@ -28,10 +29,60 @@ static const struct method methods[] = {
 	  {UVERBS_ATTR_GET_CONTEXT_CORE_SUPPORT, OUT, 8, true},
 	  {UVERBS_ATTR_UHW_IN, IN, 0, true},
 	  {UVERBS_ATTR_UHW_OUT, OUT, 0, true}}},
+	{UVERBS_OBJECT_DEVICE, UVERBS_METHOD_QUERY_CONTEXT, query_context, 3,
+	 {{UVERBS_ATTR_QUERY_CONTEXT_NUM_COMP_VECTORS, OUT, 4, true},
+	  {UVERBS_ATTR_QUERY_CONTEXT_CORE_SUPPORT, OUT, 8, true},
+	  {MLX5_IB_ATTR_QUERY_CONTEXT_RESP_UCTX, OUT, 0, true}}},
+	{UVERBS_OBJECT_DEVICE, UVERBS_METHOD_INFO_HANDLES, info_handles, 3,
+	 {{UVERBS_ATTR_INFO_OBJECT_ID, IN, 1, false},
+	  {UVERBS_ATTR_INFO_TOTAL_HANDLES, OUT, 4, true},
+	  {UVERBS_ATTR_INFO_HANDLES_LIST, OUT, 4, false}}},
 	{UVERBS_OBJECT_ASYNC_EVENT, UVERBS_METHOD_ASYNC_EVENT_ALLOC, alloc_async_fd, 1,
 	 {{UVERBS_ATTR_ASYNC_EVENT_ALLOC_FD_HANDLE, NEW, 0, false}}},
 	{UVERBS_OBJECT_PD, UVERBS_METHOD_PD_DESTROY, destroy_pd, 1,
 	 {{UVERBS_ATTR_DESTROY_PD_HANDLE, HANDLE, 0, false}}},
+	{UVERBS_OBJECT_PD, MLX5_IB_METHOD_PD_QUERY, query_pd, 2,
+	 {{MLX5_IB_ATTR_QUERY_PD_HANDLE, HANDLE, 0, false}, {MLX5_IB_ATTR_QUERY_PD_RESP_PDN, OUT, 4, false}}},
+	{UVERBS_OBJECT_CQ, UVERBS_METHOD_CQ_CREATE, create_cq, 10,
+	 {{UVERBS_ATTR_CREATE_CQ_HANDLE, NEW, 0, false},
+	  {UVERBS_ATTR_CREATE_CQ_CQE, IN, 4, false},
+	  {UVERBS_ATTR_CREATE_CQ_USER_HANDLE, IN, 8, false},
+	  {UVERBS_ATTR_CREATE_CQ_COMP_CHANNEL, HANDLE, 0, true},
+	  {UVERBS_ATTR_CREATE_CQ_COMP_VECTOR, IN, 4, false},
+	  {UVERBS_ATTR_CREATE_CQ_FLAGS, IN, 4, true},
+	  {UVERBS_ATTR_CREATE_CQ_RESP_CQE, OUT, 4, false},
+	  {UVERBS_ATTR_CREATE_CQ_EVENT_FD, HANDLE, 0, true},
+	  {UVERBS_ATTR_UHW_IN, IN, 20, false},
+	  {UVERBS_ATTR_UHW_OUT, OUT, 4, true}}},
+	{UVERBS_OBJECT_CQ, UVERBS_METHOD_CQ_DESTROY, destroy_cq, 2,
+	 {{UVERBS_ATTR_DESTROY_CQ_HANDLE, HANDLE, 0, false}, {UVERBS_ATTR_DESTROY_CQ_RESP, OUT, 8, false}}},
+	{UVERBS_OBJECT_QP, UVERBS_METHOD_QP_CREATE, create_qp, 17,
+	 {[QP_HANDLE] = {UVERBS_ATTR_CREATE_QP_HANDLE, NEW, 0, false},
+	  [QP_PD] = {UVERBS_ATTR_CREATE_QP_PD_HANDLE, HANDLE, 0, false},
+	  [QP_SEND_CQ] = {UVERBS_ATTR_CREATE_QP_SEND_CQ_HANDLE, HANDLE, 0, false},
+	  [QP_RECV_CQ] = {UVERBS_ATTR_CREATE_QP_RECV_CQ_HANDLE, HANDLE, 0, false},
+	  [QP_CAP] = {UVERBS_ATTR_CREATE_QP_CAP, IN, sizeof(struct ib_uverbs_qp_cap), false},
+	  [QP_TYPE] = {UVERBS_ATTR_CREATE_QP_TYPE, IN, 1, false},
+	  [QP_CREATE_FLAGS] = {UVERBS_ATTR_CREATE_QP_FLAGS, IN, 4, true},
+	  [QP_RESP_CAP] = {UVERBS_ATTR_CREATE_QP_RESP_CAP, OUT, sizeof(struct ib_uverbs_qp_cap), false},
+	  [QP_NUMBER] = {UVERBS_ATTR_CREATE_QP_RESP_QP_NUM, OUT, 4, false},
+	  [QP_IN] = {UVERBS_ATTR_UHW_IN, IN, 40, false},
+	  [QP_OUT] = {UVERBS_ATTR_UHW_OUT, OUT, 4, true},
+	  [QP_SRQ] = {UVERBS_ATTR_CREATE_QP_SRQ_HANDLE, HANDLE, 0, true},
+	  {UVERBS_ATTR_CREATE_QP_USER_HANDLE, IN, 8, true},
+	  {UVERBS_ATTR_CREATE_QP_EVENT_FD, HANDLE, 0, true},
+	  {UVERBS_ATTR_CREATE_QP_XRCD_HANDLE, HANDLE, 0, true},
+	  {UVERBS_ATTR_CREATE_QP_IND_TABLE_HANDLE, HANDLE, 0, true},
+	  {UVERBS_ATTR_CREATE_QP_SOURCE_QPN, IN, 4, true}}},
+	{UVERBS_OBJECT_QP, UVERBS_METHOD_QP_DESTROY, destroy_qp, 2,
+	 {{UVERBS_ATTR_DESTROY_QP_HANDLE, HANDLE, 0, false}, {UVERBS_ATTR_DESTROY_QP_RESP, OUT, 4, false}}},
+	{UVERBS_OBJECT_MR, UVERBS_METHOD_MR_DESTROY, dereg_mr, 1, {{UVERBS_ATTR_DESTROY_MR_HANDLE, HANDLE, 0, false}}},
+	{UVERBS_OBJECT_MR, UVERBS_METHOD_QUERY_MR, query_mr, 5,
+	 {{UVERBS_ATTR_QUERY_MR_HANDLE, HANDLE, 0, false},
+	  {UVERBS_ATTR_QUERY_MR_RESP_LKEY, OUT, 4, false},
+	  {UVERBS_ATTR_QUERY_MR_RESP_RKEY, OUT, 4, false},
+	  {UVERBS_ATTR_QUERY_MR_RESP_LENGTH, OUT, 8, false},
+	  {UVERBS_ATTR_QUERY_MR_RESP_IOVA, OUT, 8, true}}},
 	{MLX5_IB_OBJECT_UAR, MLX5_IB_METHOD_UAR_OBJ_ALLOC, alloc_uar, 5,
 	 {{MLX5_IB_ATTR_UAR_OBJ_ALLOC_HANDLE, NEW, 0, false},
 	  {MLX5_IB_ATTR_UAR_OBJ_ALLOC_TYPE, IN, 4, false},
@@ -50,11 +101,17 @@ static const struct method methods[] = {
 	 {{MLX5_IB_ATTR_DEVX_OBJ_QUERY_HANDLE, HANDLE, 0, false},
 	  {MLX5_IB_ATTR_DEVX_OBJ_QUERY_CMD_IN, IN, 16, false},
 	  {MLX5_IB_ATTR_DEVX_OBJ_QUERY_CMD_OUT, OUT, 16, false}}},
+	{MLX5_IB_OBJECT_DEVX_OBJ, MLX5_IB_METHOD_DEVX_OBJ_MODIFY, devx_modify, 3,
+	 {{MLX5_IB_ATTR_DEVX_OBJ_MODIFY_HANDLE, HANDLE, 0, false},
+	  {MLX5_IB_ATTR_DEVX_OBJ_MODIFY_CMD_IN, IN, 16, false},
+	  {MLX5_IB_ATTR_DEVX_OBJ_MODIFY_CMD_OUT, OUT, 16, false}}},
 	{MLX5_IB_OBJECT_DEVX_OBJ, MLX5_IB_METHOD_DEVX_OBJ_DESTROY, devx_destroy, 1,
 	 {{MLX5_IB_ATTR_DEVX_OBJ_DESTROY_HANDLE, HANDLE, 0, false}}},
 };
 
-/* Sorts the attributes of a call into the order of its method, and checks them as the kernel does. Returns an errno. */
+/*
+ * Sorts the attributes of a call into the order of its method, and checks them as the kernel does. Returns an errno.
+ */
 static int sort_attrs(const struct method *m, struct ib_uverbs_ioctl_hdr *hdr, struct ib_uverbs_attr **sorted)
 {
 	for (int i = 0; i < hdr->num_attrs; i++) {
@@ -87,7 +144,7 @@ static int sort_attrs(const struct method *m, struct ib_uverbs_ioctl_hdr *hdr, s
 /* Call with the mutex. Returns an errno. */
 static int dispatch(struct context *c, struct ib_uverbs_ioctl_hdr *hdr)
 {
-	struct ib_uverbs_attr *sorted[5] = {NULL};
+	struct ib_uverbs_attr *sorted[MOST_ATTRS] = {NULL};
 	int error;
 
 	if ((uintptr_t)hdr < 4096)
@@ -104,7 +161,7 @@ static int dispatch(struct context *c, struct ib_uverbs_ioctl_hdr *hdr)
 
 		if (m->object != hdr->object_id || m->method != hdr->method_id)
 			continue;
-		if (!c->ready && m->handler != get_context && m->handler != invoke_write)
+		if (!c->shared->ready && m->handler != get_context && m->handler != invoke_write)
 			return EINVAL;
 		error = sort_attrs(m, hdr, sorted);
 		return error ? error : m->handler(c, sorted);

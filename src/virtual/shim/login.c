@@ -13,9 +13,17 @@ static bool key_holds(const struct key *key, uint32_t generation)
 	return LOAD(key->valid) && LOAD(key->generation) == generation;
 }
 
+static const struct key *login_kek(const struct context *c)
+{
+	return &c->nic->image->kek[c->shared->kek % KEYS];
+}
+
 static bool login_valid(const struct context *c)
 {
-	return c->login && key_holds(c->kek, c->kek_generation) && key_holds(c->credential, c->credential_generation);
+	const struct shared *s = c->shared;
+
+	return LOAD(s->login) && key_holds(login_kek(c), s->kek_generation) &&
+	       key_holds(&c->nic->image->credential[s->credential % KEYS], s->credential_generation);
 }
 
 static struct verdict check_crypto(const struct image *image)
@@ -27,47 +35,63 @@ static struct verdict check_crypto(const struct image *image)
 	return DONE;
 }
 
-/*
- * CRYPTO_LOGIN, after the 16-byte header: state 0x84/4, credential_pointer 0x88/24, session_import_kek_ptr 0xa8/24,
- * credential at byte 64 (48 bytes).
- */
-static struct verdict create_login(struct context *c, const uint8_t *in, uint32_t inlen, uint32_t *handle)
+/* One login a context, whichever process of it comes first. */
+static struct verdict add_login(struct context *c, const struct key *kek, uint32_t kek_generation,
+				const struct key *credential, uint32_t credential_generation, uint32_t *handle)
 {
 	struct image *image = c->nic->image;
-	const uint8_t *body = in + 16;
+	struct shared *s = c->shared;
+	struct object model = {.kind = LOGIN, .id = ADD(image->next_object, 1)};
+	struct verdict v = DONE;
+
+	lock_image(c->nic, F_WRLCK);
+	if (LOAD(s->login)) {
+		v = REFUSE(BAD_RES_STATE, SECOND_LOGIN);
+	} else if (!add_locked(c, &model, handle)) {
+		v = REFUSE(NO_RES, 0);
+	} else {
+		s->kek = kek - image->kek;
+		s->kek_generation = kek_generation;
+		s->credential = credential - image->credential;
+		s->credential_generation = credential_generation;
+		STORE(s->login, *handle + 1);
+		ADD(image->logins_made, 1);
+	}
+	lock_image(c->nic, F_UNLCK);
+	return v;
+}
+
+/* CRYPTO_LOGIN stands after the header of 0x80 bits. `state` has to be zero. */
+static const struct field F_CREDENTIAL_ID = {0x80 + 0x88, 24}, F_KEK_ID = {0x80 + 0xa8, 24};
+static const struct field F_CREDENTIAL = {0x80 + 0x200, 48 * 8};
+
+static struct verdict create_login(struct context *c, const uint8_t *in, uint32_t inlen, uint32_t *handle)
+{
+	const struct field fields[] = {F_OPCODE, F_OBJ_TYPE, F_CREDENTIAL_ID, F_KEK_ID, F_CREDENTIAL};
+	struct image *image = c->nic->image;
 	const struct key *kek, *credential;
 	uint32_t kek_generation, credential_generation;
-	struct object *o;
 	struct verdict v = check_crypto(image);
 
 	if (v.status != OK)
 		return v;
-	if (inlen < 16 + 64 + 48)
+	if (inlen < (F_CREDENTIAL.at + F_CREDENTIAL.bits) / 8)
 		return REFUSE(BAD_INP_LEN, MAILBOX_LENGTH);
+	if (HAS_OTHERS(in, inlen, fields))
+		return REFUSE(BAD_PARAM, RESERVED_FIELD);
 	if (!image->wrapped_import)
 		return REFUSE(BAD_OP, NOT_WRAPPED_IMPORT);
-	if (c->login)
+	if (LOAD(c->shared->login))
 		return REFUSE(BAD_RES_STATE, SECOND_LOGIN);
-	kek = find_key(image->kek, get24(body + 21));
+	kek = find_key(image->kek, get_field(in, F_KEK_ID));
 	if (!kek)
 		return REFUSE(BAD_IX, NO_SUCH_KEK);
-	credential = find_key(image->credential, get24(body + 17));
+	credential = find_key(image->credential, get_field(in, F_CREDENTIAL_ID));
 	if (!credential)
 		return REFUSE(BAD_IX, NO_SUCH_CREDENTIAL);
 	kek_generation = LOAD(kek->generation);
 	credential_generation = LOAD(credential->generation);
-	v = check_credential(kek, credential, body + 64);
+	v = check_credential(kek, credential, in + F_CREDENTIAL.at / 8);
 	wipe_stack();
-	if (v.status != OK)
-		return v;
-	o = add_object(c, LOGIN, handle);
-	if (!o)
-		return REFUSE(NO_RES, 0);
-	o->id = ADD(image->next_object, 1);
-	c->login = *handle + 1;
-	c->kek = kek, c->kek_generation = kek_generation;
-	c->credential = credential, c->credential_generation = credential_generation;
-	ADD(c->slot->logins, 1);
-	ADD(image->logins_made, 1);
-	return DONE;
+	return v.status == OK ? add_login(c, kek, kek_generation, credential, credential_generation, handle) : v;
 }

@@ -1,90 +1,51 @@
 /*
- * Devices and contexts as this process knows them: the mapped image of each NIC, the contexts that are open, the lock
- * that excludes other processes, and what a fork leaves.
+ * Devices as this process knows them: the mapped image of each NIC, and the lock that excludes other processes. The
+ * mutex of the process is here as well. Left out: unmapping; a NIC stays mapped until the process ends.
  */
 
 #define MAX_NICS 64
 #define PATH_BYTES 4096
-#define FDS 65536 /* a device gets no higher descriptor */
+#define NIC_PATH_BYTES (PATH_BYTES - 32) /* leaves room for the name of a file of the NIC */
 
 struct nic {
 	struct image *image;
 	int fd;
-	pid_t user; /* the process that last opened it by this mapping */
 	dev_t dev;
 	ino_t inode;
-	char path[PATH_BYTES];
+	char path[NIC_PATH_BYTES]; /* of the image, without ".nvram" */
 };
 
-enum kind { FREE = 0, PD, UAR, LOGIN, DEK };
-
-struct object {
-	uint8_t kind;
-	uint8_t wrapped; /* DEK: came wrapped, so a query needs a login */
-	uint8_t error; /* DEK */
-	uint8_t size; /* DEK: the mailbox's key_size, has_keytag in bit 7 */
-	uint32_t id;
-	union {
-		uint8_t opaque[8]; /* DEK */
-		uint64_t next_free; /* FREE */
-	};
-};
-
-struct context {
-	struct context *next;
-	struct nic *nic;
-	struct slot *slot;
-	struct object *objects; /* a handle is an index here */
-	uint32_t count, free_head; /* free_head: index + 1, 0 for none */
-	uint32_t room;
-	uint32_t login; /* handle + 1, 0 for none */
-	const struct key *kek, *credential; /* of the login */
-	uint32_t kek_generation, credential_generation;
-	int fd, references;
-	bool ready, devx;
-};
-
-/* Guards all of the below and every context; never held while a command sleeps or unwraps. */
+/* Guards all that follows in this library; never held while a command sleeps or unwraps, or while data is moved. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct nic nics[MAX_NICS];
-static struct context *contexts;
-static pid_t owner; /* whose contexts these are: not a vfork child's, which shares our memory */
-static uint8_t ours[FDS]; /* by descriptor, so that a signal handler may close any other without the mutex */
 
 static int real_close(int fd)
 {
 	return syscall(SYS_close, fd);
 }
 
+/* fstat and mmap are interposed, and treat a device in their own way. */
+static int real_fstat(int fd, struct stat *st)
+{
+	return syscall(SYS_fstat, fd, st);
+}
+
+static void *map_file(int fd, size_t bytes)
+{
+	return (void *)syscall(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+}
+
+static int open_file(const char *path, int flags, mode_t mode)
+{
+	return syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_NOCTTY, mode);
+}
+
 static bool same_file(const struct nic *nic, int fd)
 {
 	struct stat st;
 
-	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == nic->dev && st.st_ino == nic->inode &&
+	return fd >= 0 && real_fstat(fd, &st) == 0 && st.st_dev == nic->dev && st.st_ino == nic->inode &&
 	       st.st_size == sizeof(struct image);
-}
-
-/* The child of a fork starts without contexts. Its copies of our descriptors share the parent's lock: closed. */
-static void after_fork(void)
-{
-	mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-	for (; contexts; contexts = contexts->next)
-		ours[contexts->fd] = 0;
-	for (int i = 0; i < MAX_NICS && nics[i].image; i++) {
-		if (same_file(&nics[i], nics[i].fd))
-			real_close(nics[i].fd);
-		nics[i].fd = -1;
-	}
-}
-
-static __attribute__((constructor)) void start(void)
-{
-	pthread_atfork(NULL, NULL, after_fork);
-}
-
-static int open_file(const char *path)
-{
-	return syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC | O_NOCTTY, 0);
 }
 
 /*
@@ -93,20 +54,18 @@ static int open_file(const char *path)
  */
 static bool usable(struct nic *nic)
 {
+	char path[PATH_BYTES];
+
 	if (same_file(nic, nic->fd))
 		return true;
-	nic->fd = open_file(nic->path);
+	snprintf(path, sizeof(path), "%s.nvram", nic->path);
+	nic->fd = open_file(path, O_RDWR, 0);
 	if (same_file(nic, nic->fd))
 		return true;
 	if (nic->fd >= 0)
 		real_close(nic->fd);
 	nic->fd = -1;
 	return false;
-}
-
-static bool present(struct context *c)
-{
-	return usable(c->nic) && !LOAD(c->nic->image->gone) && LOAD(c->nic->image->era) == c->slot->era;
 }
 
 /* Excludes other processes; the kernel frees it when its holder dies. Call with the mutex, which excludes threads. */
@@ -118,12 +77,20 @@ static void lock_image(struct nic *nic, short type)
 		;
 }
 
-/* The path of the image of device `index`. */
-static bool image_path(char path[PATH_BYTES], int index)
+/* The path of device `index`, without what follows mlx5_N. */
+static bool nic_path(char *path, int index)
 {
 	const char *directory = getenv("DEK_VIRTUAL");
 
-	return snprintf(path, PATH_BYTES, "%s/mlx5_%d.nvram", directory ? directory : "", index) < PATH_BYTES;
+	return snprintf(path, NIC_PATH_BYTES, "%s/mlx5_%d", directory ? directory : "", index) < NIC_PATH_BYTES;
+}
+
+static bool image_path(char path[PATH_BYTES], int index)
+{
+	if (!nic_path(path, index))
+		return false;
+	strcat(path, ".nvram");
+	return true;
 }
 
 /* Maps the image of device `index`. NULL and errno when there is none that we understand. Call with the mutex. */
@@ -138,8 +105,8 @@ static struct nic *attach(int index)
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
-	fd = open_file(path);
-	if (fd < 0 || fstat(fd, &st) != 0)
+	fd = open_file(path, O_RDWR, 0);
+	if (fd < 0 || real_fstat(fd, &st) != 0)
 		goto fail;
 	for (i = 0; i < MAX_NICS && nics[i].image; i++)
 		if (nics[i].dev == st.st_dev && nics[i].inode == st.st_ino && st.st_size == sizeof(*image)) {
@@ -151,7 +118,7 @@ static struct nic *attach(int index)
 		}
 	errno = EIO;
 	if (i < MAX_NICS && st.st_size == sizeof(*image))
-		image = mmap(NULL, sizeof(*image), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		image = map_file(fd, sizeof(*image));
 	if (image == MAP_FAILED)
 		goto fail;
 	if (memcmp(image->magic, IMAGE_MAGIC, 8) != 0 || image->version != IMAGE_VERSION ||
@@ -161,10 +128,9 @@ static struct nic *attach(int index)
 		goto fail;
 	}
 	madvise(image, sizeof(*image), MADV_DONTDUMP);
-	if (!sbox[0])
-		make_tables();
+	make_tables();
 	nics[i] = (struct nic){.image = image, .fd = fd, .dev = st.st_dev, .inode = st.st_ino};
-	strcpy(nics[i].path, path);
+	nic_path(nics[i].path, index);
 	return &nics[i];
 fail:
 	if (fd >= 0) {
@@ -176,7 +142,12 @@ fail:
 	return NULL;
 }
 
-static bool is_ours(int fd)
+/* The child of a fork: its copies of our descriptors share the parent's lock, so they are closed. */
+static void close_nics(void)
 {
-	return fd >= 0 && fd < FDS && LOAD(ours[fd]) && owner == getpid();
+	for (int i = 0; i < MAX_NICS && nics[i].image; i++) {
+		if (same_file(&nics[i], nics[i].fd))
+			real_close(nics[i].fd);
+		nics[i].fd = -1;
+	}
 }

@@ -1,24 +1,24 @@
 /*
  * The virtual ConnectX: an mlx5 NIC in software, below the real libibverbs and libmlx5.
  *
- * Put in front of a program by LD_PRELOAD, this answers what those libraries ask of the kernel (the uverbs ioctls) and
- * what they ask of the NIC through it (DEVX firmware commands): list, open, query, PDs, UARs, crypto logins and DEKs.
- * It unwraps keys for real (RFC 3394) and refuses what a NIC refuses. There is no data path: no QP, CQ, MKey, traffic.
+ * Put in front of a program by LD_PRELOAD, this answers what those libraries ask of the kernel (the uverbs ioctls)
+ * and what they ask of the NIC through it (DEVX firmware commands): list, open, import, query; PDs, UARs, CQs, MRs,
+ * RC QPs; crypto logins, DEKs, MKeys. It unwraps keys for real (RFC 3394), moves data and encrypts it (AES-XTS), and
+ * refuses what a NIC refuses. What each file leaves out stands at its head, and all of it in
+ * docs/virtual-connectx.md, with the list of what is assumed of firmware because no public source tells it.
  *
- * $DEK_VIRTUAL names a directory with one NVRAM image a device: /dev/infiniband/uverbsN is mlx5_N.nvram. The image
- * (image.h, the one description of its layout) is mapped by every process that opens the device; the TypeScript side
- * writes and reads it as a file. Without $DEK_VIRTUAL, and for all other files, every call is passed on. sysfs is a
- * directory of plain files that $SYSFS_PATH names. A device file is /dev/zero opened: a character device, which
- * libibverbs' fstat wants to see, and which can be mapped at any offset.
+ * $DEK_VIRTUAL names a directory with one NVRAM image a device: /dev/infiniband/uverbsN is mlx5_N.nvram (image.h, the
+ * one description of its layout). It is mapped by every process that opens the device; the TypeScript side writes and
+ * reads it as a file. A program's descriptor is a file of its own, mlx5_N.ctx/SLOT (context.h), and what is in there
+ * lives as long as the kernel's open file does, in whatever processes. Without $DEK_VIRTUAL, and for all other files,
+ * every call is passed on. sysfs is a directory of plain files that $SYSFS_PATH names.
  *
- * What no public source says of firmware is assumed: the list, by number, is in docs/virtual-connectx.md.
- *
- * Limits: a forked child cannot use its parent's context (ENOTTY), nor can a dup of the descriptor; processes that
- * share an image must share a PID namespace, since an owner is known by pid and start time.
- *
- * Secrets: KEKs and credentials stay in the mapped image. What is unwrapped from it lives on one stack frame, in
- * general purpose registers only, and is wiped before the call returns. No key is kept: a DEK is its opaque, its id,
- * its state.
+ * Secrets: KEKs, credentials and a root key stay in the mapped image. A DEK is kept wrapped under the root key, in
+ * the file of its context. When one is taken in, it is on one stack frame, in general purpose registers only, and is
+ * wiped before the call returns; when a work request uses it, it is in one page of the engine's, which is locked, in
+ * no core dump and in no child, and is wiped, with the registers and the stack, before the next. Between work
+ * requests no process holds a DEK. AES is the CPU's own where it has AES-NI, for data; else it uses tables, and its
+ * time can depend on the key through the caches.
  *
  * One translation unit, so that no name leaks through LD_PRELOAD: cc -O2 -shared -fPIC -o uverbs.so uverbs.c
  */
@@ -36,6 +36,8 @@
 #include <rdma/mlx5-abi.h>
 #include <rdma/mlx5_user_ioctl_cmds.h>
 #include <rdma/rdma_user_ioctl_cmds.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,23 +51,50 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "image.h"
+#include "context.h"
 #include "firmware.h"
-#include "unwrap.c"
+#include "wqe.h"
+#include "aes.c"
+#include "kw.c"
 #include "nic.c"
 #include "slots.c"
+#include "contexts.c"
 #include "objects.c"
 #include "command.c"
+#include "fields.c"
 #include "login.c"
 #include "dek.c"
 #include "caps.c"
 #include "attributes.c"
+#include "pd.c"
+#include "uar.c"
+#include "memory.c"
+#include "cq.c"
+#include "mkey.c"
+#include "psv.c"
+#include "xts.c"
+#include "xts-cpu.c"
+#include "crypto.c"
+#include "umr.c"
+#include "piece.c"
+#include "transfer.c"
+#include "qp.c"
+#include "receive.c"
+#include "send.c"
+#include "send-queue.c"
+#include "engine.c"
+#include "qp-state.c"
+#include "qp-command.c"
 #include "verbs.c"
 #include "devx.c"
 #include "ioctl.c"
+#include "fork.c"
 #include "next.h"
 #include "device.c"
 #include "interpose.c"

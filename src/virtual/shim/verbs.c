@@ -1,27 +1,7 @@
-/* What libibverbs asks of the kernel: context, device, port, PDs, UARs, the descriptor of asynchronous events. */
-
-static int alloc_pd(struct context *c, struct ib_uverbs_attr *out, struct ib_uverbs_attr *uhw)
-{
-	struct ib_uverbs_alloc_pd_resp resp = {0};
-	struct mlx5_ib_alloc_pd_resp pdn;
-
-	if (!add_object(c, PD, &resp.pd_handle))
-		return ENOMEM;
-	pdn.pdn = resp.pd_handle + 1;
-	ADD(c->slot->pds, 1);
-	ADD(c->nic->image->pds_made, 1);
-	put_out(out, &resp, sizeof(resp));
-	put_out(uhw, &pdn, sizeof(pdn));
-	return 0;
-}
-
-static int destroy_handle(struct context *c, uint32_t handle, enum kind kind)
-{
-	if (!object_at(c, handle, kind))
-		return ENOENT;
-	free_object(c, handle);
-	return 0;
-}
+/*
+ * What libibverbs asks of the kernel of the device and of a context: query, get, import, the handles of a context,
+ * the descriptor of asynchronous events. Left out: events, there are none.
+ */
 
 /* What a ConnectX-6 Dx says of itself. */
 static void fill_device(const struct image *image, struct ib_uverbs_query_device_resp *r)
@@ -58,37 +38,28 @@ static void fill_port(struct ib_uverbs_query_port_resp *r)
 	r->link_layer = 2; /* Ethernet */
 }
 
-/* The write commands, carried by an ioctl: CORE_IN, CORE_OUT, WRITE_CMD, UHW_IN, UHW_OUT. */
-static int invoke_write(struct context *c, attrs a)
+static int query_device(struct context *c, const void *in, attrs a)
 {
-	uint32_t command = (uint32_t)a[2]->data;
 	struct ib_uverbs_ex_query_device_resp device = {.response_length = sizeof(device)};
 	struct mlx5_ib_query_device_resp driver = {.response_length = sizeof(driver)};
+
+	(void)in;
+	fill_device(c->nic->image, &device.base);
+	put_out(a[1], &device, sizeof(device));
+	put_out(a[4], &driver, sizeof(driver));
+	return 0;
+}
+
+static int query_port_by_write(struct context *c, const void *in, attrs a)
+{
 	struct ib_uverbs_query_port_resp port = {0};
 
-	if (command != (IB_USER_VERBS_EX_CMD_QUERY_DEVICE | IB_USER_VERBS_CMD_FLAG_EXTENDED) &&
-	    command != IB_USER_VERBS_CMD_QUERY_DEVICE && command != IB_USER_VERBS_CMD_QUERY_PORT &&
-	    command != IB_USER_VERBS_CMD_ALLOC_PD && command != IB_USER_VERBS_CMD_DEALLOC_PD)
-		return EOPNOTSUPP;
-	if (command == IB_USER_VERBS_CMD_DEALLOC_PD)
-		return a[0] && a[0]->len >= 4 ? destroy_handle(c, *(const uint32_t *)in_ptr(a[0]), PD) : EINVAL;
-	if (!a[1]) /* libibverbs probes with this, and ENOSPC tells it that the command is there */
-		return ENOSPC;
-	switch (command) {
-	case IB_USER_VERBS_CMD_ALLOC_PD:
-		return alloc_pd(c, a[1], a[4]);
-	case IB_USER_VERBS_CMD_QUERY_PORT:
-		if (!a[0] || a[0]->len < 9 || ((const uint8_t *)in_ptr(a[0]))[8] != 1)
-			return EINVAL;
-		fill_port(&port);
-		put_out(a[1], &port, sizeof(port));
-		return 0;
-	default:
-		fill_device(c->nic->image, &device.base);
-		put_out(a[1], &device, sizeof(device));
-		put_out(a[4], &driver, sizeof(driver));
-		return 0;
-	}
+	(void)c;
+	if (((const uint8_t *)in)[8] != 1)
+		return EINVAL;
+	fill_port(&port);
+	put_out(a[1], &port, sizeof(port));
+	return 0;
 }
 
 static int query_port(struct context *c, attrs a)
@@ -103,13 +74,13 @@ static int query_port(struct context *c, attrs a)
 	return 0;
 }
 
-/* tot_bfregs 0 tells libmlx5 to allocate UARs one by one, so that it maps nothing at open. */
-static int get_context(struct context *c, attrs a)
+/* tot_bfregs 0 tells libmlx5 to allocate UARs one by one: only such contexts can be shared. */
+static void answer_context(struct ib_uverbs_attr *vectors, struct ib_uverbs_attr *support,
+			   struct ib_uverbs_attr *ucontext)
 {
-	uint32_t comp_vectors = 1;
-	uint64_t core_support = 0;
-	struct mlx5_ib_alloc_ucontext_req_v2 req = {0};
-	struct mlx5_ib_alloc_ucontext_resp resp = {
+	const uint32_t comp_vectors = 1;
+	const uint64_t core_support = 0;
+	const struct mlx5_ib_alloc_ucontext_resp resp = {
 		.qp_tab_size = 1 << 17,
 		.bf_reg_size = 512,
 		.cache_line_size = 64,
@@ -126,15 +97,66 @@ static int get_context(struct context *c, attrs a)
 		.num_uars_per_page = 1,
 	};
 
-	if (c->ready)
+	put_out(vectors, &comp_vectors, sizeof(comp_vectors));
+	put_out(support, &core_support, sizeof(core_support));
+	put_out(ucontext, &resp, sizeof(resp));
+}
+
+static int get_context(struct context *c, attrs a)
+{
+	struct mlx5_ib_alloc_ucontext_req_v2 req = {0};
+
+	if (c->shared->ready)
 		return EINVAL;
 	if (a[2])
 		memcpy(&req, in_ptr(a[2]), a[2]->len < sizeof(req) ? a[2]->len : sizeof(req));
-	c->devx = req.flags & MLX5_IB_ALLOC_UCTX_DEVX;
-	c->ready = true;
-	put_out(a[0], &comp_vectors, sizeof(comp_vectors));
-	put_out(a[1], &core_support, sizeof(core_support));
-	put_out(a[3], &resp, sizeof(resp));
+	c->shared->devx = !!(req.flags & MLX5_IB_ALLOC_UCTX_DEVX);
+	c->shared->ready = true;
+	answer_context(a[0], a[1], a[3]);
+	return 0;
+}
+
+/* The same answer for a process that imports the context. */
+static int query_context(struct context *c, attrs a)
+{
+	(void)c;
+	answer_context(a[0], a[1], a[2]);
+	return 0;
+}
+
+/* The uverbs object that a kind is. */
+static uint16_t uverbs_object(enum kind kind)
+{
+	switch (kind) {
+	case PD:
+		return UVERBS_OBJECT_PD;
+	case CQ:
+		return UVERBS_OBJECT_CQ;
+	case QP:
+		return UVERBS_OBJECT_QP;
+	case MR:
+		return UVERBS_OBJECT_MR;
+	case UAR:
+		return MLX5_IB_OBJECT_UAR;
+	default:
+		return MLX5_IB_OBJECT_DEVX_OBJ;
+	}
+}
+
+/* The handles of all objects of a type, as many as there is room for: what a tenant that died has left. */
+static int info_handles(struct context *c, attrs a)
+{
+	uint16_t type = a[0]->data;
+	uint32_t *list = out_ptr(a[2]), room = a[2]->len / sizeof(*list), total = 0;
+
+	clear_out(a[2]);
+	for (uint32_t i = 0; i < c->shared->count && i < OBJECTS && total < room; i++) {
+		enum kind kind = LOAD(c->objects[i].kind);
+
+		if (kind != FREE && uverbs_object(kind) == type)
+			list[total++] = i;
+	}
+	put_out(a[1], &total, sizeof(total));
 	return 0;
 }
 
@@ -149,28 +171,40 @@ static int alloc_async_fd(struct context *c, attrs a)
 	return 0;
 }
 
-static int destroy_pd(struct context *c, attrs a)
-{
-	return destroy_handle(c, (uint32_t)a[0]->data, PD);
-}
+struct write_command {
+	uint32_t command;
+	uint16_t least; /* bytes of CORE_IN */
+	bool answers;
+	int (*run)(struct context *, const void *in, attrs);
+};
 
-static int alloc_uar(struct context *c, attrs a)
-{
-	uint32_t handle, length = 4096, page_id;
-	uint64_t offset;
+static const struct write_command write_commands[] = {
+	{IB_USER_VERBS_CMD_QUERY_DEVICE, 0, true, query_device},
+	{IB_USER_VERBS_EX_CMD_QUERY_DEVICE | IB_USER_VERBS_CMD_FLAG_EXTENDED, 0, true, query_device},
+	{IB_USER_VERBS_CMD_QUERY_PORT, 9, true, query_port_by_write},
+	{IB_USER_VERBS_CMD_ALLOC_PD, 0, true, alloc_pd},
+	{IB_USER_VERBS_CMD_DEALLOC_PD, 4, false, dealloc_pd},
+	{IB_USER_VERBS_CMD_REG_MR, sizeof(struct ib_uverbs_reg_mr), true, reg_mr},
+	{IB_USER_VERBS_CMD_MODIFY_QP, sizeof(struct ib_uverbs_modify_qp), false, modify_qp},
+	{IB_USER_VERBS_EX_CMD_MODIFY_QP | IB_USER_VERBS_CMD_FLAG_EXTENDED, sizeof(struct ib_uverbs_ex_modify_qp), false,
+	 modify_qp_extended},
+	{IB_USER_VERBS_CMD_QUERY_QP, sizeof(struct ib_uverbs_query_qp), true, query_qp},
+};
 
-	if (!add_object(c, UAR, &handle))
-		return ENOMEM;
-	page_id = handle + 1;
-	offset = (uint64_t)page_id * sysconf(_SC_PAGESIZE);
-	a[0]->data = handle;
-	put_out(a[2], &offset, sizeof(offset));
-	put_out(a[3], &length, sizeof(length));
-	put_out(a[4], &page_id, sizeof(page_id));
-	return 0;
-}
-
-static int destroy_uar(struct context *c, attrs a)
+/* The write commands, carried by an ioctl: CORE_IN, CORE_OUT, WRITE_CMD, UHW_IN, UHW_OUT. */
+static int invoke_write(struct context *c, attrs a)
 {
-	return destroy_handle(c, (uint32_t)a[0]->data, UAR);
+	for (size_t i = 0; i < sizeof(write_commands) / sizeof(write_commands[0]); i++) {
+		const struct write_command *w = &write_commands[i];
+
+		if (w->command != (uint32_t)a[2]->data)
+			continue;
+		if (w->answers &&
+		    !a[1]) /* libibverbs probes with this, and ENOSPC tells it that the command is there */
+			return ENOSPC;
+		if (w->least && (!a[0] || a[0]->len < w->least))
+			return EINVAL;
+		return w->run(c, a[0] ? in_ptr(a[0]) : NULL, a);
+	}
+	return EOPNOTSUPP;
 }

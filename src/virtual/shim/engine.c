@@ -1,0 +1,112 @@
+/*
+ * The engine: one thread that looks at the doorbell records of all QPs of the process, and does what is posted. It
+ * exists while a QP is in RTS (or in ERROR, where what is posted is flushed), and sleeps the longer the less there is
+ * to do. Nothing has to be trapped, since every producer writes the record before it rings.
+ *
+ * It holds the mutex but for the time that it moves a piece of data. Whoever takes away a queue or a key waits for
+ * that.
+ */
+
+enum { SPINS = 50, STEP_NS = 5000, DOZE_NS = 1000000, SLEEP_NS = 10000000 };
+#define DOZE_AFTER_NS 1000000000ull /* idle for so long it sleeps longer */
+
+static bool is_busy(const struct body *b)
+{
+	const struct qp *q = (const struct qp *)b;
+
+	return b->kind == QP && (q->attr.qp_state == RTS || q->attr.qp_state == ERROR);
+}
+
+/* Looks at each QP once. A QP may go, and others come, while it is looked at: hence the numbers. */
+static bool run_all(bool *any)
+{
+	static struct reference *references;
+	static uint32_t room;
+	uint32_t count = 0;
+	bool worked = false;
+
+	for (uint32_t i = 0; i < BUCKETS; i++)
+		for (struct body *b = buckets[i], *next; b; b = next) {
+			next = b->next;
+			if (!is_busy(b))
+				continue;
+			if (!is_alive(b)) { /* another process of its context destroyed it */
+				free_body(b);
+				continue;
+			}
+			if (count == room) {
+				struct reference *more = realloc(references, (room + 64) * sizeof(*more));
+
+				if (!more)
+					break;
+				references = more;
+				room += 64;
+			}
+			references[count++] = refer((struct qp *)b);
+		}
+	*any = count > 0;
+	for (uint32_t i = 0; i < count; i++) {
+		struct qp *q = find_again(&references[i]);
+
+		for (int entries = 0; q && entries < 64 && present(q->body.context) && run_entry(q); entries++) {
+			worked = true;
+			q = find_again(&references[i]);
+		}
+	}
+	return worked;
+}
+
+static void doze(uint32_t idle, uint64_t since)
+{
+	uint64_t most = now_ns() - since > DOZE_AFTER_NS ? SLEEP_NS : DOZE_NS;
+	uint64_t ns = (uint64_t)(idle - SPINS + 1) * STEP_NS;
+	struct timespec t = {.tv_nsec = ns < most ? ns : most};
+
+	if (idle < SPINS)
+		sched_yield();
+	else
+		nanosleep(&t, NULL);
+}
+
+static void *run_engine(void *unused)
+{
+	uint64_t since = now_ns();
+	bool any = true;
+
+	(void)unused;
+	for (uint32_t idle = 0;; idle++) {
+		pthread_mutex_lock(&mutex);
+		if (run_all(&any)) {
+			idle = 0;
+			since = now_ns();
+		}
+		if (!any) {
+			engine.runs = false;
+			pthread_mutex_unlock(&mutex);
+			return NULL;
+		}
+		pthread_mutex_unlock(&mutex);
+		doze(idle, since);
+	}
+}
+
+/* Starts the engine if it is not running. False: no thread, or no memory that can be locked. */
+static bool start_engine(void)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	pthread_t thread;
+
+	if (engine.runs)
+		return true;
+	if (!make_vault() || pthread_attr_init(&attr) != 0)
+		return false;
+	find_aes_instructions();
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before); /* its signals are the program's other threads' */
+	engine.runs = pthread_create(&thread, &attr, run_engine, NULL) == 0;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return engine.runs;
+}

@@ -1,0 +1,176 @@
+/*
+ * The states of a QP: modified and queried by uverbs, as the kernel checks it (ib_modify_qp_is_ok, of RC), and
+ * modified by firmware commands (mlx5dv_devx_qp_modify), which also know force loopback. Left out: SQD and SQE,
+ * alternate paths, path migration. Timeouts, PSNs and the like are kept and have no effect.
+ */
+
+enum attr_mask {
+	A_STATE = 1 << 0,
+	A_CURRENT_STATE = 1 << 1,
+	A_ACCESS = 1 << 3,
+	A_PKEY = 1 << 4,
+	A_PORT = 1 << 5,
+	A_AV = 1 << 7,
+	A_MTU = 1 << 8,
+	A_TIMEOUT = 1 << 9,
+	A_RETRIES = 1 << 10,
+	A_RNR_RETRIES = 1 << 11,
+	A_RQ_PSN = 1 << 12,
+	A_READS = 1 << 13,
+	A_RNR_TIMER = 1 << 15,
+	A_SQ_PSN = 1 << 16,
+	A_DEST_READS = 1 << 17,
+	A_DEST_QPN = 1 << 20,
+};
+
+/* What a change of state needs, and what else it may have. */
+static const struct {
+	enum qp_state from, to;
+	uint32_t needs, may;
+} changes[] = {
+	{RESET, INIT, A_PKEY | A_PORT | A_ACCESS, 0},
+	{INIT, INIT, 0, A_PKEY | A_PORT | A_ACCESS},
+	{INIT, RTR, A_AV | A_MTU | A_DEST_QPN | A_RQ_PSN | A_DEST_READS | A_RNR_TIMER, A_ACCESS | A_PKEY},
+	{RTR, RTS, A_TIMEOUT | A_RETRIES | A_RNR_RETRIES | A_SQ_PSN | A_READS,
+	 A_CURRENT_STATE | A_ACCESS | A_RNR_TIMER},
+	{RTS, RTS, 0, A_CURRENT_STATE | A_ACCESS | A_RNR_TIMER},
+};
+
+static bool may_change(enum qp_state from, enum qp_state to, uint32_t mask)
+{
+	if (to == RESET || to == ERROR)
+		return !(mask & ~(A_STATE | A_CURRENT_STATE));
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		if (changes[i].from == from && changes[i].to == to)
+			return (mask & changes[i].needs) == changes[i].needs &&
+			       !(mask & ~(A_STATE | changes[i].needs | changes[i].may));
+	return false;
+}
+
+/* The port is Ethernet, so that an address is a GID; there is one port, one GID, one partition. */
+static bool are_values_good(const struct ib_uverbs_modify_qp *m)
+{
+	const uint32_t mask = m->attr_mask, access = IB_UVERBS_ACCESS_LOCAL_WRITE | IB_UVERBS_ACCESS_REMOTE_WRITE |
+						     IB_UVERBS_ACCESS_REMOTE_READ | IB_UVERBS_ACCESS_REMOTE_ATOMIC;
+	const struct ib_uverbs_qp_dest *d = &m->dest;
+
+	return (!(mask & A_ACCESS) || !(m->qp_access_flags & ~access)) && (!(mask & A_PKEY) || m->pkey_index == 0) &&
+	       (!(mask & A_PORT) || m->port_num == 1) && (!(mask & A_MTU) || (m->path_mtu >= 1 && m->path_mtu <= 5)) &&
+	       (!(mask & A_TIMEOUT) || m->timeout < 32) && (!(mask & A_RETRIES) || m->retry_cnt < 8) &&
+	       (!(mask & A_RNR_RETRIES) || m->rnr_retry < 8) && (!(mask & A_RNR_TIMER) || m->min_rnr_timer < 32) &&
+	       (!(mask & A_READS) || m->max_rd_atomic <= 16) &&
+	       (!(mask & A_DEST_READS) || m->max_dest_rd_atomic <= 16) &&
+	       (!(mask & A_DEST_QPN) || m->dest_qp_num < 1 << 24) && (!(mask & A_RQ_PSN) || m->rq_psn < 1 << 24) &&
+	       (!(mask & A_SQ_PSN) || m->sq_psn < 1 << 24) &&
+	       (!(mask & A_AV) || (d->is_global == 1 && d->sgid_index == 0 && d->port_num == 1 && d->sl < 16));
+}
+
+/* Returns an errno. */
+static int set_state(struct qp *q, enum qp_state state)
+{
+	if (state == RTS && !start_engine())
+		return ENOMEM;
+	if (state == RESET) {
+		q->sq_at = q->rq_at = 0;
+		q->resets++;
+		q->waits_since = 0;
+		q->loops = false;
+	}
+	q->attr.qp_state = state;
+	if (state == ERROR)
+		to_error(q);
+	return 0;
+}
+
+static void take_values(struct ib_uverbs_modify_qp *to, const struct ib_uverbs_modify_qp *m)
+{
+	const uint32_t mask = m->attr_mask;
+
+#define TAKE(bit, field)                                                                                               \
+	if (mask & (bit))                                                                                              \
+	to->field = m->field
+	TAKE(A_ACCESS, qp_access_flags);
+	TAKE(A_PKEY, pkey_index);
+	TAKE(A_PORT, port_num);
+	TAKE(A_AV, dest);
+	TAKE(A_MTU, path_mtu);
+	TAKE(A_TIMEOUT, timeout);
+	TAKE(A_RETRIES, retry_cnt);
+	TAKE(A_RNR_RETRIES, rnr_retry);
+	TAKE(A_RQ_PSN, rq_psn);
+	TAKE(A_SQ_PSN, sq_psn);
+	TAKE(A_READS, max_rd_atomic);
+	TAKE(A_DEST_READS, max_dest_rd_atomic);
+	TAKE(A_RNR_TIMER, min_rnr_timer);
+	TAKE(A_DEST_QPN, dest_qp_num);
+#undef TAKE
+}
+
+static int modify_qp(struct context *c, const void *in, attrs a)
+{
+	const struct ib_uverbs_modify_qp *m = in;
+	struct qp *q;
+	enum qp_state to;
+	int error = 0;
+
+	(void)a;
+	settle();
+	q = body_at(c, m->qp_handle, QP);
+	if (!q)
+		return EINVAL;
+	to = m->attr_mask & A_STATE ? m->qp_state : q->attr.qp_state;
+	if ((m->attr_mask & A_CURRENT_STATE && m->cur_qp_state != q->attr.qp_state) || m->reserved[0] ||
+	    m->reserved[1] || !may_change(q->attr.qp_state, to, m->attr_mask) || !are_values_good(m))
+		return EINVAL;
+	if (m->attr_mask & A_STATE)
+		error = set_state(q, to);
+	if (!error)
+		take_values(&q->attr, m);
+	return error;
+}
+
+static int modify_qp_extended(struct context *c, const void *in, attrs a)
+{
+	const struct ib_uverbs_ex_modify_qp *m = in;
+	const struct mlx5_ib_modify_qp_resp driver = {.response_length = sizeof(driver)};
+	const struct ib_uverbs_ex_modify_qp_resp out = {.response_length = sizeof(out)};
+	int error = m->rate_limit || m->reserved ? EOPNOTSUPP : modify_qp(c, &m->base, a);
+
+	if (error)
+		return error;
+	put_out(a[1], &out, sizeof(out));
+	put_out(a[4], &driver, sizeof(driver));
+	return 0;
+}
+
+static int query_qp(struct context *c, const void *in, attrs a)
+{
+	const struct ib_uverbs_query_qp *query = in;
+	struct qp *q = body_at(c, query->qp_handle, QP);
+	struct ib_uverbs_query_qp_resp out = {0};
+
+	if (!q)
+		return EINVAL;
+	out.dest = q->attr.dest;
+	out.max_send_wr = q->cap.max_send_wr;
+	out.max_recv_wr = q->rq_entries;
+	out.max_send_sge = q->cap.max_send_sge;
+	out.max_recv_sge = q->cap.max_recv_sge;
+	out.max_inline_data = q->cap.max_inline_data;
+	out.rq_psn = q->attr.rq_psn;
+	out.sq_psn = q->attr.sq_psn;
+	out.dest_qp_num = q->attr.dest_qp_num;
+	out.qp_access_flags = q->attr.qp_access_flags;
+	out.qp_state = out.cur_qp_state = q->attr.qp_state;
+	out.path_mtu = q->attr.path_mtu;
+	out.max_rd_atomic = q->attr.max_rd_atomic;
+	out.max_dest_rd_atomic = q->attr.max_dest_rd_atomic;
+	out.min_rnr_timer = q->attr.min_rnr_timer;
+	out.port_num = q->attr.port_num;
+	out.timeout = q->attr.timeout;
+	out.retry_cnt = q->attr.retry_cnt;
+	out.rnr_retry = q->attr.rnr_retry;
+	out.sq_sig_all = q->signal_all;
+	put_out(a[1], &out, sizeof(out));
+	return 0;
+}

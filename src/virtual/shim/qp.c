@@ -1,0 +1,137 @@
+/*
+ * Queue pairs: reliable connections, created and destroyed by uverbs. What their states are is in qp-state.c, what
+ * they do in send.c. Left out: all other types, shared receive queues, DEVX's own CREATE_QP.
+ */
+
+struct qp {
+	struct body body;
+	struct cq *send_cq, *recv_cq;
+	uint64_t sq, rq, record; /* record: how many receives were posted, and how many blocks of sends */
+	uint32_t sq_entries, rq_entries, rq_shift; /* of 64 bytes; of 1 << rq_shift */
+	uint16_t sq_at, rq_at;
+	uint32_t pd, user_index;
+	uint32_t resets;
+	uint64_t waits_since; /* ns; for its peer, or for a receive of that */
+	bool signal_all;
+	bool loops; /* force loopback: its peer is on this NIC, whatever its address says */
+	struct ib_uverbs_qp_cap cap;
+	struct ib_uverbs_modify_qp attr;
+};
+
+enum qp_state { RESET = 0, INIT = 1, RTR = 2, RTS = 3, ERROR = 6 };
+
+/* A QP of this process, or NULL. */
+static struct qp *find_qp(const struct nic *nic, uint32_t number)
+{
+	for (struct body *b = buckets[number % BUCKETS]; b; b = b->next)
+		if (b->kind == QP && b->number == number && b->context->nic == nic && is_alive(b))
+			return (struct qp *)b;
+	return NULL;
+}
+
+enum {
+	QP_TYPE_RC = 2,
+	QP_FLAGS = MLX5_QP_FLAG_SCATTER_CQE | MLX5_QP_FLAG_ALLOW_SCATTER_CQE | MLX5_QP_FLAG_BFREG_INDEX |
+		   MLX5_QP_FLAG_PACKET_BASED_CREDIT_MODE | MLX5_QP_FLAG_UAR_PAGE_INDEX,
+	MOST_ENTRIES = 1 << 15,
+};
+
+static bool is_power_of_two(uint32_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+/* The attributes of UVERBS_METHOD_QP_CREATE, in the order of ioctl.c. */
+enum {
+	QP_HANDLE,
+	QP_PD,
+	QP_SEND_CQ,
+	QP_RECV_CQ,
+	QP_CAP,
+	QP_TYPE,
+	QP_CREATE_FLAGS,
+	QP_RESP_CAP,
+	QP_NUMBER,
+	QP_IN,
+	QP_OUT,
+	QP_SRQ
+};
+
+static int check_qp(struct context *c, const struct mlx5_ib_create_qp *in, attrs a)
+{
+	const uint64_t rq_bytes = (uint64_t)in->rq_wqe_count << (in->rq_wqe_shift & 31);
+	uint32_t flags = a[QP_CREATE_FLAGS] ? (uint32_t)a[QP_CREATE_FLAGS]->data : 0;
+
+	if ((uint32_t)a[QP_TYPE]->data != QP_TYPE_RC || a[QP_SRQ] || flags & ~IB_UVERBS_QP_CREATE_SQ_SIG_ALL ||
+	    in->flags & ~QP_FLAGS)
+		return EOPNOTSUPP;
+	if (!object_at(c, (uint32_t)a[QP_PD]->data, PD) || !is_power_of_two(in->sq_wqe_count) ||
+	    in->sq_wqe_count > MOST_ENTRIES || in->db_addr % 8 || in->buf_addr % WQE_BLOCK)
+		return EINVAL;
+	if (in->rq_wqe_count && (!is_power_of_two(in->rq_wqe_count) || in->rq_wqe_count > MOST_ENTRIES ||
+				 in->rq_wqe_shift < 4 || in->rq_wqe_shift > 9 || rq_bytes < WQE_BLOCK))
+		return EINVAL;
+	if (in->flags & MLX5_QP_FLAG_UAR_PAGE_INDEX && !object_at(c, in->bfreg_index - 1, UAR))
+		return EINVAL;
+	return is_mapped(in->buf_addr, rq_bytes + (uint64_t)in->sq_wqe_count * WQE_BLOCK) && is_mapped(in->db_addr, 8)
+		       ? 0
+		       : EFAULT;
+}
+
+static int create_qp(struct context *c, attrs a)
+{
+	struct object model = {.kind = QP, .pd = (uint32_t)a[QP_PD]->data + 1};
+	struct mlx5_ib_create_qp in = {0};
+	const struct mlx5_ib_create_qp_resp out = {0};
+	struct cq *send_cq = body_at(c, (uint32_t)a[QP_SEND_CQ]->data, CQ);
+	struct cq *recv_cq = body_at(c, (uint32_t)a[QP_RECV_CQ]->data, CQ);
+	struct ib_uverbs_qp_cap cap; /* in and out may be one buffer */
+	uint32_t handle;
+	struct qp *q;
+	int error;
+
+	memcpy(&in, in_ptr(a[QP_IN]), a[QP_IN]->len < sizeof(in) ? a[QP_IN]->len : sizeof(in));
+	error = check_qp(c, &in, a);
+	if (error)
+		return error;
+	if (!send_cq || !recv_cq)
+		return EINVAL;
+	memcpy(&cap, in_ptr(a[QP_CAP]), sizeof(cap));
+	model.cq[0] = send_cq->body.handle + 1;
+	model.cq[1] = recv_cq->body.handle + 1;
+	model.id = ADD(c->nic->image->next_qpn, 1) & 0xffffff;
+	if (!add_object(c, &model, &handle))
+		return ENOMEM;
+	q = add_body(c, handle, sizeof(*q));
+	if (!q) {
+		free_object(c, handle);
+		return ENOMEM;
+	}
+	q->send_cq = send_cq, q->recv_cq = recv_cq;
+	q->rq = in.buf_addr;
+	q->sq = in.buf_addr + ((uint64_t)in.rq_wqe_count << in.rq_wqe_shift);
+	q->record = in.db_addr;
+	q->sq_entries = in.sq_wqe_count, q->rq_entries = in.rq_wqe_count, q->rq_shift = in.rq_wqe_shift;
+	q->pd = model.pd;
+	q->user_index = in.uidx;
+	q->cap = cap;
+	q->signal_all = a[QP_CREATE_FLAGS] && (uint32_t)a[QP_CREATE_FLAGS]->data & IB_UVERBS_QP_CREATE_SQ_SIG_ALL;
+	a[QP_HANDLE]->data = handle;
+	put_out(a[QP_RESP_CAP], &cap, sizeof(cap));
+	put_out(a[QP_NUMBER], &model.id, sizeof(model.id));
+	put_out(a[QP_OUT], &out, sizeof(out));
+	return 0;
+}
+
+static int destroy_qp(struct context *c, attrs a)
+{
+	const struct ib_uverbs_destroy_qp_resp out = {0};
+	uint32_t handle = (uint32_t)a[0]->data;
+
+	settle();
+	if (!object_at(c, handle, QP))
+		return ENOENT;
+	free_object(c, handle);
+	put_out(a[1], &out, sizeof(out));
+	return 0;
+}

@@ -1,0 +1,140 @@
+/*
+ * UMR: a work request that gives an MKey its layout and access, and its BSFs. All of it stands inline in the entry:
+ *
+ *     umr control   16: flags 0, KLM octowords 4 (16 bits), BSF octowords 6 (16), mask 8 (64), reserved
+ *     mkey context  64: free 0, access 2, QPN and tag 4, BSF and signature flags 12, start 16, length 24, reserved
+ *     layout       128: a list of {bytes 0, key 4, address 8}; or {bytes 0, 0x400, repetitions 8, entries 14 (16)}
+ *                       and that many {stride 0 (16), bytes 2 (16), key 4, address 8}; filled up to 64 bytes
+ *     BSFs              of 64 bytes each: a signature's, the crypto BSF
+ *
+ * One without a layout makes a key free: IBV_WR_LOCAL_INV. Nothing is changed unless all of it makes sense. Left out:
+ * keys that a UMR makes of plain memory, layouts that stand elsewhere, the signature: its BSF is taken and has no
+ * effect.
+ */
+
+enum { UMR_CONTROL = 16, UMR_CONTEXT = 64, UMR_LAYOUT = 128, UMR_PARTS = (WQE_MOST - UMR_LAYOUT) / 16 };
+enum { UMR_INLINE = 0x80, UMR_CHECK_FREE = 0x20, UMR_OFFSET = 0x10, UMR_CHECK_QPN = 0x8 }; /* flags */
+enum { INTERLEAVED = 0x400, BSF_BYTES = 64 };
+
+/* Bits of the mask. */
+#define SETS_LENGTH (1ull << 0)
+#define SETS_START (1ull << 6)
+#define SETS_SIGNATURE_ERROR (1ull << 9)
+#define SETS_BSF (1ull << 12)
+#define SETS_TAG (1ull << 13)
+#define SETS_QPN (1ull << 14)
+#define SETS_ACCESS (0xfull << 18) /* local write, remote read, remote write, atomic */
+#define SETS_FREE (1ull << 29)
+#define SETS_ALL                                                                                                       \
+	(SETS_LENGTH | SETS_START | SETS_SIGNATURE_ERROR | SETS_BSF | SETS_TAG | SETS_QPN | SETS_ACCESS | SETS_FREE)
+
+struct layout {
+	uint32_t count, repeat;
+	struct part part[UMR_PARTS];
+};
+
+static uint32_t get16(const uint8_t *p)
+{
+	return p[0] << 8 | p[1];
+}
+
+static bool read_layout(const uint8_t *p, uint32_t octowords, struct layout *l)
+{
+	l->count = l->repeat = 0;
+	if (octowords && get32(p + 4) == INTERLEAVED) {
+		uint32_t entries = get16(p + 14);
+
+		l->repeat = get32(p + 8);
+		if (!l->repeat || !entries || entries + 1 > octowords || get16(p + 12))
+			return false;
+		for (p += 16; l->count < entries; p += 16)
+			l->part[l->count++] = (struct part){.stride = get16(p),
+							    .bytes = get16(p + 2),
+							    .key = get32(p + 4),
+							    .address = get64(p + 8)};
+		return true;
+	}
+	for (uint32_t i = 0; i < octowords; i++, p += 16)
+		if (get32(p))
+			l->part[l->count++] =
+				(struct part){.bytes = get32(p), .key = get32(p + 4), .address = get64(p + 8)};
+	return true;
+}
+
+/*
+ * The crypto BSF: size 0 (2 bits: 2 alone, 3 behind another) and type 1 (bit 0), order 1, standard 3, bytes of data
+ * 4, data unit 8, tweak 16, DEK 32, keytag 40. Order 0 and 2: encrypted on the wire; 1 and 3: in memory; which of two
+ * comes first, the signature or this, makes no difference without a signature.
+ */
+static bool read_crypto_bsf(const uint8_t *b, bool alone, bool big_endian, uint64_t length, struct crypto *crypto)
+{
+	static const struct field fields[] = {{0, 2},  {7, 1},	   {8, 8},    {24, 8},	{32, 32},
+					      {64, 8}, {128, 128}, {264, 24}, {320, 64}};
+
+	if (has_others(b, BSF_BYTES, fields, sizeof(fields) / sizeof(fields[0])) || b[0] >> 6 != (alone ? 2 : 3) ||
+	    b[1] > 3 || b[3] != 0 || get32(b + 4) < length || b[8] < 1 ||
+	    b[8] >= sizeof(crypto_units) / sizeof(crypto_units[0]))
+		return false;
+	*crypto =
+		(struct crypto){.on = true, .on_wire = b[1] % 2 == 0, .unit = crypto_units[b[8]], .dek = get24(b + 33)};
+	for (int i = 0; i < 16; i++)
+		crypto->tweak[i] = b[16 + (big_endian ? 15 - i : i)];
+	memcpy(crypto->keytag, b + 40, sizeof(crypto->keytag));
+	return true;
+}
+
+/* `w`: the entry, of `bytes` bytes. False: it makes no sense, or the key is not one of this context and PD. */
+static bool configure_mkey(struct context *c, uint32_t pd, const uint8_t *w, uint32_t bytes)
+{
+	const uint8_t *control = w + UMR_CONTROL, *context = w + UMR_CONTEXT, *bsf;
+	const uint32_t octowords = get16(control + 4), bsf_octowords = get16(control + 6);
+	const uint64_t mask = get64(control + 8);
+	struct mkey *m = (struct mkey *)buckets[(get32(w + WQE_KEY) >> 8) % BUCKETS];
+	struct layout layout;
+	struct crypto crypto = {.on = false};
+	uint64_t length;
+
+	while (m && (m->body.context != c || m->body.kind != MKEY || m->body.number != get32(w + WQE_KEY) >> 8))
+		m = (struct mkey *)m->body.next;
+	if (!m || !is_alive(&m->body) || m->pd != pd || bytes < UMR_LAYOUT ||
+	    bytes - UMR_LAYOUT < 16 * (octowords + bsf_octowords))
+		return false;
+	if (!(control[0] & UMR_INLINE) || control[0] & ~(UMR_INLINE | UMR_CHECK_FREE | UMR_OFFSET | UMR_CHECK_QPN) ||
+	    mask & ~SETS_ALL || !is_clear(control, 8, 32) || !is_clear(control, 128, 8 * 48) ||
+	    (control[0] & UMR_CHECK_FREE && !m->is_free) || (control[0] & UMR_OFFSET && (octowords || bsf_octowords)))
+		return false;
+	if (!is_clear(context, 0, 1) || !is_clear(context, 2, 16) || !is_clear(context, 24, 32) ||
+	    !is_clear(context, 64, 97) || !is_clear(context, 98, 101) || !is_clear(context, 102, 128) ||
+	    !is_clear(context, 256, 512) || (mask & SETS_QPN && get24(context + 4) != NO_QPN))
+		return false;
+	if (octowords % 4 || octowords > m->room || !read_layout(w + UMR_LAYOUT, octowords, &layout))
+		return false;
+	length = mask & SETS_LENGTH ? get64(context + 24) : m->length;
+	bsf = w + UMR_LAYOUT + 16 * octowords;
+	if (bsf_octowords % 4 || bsf_octowords > m->bsf_octowords ||
+	    (bsf_octowords && !(mask & SETS_BSF && context[12] & 0x40)))
+		return false;
+	for (uint32_t i = 0; i < bsf_octowords / 4; i++, bsf += BSF_BYTES) {
+		bool engine = c->nic->image->engines & 2;
+
+		if (!(bsf[0] & 1))
+			continue; /* of a signature */
+		if (!m->crypto_enabled || crypto.on ||
+		    !read_crypto_bsf(bsf, bsf_octowords == 4, engine, length, &crypto))
+			return false;
+	}
+	m->length = length;
+	m->start = mask & SETS_START ? get64(context + 16) : m->start;
+	m->tag = mask & SETS_TAG ? context[7] : m->tag;
+	m->is_free = mask & SETS_FREE ? context[0] & 0x40 : m->is_free;
+	if (mask & SETS_ACCESS)
+		m->access = (m->access & LOCAL_READ) | (context[2] & (LOCAL_WRITE | REMOTE_READ | REMOTE_WRITE));
+	if (mask & SETS_BSF)
+		m->crypto = crypto;
+	if (octowords) {
+		memcpy(m->part, layout.part, layout.count * sizeof(layout.part[0]));
+		m->count = layout.count;
+		m->repeat = layout.repeat;
+	}
+	return true;
+}
