@@ -209,7 +209,7 @@ for (const loginApi of ['object', 'session'] as const) {
 
 describe('plaintext DEKs, many at once', () => {
   it('are created on the main thread, and wiped there', async () => {
-    const nic = await newNic({logMaxDeks: 9, importMode: 'plaintext', latencyUs: 200});
+    const nic = await newNic({logMaxDeks: 9, importMode: 'plaintext', latencyUs: 200, policy: 'fips'});
     const child = new Child({...nic.env, ...POOL});
     try {
       await child.run(async ({openDevice, expect, isDek}) => {

@@ -1,4 +1,4 @@
-/** Drives client.c, a C program on the NIC: one question a line, one answer a line. */
+/** Drives a C program on the NIC, client.c or traffic.c: one question a line, one answer a line. */
 import {type ChildProcess, execFileSync} from 'node:child_process';
 import fs from 'node:fs';
 import {join} from 'node:path';
@@ -26,8 +26,8 @@ export class Client {
   readonly process: ChildProcess;
   readonly #answers: AsyncIterator<string>;
 
-  constructor(device: TestDevice) {
-    this.process = device.spawn(compileProgram('client.c', ['-libverbs', '-lmlx5']), [], {
+  constructor(device: TestDevice, source: 'client.c' | 'traffic.c' = 'client.c') {
+    this.process = device.spawn(compileProgram(source, ['-libverbs', '-lmlx5']), [], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#answers = createInterface({input: this.process.stdout!})[Symbol.asyncIterator]();
