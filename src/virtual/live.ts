@@ -5,7 +5,17 @@
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {isLocked} from '../files/ffi.js';
-import {CONTEXT, CONTEXT_HEADER, CONTEXT_MAGIC, CONTEXT_RECORDS, IMAGE, KINDS, OBJECT, SLOT, SLOTS} from './image-layout.js';
+import {
+  CONTEXT,
+  CONTEXT_HEADER,
+  CONTEXT_MAGIC,
+  CONTEXT_RECORDS,
+  IMAGE,
+  KINDS,
+  OBJECT,
+  SLOT,
+  SLOTS,
+} from './image-layout.js';
 import {slots} from './settings.js';
 
 /** Objects of a context, or of all. */
