@@ -5,9 +5,9 @@ import {HealthCheck} from './health/health.js';
 import {forbidDumps, type Peer} from './host/ffi.js';
 import type {LastResort} from './host/last-resort.js';
 import {type AgentStatus, type ApplyRequest, type ApplyResult, isReady} from './protocol.js';
+import {listenOn} from './server/keep-socket.js';
 import {Listener, type RequestHandler} from './server/listener.js';
 import type {PassedSocket} from './server/passed-socket.js';
-import {bindSocket} from './server/socket.js';
 import {DekSet} from './set/dek-set.js';
 import {ManifestFile} from './set/manifest-file.js';
 import {ManifestFollower} from './set/manifest-follower.js';
@@ -93,7 +93,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   let unbind: () => void;
   try {
-    unbind = await listen(listener, options.socket, gid);
+    unbind = await listenOn(listener, options.socket, gid, events);
   } catch (error) {
     await dekSet.close();
     throw error;
@@ -122,13 +122,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     reload: () => apply({path: undefined, kek: undefined, dryRun: false, keepGoing: false}),
     close,
   };
-}
-
-/** Listens on a socket: one to bind, for group `gid` too, or one that was passed. Resolves to the way to remove it. */
-async function listen(listener: Listener, socket: string | PassedSocket, gid: number | undefined): Promise<() => void> {
-  if (typeof socket === 'string') return bindSocket(socket, gid, (path) => listener.listen({path}));
-  await listener.listen({fd: socket.fd});
-  return () => {};
 }
 
 /** The devices that were named, else those that the manifest names, else the only one. */

@@ -89,7 +89,8 @@ export class VirtualConnectX {
   set(settings: Settings, device?: string): void {
     const names = this.#named(device);
     try {
-      withLock(this.directory, () => {
+      // Not of the directory: that may be open to others, and who can open a file can keep its lock.
+      withLock(this.#image(this.devices[0]!), () => {
         const plans = names.map((name) => planOf(this.#image(name), settings));
         for (const {path, writes} of plans) writeImage(path, writes);
       });

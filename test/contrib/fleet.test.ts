@@ -55,6 +55,20 @@ describe('dek-fleet-start', function () {
     expect(live(device).deks).to.equal(5);
   });
 
+  it('starts no second agent when the socket of the first was removed', async () => {
+    start();
+    const pid = await agentPid();
+    fs.unlinkSync(socket);
+    const {status, stdout, stderr} = start();
+    expect({status, stdout, stderr}).to.deep.equal({
+      status: 0,
+      stdout: 'nothing to do\nREADY: 5: 5 READY\n',
+      stderr: '',
+    });
+    expect(await agentPid()).to.equal(pid);
+    expect(live(device).deks).to.equal(5);
+  });
+
   it('has nothing to do the second time', async () => {
     start();
     const pid = await agentPid();

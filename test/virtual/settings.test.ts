@@ -197,8 +197,8 @@ describe('the settings of a virtual ConnectX', () => {
         });
       `;
       const module = new URL('../../src/files/lock.js', import.meta.url).href;
-      const holder = async (ms: number): Promise<ChildProcess> => {
-        const args = ['--input-type=module', '-e', script, module, device.directory, `${ms}`];
+      const holder = async (ms: number, path = join(device.directory, 'mlx5_0.nvram')): Promise<ChildProcess> => {
+        const args = ['--input-type=module', '-e', script, module, path, `${ms}`];
         const child = spawn(process.execPath, args, {stdio: ['ignore', 'pipe', 'inherit']});
         await once(child.stdout!, 'data');
         return child;
@@ -212,6 +212,13 @@ describe('the settings of a virtual ConnectX', () => {
       await once(killed, 'exit');
       device.nic.set({latencyUs: 4});
       expect(device.nic.show().latencyUs).to.equal(4);
+      // Who can read the directory can lock it.
+      const stranger = await holder(20_000, device.directory);
+      try {
+        device.nic.set({latencyUs: 5});
+      } finally {
+        stranger.kill('SIGKILL');
+      }
     });
   });
 });

@@ -42,8 +42,10 @@ export class Listener {
     });
   }
 
+  /** Listens, and no more where it listened before. */
   listen(where: {path: string} | {fd: number}): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.#http.listening) this.#http.close();
       this.#http.once('error', reject);
       this.#http.listen(where, () => {
         this.#http.off('error', reject);

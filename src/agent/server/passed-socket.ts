@@ -3,6 +3,7 @@
  * is: who can reach it is what the manager's unit says, and it stays when the agent ends.
  */
 import {DekError} from '../../errors.js';
+import {lstatNow} from '../../files/stat.js';
 import {listeningPath} from '../host/ffi.js';
 
 /** SD_LISTEN_FDS_START. */
@@ -12,6 +13,8 @@ export interface PassedSocket {
   readonly fd: number;
   /** Where it was bound. */
   readonly path: string;
+  /** The file that was there when it was passed. */
+  readonly inode: bigint | undefined;
 }
 
 /**
@@ -26,5 +29,10 @@ export function passedSocket(): PassedSocket | undefined {
   if (count !== '1') throw new DekError('BAD_INPUT', `expected one passed socket, got ${count}`, {hint});
   const path = listeningPath(FIRST_FD);
   if (path === undefined) throw new DekError('BAD_INPUT', 'the passed socket is no listening unix socket', {hint});
-  return {fd: FIRST_FD, path};
+  return {fd: FIRST_FD, path, inode: lstatNow(path)?.ino};
+}
+
+/** Whether clients still find it. */
+export function isPassedSocketThere({path, inode}: PassedSocket): boolean {
+  return lstatNow(path)?.ino === inode;
 }

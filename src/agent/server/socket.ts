@@ -1,31 +1,29 @@
 /**
- * The agent's socket in the file system: where it lies, who can reach it, and whether the agent that made it lives.
+ * The agent's socket in the file system: where it lies, who can reach it, and whether the agent that made it lives. That is
+ * what a lock says, `PATH.held`, not the socket: a socket can be removed under an agent that lives, which then binds it anew.
  */
 import {chmodSync, chownSync, renameSync, unlinkSync} from 'node:fs';
 import {connect} from 'node:net';
 import {dirname} from 'node:path';
 import {DekError, systemCode} from '../../errors.js';
 import {makeDirectories} from '../../files/directories.js';
-import {takeLock} from '../../files/lock.js';
+import {type HeldLock, holdLock, tryHold} from '../../files/lock.js';
 import {lstatNow, statNow} from '../../files/stat.js';
 import {systemError} from '../../files/system-error.js';
 
 /** The kernel's limit: sockaddr_un.sun_path is 108 bytes with its NUL, unix(7). */
 const MAX_PATH_BYTES = 107;
 
+type Listen = (path: string) => Promise<unknown>;
+
 /**
  * Puts a socket at `path`, mode 0600 in a directory of mode 0700, or 0660 and 0750 for group `gid`: `listen` binds it under
- * a name of its own, and it is renamed when it is ready, over the socket of a dead agent if there is one. Resolves to
- * the way to remove it. Throws EXISTS when an agent listens there, UNSAFE_SECRET when the directory is open to others,
+ * a name of its own, and it is renamed when it is ready, over the socket of a dead agent if there is one. Throws EXISTS
+ * when an agent listens there, BUSY when one lives that does not, UNSAFE_SECRET when the directory is open to others,
  * BAD_ARGUMENT for a path that cannot be a socket.
  */
-export async function bindSocket(
-  path: string,
-  gid: number | undefined,
-  listen: (path: string) => Promise<unknown>,
-): Promise<() => void> {
-  const own = `${path}.${process.pid}`;
-  if (Buffer.byteLength(own) > MAX_PATH_BYTES) {
+export async function bindSocket(path: string, gid: number | undefined, listen: Listen): Promise<BoundSocket> {
+  if (Buffer.byteLength(ownName(path)) > MAX_PATH_BYTES) {
     throw new DekError(
       'BAD_ARGUMENT',
       `the socket path ${path} is too long: the kernel takes ${MAX_PATH_BYTES} bytes`,
@@ -34,8 +32,74 @@ export async function bindSocket(
       },
     );
   }
-  // Two agents that start at once must not both find the same socket stale.
-  const unlock = await takeLock(makeDirectory(dirname(path), gid));
+  makeDirectory(dirname(path), gid);
+  let lock: HeldLock | undefined;
+  try {
+    // An agent whose socket was removed binds it anew: that is waited for.
+    lock = await holdLock(lockOf(path), () => assertFree(path));
+    return new BoundSocket({path, gid, listen}, lock, await place({path, gid, listen}));
+  } catch (error) {
+    lock?.release();
+    throw inaccessible(path, error);
+  }
+}
+
+interface Place {
+  readonly path: string;
+  readonly gid: number | undefined;
+  readonly listen: Listen;
+}
+
+/** Which file it is. */
+interface Inode {
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
+/** A socket that was bound, and the lock that says so. */
+export class BoundSocket {
+  readonly #place: Place;
+  #lock: HeldLock;
+  #inode: Inode;
+
+  constructor(at: Place, lock: HeldLock, inode: Inode) {
+    this.#place = at;
+    this.#lock = lock;
+    this.#inode = inode;
+  }
+
+  /**
+   * Binds it anew when it is not there any more, and says whether it did. Throws EXISTS when something else is in its place,
+   * or another agent has taken the lock, and what keeps it from being bound.
+   */
+  async keep(): Promise<boolean> {
+    const {path, gid} = this.#place;
+    try {
+      if (!this.#lock.isInPlace()) {
+        makeDirectory(dirname(path), gid);
+        const lock = tryHold(lockOf(path));
+        if (!lock) throw new DekError('EXISTS', `another agent has taken the place of this one at ${path}`);
+        this.#lock.release();
+        this.#lock = lock;
+      }
+      if (isAt(path, this.#inode)) return false;
+      this.#inode = await place(this.#place);
+      return true;
+    } catch (error) {
+      throw inaccessible(path, error);
+    }
+  }
+
+  /** Removes it, unless something else is in its place, and lets go of the lock. */
+  remove(): void {
+    if (isAt(this.#place.path, this.#inode)) unlinkSync(this.#place.path);
+    this.#lock.release();
+  }
+}
+
+/** Binds a socket and puts it in its place, which the lock has to be held for. */
+async function place({path, gid, listen}: Place): Promise<Inode> {
+  const own = ownName(path);
   const umask = process.umask(0o177);
   try {
     await assertFree(path);
@@ -46,24 +110,28 @@ export async function bindSocket(
       chmodSync(own, 0o660);
     }
     renameSync(own, path);
-    const {dev, ino} = lstatNow(path)!;
-    return () => removeOwn(path, dev, ino);
-  } catch (error) {
-    throw inaccessible(path, error);
+    return lstatNow(path)!;
   } finally {
     process.umask(umask);
-    unlock();
   }
 }
 
-/** Removes the socket unless another agent has put its own there meanwhile. */
-function removeOwn(path: string, dev: bigint, ino: bigint): void {
+function isAt(path: string, {dev, ino}: Inode): boolean {
   const found = lstatNow(path);
-  if (found?.dev === dev && found.ino === ino) unlinkSync(path);
+  return found?.dev === dev && found.ino === ino;
+}
+
+function ownName(path: string): string {
+  return `${path}.${process.pid}`;
+}
+
+/** Not PATH.lock: that is the lock of contrib/fleet/dek-fleet-start, which is held while an agent starts. */
+function lockOf(path: string): string {
+  return `${path}.held`;
 }
 
 /** Makes the directory where there is none; one that is there must not let others replace the socket. */
-function makeDirectory(directory: string, gid: number | undefined): string {
+function makeDirectory(directory: string, gid: number | undefined): void {
   try {
     for (const made of makeDirectories(directory, 0o700)) {
       if (gid === undefined) continue;
@@ -84,7 +152,6 @@ function makeDirectory(directory: string, gid: number | undefined): string {
         hint: `chgrp ${gid} ${directory} && chmod 750 ${directory}`,
       });
     }
-    return directory;
   } catch (error) {
     throw inaccessible(directory, error);
   }
@@ -108,7 +175,13 @@ function accepts(path: string): Promise<boolean> {
       socket.destroy();
       done(true);
     });
-    socket.on('error', (error) => (systemCode(error) === 'ECONNREFUSED' ? done(false) : reject(error)));
+    socket.on('error', (error) => {
+      const code = systemCode(error);
+      if (code === 'EAGAIN')
+        done(true); // more clients than it accepts at once
+      else if (code === 'ECONNREFUSED' || code === 'ENOENT') done(false);
+      else reject(error);
+    });
   });
 }
 

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {type TestDevice, testDevice} from '../../virtual/device.js';
-import {AgentProcess} from '../agent-process.js';
+import {AgentProcess, until} from '../agent-process.js';
 import {PASS_ON} from '../passed-socket.js';
 
 describe('passed socket', () => {
@@ -40,6 +40,17 @@ describe('passed socket', () => {
     const agent = await start(path);
     expect(await agent.end()).to.equal(0);
     expect(fs.existsSync(path)).to.equal(true);
+  });
+
+  it('is missed by the agent when it was removed', async () => {
+    const agent = await start(path);
+    try {
+      fs.unlinkSync(path);
+      await until(() => agent.log.includes('"event":"socket-lost"'));
+      expect(agent.log).to.include('restart its socket unit');
+    } finally {
+      await agent.end();
+    }
   });
 
   it('is not taken by a process that it was not passed to', async () => {

@@ -4,29 +4,44 @@ import fs from 'node:fs';
 import net from 'node:net';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {bindSocket} from '../../../src/agent/server/socket.js';
+import {type BoundSocket, bindSocket} from '../../../src/agent/server/socket.js';
 import {socketPath} from '../../../src/agent/socket-path.js';
+import {tryLock} from '../../../src/files/ffi.js';
 import {thrownBy} from '../../errors-thrown.js';
 import {temporaryDirectory} from '../../virtual/device.js';
 
 describe('socket', () => {
   let directory: string;
   let servers: net.Server[];
+  let held: BoundSocket[];
 
   beforeEach(() => {
     directory = temporaryDirectory();
     servers = [];
+    held = [];
   });
   afterEach(() => {
     for (const server of servers) server.close();
+    for (const bound of held) bound.remove();
     fs.rmSync(directory, {recursive: true, force: true});
   });
 
   /** Binds a socket at `path` as an agent does. */
-  function bind(path: string, gid?: number): Promise<() => void> {
+  async function bind(path: string, gid?: number): Promise<BoundSocket> {
     const server = net.createServer();
     servers.push(server);
-    return bindSocket(path, gid, (own) => new Promise<void>((done) => server.listen(own, done)));
+    const bound = await bindSocket(path, gid, (own) => {
+      if (server.listening) server.close();
+      return new Promise<void>((done) => server.listen(own, done));
+    });
+    held.push(bound);
+    return bound;
+  }
+
+  async function assertAnswers(path: string): Promise<void> {
+    const client = net.connect(path);
+    await once(client, 'connect');
+    client.destroy();
   }
 
   const mode = (path: string): string => (fs.statSync(path).mode & 0o777).toString(8);
@@ -62,9 +77,7 @@ describe('socket', () => {
     const path = join(directory, 'agent.sock');
     await leaveStale(path);
     await bind(path);
-    const client = net.connect(path);
-    await once(client, 'connect');
-    client.destroy();
+    await assertAnswers(path);
   });
 
   it('never replaces the socket of an agent that lives', async () => {
@@ -77,6 +90,16 @@ describe('socket', () => {
     expect(fs.statSync(path).ino).to.equal(before);
   });
 
+  it('is not kept away by who holds the lock of its directory', async () => {
+    const fd = fs.openSync(directory, 'r');
+    try {
+      expect(tryLock(fd)).to.equal(true);
+      await bind(join(directory, 'agent.sock'));
+    } finally {
+      fs.closeSync(fd);
+    }
+  });
+
   it('lets one of several win that find a stale socket at once', async () => {
     const path = join(directory, 'agent.sock');
     await leaveStale(path);
@@ -85,15 +108,73 @@ describe('socket', () => {
     for (const result of results) if (result.status === 'rejected') expect(result.reason.code).to.equal('EXISTS');
   });
 
-  it('removes its own socket at the end, and not one that another agent has put there', async () => {
+  it('removes its own socket at the end, and not one that another has put there', async () => {
     const path = join(directory, 'agent.sock');
-    const unbind = await bind(path);
+    const bound = await bind(path);
     fs.unlinkSync(path);
-    const other = await bind(path);
-    unbind();
-    expect(fs.existsSync(path)).to.equal(true);
-    other();
+    const other = net.createServer();
+    servers.push(other);
+    await new Promise<void>((done) => other.listen(path, done));
+    bound.remove();
+    expect(fs.readdirSync(directory)).to.deep.equal(['agent.sock']);
+    await bindAgain(path, other);
     expect(fs.readdirSync(directory)).to.deep.equal([]);
+  });
+
+  /** Binds when `other` has gone, and removes what was bound. */
+  async function bindAgain(path: string, other: net.Server): Promise<void> {
+    await new Promise((done) => other.close(done));
+    (await bind(path)).remove();
+  }
+
+  describe('of an agent that lives, when it was removed', () => {
+    let path: string;
+    let bound: BoundSocket;
+    beforeEach(async () => {
+      path = join(directory, 'run', 'agent.sock');
+      bound = await bind(path);
+    });
+
+    it('is bound anew', async () => {
+      expect(await bound.keep()).to.equal(false);
+      fs.unlinkSync(path);
+      expect(await bound.keep()).to.equal(true);
+      expect(mode(path)).to.equal('600');
+      await assertAnswers(path);
+      expect(await bound.keep()).to.equal(false);
+    });
+
+    it('is bound anew with its directory', async () => {
+      fs.rmSync(join(directory, 'run'), {recursive: true});
+      expect(await bound.keep()).to.equal(true);
+      await assertAnswers(path);
+      expect((await thrownBy(() => bind(path))).code).to.equal('EXISTS');
+    });
+
+    it('is not that of another agent, which finds that this one lives', async () => {
+      fs.unlinkSync(path);
+      const second = thrownBy(() => bind(path));
+      await bound.keep();
+      expect((await second).code).to.equal('EXISTS');
+      await assertAnswers(path);
+    });
+
+    it('is left to what has taken its place', async () => {
+      fs.unlinkSync(path);
+      fs.writeFileSync(path, 'precious');
+      expect((await thrownBy(() => bound.keep())).code).to.equal('EXISTS');
+      expect(fs.readFileSync(path, 'utf8')).to.equal('precious');
+    });
+
+    it('is left to another agent that has taken the lock', async () => {
+      fs.rmSync(join(directory, 'run'), {recursive: true});
+      await bind(path);
+      const {ino} = fs.statSync(path);
+      expect((await thrownBy(() => bound.keep())).message).to.include('another agent');
+      bound.remove();
+      expect(fs.statSync(path).ino).to.equal(ino);
+      await assertAnswers(path);
+    });
   });
 
   it('does not touch a file that is no socket', async () => {
