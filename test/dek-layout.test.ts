@@ -7,7 +7,7 @@ import {
   plaintextBytes,
   wrappedBytes,
 } from '../src/dek-layout.js';
-import {refusal} from './wrap/arbitrary.js';
+import {refusal} from './support/arbitrary.js';
 
 describe('layout', () => {
   for (const layout of DEK_LAYOUTS) {

@@ -72,7 +72,7 @@ function tryLoad(load: EngineLoader): AesEngine | undefined {
 }
 
 function readSet(name: string): VectorSet {
-  const url = packageFile(`test/vectors/${name}.json`);
+  const url = packageFile(`vectors/${name}.json`);
   try {
     return JSON.parse(fs.readFileSync(url, 'utf8')) as VectorSet;
   } catch (cause) {

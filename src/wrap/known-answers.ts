@@ -1,6 +1,6 @@
 /**
  * Known answers: each vector both ways, alone and as many keys. Pure: the vectors come parsed (their files are
- * test/vectors/*.json); it never throws for a vector that fails, however broken the vector.
+ * vectors/*.json); it never throws for a vector that fails, however broken the vector.
  */
 import {equalBytes, fromHex} from '../bytes.js';
 import {DekError} from '../errors.js';

@@ -3,10 +3,10 @@ import {expect} from 'chai';
 import {Crew} from '../../src/bulk/crew.js';
 import {DekError} from '../../src/errors.js';
 import {wrapKey} from '../../src/wrap/kw.js';
-import {thrownBy} from '../errors-thrown.js';
+import {thrownBy} from '../support/errors-thrown.js';
 
 const KEK = new Uint8Array(32).fill(9);
-const DYING = new URL('./dying-thread.js', import.meta.url);
+const DYING = new URL('../support/dying-thread.js', import.meta.url);
 
 /** Pieces of 1 to 40 keys of 40 bytes, each key with its number in it. */
 async function* pieces(count: number, onPiece: (i: number) => unknown = () => {}) {

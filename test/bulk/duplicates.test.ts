@@ -6,7 +6,7 @@ import {newManifest} from '../../src/bulk/make.js';
 import {openLines} from '../../src/manifest/read.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
 import {unwrapKey} from '../../src/wrap/kw.js';
-import {readAll} from '../manifest/text.js';
+import {readAll} from '../support/manifest-text.js';
 
 const KEK = new Uint8Array(32).fill(3);
 const COUNT = 3000;

@@ -7,7 +7,7 @@ import {Crew} from '../../src/bulk/crew.js';
 import {Rewrap} from '../../src/bulk/rewrap.js';
 import {type ManifestDek, type ManifestHeader, writeManifest} from '../../src/manifest/index.js';
 import {keyCheckValue, wrapCredential, wrapDek} from '../../src/wrap/index.js';
-import {thrownBy} from '../errors-thrown.js';
+import {thrownBy} from '../support/errors-thrown.js';
 
 const [from, to] = [new Uint8Array(32).fill(1), new Uint8Array(16).fill(2)];
 

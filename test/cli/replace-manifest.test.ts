@@ -3,7 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {replaceManifest} from '../../src/cli/replace-manifest.js';
-import {thrownBy} from '../errors-thrown.js';
+import {thrownBy} from '../support/errors-thrown.js';
 
 async function* chunks(...texts: string[]): AsyncGenerator<Uint8Array> {
   for (const text of texts) yield Buffer.from(text);

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import {expect} from 'chai';
 import {DEK_LAYOUTS, unwrapDek} from '../../src/wrap/index.js';
-import {KCV, KEK, KeyFiles} from './key-files.js';
-import {DEK, run, runDek, runDekOnTerminal} from './run-dek.js';
+import {KCV, KEK, KeyFiles} from '../support/key-files.js';
+import {DEK, run, runDek, runDekOnTerminal} from '../support/run-dek.js';
 
 describe('keygen', function () {
   this.timeout(60_000);

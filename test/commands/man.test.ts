@@ -6,7 +6,7 @@ import {fileURLToPath} from 'node:url';
 import type {Interfaces} from '@oclif/core';
 import {expect} from 'chai';
 import {commandPages} from '../../scripts/man-page.js';
-import {temporaryDirectory} from '../virtual/device.js';
+import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const MAN = join(ROOT, 'man');

@@ -3,8 +3,8 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {readVectors} from '../wrap/vectors.js';
-import {run, runDek} from './run-dek.js';
+import {run, runDek} from '../support/run-dek.js';
+import {readVectors} from '../support/vectors.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -42,7 +42,7 @@ describe('selftest', function () {
 
     beforeEach(() => {
       copy = fs.mkdtempSync(join(tmpdir(), 'dek-selftest-'));
-      for (const part of ['package.json', 'bin', 'dist/bundle', 'test/vectors']) {
+      for (const part of ['package.json', 'bin', 'dist/bundle', 'vectors']) {
         fs.cpSync(join(ROOT, part), join(copy, part), {recursive: true, dereference: true});
       }
       fs.symlinkSync(fs.realpathSync(join(ROOT, 'node_modules')), join(copy, 'node_modules'));
@@ -50,7 +50,7 @@ describe('selftest', function () {
     afterEach(() => fs.rmSync(copy, {recursive: true}));
 
     it('exits with 6 and names the one that is wrong', async () => {
-      const path = join(copy, 'test/vectors/kcv.json');
+      const path = join(copy, 'vectors/kcv.json');
       fs.writeFileSync(path, fs.readFileSync(path, 'utf8').replace('763cbcde81', '763cbcde82'));
       const {status, stdout} = await selftest();
       expect(status).to.equal(6);
@@ -62,16 +62,16 @@ describe('selftest', function () {
     });
 
     it('says so when the vectors are missing', async () => {
-      fs.rmSync(join(copy, 'test/vectors/dek.json'));
+      fs.rmSync(join(copy, 'vectors/dek.json'));
       const {status, stdout, stderr} = await selftest();
       expect([status, stdout.length]).to.deep.equal([1, 0]);
       expect(stderr).to.match(/^error: the known answers in .*dek\.json cannot be read\nhint: install dek again\n$/);
     });
 
     it('says so when a file of vectors is broken', async () => {
-      fs.writeFileSync(join(copy, 'test/vectors/dek.json'), '{');
+      fs.writeFileSync(join(copy, 'vectors/dek.json'), '{');
       expect((await selftest()).status).to.equal(1);
-      fs.writeFileSync(join(copy, 'test/vectors/dek.json'), '{}');
+      fs.writeFileSync(join(copy, 'vectors/dek.json'), '{}');
       expect((await selftest()).status).to.equal(1);
     });
   });

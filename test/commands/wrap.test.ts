@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import {expect} from 'chai';
 import {DEK_LAYOUTS, wrapKey} from '../../src/wrap/index.js';
-import {json, KCV, KEK, KeyFiles, plaintextOf} from './key-files.js';
-import {DEK, run, runDek, runDekOnTerminal} from './run-dek.js';
+import {json, KCV, KEK, KeyFiles, plaintextOf} from '../support/key-files.js';
+import {DEK, run, runDek, runDekOnTerminal} from '../support/run-dek.js';
 
 describe('wrap', function () {
   this.timeout(60_000);

@@ -3,7 +3,7 @@ import {join, relative} from 'node:path';
 import {expect} from 'chai';
 import {systemCode} from '../../src/errors.js';
 import {makeDirectories, removeDirectories} from '../../src/files/directories.js';
-import {temporaryDirectory} from '../virtual/device.js';
+import {temporaryDirectory} from '../support/temporary-directory.js';
 
 describe('directories', () => {
   let directory: string;

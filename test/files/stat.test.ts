@@ -4,7 +4,7 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {fstatNow, lstatNow, statNow} from '../../src/files/stat.js';
-import {temporaryDirectory} from '../virtual/device.js';
+import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const SRC = fileURLToPath(new URL('../../../src', import.meta.url));
 const MODULE = fileURLToPath(new URL('../../src/files/stat.js', import.meta.url));

@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import {createRequire} from 'node:module';
 import {expect} from 'chai';
-import {thrownBy} from '../errors-thrown.js';
-import {base64, dekLine, headerLine, readAll, text} from './text.js';
+import {thrownBy} from '../support/errors-thrown.js';
+import {base64, dekLine, headerLine, readAll, text} from '../support/manifest-text.js';
 
 type Validate = (data: unknown) => boolean;
 // Fastify's own Ajv: what it takes for a schema, we do.

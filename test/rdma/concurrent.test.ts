@@ -5,8 +5,8 @@ import {expect} from 'chai';
 import {DekError} from '../../src/errors.js';
 import {Dek} from '../../src/rdma/dek.js';
 import type {CreateDekOptions, DekColumn} from '../../src/rdma/keys.js';
-import {code, open, PLAINTEXT_NIC, WRAPPED} from './fake-device.js';
-import type {FakeLibrary} from './fake-library.js';
+import {code, open, PLAINTEXT_NIC, WRAPPED} from '../support/fake-device.js';
+import type {FakeLibrary} from '../support/fake-library.js';
 
 const {EAGAIN, EBUSY, EINVAL, EIO} = constants.errno;
 const LOGIN = {credential: new Uint8Array(48), credentialId: 1, importKekId: 2};

@@ -6,7 +6,7 @@ import {rewrapKeys, unwrapKeys, wrapKeys} from '../../src/wrap/bulk.js';
 import {ENGINES, withEngine} from '../../src/wrap/engine.js';
 import {unwrapKey, wrapKey} from '../../src/wrap/kw.js';
 import {laneKeys} from '../../src/wrap/lane.js';
-import {exactly, kek, refusal} from './arbitrary.js';
+import {exactly, kek, refusal} from '../support/arbitrary.js';
 
 const KEK = new Uint8Array(16).fill(1);
 const OTHER = new Uint8Array(32).fill(2);

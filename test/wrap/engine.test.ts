@@ -13,8 +13,8 @@ import {
 } from '../../src/wrap/engine.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
 import {unwrapKey, wrapKey} from '../../src/wrap/kw.js';
-import {exactly, kek, refusal} from './arbitrary.js';
-import {bytes, readVectors} from './vectors.js';
+import {exactly, kek, refusal} from '../support/arbitrary.js';
+import {bytes, readVectors} from '../support/vectors.js';
 
 const {'node:crypto': loadNodeCrypto, '@noble/ciphers': loadNoble} = ENGINES;
 

@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import {checkKnownAnswers, type VectorSet} from '../../src/wrap/known-answers.js';
-import {readVectors} from './vectors.js';
+import {readVectors} from '../support/vectors.js';
 
 function copy(name: 'rfc3394' | 'dek' | 'credential' | 'kcv'): VectorSet & Required<Pick<VectorSet, 'refused'>> {
   return structuredClone(readVectors(name));

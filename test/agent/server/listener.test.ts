@@ -4,7 +4,7 @@ import {join} from 'node:path';
 import {text} from 'node:stream/consumers';
 import {expect} from 'chai';
 import {Listener, type RequestHandler} from '../../../src/agent/server/listener.js';
-import {temporaryDirectory} from '../../virtual/device.js';
+import {temporaryDirectory} from '../../support/temporary-directory.js';
 
 describe('listener', () => {
   let directory: string;

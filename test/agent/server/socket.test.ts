@@ -7,8 +7,8 @@ import {expect} from 'chai';
 import {type BoundSocket, bindSocket} from '../../../src/agent/server/socket.js';
 import {socketPath} from '../../../src/agent/socket-path.js';
 import {tryLock} from '../../../src/files/ffi.js';
-import {thrownBy} from '../../errors-thrown.js';
-import {temporaryDirectory} from '../../virtual/device.js';
+import {thrownBy} from '../../support/errors-thrown.js';
+import {temporaryDirectory} from '../../support/temporary-directory.js';
 
 describe('socket', () => {
   let directory: string;

@@ -4,9 +4,9 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {ManifestFile} from '../../../src/agent/set/manifest-file.js';
-import {thrownBy} from '../../errors-thrown.js';
-import {dekLine, headerLine, text} from '../../manifest/text.js';
-import {temporaryDirectory} from '../../virtual/device.js';
+import {thrownBy} from '../../support/errors-thrown.js';
+import {dekLine, headerLine, text} from '../../support/manifest-text.js';
+import {temporaryDirectory} from '../../support/temporary-directory.js';
 
 describe('manifest file', () => {
   let directory: string;

@@ -1,0 +1,64 @@
+import {expect} from 'chai';
+import {type COMMANDS, type Fault, OBJECTS, STATUSES} from '../../../src/virtual/settings.js';
+import {allReady, eventually} from '../../support/agent-log.js';
+import {AgentProcess} from '../../support/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/device.js';
+import {writeFleet} from '../../support/fleet-file.js';
+
+const COUNT = 4;
+const FAULTS: Pick<Fault, 'command' | 'object'>[] = [
+  {command: 'caps'},
+  ...(['create', 'query', 'destroy'] as const satisfies (keyof typeof COMMANDS)[]).flatMap((command) =>
+    (Object.keys(OBJECTS) as (keyof typeof OBJECTS)[]).map((object) => ({command, object})),
+  ),
+];
+
+/** One agent has a NIC for each status that the firmware can fail with. */
+describe('health under faults', function () {
+  this.timeout(120_000);
+  const statuses = Object.values(STATUSES);
+  let device: TestDevice;
+  let agent: AgentProcess;
+
+  beforeEach(async () => {
+    device = await testDevice({devices: statuses.length});
+    const manifest = await writeFleet(device, {count: COUNT});
+    agent = await AgentProcess.start(device, {args: ['--check-interval', '1', '--manifest', manifest]});
+  });
+  afterEach(async () => {
+    await agent.end();
+    device.remove();
+  });
+
+  for (const fault of FAULTS) {
+    const {command, object = 'NIC'} = fault;
+    it(`goes on when every ${command} of a ${object} fails, whatever the status, and heals when that is over`, async () => {
+      for (const [i, status] of statuses.entries()) {
+        device.nic.set({faults: [{...fault, status, times: 'always'}]}, `mlx5_${i}`);
+      }
+      // Of a NIC that works nobody asks what it can do.
+      if (command === 'caps') device.nic.set({gone: true});
+      device.nic.set({dekErrors: [{which: 'all'}], revokeKeks: [device.kekId]});
+      await eventually('the breach is noticed', async () =>
+        (await agent.client.status()).devices.every(({gone, login}) => gone || login?.state !== 'VALID'),
+      );
+      device.nic.set({gone: false, keks: [{id: device.kekId, secret: device.kek}]});
+      const hits = (name: string): number => device.nic.show(name).faults[0]!.hits;
+      await eventually(
+        () => `the faults are met: ${device.nic.devices.map(hits)}`,
+        async () => {
+          expect((await agent.client.status()).deks.total).to.equal(COUNT);
+          return device.nic.devices.every((name) => hits(name) > 0);
+        },
+      );
+      device.nic.set({faults: []});
+      await allReady(agent);
+      await eventually('what was replaced is gone', () =>
+        device.nic.devices.every((name) => {
+          const {contexts, logins, deks} = device.nic.show(name).live;
+          return contexts === 1 && logins === 1 && deks === COUNT;
+        }),
+      );
+    });
+  }
+});

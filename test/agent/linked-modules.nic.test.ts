@@ -1,0 +1,55 @@
+/** An agent whose dependencies are links, as pnpm, npm link and workspaces install them, on a copy of the package. */
+import fs from 'node:fs';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {expect} from 'chai';
+import {AgentProcess} from '../support/agent-process.js';
+import {type TestDevice, testDevice} from '../support/device.js';
+import {thrownBy} from '../support/errors-thrown.js';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+describe('linked modules', () => {
+  let device: TestDevice;
+  let copy: string;
+
+  beforeEach(async () => {
+    device = await testDevice();
+    copy = join(device.directory, 'package');
+    for (const part of ['bin', 'dist/bundle', 'dist/help', 'package.json']) {
+      fs.cpSync(join(ROOT, part), join(copy, part), {recursive: true});
+    }
+    fs.mkdirSync(join(copy, 'node_modules'));
+  });
+  afterEach(() => device.remove());
+
+  /** Starts an agent of the copy whose node_modules has nothing but links to these. */
+  async function withAgent(modules: string[], use: (agent: AgentProcess) => Promise<void>): Promise<void> {
+    for (const name of modules) {
+      fs.symlinkSync(fs.realpathSync(join(ROOT, 'node_modules', name)), join(copy, 'node_modules', name));
+    }
+    const agent = await AgentProcess.start(device, {dek: join(copy, 'bin/dek.cjs')});
+    try {
+      await use(agent);
+    } finally {
+      await agent.end();
+    }
+  }
+
+  it('answers', async () => {
+    await withAgent(['koffi', 'fastify', 'prom-client'], async ({client, child}) => {
+      expect((await client.status()).pid).to.equal(child.pid);
+    });
+  });
+
+  it('logs why it cannot answer', async () => {
+    await withAgent(['koffi'], async (agent) => {
+      expect(await thrownBy(() => agent.client.status())).to.include({
+        code: 'INTERNAL',
+        message: 'the agent cannot load what answers',
+        hint: 'its log says why',
+      });
+      expect(agent.log).to.match(/"level":"error","event":"internal","error":"[^"]*Cannot find module 'fastify'/);
+    });
+  });
+});

@@ -1,0 +1,68 @@
+import {spawn} from 'node:child_process';
+import {randomInt} from 'node:crypto';
+import {once} from 'node:events';
+import {join} from 'node:path';
+import {setTimeout as pause} from 'node:timers/promises';
+import {expect} from 'chai';
+import {held, setOf, vols, writeManifestFile} from '../../support/agent-manifests.js';
+import {AgentProcess, DEK, live, NOTHING, until} from '../../support/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/device.js';
+
+const DEKS = 200;
+const KILLS = 50;
+/** Two at a time: one starts while the other waits for its NIC. */
+const NICS = 2;
+
+describe('agent killed while it applies its manifest', () => {
+  it(`holds exactly the manifest after a restart, ${KILLS} times`, async function () {
+    this.timeout(180_000);
+    const instants = await Promise.all(Array.from({length: NICS}, () => killAndRestart(KILLS / NICS)));
+    // What the test is about: most of the kills hit a set that was half made.
+    expect(instants.flat().filter((deks) => deks > 0 && deks < DEKS).length).to.be.at.least(KILLS / 2);
+  });
+});
+
+/** How many DEKs were there at each kill. */
+async function killAndRestart(times: number): Promise<number[]> {
+  // One command at a time, so that an apply takes long enough to be hit.
+  const device = await testDevice({settings: {latencyUs: 100, parallel: 1}});
+  const instants: number[] = [];
+  try {
+    const set = vols(1, DEKS);
+    const args = ['--manifest', writeManifestFile(device, set)];
+    for (let i = 0; i < times; i++) {
+      instants.push(await killedAtRandom(device, args));
+      expect(live(device), 'after the kill').to.deep.equal(NOTHING);
+      const agent = await AgentProcess.start(device, {args});
+      try {
+        expect(live(device)).to.deep.equal({contexts: 1, pds: 1, logins: 1, deks: DEKS});
+        if (i === 0) expect(await held(agent)).to.deep.equal(setOf(set));
+      } finally {
+        await agent.end('SIGKILL');
+      }
+    }
+  } finally {
+    device.remove();
+  }
+  return instants;
+}
+
+/** Starts an agent, and kills it at a random instant of its apply; how many DEKs there were by then. */
+async function killedAtRandom(device: TestDevice, args: readonly string[]): Promise<number> {
+  const socket = join(device.directory, 'agent.sock');
+  const child = spawn(process.execPath, [DEK, 'agent', '--socket', socket, ...args], {
+    env: device.nic.environment(),
+    stdio: 'ignore',
+  });
+  const exit = once(child, 'exit');
+  const {total} = device.nic.show();
+  await until(() => device.nic.show().total.contexts > total.contexts);
+  const count = randomInt(DEKS);
+  const deadline = performance.now() + 2000;
+  while (device.nic.show().total.deks - total.deks < count && performance.now() < deadline) await pause(1);
+  child.kill('SIGKILL');
+  const made = device.nic.show().total.deks - total.deks;
+  await exit;
+  await until(() => live(device).contexts === 0);
+  return made;
+}

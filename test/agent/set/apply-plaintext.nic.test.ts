@@ -1,0 +1,139 @@
+import fs from 'node:fs';
+import {join} from 'node:path';
+import {expect} from 'chai';
+import {apply, held, keysOf, setOf, vols, writeManifestFile} from '../../support/agent-manifests.js';
+import {AgentProcess, live, NOTHING} from '../../support/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/device.js';
+import {thrownBy} from '../../support/errors-thrown.js';
+import {describeHits, type Needle, searchMemory} from '../../support/memory.js';
+
+describe('apply on a NIC in plaintext import mode', function () {
+  this.timeout(60_000);
+  let device: TestDevice;
+  let agent: AgentProcess;
+
+  beforeEach(async () => {
+    device = await testDevice({settings: {importMode: 'plaintext'}});
+    agent = await AgentProcess.start(device);
+  });
+  afterEach(async () => {
+    const status = await agent.end();
+    const left = live(device);
+    device.remove();
+    expect(status, agent.log).to.equal(0);
+    expect(left).to.deep.equal(NOTHING);
+  });
+
+  const kek = (): string => `file:${device.nic.kekFile}`;
+
+  for (const login of [false, true]) {
+    it(`unwraps the DEKs of a manifest ${login ? 'that has a login too' : 'without a login'}`, async () => {
+      await apply(agent, writeManifestFile(device, vols(1, 300), {login}), {kek: kek()});
+      expect(await held(agent)).to.deep.equal(setOf(vols(1, 300)));
+      expect(live(device)).to.include({logins: 0, deks: 300});
+    });
+  }
+
+  it('reads the KEK again at a reload', async () => {
+    const path = writeManifestFile(device, vols(1, 3), {login: false});
+    await apply(agent, path, {kek: kek()});
+    writeManifestFile(device, vols(2, 4, 2), {login: false});
+    expect((await apply(agent, undefined)).plan).to.deep.equal({create: 1, replace: 2, destroy: 1, unchanged: 0});
+    expect(await held(agent)).to.deep.equal(setOf(vols(2, 4, 2)));
+  });
+
+  it('is needed', async () => {
+    const error = await thrownBy(() => apply(agent, writeManifestFile(device, vols(1, 3))));
+    expect(error).to.include({code: 'BAD_ARGUMENT', exitStatus: 2});
+    expect(error.message).to.include('the import KEK is needed');
+    expect(error.hint).to.include('--kek');
+  });
+
+  it('refuses a KEK that is not the one of the header', async () => {
+    const other = join(device.directory, 'other-kek');
+    fs.writeFileSync(other, Buffer.alloc(32, 3), {mode: 0o600});
+    const error = await thrownBy(() => apply(agent, writeManifestFile(device, vols(1, 3)), {kek: `file:${other}`}));
+    expect(error).to.include({code: 'UNWRAP_FAILED', exitStatus: 6});
+    expect(error.message).to.match(/KCV [0-9a-f]{10}, and the manifest was wrapped under KCV [0-9a-f]{10}/);
+    expect(live(device).deks).to.equal(0);
+  });
+
+  it('refuses a KEK that is missing, or open to others', async () => {
+    const path = writeManifestFile(device, vols(1, 3));
+    expect((await thrownBy(() => apply(agent, path, {kek: 'file:/nowhere/kek'}))).code).to.equal('NO_INPUT');
+    fs.chmodSync(device.nic.kekFile, 0o644);
+    expect((await thrownBy(() => apply(agent, path, {kek: kek()}))).code).to.equal('UNSAFE_SECRET');
+    expect(live(device).deks).to.equal(0);
+  });
+
+  it('takes back what it made when a DEK does not unwrap', async () => {
+    await apply(agent, writeManifestFile(device, vols(1, 3)), {kek: kek()});
+    const next = [...vols(2, 400, 2), {name: 'bad', altered: true}, ...vols(401, 410)];
+    const error = await thrownBy(() => apply(agent, writeManifestFile(device, next), {kek: kek()}));
+    expect(error.code).to.equal('UNWRAP_FAILED');
+    expect(error.message).to.match(/^line 401: bad: /);
+    expect(await held(agent)).to.deep.equal(setOf(vols(1, 3)));
+    expect(live(device).deks).to.equal(3);
+  });
+
+  it('keeps what unwraps, with keepGoing', async () => {
+    const next = [...vols(1, 2), {name: 'bad', altered: true}, ...vols(3, 4)];
+    const {failed} = await apply(agent, writeManifestFile(device, next), {kek: kek(), keepGoing: true});
+    expect(failed.map(({line, name, code}) => [line, name, code])).to.deep.equal([[4, 'bad', 'UNWRAP_FAILED']]);
+    expect(await held(agent)).to.deep.equal(setOf(vols(1, 4)));
+  });
+
+  it('keeps nothing of KEK and DEKs in its memory', async function () {
+    if (process.geteuid?.() !== 0) this.skip(); // reading the memory of a process that is not dumpable needs root
+    const path = writeManifestFile(device, vols(1, 40));
+    await apply(agent, path, {kek: kek()});
+    await apply(agent, writeManifestFile(device, [...vols(1, 30), {name: 'bad', altered: true}]), {
+      kek: kek(),
+      keepGoing: true,
+    });
+    process.kill(agent.child.pid!, 'SIGSTOP');
+    try {
+      const secrets = vols(1, 40).flatMap((vol): Needle[] => {
+        const {key1, key2} = keysOf(vol);
+        const whole = Buffer.concat([key1, key2]);
+        // libmlx5 copies a key to its stack: a part of the last one may outlive the call there.
+        return [
+          {name: `${vol.name}, whole`, bytes: whole},
+          {name: `${vol.name}, key1`, bytes: key1},
+        ];
+      });
+      const needles = [
+        ...secrets,
+        {name: 'KEK', bytes: device.kek},
+        {name: 'half of the KEK', bytes: device.kek.subarray(0, 16)},
+        {name: 'KEK in hex', bytes: Buffer.from(Buffer.from(device.kek).toString('hex'))},
+      ];
+      // The NVRAM image is the NIC, not the agent: there the KEK is.
+      const isNic = ({path: file}: {path: string}): boolean => file.endsWith('.nvram');
+      const hits = searchMemory(agent.child.pid!, needles, {skip: isNic});
+      expect(hits, describeHits(hits)).to.deep.equal([]);
+      const inNic = searchMemory(agent.child.pid!, needles, {skip: (mapping) => !isNic(mapping)});
+      expect(inNic, 'the search finds what is there').to.not.deep.equal([]);
+    } finally {
+      process.kill(agent.child.pid!, 'SIGCONT');
+    }
+  });
+});
+
+describe('apply on a NIC in wrapped import mode', () => {
+  it('refuses --kek as needless before it reads it', async () => {
+    const device = await testDevice();
+    const agent = await AgentProcess.start(device);
+    try {
+      const error = await thrownBy(() =>
+        apply(agent, writeManifestFile(device, vols(1, 3)), {kek: 'file:/nowhere/kek'}),
+      );
+      expect(error).to.include({code: 'BAD_ARGUMENT', exitStatus: 2});
+      expect(error.message).to.include('needless');
+      expect(live(device)).to.include({logins: 0, deks: 0});
+    } finally {
+      await agent.end();
+      device.remove();
+    }
+  });
+});

@@ -1,0 +1,21 @@
+/** C programs of the tests of the virtual ConnectX, compiled. */
+import {execFileSync} from 'node:child_process';
+import fs from 'node:fs';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {temporaryDirectory} from './temporary-directory.js';
+
+const compiled = new Map<string, string>();
+
+/** Compiles a program of test/virtual, once a process. Returns its path. */
+export function compileProgram(source: string, args: readonly string[] = []): string {
+  const done = compiled.get(source);
+  if (done) return done;
+  const directory = temporaryDirectory();
+  process.once('exit', () => fs.rmSync(directory, {recursive: true, force: true}));
+  const program = join(directory, 'program');
+  const file = fileURLToPath(new URL(`../../../test/virtual/${source}`, import.meta.url));
+  execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-Werror', '-o', program, file, ...args], {stdio: 'pipe'});
+  compiled.set(source, program);
+  return program;
+}

@@ -1,0 +1,65 @@
+/** A virtual ConnectX as the tests of the bindings see it: secrets as hex, since they go to a child process as JSON. */
+import type {CreateOptions, Settings} from '../../src/virtual/index.js';
+import {wrapKey} from '../../src/wrap/index.js';
+import {type TestDevice, testDevice} from './device.js';
+
+/** What a login takes; the credential is wrapped. */
+export interface NicSecrets {
+  credential: string;
+  credentialId: number;
+  importKekId: number;
+}
+
+export class Nic {
+  readonly env: NodeJS.ProcessEnv;
+  readonly secrets: NicSecrets;
+  readonly #device: TestDevice;
+
+  constructor(device: TestDevice) {
+    this.#device = device;
+    this.env = device.nic.environment();
+    this.secrets = {
+      credential: Buffer.from(device.wrappedCredential).toString('hex'),
+      credentialId: device.credentialId,
+      importKekId: device.kekId,
+    };
+  }
+
+  set(settings: Settings, device?: string): void {
+    this.#device.nic.set(settings, device);
+  }
+
+  /** What lives on the NIC now. */
+  live(device?: string): {contexts: number; pds: number; logins: number; deks: number} {
+    const {contexts, pds, logins, deks} = this.#device.nic.show(device).live;
+    return {contexts, pds, logins, deks};
+  }
+
+  revokeKek(): void {
+    this.set({revokeKeks: [this.#device.kekId]});
+  }
+
+  restoreKek(): void {
+    this.set({keks: [{id: this.#device.kekId, secret: this.#device.kek}]});
+  }
+
+  /** A key of this layout, wrapped by the NIC's import KEK or by `kek`; `equal`: with key1 == key2. */
+  wrappedKey(
+    {keySize, keytag}: {keySize: number; keytag: boolean},
+    {kek = this.#device.kek, equal = false} = {},
+  ): string {
+    const half = keySize / 8;
+    const plaintext = new Uint8Array(half * 2 + (keytag ? 8 : 0)).fill(0x11);
+    plaintext.fill(equal ? 0x11 : 0x22, half, half * 2);
+    return Buffer.from(wrapKey(kek, plaintext)).toString('hex');
+  }
+
+  remove(): void {
+    this.#device.remove();
+  }
+}
+
+/** A new virtual ConnectX; call `remove` after. */
+export async function newNic(settings: Settings = {}, options: CreateOptions = {}): Promise<Nic> {
+  return new Nic(await testDevice({...options, settings}));
+}
