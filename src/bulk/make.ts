@@ -9,7 +9,8 @@ import {assertManifestKek} from '../manifest/unwrap.js';
 import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
 import type {NewLines} from './line-jobs.js';
-import {assertGoodKeys, type OnProgress} from './raw.js';
+import type {OnProgress} from './progress.js';
+import {assertGoodKeys} from './raw.js';
 
 /** What the DEKs are to be; `number` is that of the first. */
 export type NewDeks = Pick<NewLines, 'keySize' | 'keytag' | 'keytagValue' | 'opaque' | 'pattern' | 'number'>;
@@ -97,6 +98,6 @@ async function* makeAll(
     if (duplicate) assertNoFault([duplicate]);
     made += count;
     yield text;
-    onProgress(made);
+    await onProgress(made);
   }
 }

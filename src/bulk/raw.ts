@@ -4,9 +4,7 @@ import {wrappedBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import type {Crew} from './crew.js';
 import type {BadKey} from './plaintexts.js';
-
-/** How many are done. */
-export type OnProgress = (deks: number) => void;
+import type {OnProgress} from './progress.js';
 
 /**
  * Wraps the DEKs that `keys` gives, many at a time and each whole, and wipes them. Throws what `keys` throws; EQUAL_KEYS, with the
@@ -23,7 +21,7 @@ export async function* wrapStream(
     assertGoodKeys(bad, deks, plaintextBytes);
     deks += count;
     yield bytes;
-    onProgress(deks);
+    await onProgress(deks);
   }
 }
 
@@ -46,7 +44,7 @@ export async function* unwrapStream(
     } finally {
       wipe(bytes);
     }
-    onProgress(deks);
+    await onProgress(deks);
   }
 }
 

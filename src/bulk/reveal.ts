@@ -5,7 +5,7 @@ import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
 import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
-import type {OnProgress} from './raw.js';
+import type {OnProgress} from './progress.js';
 
 /**
  * Unwraps every DEK of the manifest in the file `path` with `kek`, the crew's. With `reveal` the plaintexts are yielded, in
@@ -37,7 +37,7 @@ export async function* unwrapManifest(
       } finally {
         wipe(...plaintexts);
       }
-      onProgress(deks);
+      await onProgress(deks);
     }
   } finally {
     await lines.return();

@@ -15,6 +15,7 @@ import {wrapCredential} from '../wrap/credential.js';
 import {keyCheckValue} from '../wrap/kcv.js';
 import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
+import type {OnProgress} from './progress.js';
 
 /** A rewrap: `from` and `to` are import KEKs of 16 or 32 bytes. */
 export interface RewrapOptions {
@@ -31,9 +32,6 @@ interface Piece {
   count: number;
   digest: Uint8Array;
 }
-
-/** How many DEKs are done. */
-export type OnProgress = (deks: number) => void | Promise<void>;
 
 export class Rewrap {
   readonly #crew: Crew;

@@ -1,6 +1,7 @@
 /** How a DEK, a login and an agent read in a terminal. */
 import type {AgentStatus, DekStatus, LoginStatus, NicStatus} from '../agent/protocol.js';
 import {formatOpaque} from './opaque.js';
+import {countDeks} from './phrases.js';
 import {factLines, tableLines} from './table.js';
 
 /** One line: `vol-1  READY  256-bit  keytag  "vol-1"`. */
@@ -47,12 +48,12 @@ export function describeAgent(socket: string, status: AgentStatus): string[] {
 }
 
 function describeFailed(failed: number): string {
-  return failed === 0 ? '' : `, without ${failed} DEKs that could not be made`;
+  return failed === 0 ? '' : `, without ${countDeks(failed)} that could not be made`;
 }
 
 function describeNic({name, importMode, gone, login, maxDeks}: NicStatus): string {
   if (gone) return `${name}, gone: it answers nothing any more`;
-  const room = maxDeks > 0 ? `, room for ${maxDeks} DEKs` : '';
+  const room = maxDeks > 0 ? `, room for ${countDeks(maxDeks)}` : '';
   if (importMode === 'plaintext') return `${name}, plaintext import${room}`;
   return `${name}, ${importMode} import${room}, login ${login ? describeLogin(login) : 'none'}`;
 }

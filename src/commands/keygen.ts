@@ -1,5 +1,4 @@
 import * as Flags from '@oclif/core/flags';
-import type {Crew} from '../bulk/index.js';
 import type {NewKeys} from '../bulk/make.js';
 import {randomPlaintexts} from '../bulk/plaintexts.js';
 import {fromHex, toHex, wipe} from '../bytes.js';
@@ -7,12 +6,13 @@ import {DekCommand} from '../cli/base.js';
 import {kekFlag} from '../cli/flags.js';
 import {withKek} from '../cli/kek.js';
 import {type HeaderOptions, headerFlags, headerOf} from '../cli/manifest-header.js';
-import {parseOpaque} from '../cli/opaque.js';
+import {withCrew} from '../cli/many-deks.js';
+import {type NewDekOptions, newDekFlags, newDeks} from '../cli/new-deks.js';
 import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/output.js';
-import {Progress} from '../cli/progress.js';
+import {countDeks, nameDek, nameKek} from '../cli/phrases.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
 import {assertDistinctStreams} from '../custody/spec.js';
-import {KEYTAG_BYTES, type KeySize, layoutOf} from '../dek-layout.js';
+import {type DekLayout, KEYTAG_BYTES, type KeySize, layoutOf} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {assertNames} from '../manifest/names.js';
 import {wrapKey} from '../wrap/kw.js';
@@ -38,20 +38,9 @@ interface KeygenManifestResult {
   output: string | null;
 }
 
-/** How to make the DEKs. */
-interface DekOptions {
-  keySize: KeySize;
-  keytag: boolean;
-  /** In hex; random without. */
-  keytagValue: string | undefined;
-}
-
-/** How to name them, and which manifest is theirs. */
-interface ManifestOptions extends HeaderOptions {
-  name: string;
+/** How many, under which names, and which manifest is theirs. */
+interface ManifestOptions extends HeaderOptions, NewDekOptions {
   count?: number | undefined;
-  first?: number | undefined;
-  opaque?: string | undefined;
   manifest?: string | undefined;
   output?: string | undefined;
   force: boolean;
@@ -92,18 +81,7 @@ export default class Keygen extends DekCommand {
       description: 'how many DEKs; one without',
       dependsOn: ['name'],
     }),
-    first: Flags.integer({
-      helpValue: 'N',
-      min: 0,
-      max: 2 ** 31,
-      description: 'the number that %d stands for in the first name; 1 without',
-      dependsOn: ['name'],
-    }),
-    opaque: Flags.string({
-      helpValue: 'TEXT',
-      description: 'up to 8 bytes that the NIC keeps with the DEK, as text or hex:DIGITS',
-      dependsOn: ['name'],
-    }),
+    ...newDekFlags('name'),
     manifest: Flags.string({
       helpValue: 'FILE',
       description: 'add to this manifest instead of starting one',
@@ -117,28 +95,32 @@ export default class Keygen extends DekCommand {
   async run(): Promise<KeygenResult | KeygenManifestResult> {
     const {flags} = await this.parse(Keygen);
     assertDistinctStreams(flags.kek, flags.credential);
-    const keySize = flags.size === '128' ? 128 : 256;
     const keytagValue = flags['keytag-value'];
     if (keytagValue !== undefined) assertKeytag(keytagValue);
-    const dek = {keySize, keytag: flags.keytag || keytagValue !== undefined, keytagValue} as const;
+    const layout = layoutOf(Number(flags.size), flags.keytag || keytagValue !== undefined);
     const {name} = flags;
     return withKek<KeygenResult | KeygenManifestResult>(flags.kek, (kek, kcv) =>
-      name === undefined ? this.#makeOne(kek, kcv, dek, flags) : this.#makeManifest(kek, kcv, dek, {...flags, name}),
+      name === undefined
+        ? this.#makeOne(kek, kcv, layout, keytagValue, flags)
+        : this.#makeManifest(kek, kcv, layout, keytagValue, {...flags, name}),
     );
   }
 
-  async #makeOne(kek: Uint8Array, kekKcv: string, dek: DekOptions, flags: OutputOptions): Promise<KeygenResult> {
-    const {keySize, keytag, keytagValue} = dek;
-    const layout = layoutOf(keySize, keytag);
+  async #makeOne(
+    kek: Uint8Array,
+    kekKcv: string,
+    layout: DekLayout,
+    keytagValue: string | undefined,
+    flags: OutputOptions,
+  ): Promise<KeygenResult> {
     const plaintext = randomPlaintexts(layout, 1, keytagValue);
     try {
-      const shownTag = keytag ? toHex(plaintext.subarray(-KEYTAG_BYTES)) : null;
+      const keytag = layout.keytag ? toHex(plaintext.subarray(-KEYTAG_BYTES)) : null;
       const wrapped = wrapKey(kek, plaintext);
       await deliver(wrapped, flags, this.jsonEnabled());
-      this.note(
-        `made a ${keySize}-bit DEK ${shownTag ? `with keytag ${shownTag}` : 'without keytag'}, ${wrapped.length} bytes wrapped under the KEK with KCV ${kekKcv}`,
-      );
-      return {keySize, keytag: shownTag, wrapped: toHex(wrapped), kekKcv, output: flags.output ?? null};
+      const what = `${nameDek(layout)}${keytag === null ? '' : ` ${keytag}`}`;
+      this.note(`made a ${what}, ${wrapped.length} bytes wrapped under ${nameKek(kekKcv)}`);
+      return {keySize: layout.keySize, keytag, wrapped: toHex(wrapped), kekKcv, output: flags.output ?? null};
     } finally {
       wipe(plaintext);
     }
@@ -147,32 +129,26 @@ export default class Keygen extends DekCommand {
   async #makeManifest(
     kek: Uint8Array,
     kekKcv: string,
-    {keySize, keytag, keytagValue}: DekOptions,
-    {name, count = 1, first = 1, manifest, output, force, ...flags}: ManifestOptions,
+    layout: DekLayout,
+    keytagValue: string | undefined,
+    {name, count = 1, first = 1, opaque, manifest, output, force, ...header}: ManifestOptions,
   ): Promise<KeygenManifestResult> {
     assertNames(name, first, count);
-    const opaque = toHex(parseOpaque(flags.opaque ?? ''));
-    const deks = {keySize, keytag, keytagValue, opaque, pattern: name, number: first};
-    const {Crew, addToManifest, newManifest} = await import('../bulk/index.js');
-    const progress = new Progress(!this.jsonEnabled());
-    const onMade = (made: number): void => progress.update('made', made, count);
-    const make = async (crew: Crew): Promise<void> => {
-      const keys = {keys: inPieces(count), count};
+    const deks = newDeks(layout, {name, first, opaque}, keytagValue);
+    const json = this.jsonEnabled();
+    await withCrew([kek], !json, async (crew, tell) => {
+      const {addToManifest, newManifest} = await import('../bulk/index.js');
+      const [keys, onMade] = [{keys: inPieces(count), count}, tell('made', count)];
       crew.expect(count / PIECE_DEKS);
       if (manifest !== undefined) {
         await replaceManifest(manifest, addToManifest(crew, manifest, kek, deks, keys, onMade));
       } else {
-        const chunks = newManifest(crew, await headerOf(flags, kek), deks, keys, onMade);
-        await deliverStream(chunks, {output, force}, {what: 'a manifest', json: this.jsonEnabled(), isRaw: false});
+        const chunks = newManifest(crew, await headerOf(header, kek), deks, keys, onMade);
+        await deliverStream(chunks, {output, force}, {what: 'a manifest', json, isRaw: false});
       }
-    };
-    try {
-      await Crew.with([kek], make);
-    } finally {
-      progress.end();
-    }
-    const what = `${keySize}-bit ${count === 1 ? 'DEK' : 'DEKs'} ${keytag ? 'with' : 'without'} keytag`;
-    this.note(`made ${count} ${what}, wrapped under the KEK with KCV ${kekKcv}`);
+    });
+    this.note(`made ${countDeks(count, layout)}, wrapped under ${nameKek(kekKcv)}`);
+    const {keySize, keytag} = layout;
     return {deks: count, keySize, keytag, kekKcv, output: manifest ?? output ?? null};
   }
 }

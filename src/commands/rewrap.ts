@@ -1,15 +1,15 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import {Crew} from '../bulk/crew.js';
 import {type RewrapOptions, Rewrap as Rewrapping} from '../bulk/rewrap.js';
 import {DekCommand} from '../cli/base.js';
 import {idFlag} from '../cli/flags.js';
 import {withKek} from '../cli/kek.js';
+import {withCrew} from '../cli/many-deks.js';
 import {outputPath} from '../cli/output.js';
-import {Progress} from '../cli/progress.js';
+import {countDeks, nameKek} from '../cli/phrases.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
 import {assertDistinctStreams} from '../custody/spec.js';
-import {type GoOn, writeWholeFile} from '../files/whole-file.js';
+import {type WholeFileOptions, writeWholeFile} from '../files/whole-file.js';
 
 interface RewrapResult {
   deks: number;
@@ -61,7 +61,7 @@ export default class Rewrap extends DekCommand {
     ): Promise<RewrapResult> => {
       const deks = await this.#rewrap(args.manifest, flags, {from, to, importKekId: flags['import-kek-id']});
       const output = flags.output ?? args.manifest;
-      this.note(`rewrapped ${deks} DEKs from the KEK with KCV ${fromKcv} to the KEK with KCV ${toKcv}: ${output}`);
+      this.note(`rewrapped ${countDeks(deks)} from ${nameKek(fromKcv)} to ${nameKek(toKcv)}: ${output}`);
       return {deks, fromKcv, toKcv, output};
     };
     return withKek(
@@ -72,32 +72,28 @@ export default class Rewrap extends DekCommand {
   }
 
   /** Returns the number of DEKs. */
-  async #rewrap(
+  #rewrap(
     manifest: string,
     {output, force}: {output?: string | undefined; force: boolean},
     options: RewrapOptions,
   ): Promise<number> {
-    const progress = new Progress(!this.jsonEnabled());
-    let total = 0;
-    const rewrap = async (crew: Crew): Promise<void> => {
+    return withCrew([options.from, options.to], !this.jsonEnabled(), async (crew, count) => {
       const rewrapping = new Rewrapping(crew, manifest, options);
+      const rewrapped = count('rewrapped');
+      let total = 0;
       const chunks = rewrapping.chunks((deks) => {
         total = deks;
-        progress.update('rewrapped', deks);
+        return rewrapped(deks);
       });
-      const check = (temporary: string, goOn: GoOn): Promise<void> =>
-        rewrapping.check(temporary, (deks) => {
-          progress.update('verified', deks, total);
-          return goOn();
+      const check: WholeFileOptions['check'] = (temporary, goOn) => {
+        const verified = count('verified', total);
+        return rewrapping.check(temporary, async (deks) => {
+          await verified(deks);
+          await goOn();
         });
+      };
       if (output === undefined) await replaceManifest(manifest, chunks, check);
       else await writeWholeFile(output, chunks, {force, check});
-    };
-    try {
-      await Crew.with([options.from, options.to], rewrap);
-    } finally {
-      progress.end();
-    }
-    return total;
+    });
   }
 }

@@ -1,12 +1,13 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import type {Crew} from '../bulk/index.js';
 import {wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {kekFlag, sizeFlags} from '../cli/flags.js';
 import {withKek} from '../cli/kek.js';
-import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/output.js';
-import {Progress} from '../cli/progress.js';
+import {withCrew} from '../cli/many-deks.js';
+import {deliver, deliverStream, outputFlags} from '../cli/output.js';
+import {countDeks, nameDek, nameKek} from '../cli/phrases.js';
+import {assertMayReveal, type RevealOptions} from '../cli/reveal.js';
 import {FORMATS, type Format} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
 import {readCiphertext, withCiphertextDescriptor} from '../custody/source.js';
@@ -32,11 +33,12 @@ interface UnwrapAllResult {
   kekKcv: string;
 }
 
-interface UnwrapFlags extends OutputOptions {
-  reveal: boolean;
+interface UnwrapFlags extends RevealOptions {
   manifest?: string | undefined;
   name?: string | undefined;
   'input-format'?: Format | undefined;
+  size?: string | undefined;
+  keytag?: boolean | undefined;
 }
 
 export default class Unwrap extends DekCommand {
@@ -84,28 +86,16 @@ export default class Unwrap extends DekCommand {
   async run(): Promise<UnwrapResult | UnwrapAllResult> {
     const {args, flags} = await this.parse(Unwrap);
     const {file} = args;
-    const {kek: source, manifest, name, size, keytag} = flags;
+    const {kek: source, manifest, name, size} = flags;
     assertDistinctStreams(file, source);
     if ((file === undefined) === (manifest === undefined)) {
       throw new DekError('BAD_ARGUMENT', 'what is wrapped is given by a file, or by --manifest');
     }
     const isOne = size === undefined && (manifest === undefined || name !== undefined);
-    this.#assertMayReveal(flags, isOne);
-    return withKek<UnwrapResult | UnwrapAllResult>(source, (kek, kekKcv) => {
-      if (isOne) return this.#unwrapOne(kek, kekKcv, file, flags);
-      return this.#unwrapAll(kek, kekKcv, flags, async (crew, onProgress) => {
-        const {reveal} = flags;
-        const {unwrapManifest, unwrapStream} = await import('../bulk/index.js');
-        if (manifest !== undefined) {
-          return this.#deliver(unwrapManifest(crew, {path: manifest, kek, reveal}, onProgress), flags);
-        }
-        const {plaintextBytes, wrappedBytes} = layoutOf(Number(size), keytag ?? false);
-        return withCiphertextDescriptor(file!, 'wrapped', (fd, title) => {
-          const keys = readKeys(fd, wrappedBytes, title);
-          return this.#deliver(unwrapStream(crew, keys, {plaintextBytes, reveal}, onProgress), flags);
-        });
-      });
-    });
+    assertMayReveal(flags, {json: this.jsonEnabled(), isOne});
+    return withKek<UnwrapResult | UnwrapAllResult>(source, (kek, kekKcv) =>
+      isOne ? this.#unwrapOne(kek, kekKcv, file, flags) : this.#unwrapAll(kek, kekKcv, file, flags),
+    );
   }
 
   async #unwrapOne(
@@ -114,16 +104,13 @@ export default class Unwrap extends DekCommand {
     file: string | undefined,
     flags: UnwrapFlags,
   ): Promise<UnwrapResult> {
-    const wrapped = await readWrapped(file, flags);
-    const plaintext = unwrapKey(kek, wrapped);
+    const plaintext = unwrapKey(kek, await readWrapped(file, flags));
     try {
-      const {keySize, keytag} = splitDek(plaintext);
-      const what = `${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag, wrapped under the KEK with KCV ${kekKcv}`;
-      if (flags.reveal) {
-        await deliver(plaintext, flags, false);
-        this.note(`revealed: ${what}`);
-      } else this.log(`ok: ${what}`);
-      return {verified: true, keySize, keytag: keytag !== undefined, kekKcv};
+      const {keySize, keytag: tag} = splitDek(plaintext);
+      const keytag = tag !== undefined;
+      if (flags.reveal) await deliver(plaintext, flags, false);
+      this.#report(flags, `${nameDek({keySize, keytag})}, wrapped under ${nameKek(kekKcv)}`);
+      return {verified: true, keySize, keytag, kekKcv};
     } finally {
       wipe(plaintext);
     }
@@ -132,24 +119,23 @@ export default class Unwrap extends DekCommand {
   async #unwrapAll(
     kek: Uint8Array,
     kekKcv: string,
-    {reveal}: UnwrapFlags,
-    unwrap: (crew: Crew, onProgress: (deks: number) => void) => Promise<void>,
+    file: string | undefined,
+    flags: UnwrapFlags,
   ): Promise<UnwrapAllResult> {
-    const {Crew} = await import('../bulk/index.js');
-    const progress = new Progress(!this.jsonEnabled());
-    let deks = 0;
-    const onProgress = (count: number): void => {
-      deks = count;
-      progress.update('unwrapped', deks);
-    };
-    try {
-      await Crew.with([kek], (crew) => unwrap(crew, onProgress));
-    } finally {
-      progress.end();
-    }
-    const what = `${deks} ${deks === 1 ? 'DEK' : 'DEKs'}, wrapped under the KEK with KCV ${kekKcv}`;
-    if (reveal) this.note(`revealed: ${what}`);
-    else this.log(`ok: ${what}`);
+    const {manifest, reveal, size, keytag} = flags;
+    const deks = await withCrew([kek], !this.jsonEnabled(), async (crew, count) => {
+      const {unwrapManifest, unwrapStream} = await import('../bulk/index.js');
+      const onProgress = count('unwrapped');
+      if (manifest !== undefined) {
+        return this.#deliver(unwrapManifest(crew, {path: manifest, kek, reveal}, onProgress), flags);
+      }
+      const {plaintextBytes, wrappedBytes} = layoutOf(Number(size), keytag ?? false);
+      await withCiphertextDescriptor(file!, 'wrapped', (fd, title) => {
+        const keys = readKeys(fd, wrappedBytes, title);
+        return this.#deliver(unwrapStream(crew, keys, {plaintextBytes, reveal}, onProgress), flags);
+      });
+    });
+    this.#report(flags, `${countDeks(deks)}, wrapped under ${nameKek(kekKcv)}`);
     return {verified: true, deks, kekKcv};
   }
 
@@ -161,22 +147,10 @@ export default class Unwrap extends DekCommand {
     for await (const _ of plaintexts);
   }
 
-  #assertMayReveal({reveal, output, format}: UnwrapFlags, isOne: boolean): void {
-    if (!reveal) {
-      if (output === undefined && format === undefined) return;
-      throw new DekError('BAD_ARGUMENT', 'without --reveal there is nothing to write', {
-        hint: 'leave out --output and --format, or add --reveal to write the plaintext key',
-      });
-    }
-    if (this.jsonEnabled()) {
-      throw new DekError('UNSAFE_SECRET', 'a plaintext key is never part of --json', {
-        hint: 'leave out one of --reveal and --json',
-      });
-    }
-    if (output !== undefined || !process.stdout.isTTY || format === 'hex' || format === 'base64') return;
-    throw new DekError('UNSAFE_SECRET', 'the plaintext key would go to this terminal', {
-      hint: `write it to a file with --output FILE${isOne ? ', or insist with --format hex' : ''}`,
-    });
+  /** That it is in order is the result, unless the plaintext is. */
+  #report({reveal}: UnwrapFlags, what: string): void {
+    if (reveal) this.note(`revealed: ${what}`);
+    else this.log(`ok: ${what}`);
   }
 }
 
@@ -185,11 +159,6 @@ async function readWrapped(
   {manifest, name, 'input-format': format}: UnwrapFlags,
 ): Promise<Uint8Array> {
   if (file !== undefined) return readCiphertext(file, DEK_WRAPPED_BYTES, 'wrapped', format);
-  let wrapped: Uint8Array | undefined;
-  const {openManifest} = await import('../manifest/index.js');
-  const {entries} = await openManifest(manifest!);
-  // To the end: what is in a manifest counts only when all of it is in order.
-  for await (const entry of entries) if (entry.name === name) wrapped = entry.wrapped;
-  if (wrapped) return wrapped;
-  throw new DekError('NO_DEK', `no DEK of the name "${name}" is in ${manifest}`);
+  const {findWrapped} = await import('../manifest/find.js');
+  return findWrapped(manifest!, name!);
 }

@@ -1,16 +1,16 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import type {Crew} from '../bulk/index.js';
 import type {NewKeys} from '../bulk/make.js';
 import {secretCopy, toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {kekFlag, sizeFlags} from '../cli/flags.js';
 import {withKek} from '../cli/kek.js';
-import {parseOpaque} from '../cli/opaque.js';
+import {withCrew} from '../cli/many-deks.js';
+import {type NewDekOptions, newDekFlags, newDeks} from '../cli/new-deks.js';
 import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/output.js';
-import {Progress} from '../cli/progress.js';
+import {countDeks, nameDek, nameKek} from '../cli/phrases.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
-import {FORMATS} from '../custody/encoding.js';
+import {FORMATS, type Format} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
 import {readSecret, withSecretDescriptor} from '../custody/source.js';
 import {assertDistinctStreams} from '../custody/spec.js';
@@ -41,12 +41,10 @@ interface WrapAllResult {
   output: string | null;
 }
 
-/** Which manifest is to hold them, and under which names. */
-interface Target extends OutputOptions {
+/** Where they go: to an output, or, with both of these, into a manifest. */
+interface Target extends OutputOptions, Omit<NewDekOptions, 'name'> {
   manifest?: string | undefined;
   name?: string | undefined;
-  first?: number | undefined;
-  opaque?: string | undefined;
 }
 
 export default class Wrap extends DekCommand {
@@ -89,18 +87,7 @@ export default class Wrap extends DekCommand {
       description: 'what the manifest is to call it; with --size a pattern, as in vol-%05d',
       dependsOn: ['manifest'],
     }),
-    first: Flags.integer({
-      helpValue: 'N',
-      min: 0,
-      max: 2 ** 31,
-      description: 'the number that %d stands for in the first name; 1 without',
-      dependsOn: ['name', 'size'],
-    }),
-    opaque: Flags.string({
-      helpValue: 'TEXT',
-      description: 'up to 8 bytes that the NIC keeps with the DEK, as text or hex:DIGITS',
-      dependsOn: ['manifest'],
-    }),
+    ...newDekFlags('name', 'size'),
     ...outputFlags,
   };
 
@@ -119,26 +106,21 @@ export default class Wrap extends DekCommand {
     kek: Uint8Array,
     kekKcv: string,
     source: string,
-    {'input-format': format, ...flags}: Target & {'input-format'?: (typeof FORMATS)[number] | undefined},
+    {'input-format': format, ...flags}: Target & {'input-format'?: Format | undefined},
   ): Promise<WrapResult> {
     const plaintext = await readSecret(source, DEK_PLAINTEXT_BYTES, 'plaintext', format);
     try {
       const {keySize, keytag: tag} = splitDek(plaintext);
-      const keytag = tag !== undefined;
+      const layout = layoutOf(keySize, tag !== undefined);
       const wrapped = wrapKey(kek, plaintext);
-      const {manifest, name} = flags;
+      const {manifest, name, output} = flags;
       if (manifest === undefined || name === undefined) await deliver(wrapped, flags, this.jsonEnabled());
       else {
         assertDekName(name);
-        const [layout, target] = [layoutOf(keySize, keytag), {...flags, manifest, name}];
-        const keys = newKeys(one(secretCopy(plaintext)), layout.plaintextBytes);
-        const {Crew} = await import('../bulk/index.js');
-        await Crew.with([kek], (crew) => this.#add(crew, kek, layout, keys, target));
+        await this.#add(kek, layout, copyOf(plaintext), {...flags, manifest, name});
       }
-      this.note(
-        `wrapped a ${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag into ${wrapped.length} bytes under the KEK with KCV ${kekKcv}`,
-      );
-      return {keySize, keytag, wrapped: toHex(wrapped), kekKcv, output: manifest ?? flags.output ?? null};
+      this.note(`wrapped a ${nameDek(layout)} into ${wrapped.length} bytes under ${nameKek(kekKcv)}`);
+      return {keySize, keytag: layout.keytag, wrapped: toHex(wrapped), kekKcv, output: manifest ?? output ?? null};
     } finally {
       wipe(plaintext);
     }
@@ -153,52 +135,44 @@ export default class Wrap extends DekCommand {
   ): Promise<WrapAllResult> {
     const {keySize, keytag, plaintextBytes} = layout;
     const {manifest, name, output} = flags;
-    const {Crew, wrapStream} = await import('../bulk/index.js');
-    const progress = new Progress(!this.jsonEnabled());
-    let deks = 0;
-    const onProgress = (count: number): void => {
-      deks = count;
-      progress.update('wrapped', deks);
-    };
-    try {
-      await withSecretDescriptor(source, 'plaintext', async (fd, title) => {
-        const keys = readKeys(fd, plaintextBytes, title);
-        await Crew.with([kek], (crew) =>
-          manifest !== undefined && name !== undefined
-            ? this.#add(crew, kek, layout, newKeys(keys, plaintextBytes), {...flags, manifest, name}, onProgress)
-            : deliverStream(wrapStream(crew, keys, plaintextBytes, onProgress), flags, {
-                what: 'a stream of wrapped DEKs',
-                json: this.jsonEnabled(),
-              }),
-        );
-      });
-    } finally {
-      progress.end();
-    }
-    const what = `${keySize}-bit ${deks === 1 ? 'DEK' : 'DEKs'} ${keytag ? 'with' : 'without'} keytag`;
-    this.note(`wrapped ${deks} ${what} under the KEK with KCV ${kekKcv}`);
+    const deks = await withSecretDescriptor(source, 'plaintext', (fd, title) => {
+      const keys = readKeys(fd, plaintextBytes, title);
+      return manifest !== undefined && name !== undefined
+        ? this.#add(kek, layout, keys, {...flags, manifest, name})
+        : this.#write(kek, layout, keys, flags);
+    });
+    this.note(`wrapped ${countDeks(deks, layout)} under ${nameKek(kekKcv)}`);
     return {deks, keySize, keytag, kekKcv, output: manifest ?? output ?? null};
   }
 
-  /** Adds `keys` to the manifest, under names from the pattern `name`. */
-  async #add(
-    crew: Crew,
+  /** Adds DEKs to the manifest, under names from the pattern `name`; returns how many. */
+  #add(
     kek: Uint8Array,
-    {keySize, keytag}: DekLayout,
-    keys: AsyncIterable<NewKeys>,
-    {manifest, name, first = 1, opaque = ''}: Target & {manifest: string; name: string},
-    onProgress: (deks: number) => void = () => {},
-  ): Promise<void> {
-    const {addToManifest} = await import('../bulk/index.js');
-    const deks = {
-      keySize,
-      keytag,
-      keytagValue: undefined,
-      opaque: toHex(parseOpaque(opaque)),
-      pattern: name,
-      number: first,
-    };
-    await replaceManifest(manifest, addToManifest(crew, manifest, kek, deks, {keys}, onProgress));
+    layout: DekLayout,
+    pieces: AsyncIterable<Uint8Array>,
+    {manifest, ...names}: NewDekOptions & {manifest: string},
+  ): Promise<number> {
+    const deks = newDeks(layout, names);
+    return withCrew([kek], !this.jsonEnabled(), async (crew, count) => {
+      const {addToManifest} = await import('../bulk/index.js');
+      const keys = newKeys(pieces, layout.plaintextBytes);
+      await replaceManifest(manifest, addToManifest(crew, manifest, kek, deks, {keys}, count('wrapped')));
+    });
+  }
+
+  /** Writes DEKs out, raw; returns how many. */
+  #write(
+    kek: Uint8Array,
+    {plaintextBytes}: DekLayout,
+    pieces: AsyncIterable<Uint8Array>,
+    flags: OutputOptions,
+  ): Promise<number> {
+    const json = this.jsonEnabled();
+    return withCrew([kek], !json, async (crew, count) => {
+      const {wrapStream} = await import('../bulk/index.js');
+      const chunks = wrapStream(crew, pieces, plaintextBytes, count('wrapped'));
+      await deliverStream(chunks, flags, {what: 'a stream of wrapped DEKs', json});
+    });
   }
 }
 
@@ -206,6 +180,7 @@ async function* newKeys(pieces: AsyncIterable<Uint8Array>, plaintextBytes: numbe
   for await (const plaintexts of pieces) yield {count: plaintexts.length / plaintextBytes, plaintexts};
 }
 
-async function* one(piece: Uint8Array): AsyncGenerator<Uint8Array, void> {
-  yield piece;
+/** A copy for the one who asks for it, and wipes it. */
+async function* copyOf(plaintext: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  yield secretCopy(plaintext);
 }

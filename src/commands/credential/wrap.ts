@@ -5,6 +5,7 @@ import {DekCommand} from '../../cli/base.js';
 import {kekFlag} from '../../cli/flags.js';
 import {withKek} from '../../cli/kek.js';
 import {deliver, outputFlags} from '../../cli/output.js';
+import {nameKek} from '../../cli/phrases.js';
 import {FORMATS} from '../../custody/encoding.js';
 import {readSecret} from '../../custody/source.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
@@ -50,7 +51,7 @@ export default class CredentialWrap extends DekCommand {
       try {
         const wrapped = wrapCredential(kek, credential);
         await deliver(wrapped, flags, this.jsonEnabled());
-        this.note(`wrapped a credential into ${wrapped.length} bytes under the KEK with KCV ${kekKcv}`);
+        this.note(`wrapped a credential into ${wrapped.length} bytes under ${nameKek(kekKcv)}`);
         return {wrapped: toHex(wrapped), kekKcv, output: flags.output ?? null};
       } finally {
         wipe(credential);

@@ -1,17 +1,15 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import {Crew} from '../../bulk/crew.js';
-import {DuplicateRegister, inputsOf, withDuplicates} from '../../bulk/duplicates.js';
+import {checkManifest, type OnFault} from '../../bulk/check.js';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {withKek} from '../../cli/kek.js';
-import {Progress} from '../../cli/progress.js';
+import {withCrew} from '../../cli/many-deks.js';
+import {countDeks, nameKek} from '../../cli/phrases.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
-import {DekError, type DekErrorCode} from '../../errors.js';
-import {faultError, LineFault} from '../../manifest/fault.js';
+import type {DekErrorCode} from '../../errors.js';
 import type {ManifestHeader} from '../../manifest/index.js';
-import {CHUNK_BYTES, openLines} from '../../manifest/read.js';
-import {assertManifestKek, withCredential} from '../../manifest/unwrap.js';
+import {openLines} from '../../manifest/read.js';
 
 interface ManifestCheckResult {
   /** DEKs without a fault. */
@@ -64,40 +62,21 @@ export default class ManifestCheck extends DekCommand {
   async #check(file: string, kek?: Uint8Array): Promise<ManifestCheckResult> {
     const faults: ManifestCheckResult['faults'] = [];
     let faultCount = 0;
-    const report = (line: number, error: DekError): void => {
+    const onFault: OnFault = (line, error) => {
       faultCount++;
       if (faults.length < MAX_FAULTS) faults.push({line, code: error.code, message: error.message});
       // One malformed line weighs more than a thousand that do not unwrap.
       if (process.exitCode !== 2) process.exitCode = error.exitStatus;
     };
-    const progress = new Progress(!this.jsonEnabled());
-    let deks = 0;
-    const {header, lines, bytes} = await openLines(file === '-' ? process.stdin : file);
-    const check = async (crew: Crew): Promise<void> => {
-      crew.expect(bytes / CHUNK_BYTES);
-      const register = new DuplicateRegister({bytes});
-      const inputs = inputsOf(lines, register, {unwrap: kek !== undefined, reveal: false});
-      for await (const {count, faults} of withDuplicates(crew.map('checkLines', inputs), register)) {
-        for (const fault of faults) report(fault.line, faultError(fault));
-        deks += count - faults.length;
-        progress.update('checked', deks);
-      }
-    };
+    const manifest = await openLines(file === '-' ? process.stdin : file);
     try {
-      if (kek) {
-        assertManifestKek(header, kek);
-        checkCredential(header, kek, report);
-      }
-      await Crew.with(kek ? [kek] : [], check);
-    } catch (error) {
-      // A fault that nothing follows; those before have been reported.
-      if (!(error instanceof LineFault)) throw error;
-      report(error.line, error);
+      const deks = await withCrew(kek ? [kek] : [], !this.jsonEnabled(), (crew, count) =>
+        checkManifest(crew, manifest, kek, onFault, count('checked')),
+      );
+      return {deks, ...facts(manifest.header), unwrapped: kek !== undefined, faultCount, faults};
     } finally {
-      await lines.return();
-      progress.end();
+      await manifest.lines.return();
     }
-    return {deks, ...facts(header), unwrapped: kek !== undefined, faultCount, faults};
   }
 
   #report({deks, importKekKcv, unwrapped, faultCount, faults}: ManifestCheckResult): void {
@@ -105,20 +84,7 @@ export default class ManifestCheck extends DekCommand {
     if (faultCount > faults.length) this.log(`and ${faultCount - faults.length} more`);
     const how = unwrapped ? 'each unwraps under' : 'wrapped under';
     const rest = faultCount === 0 ? 'ok' : `${faultCount} ${faultCount === 1 ? 'line' : 'lines'} at fault`;
-    this.log(`${rest}: ${deks} ${deks === 1 ? 'DEK' : 'DEKs'}, ${how} the KEK with KCV ${importKekKcv}`);
-  }
-}
-
-function checkCredential(
-  {login}: ManifestHeader,
-  kek: Uint8Array,
-  report: (line: number, error: DekError) => void,
-): void {
-  try {
-    if (login) withCredential(kek, login.credential, () => {});
-  } catch (error) {
-    if (!(error instanceof DekError)) throw error;
-    report(1, error);
+    this.log(`${rest}: ${countDeks(deks)}, ${how} ${nameKek(importKekKcv)}`);
   }
 }
 

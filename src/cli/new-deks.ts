@@ -1,0 +1,38 @@
+/** New DEKs in a manifest: what they are called and labelled, by the flags that `dek keygen` and `dek wrap` share. */
+import * as Flags from '@oclif/core/flags';
+import type {NewDeks} from '../bulk/make.js';
+import {toHex} from '../bytes.js';
+import type {DekLayout} from '../dek-layout.js';
+import {parseOpaque} from './opaque.js';
+
+/** `--first`, which goes with the flags `needs`, and `--opaque`, beside a `--name` that each command describes itself. */
+export const newDekFlags = (...needs: string[]) => ({
+  first: Flags.integer({
+    helpValue: 'N',
+    min: 0,
+    max: 2 ** 31,
+    description: 'the number that %d stands for in the first name; 1 without',
+    dependsOn: needs,
+  }),
+  opaque: Flags.string({
+    helpValue: 'TEXT',
+    description: 'up to 8 bytes that the NIC keeps with the DEK, as text or hex:DIGITS',
+    dependsOn: ['name'],
+  }),
+});
+
+/** The values of these flags, and the pattern of the names. */
+export interface NewDekOptions {
+  name: string;
+  first?: number | undefined;
+  opaque?: string | undefined;
+}
+
+/** DEKs of this layout under these names. `keytagValue` is the keytag of each, in hex. Throws BAD_ARGUMENT. */
+export function newDeks(
+  {keySize, keytag}: DekLayout,
+  {name, first = 1, opaque = ''}: NewDekOptions,
+  keytagValue?: string,
+): NewDeks {
+  return {keySize, keytag, keytagValue, opaque: toHex(parseOpaque(opaque)), pattern: name, number: first};
+}

@@ -1,0 +1,24 @@
+/** What the sentences of several commands have in common. */
+import type {DekLayout} from '../dek-layout.js';
+
+type Kind = Pick<DekLayout, 'keySize' | 'keytag'>;
+
+/** `1 DEK`, `3 DEKs`, `3 256-bit DEKs with keytag`. */
+export function countDeks(count: number, kind?: Kind): string {
+  const noun = count === 1 ? 'DEK' : 'DEKs';
+  return `${count} ${kind ? named(noun, kind) : noun}`;
+}
+
+/** `256-bit DEK with keytag`, `128-bit DEK without keytag`. */
+export function nameDek(kind: Kind): string {
+  return named('DEK', kind);
+}
+
+/** `the KEK with KCV 1e2f3a4b5c`. */
+export function nameKek(kcv: string): string {
+  return `the KEK with KCV ${kcv}`;
+}
+
+function named(noun: string, {keySize, keytag}: Kind): string {
+  return `${keySize}-bit ${noun} ${keytag ? 'with' : 'without'} keytag`;
+}
