@@ -1,12 +1,14 @@
 /** An agent, whole: NICs, manifest, health check, socket, server. `dek agent` runs one; `dek run` one for a command. */
+
 import {packageVersion} from '../package.js';
-import {type AgentEvent, Events, type Level, logTo} from './events.js';
+import {Events, type Level, logTo} from './events.js';
 import {HealthCheck} from './health/health.js';
-import {forbidDumps, type Peer} from './host/ffi.js';
+import {forbidDumps} from './host/ffi.js';
 import type {LastResort} from './host/last-resort.js';
-import {type AgentStatus, type ApplyRequest, type ApplyResult, isReady} from './protocol.js';
+import {type AgentStatus, type ApplyResult, isReady} from './protocol.js';
 import {listenOn} from './server/keep-socket.js';
-import {Listener, type RequestHandler} from './server/listener.js';
+import {Listener} from './server/listener.js';
+import {handlerLoader} from './server/load-handler.js';
 import type {PassedSocket} from './server/passed-socket.js';
 import {DekSet} from './set/dek-set.js';
 import {ManifestFile} from './set/manifest-file.js';
@@ -52,91 +54,70 @@ const NEVER = new AbortController().signal;
  * nothing behind then.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const {gid, manifest, kek, checkIntervalMs, logLevel, progress = () => {}} = options;
-  const closing = new AbortController();
-  const signal = AbortSignal.any([closing.signal, options.signal ?? NEVER]);
-  const socket = typeof options.socket === 'string' ? options.socket : options.socket.path;
+  const {socket, gid, kek, checkIntervalMs, logLevel, progress = () => {}} = options;
   forbidDumps();
   const events = new Events();
   logTo(events, logLevel);
-  const dekSet = await DekSet.open(await devicesOf(options, signal), events);
-  options.lastResort?.watch({answers: () => dekSet.nics.reduce((sum, nic) => sum + nic.answers, 0), events});
-  const follower = new ManifestFollower(dekSet);
-  const health = new HealthCheck(dekSet, follower, checkIntervalMs);
-  const status = (): AgentStatus => ({
+  const closing = new AbortController();
+  const signal = AbortSignal.any([closing.signal, options.signal ?? NEVER]);
+
+  const manifest = await openManifest(options.manifest, signal);
+  try {
+    const dekSet = await DekSet.open(devicesOf(options, manifest), events);
+    options.lastResort?.watch({answers: () => dekSet.answers, events});
+    const follower = new ManifestFollower(dekSet);
+    const health = new HealthCheck(dekSet, follower, checkIntervalMs);
+    const status = (): AgentStatus => statusOf(dekSet, follower, health);
+    const core = {dekSet, follower, events, stopping: signal, status, healthy: () => isReady(status())};
+    const listener = new Listener(handlerLoader(core, gid));
+    const unbind = await listenOn(listener, socket, gid, events).catch(async (error: unknown) => {
+      await dekSet.close();
+      throw error;
+    });
+    const names = {devices: dekSet.deviceNames, socket: typeof socket === 'string' ? socket : socket.path};
+    const close = async (): Promise<void> => {
+      closing.abort();
+      unbind();
+      await health.stop();
+      await listener.close();
+      await dekSet.close();
+      events.emit('info', 'closed', names);
+    };
+    if (manifest) {
+      const request = {path: manifest.path, kek, dryRun: false, keepGoing: false};
+      await follower.apply(request, {signal, progress}, manifest).catch(async (error: unknown) => {
+        await close();
+        throw error;
+      });
+    }
+    health.start();
+    listener.loadSoon();
+    events.emit('info', 'ready', names);
+    const reload = (): Promise<ApplyResult> =>
+      follower.apply({path: undefined, kek: undefined, dryRun: false, keepGoing: false}, {signal, progress});
+    return {devices: dekSet.deviceNames, events, count: () => dekSet.count(), reload, close};
+  } finally {
+    manifest?.close();
+  }
+}
+
+/** The manifest, opened once for its devices and its DEKs. */
+async function openManifest(path: string | undefined, signal: AbortSignal): Promise<ManifestFile | undefined> {
+  return path === undefined ? undefined : ManifestFile.open(path, {signal});
+}
+
+/** The devices that were named, else those that the manifest names, else the only one. */
+function devicesOf({devices}: AgentOptions, manifest: ManifestFile | undefined): readonly (string | undefined)[] {
+  if (devices.length > 0) return devices;
+  return manifest && manifest.header.devices.length > 0 ? manifest.header.devices : [undefined];
+}
+
+function statusOf(dekSet: DekSet, follower: ManifestFollower, health: HealthCheck): AgentStatus {
+  return {
     version: packageVersion(),
     pid: process.pid,
     ...dekSet.status(),
     manifest: follower.applied,
     heals: health.heals,
-  });
-  const apply = (request: ApplyRequest): Promise<ApplyResult> => follower.apply(request, {signal, progress});
-  const healthy = (): boolean => isReady(status());
-  // What the counters of /metrics will start from.
-  const past: AgentEvent[] = [];
-  const stopKeeping = events.listen((event) => past.push(event));
-  const listener = new Listener(async (): Promise<RequestHandler> => {
-    const [{buildServer}, {Metrics}] = await Promise.all([
-      import('./server/server.js'),
-      import('./server/metrics.js'),
-    ]).catch((error: unknown) => {
-      events.emit('error', 'internal', {error: `what answers cannot be loaded: ${(error as Error).message}`});
-      throw error;
-    });
-    const metrics = new Metrics(events, past.splice(0), status);
-    stopKeeping();
-    const app = buildServer({dekSet, follower, events, metrics, stopping: signal, status, healthy}, (peer) =>
-      allowed(peer, gid),
-    );
-    await app.ready();
-    return app;
-  });
-  let unbind: () => void;
-  try {
-    unbind = await listenOn(listener, options.socket, gid, events);
-  } catch (error) {
-    await dekSet.close();
-    throw error;
-  }
-  const close = async (): Promise<void> => {
-    closing.abort();
-    unbind();
-    await health.stop();
-    await listener.close();
-    await dekSet.close();
-    events.emit('info', 'closed', {devices: dekSet.deviceNames, socket});
   };
-  try {
-    if (manifest !== undefined) await apply({path: manifest, kek, dryRun: false, keepGoing: false});
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  health.start();
-  listener.loadSoon();
-  events.emit('info', 'ready', {devices: dekSet.deviceNames, socket});
-  return {
-    devices: dekSet.deviceNames,
-    events,
-    count: () => dekSet.count(),
-    reload: () => apply({path: undefined, kek: undefined, dryRun: false, keepGoing: false}),
-    close,
-  };
-}
-
-/** The devices that were named, else those that the manifest names, else the only one. */
-async function devicesOf(
-  {devices, manifest}: AgentOptions,
-  signal: AbortSignal,
-): Promise<readonly (string | undefined)[]> {
-  if (devices.length > 0) return devices;
-  if (manifest === undefined) return [undefined];
-  const file = await ManifestFile.open(manifest, {signal});
-  file.close();
-  return file.header.devices.length > 0 ? file.header.devices : [undefined];
-}
-
-/** The agent's own user, root, and the group that it is shared with. */
-function allowed(peer: Peer, gid: number | undefined): boolean {
-  return peer.uid === process.geteuid?.() || peer.uid === 0 || (gid !== undefined && peer.groups.includes(gid));
 }

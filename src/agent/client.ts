@@ -1,9 +1,11 @@
 /** The client of the agent, one request a call. It checks what it is given, and keeps no key. */
-import {type IncomingMessage, request} from 'node:http';
+
+import {type IncomingMessage, type RequestOptions, request} from 'node:http';
 import {assertInteger, toHex, viewBytes} from '../bytes.js';
 import {DEK_WRAPPED_BYTES, type LoginOptions, MAX_ID, OPAQUE_LENGTHS, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
 import {DekError, systemCode} from '../errors.js';
+import type {AgentEvent} from './events.js';
 import {
   type AgentStatus,
   type ApplyRequest,
@@ -13,6 +15,8 @@ import {
   type DestroyRequest,
   errorFromJson,
   type LoginStatus,
+  ROUTES,
+  type RouteName,
 } from './protocol.js';
 import {socketPath} from './socket-path.js';
 
@@ -29,18 +33,18 @@ export class AgentClient {
   }
 
   status(): Promise<AgentStatus> {
-    return this.#send('GET', '/v1/status');
+    return this.#send('status');
   }
 
   async login({credential, credentialId, importKekId}: LoginOptions): Promise<LoginStatus> {
     const body = viewBytes(credential, [WRAPPED_CREDENTIAL_BYTES], 'credential');
     assertInteger(credentialId, 0, MAX_ID, 'credentialId');
     assertInteger(importKekId, 0, MAX_ID, 'importKekId');
-    return this.#send('PUT', `/v1/login?credentialId=${credentialId}&importKekId=${importKekId}`, body);
+    return this.#send('login', {query: `credentialId=${credentialId}&importKekId=${importKekId}`, body});
   }
 
   async logout(): Promise<void> {
-    await this.#send('DELETE', '/v1/login');
+    await this.#send('logout');
   }
 
   async createDek({name, opaque, wrapped, plaintext}: CreateRequest): Promise<DekStatus> {
@@ -56,16 +60,16 @@ export class AgentClient {
       query.set('fd', `${plaintext.fd}`);
       if (plaintext.format !== undefined) query.set('format', plaintext.format);
     }
-    return this.#send('PUT', `${dekPath(name)}?${query}`, body);
+    return this.#send('create', {name, query: `${query}`, body});
   }
 
   async queryDek(name: string): Promise<DekStatus> {
     assertDekName(name);
-    return this.#send('GET', dekPath(name));
+    return this.#send('query', {name});
   }
 
   async listDeks(): Promise<DekStatus[]> {
-    return (await this.#send<{deks: DekStatus[]}>('GET', '/v1/deks')).deks;
+    return (await this.#send<{deks: DekStatus[]}>('list')).deks;
   }
 
   /** The names of the DEKs that were destroyed. */
@@ -76,7 +80,7 @@ export class AgentClient {
     }
     names.forEach(assertDekName);
     const query = all ? 'all=true' : names.map((name) => `name=${encodeURIComponent(name)}`).join('&');
-    return (await this.#send<{destroyed: string[]}>('DELETE', `/v1/deks?${query}`)).destroyed;
+    return (await this.#send<{destroyed: string[]}>('destroy', {query})).destroyed;
   }
 
   /**
@@ -87,7 +91,7 @@ export class AgentClient {
     const query = new URLSearchParams({dryRun: `${asked.dryRun}`, keepGoing: `${asked.keepGoing}`});
     if (asked.path !== undefined) query.set('path', asked.path);
     if (asked.kek !== undefined) query.set('kek', asked.kek);
-    for await (const line of this.#lines('POST', `/v1/apply?${query}`)) {
+    for await (const line of this.#lines('apply', {query: `${query}`})) {
       const {progress: at, result} = line as {progress?: {done: number; total: number}; result?: ApplyResult};
       if (at) progress(at.done, at.total);
       else if (result) return result;
@@ -97,13 +101,13 @@ export class AgentClient {
   }
 
   /** What happens in the agent from now on; the first is its status. Ends with the agent. */
-  events(): AsyncGenerator<unknown, void> {
-    return this.#lines('GET', '/v1/events');
+  events(): AsyncGenerator<AgentEvent, void> {
+    return this.#lines('events') as AsyncGenerator<AgentEvent, void>;
   }
 
   /** The JSON values of an answer that is a line each. */
-  async *#lines(method: string, path: string): AsyncGenerator<unknown, void> {
-    const sent = request({socketPath: this.socket, method, path, agent: false});
+  async *#lines(route: RouteName, asked: Asked = {}): AsyncGenerator<unknown, void> {
+    const sent = request(this.#request(route, asked));
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       sent.on('response', resolve);
       sent.on('error', (error) => reject(this.#failed(error)));
@@ -128,9 +132,9 @@ export class AgentClient {
     }
   }
 
-  #send<T>(method: string, path: string, body?: Uint8Array): Promise<T> {
+  #send<T>(route: RouteName, asked: Asked = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const sent = request({socketPath: this.socket, method, path, agent: false, timeout: TIMEOUT_MS}, (response) => {
+      const sent = request({...this.#request(route, asked), timeout: TIMEOUT_MS}, (response) => {
         let text = '';
         response.setEncoding('utf8');
         response.on('data', (piece: string) => {
@@ -145,8 +149,14 @@ export class AgentClient {
       });
       sent.on('timeout', () => sent.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
       sent.on('error', (error) => reject(this.#failed(error)));
-      sent.end(body);
+      sent.end(asked.body);
     });
+  }
+
+  #request(route: RouteName, {name = '', query}: Asked): RequestOptions {
+    const {method, path} = ROUTES[route];
+    const named = path.replace(':name', encodeURIComponent(name));
+    return {socketPath: this.socket, method, path: query ? `${named}?${query}` : named, agent: false};
   }
 
   #failed(cause: Error): DekError {
@@ -173,18 +183,23 @@ export class AgentClient {
   }
 }
 
-/** A client of the agent at `socket`, or at the default place. Throws NO_AGENT when none answers there. */
+/**
+ * A client of the agent at `socket`, or at the default place: $DEK_AGENT_SOCKET, $XDG_RUNTIME_DIR/dek/agent.sock,
+ * /run/dek/agent.sock. Asks nothing yet: the first call tells whether one listens. Throws BAD_ARGUMENT.
+ */
 export async function connectAgent(socket?: string): Promise<AgentClient> {
   if (socket !== undefined && typeof socket !== 'string') {
     throw new DekError('BAD_ARGUMENT', '"socket" expected a path');
   }
-  const client = new AgentClient(socketPath(socket));
-  await client.status();
-  return client;
+  return new AgentClient(socketPath(socket));
 }
 
-function dekPath(name: string): string {
-  return `/v1/deks/${encodeURIComponent(name)}`;
+/** What a request says beside its route. */
+interface Asked {
+  /** Of a DEK. */
+  name?: string;
+  query?: string;
+  body?: Uint8Array | undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -2,39 +2,94 @@
  * What happens in the agent, told once to all who listen: the log (JSON lines on stderr), the stream of GET /v1/events,
  * the counters of GET /metrics. Fields are facts, never key material.
  */
+import type {ImportMode, KeySize} from '../dek-layout.js';
+import type {NicImportMode} from '../rdma/index.js';
+import type {AgentStatus, ApplyPlan} from './protocol.js';
 
 /** `debug` is for the counters alone: neither logged nor streamed. */
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
-export interface AgentEvent {
-  /** ISO 8601, UTC. */
-  time: string;
-  level: Level;
-  /** What happened: `create`, `heal`, `device-gone` ... dek-agent(8) lists them. */
-  event: string;
-  [field: string]: unknown;
+interface OnDevice {
+  /** `mlx5_0` */
+  device: string;
 }
 
-type Listener = (event: AgentEvent) => void;
+interface Failure {
+  /** What went wrong, in words. */
+  error: string;
+}
+
+/** Some DEKs: how many, and the first of their names. */
+export interface SomeDeks {
+  deks: number;
+  names: readonly string[];
+}
+
+/** What each event tells, by its name; dek-agent(8) lists them. */
+export interface AgentEvents {
+  /** The first of a stream: how the agent is then. */
+  status: AgentStatus;
+  ready: {devices: string; socket: string};
+  closed: {devices: string; socket: string};
+  create: {name: string; keySize: KeySize; keytag: boolean; import: ImportMode};
+  destroy: {name: string} | {deks: number};
+  login: OnDevice & {credentialId: number; importKekId: number};
+  'login-failed': OnDevice & Failure;
+  logout: OnDevice;
+  'logout-failed': OnDevice & Failure;
+  apply: ApplyPlan & {path: string; digest: string; failed: number; ms: number};
+  'apply-failed': Failure & {path: string};
+  'reload-failed': Failure;
+  'manifest-unreadable': Failure;
+  heal: OnDevice & ({login: true} | SomeDeks);
+  'heal-failed': OnDevice & SomeDeks & Failure;
+  'check-failed': OnDevice & Failure;
+  'destroy-failed': OnDevice & {deks: number};
+  'close-failed': OnDevice & Failure;
+  'device-gone': OnDevice;
+  'device-back': OnDevice & {missingDeks: number};
+  'device-changed': OnDevice & {importMode: NicImportMode; operational: boolean; missingDeks: number};
+  /** A batch of creates: DEKs made, the errno (or code) of each refusal, and how long all of it took. */
+  made: OnDevice & {deks: number; refused: readonly string[]; seconds: number};
+  'socket-bound': {socket: string};
+  'socket-lost': Failure & {socket: string};
+  'peer-refused': {pid: number | undefined; uid: number | undefined};
+  internal: Failure;
+  'end-hangs': {seconds: number};
+}
+
+export type EventName = keyof AgentEvents;
+
+/** Any of them, with the time (ISO 8601, UTC), as it is logged and streamed. */
+export type AgentEvent = {
+  [Name in EventName]: {time: string; level: Level; event: Name} & AgentEvents[Name];
+}[EventName];
+
+type Hear = (event: AgentEvent) => void;
 
 const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
 
 export class Events {
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners = new Set<Hear>();
 
-  emit(level: Level, event: string, fields: Record<string, unknown> = {}): void {
-    const told: AgentEvent = {time: new Date().toISOString(), level, event, ...fields};
-    for (const listener of this.#listeners) listener(told);
+  emit<Name extends EventName>(level: Level, event: Name, fields: AgentEvents[Name]): void {
+    const told = eventOf(level, event, fields);
+    for (const hear of this.#listeners) hear(told);
   }
 
-  /** Calls `listener` for each event of at least this level from now on; returns the way to stop it. */
-  listen(listener: Listener, least: Level = 'debug'): () => void {
-    const filtered: Listener = (event) => {
-      if (LEVELS.indexOf(event.level) >= LEVELS.indexOf(least)) listener(event);
+  /** Calls `hear` for each event of at least this level from now on; returns the way to stop it. */
+  listen(hear: Hear, least: Level = 'debug'): () => void {
+    const filtered: Hear = (event) => {
+      if (LEVELS.indexOf(event.level) >= LEVELS.indexOf(least)) hear(event);
     };
     this.#listeners.add(filtered);
     return () => this.#listeners.delete(filtered);
   }
+}
+
+/** An event of now. */
+export function eventOf<Name extends EventName>(level: Level, event: Name, fields: AgentEvents[Name]): AgentEvent {
+  return {time: new Date().toISOString(), level, event, ...fields} as AgentEvent;
 }
 
 /** Writes events of at least this level to stderr. */

@@ -140,49 +140,84 @@ const id = {type: 'integer', minimum: 0, maximum: MAX_ID} as const;
 const name = {type: 'string', pattern: DEK_NAME} as const;
 const exactly = {type: 'object', additionalProperties: false} as const;
 
-/** JSON Schemas of the parameters, by route. */
-export const schemas = {
-  empty: {querystring: exactly},
+const nothing = {querystring: exactly} as const;
+const oneDek = {params: {...exactly, properties: {name}}} as const;
+
+/** A request that the agent answers: as the server takes it, and the client sends it. */
+interface Route {
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** `:name` stands for the name of a DEK. */
+  path: `/${string}`;
+  /** JSON Schemas of the parameters. */
+  schema: {params?: object; querystring: object};
+}
+
+/** All of them; a route that upgrades its connection would be one more. */
+export const ROUTES = {
+  status: {method: 'GET', path: '/v1/status', schema: nothing},
   login: {
-    querystring: {
-      ...exactly,
-      required: ['credentialId', 'importKekId'],
-      properties: {credentialId: id, importKekId: id},
+    method: 'PUT',
+    path: '/v1/login',
+    schema: {
+      querystring: {
+        ...exactly,
+        required: ['credentialId', 'importKekId'],
+        properties: {credentialId: id, importKekId: id},
+      },
     },
   },
+  logout: {method: 'DELETE', path: '/v1/login', schema: nothing},
+  list: {method: 'GET', path: '/v1/deks', schema: nothing},
   create: {
-    params: {...exactly, properties: {name}},
-    querystring: {
-      ...exactly,
-      required: ['import'],
-      properties: {
-        import: {enum: ['wrapped', 'plaintext']},
-        opaque: {type: 'string', pattern: '^([0-9a-f]{2}){0,8}$', default: ''},
-        fd: {type: 'integer', minimum: 0, maximum: 0x7fffffff},
-        format: {enum: ['raw', 'hex', 'base64']},
+    method: 'PUT',
+    path: '/v1/deks/:name',
+    schema: {
+      ...oneDek,
+      querystring: {
+        ...exactly,
+        required: ['import'],
+        properties: {
+          import: {enum: ['wrapped', 'plaintext']},
+          opaque: {type: 'string', pattern: '^([0-9a-f]{2}){0,8}$', default: ''},
+          fd: {type: 'integer', minimum: 0, maximum: 0x7fffffff},
+          format: {enum: ['raw', 'hex', 'base64']},
+        },
+      },
+    },
+  },
+  query: {method: 'GET', path: '/v1/deks/:name', schema: {...oneDek, ...nothing}},
+  destroy: {
+    method: 'DELETE',
+    path: '/v1/deks',
+    schema: {
+      querystring: {
+        ...exactly,
+        properties: {all: {const: 'true'}, name: {type: 'array', items: name, minItems: 1}},
+        oneOf: [{required: ['all']}, {required: ['name']}],
       },
     },
   },
   apply: {
-    querystring: {
-      ...exactly,
-      properties: {
-        path: {type: 'string', pattern: '^/', maxLength: 4096},
-        kek: {type: 'string', pattern: '^(file:/|cred:)', maxLength: 4096},
-        dryRun: {type: 'boolean', default: false},
-        keepGoing: {type: 'boolean', default: false},
+    method: 'POST',
+    path: '/v1/apply',
+    schema: {
+      querystring: {
+        ...exactly,
+        properties: {
+          path: {type: 'string', pattern: '^/', maxLength: 4096},
+          kek: {type: 'string', pattern: '^(file:/|cred:)', maxLength: 4096},
+          dryRun: {type: 'boolean', default: false},
+          keepGoing: {type: 'boolean', default: false},
+        },
       },
     },
   },
-  one: {params: {...exactly, properties: {name}}, querystring: exactly},
-  destroy: {
-    querystring: {
-      ...exactly,
-      properties: {all: {const: 'true'}, name: {type: 'array', items: name, minItems: 1}},
-      oneOf: [{required: ['all']}, {required: ['name']}],
-    },
-  },
-} as const;
+  events: {method: 'GET', path: '/v1/events', schema: nothing},
+  metrics: {method: 'GET', path: '/metrics', schema: nothing},
+  healthz: {method: 'GET', path: '/healthz', schema: nothing},
+} as const satisfies Record<string, Route>;
+
+export type RouteName = keyof typeof ROUTES;
 
 /** HTTP status of an error code, for curl's sake: dek's own client reads the code. */
 export function httpStatus(error: DekError): number {

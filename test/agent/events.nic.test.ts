@@ -20,7 +20,7 @@ describe('events', function () {
 
   /** Follows the agent from now on; `heard` grows, `ended` resolves when the stream has ended well. */
   async function follow(): Promise<{heard: AgentEvent[]; ended: Promise<void>}> {
-    const stream = agent.client.events() as AsyncGenerator<AgentEvent, void>;
+    const stream = agent.client.events();
     const heard = [(await stream.next()).value as AgentEvent];
     const ended = (async () => {
       for await (const event of stream) heard.push(event);

@@ -34,7 +34,7 @@ describe('Grafana dashboard', () => {
   before(async () => {
     const events = new Events();
     const metrics = new Metrics(events, [], () => STATUS);
-    events.emit('debug', 'made', {deks: 1, refused: ['EINVAL'], seconds: 1});
+    events.emit('debug', 'made', {device: 'mlx5_0', deks: 1, refused: ['EINVAL'], seconds: 1});
     served = await metrics.text();
     names = new Set(served.match(/^dek_\w+/gm));
   });

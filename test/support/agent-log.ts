@@ -1,8 +1,11 @@
 /** Waiting for an agent: for what it tells, and for what is in its log. */
 import {setTimeout as pause} from 'node:timers/promises';
-import type {AgentEvent} from '../../src/agent/events.js';
+import type {EventName} from '../../src/agent/events.js';
 import {isReady} from '../../src/agent/protocol.js';
 import type {AgentProcess} from './agent-process.js';
+
+/** An event as it stands in the log. */
+export type LoggedEvent = Record<string, unknown>;
 
 /** The last resort against a test that hangs; nothing is measured by it. */
 const PATIENCE_MS = 60_000;
@@ -27,18 +30,18 @@ export function allReady(agent: AgentProcess): Promise<void> {
 }
 
 /** What the agent logged of this name so far. */
-export function logged(agent: AgentProcess, event: string): AgentEvent[] {
+export function logged(agent: AgentProcess, event: EventName): LoggedEvent[] {
   const lines = agent.log.slice(0, agent.log.lastIndexOf('\n') + 1).split('\n');
-  const events = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as AgentEvent);
-  return events.filter((one) => one.event === event);
+  const events = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as LoggedEvent);
+  return events.filter((one) => one['event'] === event);
 }
 
 /** Waits until the agent has logged an event of this name for which `is` holds; resolves to it. */
 export async function untilLogged(
   agent: AgentProcess,
-  event: string,
-  is: (event: AgentEvent) => boolean = () => true,
-): Promise<AgentEvent> {
+  event: EventName,
+  is: (event: LoggedEvent) => boolean = () => true,
+): Promise<LoggedEvent> {
   await eventually(
     () => `the event ${event}; log: ${agent.log.slice(-2000)}`,
     () => logged(agent, event).some(is),

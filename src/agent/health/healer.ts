@@ -1,7 +1,9 @@
 /** Makes whole on one NIC what is broken: a login that is not VALID any more, DEKs that are in ERROR or missing. */
+
 import {fromHex, wipe} from '../../bytes.js';
 import {type DekLayout, type LoginOptions, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
+import type {SomeDeks} from '../events.js';
 import {type HeldDek, heldDek, isBroken, isSame, opaqueText} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import {type DekBatch, pick} from '../set/dek-batch.js';
@@ -71,7 +73,7 @@ export class Healer {
     if (!last || login.isValid()) return;
     if ((onDisk && (await login.tryOpen(onDisk))) || (await login.tryOpen(last))) {
       this.heals++;
-      this.#tell('warn', 'heal', {login: true});
+      this.#tellHealed({login: true});
     }
   }
 
@@ -171,20 +173,21 @@ export class Healer {
       healed.push(name);
     }
     this.heals += healed.length;
-    if (healed.length > 0) this.#tell('warn', 'heal', describeNames(healed));
+    if (healed.length > 0) this.#tellHealed(describeNames(healed));
     for (const [error, names] of refused) this.#cannotHeal(names, error);
   }
 
   #cannotHeal(names: readonly string[], error: string): void {
-    if (names.length > 0) this.#tell('error', 'heal-failed', {...describeNames(names), error});
+    if (names.length === 0) return;
+    this.#dekSet.events.emit('error', 'heal-failed', {device: this.#nic.name, ...describeNames(names), error});
   }
 
-  #tell(level: 'warn' | 'error', event: string, fields: Record<string, unknown>): void {
-    this.#dekSet.events.emit(level, event, {device: this.#nic.name, ...fields});
+  #tellHealed(what: {login: true} | SomeDeks): void {
+    this.#dekSet.events.emit('warn', 'heal', {device: this.#nic.name, ...what});
   }
 }
 
-function describeNames(names: readonly string[]): {deks: number; names: readonly string[]} {
+function describeNames(names: readonly string[]): SomeDeks {
   return {deks: names.length, names: names.slice(0, NAMES_SHOWN)};
 }
 

@@ -22,8 +22,9 @@ export class HealthCheck {
 
   start(): void {
     // A NIC that goes away is looked for at once, not at the next check.
-    this.#events.listen(({event, ['device']: device}) => {
-      if (event === 'device-gone') for (const check of this.#checks) if (check.name === device) check.wake();
+    this.#events.listen((event) => {
+      if (event.event !== 'device-gone') return;
+      for (const check of this.#checks) if (check.name === event.device) check.wake();
     });
     this.#running ??= Promise.all(this.#checks.map((check) => check.run()));
   }

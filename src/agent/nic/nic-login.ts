@@ -138,7 +138,7 @@ export class NicLogin {
     return undefined;
   }
 
-  #tell(event: string, error: unknown): void {
+  #tell(event: 'login-failed' | 'logout-failed', error: unknown): void {
     this.#events.emit('warn', event, {device: this.#nic.name, error: (error as Error).message});
   }
 }

@@ -57,10 +57,10 @@ export class Metrics {
       registers,
     });
     const count = (event: AgentEvent): void => {
-      if (event.event === 'heal') heals.inc(typeof event['deks'] === 'number' ? event['deks'] : 1);
+      if (event.event === 'heal') heals.inc('deks' in event ? event.deks : 1);
       if (event.event === 'apply') applied.set(Date.parse(event.time) / 1000);
       if (event.event !== 'made') return;
-      const {deks, refused, seconds: took} = event as unknown as MadeEvent;
+      const {deks, refused, seconds: took} = event;
       creates.inc(deks);
       for (const errno of refused) refusals.inc({errno});
       seconds.observe(took / Math.max(1, deks + refused.length));
@@ -72,12 +72,4 @@ export class Metrics {
   text(): Promise<string> {
     return this.#registry.metrics();
   }
-}
-
-/** The fields of the event `made`: a batch of creates. */
-interface MadeEvent {
-  deks: number;
-  /** The errno of each refusal. */
-  refused: string[];
-  seconds: number;
 }

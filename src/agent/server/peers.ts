@@ -19,3 +19,8 @@ export function peerOfSocket(socket: Socket & {_handle?: {fd?: number} | null}):
 export function isKnown(socket: object): boolean {
   return peers.has(socket);
 }
+
+/** Whether a peer may use the agent: its own user, root, and the group that it is shared with. */
+export function isAllowed({uid, groups}: Peer, gid: number | undefined): boolean {
+  return uid === process.geteuid?.() || uid === 0 || (gid !== undefined && groups.includes(gid));
+}

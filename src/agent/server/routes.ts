@@ -1,26 +1,21 @@
 /** What the agent answers to: the routes of protocol.ts over what it holds. */
 import type {Socket} from 'node:net';
-import {setTimeout as pause} from 'node:timers/promises';
-import type {FastifyInstance, FastifyReply} from 'fastify';
+import type {FastifyInstance, FastifyReply, FastifyRequest} from 'fastify';
 import {fromHex, wipe} from '../../bytes.js';
 import {readSecretOf} from '../../custody/source.js';
 import {DEK_PLAINTEXT_BYTES, type ImportMode} from '../../dek-layout.js';
-import {DekError, errorJson} from '../../errors.js';
+import {DekError} from '../../errors.js';
 import type {Events} from '../events.js';
-import {type AgentStatus, type ApplyRequest, type KeyFormat, schemas} from '../protocol.js';
+import {type AgentStatus, type DekStatus, type KeyFormat, ROUTES, type RouteName} from '../protocol.js';
 import type {DekSet} from '../set/dek-set.js';
 import {type ManifestFollower, sourceLimit} from '../set/manifest-follower.js';
 import {whileWanted} from '../wanted.js';
-import {JSON_LINES, JsonLines} from './json-lines.js';
+import {applyAsStream} from './apply-stream.js';
+import {EventStream} from './event-stream.js';
+import {JSON_LINES, type JsonLines} from './json-lines.js';
 import {badRequest} from './listener.js';
 import type {Metrics} from './metrics.js';
 import {peerOfSocket} from './peers.js';
-
-/** Progress lines of an apply come no closer than this. */
-const PROGRESS_MS = 100;
-
-/** How long those who follow the events have, when the agent ends, to read what they were not told yet. */
-const FAREWELL_MS = 1000;
 
 /** The parts of an agent that its routes use. */
 export interface AgentCore {
@@ -35,118 +30,91 @@ export interface AgentCore {
   healthy(): boolean;
 }
 
-export function addRoutes(app: FastifyInstance, core: AgentCore): void {
-  const {dekSet, events, metrics} = core;
-  app.get('/v1/status', {schema: schemas.empty}, async () => core.status());
-
-  app.put<{Querystring: {credentialId: number; importKekId: number}; Body: Buffer | undefined}>(
-    '/v1/login',
-    {schema: schemas.login},
-    async (request, reply) =>
-      dekSet.login({credential: request.body ?? NOTHING, ...request.query}, whileWanted(reply.raw, core.stopping)),
-  );
-  app.delete('/v1/login', {schema: schemas.empty}, async (_request, reply) => {
-    await dekSet.logout(whileWanted(reply.raw, core.stopping));
-    return {};
-  });
-
-  app.get('/v1/deks', {schema: schemas.empty}, async (_request, reply) => ({
-    deks: await dekSet.list(whileWanted(reply.raw, core.stopping)),
-  }));
-  app.put<{Params: {name: string}; Querystring: CreateQuery; Body: Buffer | undefined}>(
-    '/v1/deks/:name',
-    {schema: schemas.create},
-    async ({params: {name}, query, body = NOTHING, raw}, reply) => {
-      const opaque = fromHex(query.opaque, 'opaque');
-      const signal = whileWanted(reply.raw, core.stopping);
-      if (query.import === 'wrapped') return dekSet.create({name, opaque, import: 'wrapped', key: body}, signal);
-      if (query.fd === undefined || body.length > 0) {
-        throw badRequest('a plaintext key is read from a descriptor of yours: import=plaintext&fd=N, and no body');
-      }
-      assertNamesSources(raw.socket);
-      const from = {pid: peerOfSocket(raw.socket)!.pid, fd: query.fd};
-      const limit = sourceLimit(signal);
-      const key = await readSecretOf(from, DEK_PLAINTEXT_BYTES, 'plaintext key', query.format, limit);
-      try {
-        return await dekSet.create({name, opaque, import: 'plaintext', key}, signal);
-      } finally {
-        wipe(key);
-      }
-    },
-  );
-  app.get<{Params: {name: string}}>('/v1/deks/:name', {schema: schemas.one}, async (request) =>
-    dekSet.query(request.params.name),
-  );
-  app.delete<{Querystring: {all?: 'true'; name?: string[]}}>(
-    '/v1/deks',
-    {schema: schemas.destroy},
-    async (request, reply) => {
-      const {name} = request.query;
-      return {
-        destroyed: await dekSet.destroy(name ? {names: name} : {all: true}, whileWanted(reply.raw, core.stopping)),
-      };
-    },
-  );
-
-  app.post<{Querystring: {path?: string; kek?: string; dryRun: boolean; keepGoing: boolean}}>(
-    '/v1/apply',
-    {schema: schemas.apply},
-    (request, reply) => {
-      const {path, kek, dryRun, keepGoing} = request.query;
-      if (kek !== undefined) assertNamesSources(request.raw.socket);
-      return applyAsStream(core, {path, kek, dryRun, keepGoing}, reply);
-    },
-  );
-  const followers = new Set<JsonLines>();
-  app.get('/v1/events', {schema: schemas.empty}, (_request, reply) => {
-    const lines = new JsonLines();
-    followers.add(lines);
-    // A client that reads too slowly is cut off: the agent does not keep events for it.
-    const stop = events.listen((event) => lines.write(event) || lines.cutOff(), 'info');
-    lines.body.once('close', () => {
-      stop();
-      followers.delete(lines);
-    });
-    lines.write({time: new Date().toISOString(), level: 'info', event: 'status', ...core.status()});
-    return reply.type(JSON_LINES).send(lines.body);
-  });
-  // The stream ends with the agent, whole for those who read it; the server cuts off the others.
-  app.addHook('preClose', async () => {
-    await Promise.race([
-      Promise.all([...followers].map((lines) => lines.finish())),
-      pause(FAREWELL_MS, undefined, {ref: false}),
-    ]);
-  });
-
-  app.get('/metrics', {schema: schemas.empty}, async (_request, reply) => {
-    reply.type(metrics.contentType);
-    return metrics.text();
-  });
-  app.get('/healthz', {schema: schemas.empty}, async (_request, reply) => {
-    const healthy = core.healthy();
-    return reply.code(healthy ? 200 : 503).send({healthy});
-  });
+/** What the schemas of the routes let through. */
+interface Requests extends Record<RouteName, object> {
+  login: {Querystring: {credentialId: number; importKekId: number}; Body: Buffer | undefined};
+  create: {Params: {name: string}; Querystring: CreateQuery; Body: Buffer | undefined};
+  query: {Params: {name: string}};
+  destroy: {Querystring: {all?: 'true'; name?: string[]}};
+  apply: {Querystring: {path?: string; kek?: string; dryRun: boolean; keepGoing: boolean}};
 }
 
-/** Answers with progress lines and, at last, `{"result"}` or `{"error"}`. A client that goes away ends the apply. */
-function applyAsStream(core: AgentCore, request: ApplyRequest, reply: FastifyReply): FastifyReply {
-  const lines = new JsonLines();
-  let next = 0;
-  const progress = (done: number, total: number): void => {
-    if (performance.now() < next && done < total) return;
-    next = performance.now() + PROGRESS_MS;
-    lines.write({progress: {done, total}});
+interface CreateQuery {
+  import: ImportMode;
+  opaque: string;
+  fd?: number;
+  format?: KeyFormat;
+}
+
+type Handlers = {
+  [Name in RouteName]: (request: FastifyRequest<Requests[Name]>, reply: FastifyReply) => unknown;
+};
+
+/** Adds every route of the protocol. */
+export function addRoutes(app: FastifyInstance, core: AgentCore): void {
+  const stream = new EventStream(core.events, core.status);
+  app.addHook('preClose', () => stream.end());
+  for (const [name, handler] of Object.entries(handlersOf(core, stream)) as [RouteName, Handlers['status']][]) {
+    const {method, path: url, schema} = ROUTES[name];
+    app.route({method, url, schema, handler: async (request, reply) => handler(request, reply)});
+  }
+}
+
+function handlersOf(core: AgentCore, stream: EventStream): Handlers {
+  const {dekSet, follower, metrics, stopping} = core;
+  const wanted = (reply: FastifyReply): AbortSignal => whileWanted(reply.raw, stopping);
+  return {
+    status: () => core.status(),
+    login: ({query, body = NOTHING}, reply) => dekSet.login({credential: body, ...query}, wanted(reply)),
+    logout: async (_, reply) => {
+      await dekSet.logout(wanted(reply));
+      return {};
+    },
+    list: async (_, reply) => ({deks: await dekSet.list(wanted(reply))}),
+    create: (request, reply) => create(dekSet, request, wanted(reply)),
+    query: ({params: {name}}) => dekSet.query(name),
+    destroy: async ({query: {name}}, reply) => {
+      return {destroyed: await dekSet.destroy(name ? {names: name} : {all: true}, wanted(reply))};
+    },
+    apply: ({query: {path, kek, dryRun, keepGoing}, raw}, reply) => {
+      if (kek !== undefined) assertNamesSources(raw.socket);
+      return sendLines(reply, applyAsStream(follower, {path, kek, dryRun, keepGoing}, wanted(reply)));
+    },
+    events: (_, reply) => sendLines(reply, stream.follow()),
+    metrics: (_, reply) => {
+      reply.type(metrics.contentType);
+      return metrics.text();
+    },
+    healthz: (_, reply) => {
+      const healthy = core.healthy();
+      return reply.code(healthy ? 200 : 503).send({healthy});
+    },
   };
-  core.follower
-    .apply(request, {signal: whileWanted(reply.raw, core.stopping), progress})
-    .then((result) => lines.write({result}))
-    .catch((error: unknown) => {
-      const shown =
-        error instanceof DekError ? error : new DekError('INTERNAL', 'the agent failed at this apply', {cause: error});
-      lines.write(errorJson(shown));
-    })
-    .finally(() => lines.end());
+}
+
+function sendLines(reply: FastifyReply, lines: JsonLines): FastifyReply {
   return reply.type(JSON_LINES).send(lines.body);
+}
+
+/** Creates a DEK from the wrapped key in the body, or from a plaintext key that is read from the client's descriptor. */
+async function create(
+  dekSet: DekSet,
+  {params: {name}, query, body = NOTHING, raw}: FastifyRequest<Requests['create']>,
+  signal: AbortSignal,
+): Promise<DekStatus> {
+  const opaque = fromHex(query.opaque, 'opaque');
+  if (query.import === 'wrapped') return dekSet.create({name, opaque, import: 'wrapped', key: body}, signal);
+  if (query.fd === undefined || body.length > 0) {
+    throw badRequest('a plaintext key is read from a descriptor of yours: import=plaintext&fd=N, and no body');
+  }
+  assertNamesSources(raw.socket);
+  const from = {pid: peerOfSocket(raw.socket)!.pid, fd: query.fd};
+  const key = await readSecretOf(from, DEK_PLAINTEXT_BYTES, 'plaintext key', query.format, sourceLimit(signal));
+  try {
+    return await dekSet.create({name, opaque, import: 'plaintext', key}, signal);
+  } finally {
+    wipe(key);
+  }
 }
 
 /** A member of the agent's group may not have it read what that member could not, nor wait for it. Throws PERMISSION. */
@@ -156,13 +124,6 @@ function assertNamesSources(socket: Socket): void {
   throw new DekError('PERMISSION', `user id ${uid} may not name a source of secrets to this agent`, {
     hint: 'only the user that runs the agent and root may',
   });
-}
-
-interface CreateQuery {
-  import: ImportMode;
-  opaque: string;
-  fd?: number;
-  format?: KeyFormat;
 }
 
 const NOTHING = Buffer.alloc(0);

@@ -42,7 +42,7 @@ export async function applyManifest(
   const namedBy = dekSet.nextApply();
   // The plan must not take a DEK for whole that has just turned to ERROR.
   await dekSet.refresh();
-  let plan = await makePlan(dekSet, manifest, namedBy, options.signal);
+  let plan = await makePlan(dekSet, manifest, options.signal);
   const {path} = manifest;
   const digest = manifest.digest!;
   if (options.dryRun) return {path, digest, plan, failed: []};
@@ -57,7 +57,7 @@ export async function applyManifest(
     if (dekSet.count().unknown > 0) {
       // Before its login the NIC would not tell whether they are whole.
       await dekSet.refresh();
-      plan = await makePlan(dekSet, manifest, namedBy, options.signal);
+      plan = await makePlan(dekSet, manifest, options.signal);
       assertCanBeMade(dekSet, manifest, plan);
     }
     failed = await stage(staged, manifest, plan, namedBy, options);
@@ -93,8 +93,12 @@ async function stage(
   const nics = [...staged.keys()];
   const failed: ApplyFailure[] = [];
   const fatal: {line: number; error: DekError}[] = [];
-  const isNeeded = (batch: DekBatch, i: number): boolean =>
-    nics.some((nic) => !isUnchanged(nic.deks.get(batch.names[i]!), batch, i));
+  /** Marks what the manifest names, and tells whether a NIC lacks it. */
+  const isNeeded = (batch: DekBatch, i: number): boolean => {
+    const held = nics.map((nic) => nic.deks.get(batch.names[i]!));
+    for (const one of held) if (one) one.namedBy = namedBy;
+    return !held.every((one) => isUnchanged(one, batch, i));
+  };
 
   const make = async (batch: DekBatch): Promise<void> => {
     const refused = new Set<string>();
@@ -115,7 +119,8 @@ async function stage(
   };
 
   let done = 0;
-  const batches = manifest.batches(plan.unchanged === 0 ? undefined : isNeeded);
+  const isEmpty = nics.every(({deks}) => deks.size === 0);
+  const batches = manifest.batches(isEmpty ? undefined : isNeeded);
   const work = async (): Promise<void> => {
     for await (const batch of batches) {
       assertGoesOn(signal);

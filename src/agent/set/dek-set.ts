@@ -63,6 +63,11 @@ export class DekSet {
     return this.nics.map(({name}) => name).join(', ');
   }
 
+  /** How many commands on DEKs the NICs have answered since they were opened. */
+  get answers(): number {
+    return this.nics.reduce((sum, nic) => sum + nic.answers, 0);
+  }
+
   status(): Pick<AgentStatus, 'devices' | 'deks'> {
     return {devices: this.nics.map((nic) => nic.status()), deks: this.count()};
   }
@@ -175,7 +180,7 @@ export class DekSet {
       const failed: DekError[] = [];
       for (const nic of this.nics) failed.push(...(await this.#destroyOn(nic, names)));
       if (failed[0]) throw failed[0];
-      this.events.emit('info', 'destroy', names.length === 1 ? {name: names[0]} : {deks: names.length});
+      this.events.emit('info', 'destroy', names.length === 1 ? {name: names[0]!} : {deks: names.length});
       return names;
     });
   }

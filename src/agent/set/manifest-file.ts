@@ -51,6 +51,7 @@ export class ManifestFile {
   /** The line of the header. */
   readonly #headerLine: Uint8Array;
   readonly #signal: AbortSignal;
+  #isOpen = true;
   #digest: string | undefined;
   #kept: readonly Columns[] | undefined;
 
@@ -122,8 +123,10 @@ export class ManifestFile {
     }
   }
 
+  /** Nothing the second time. */
   close(): void {
-    closeSync(this.#fd);
+    if (this.#isOpen) closeSync(this.#fd);
+    this.#isOpen = false;
   }
 
   async *#columns(): AsyncGenerator<Columns, void> {

@@ -38,10 +38,14 @@ export class ManifestFollower {
     return this.#applied;
   }
 
-  /** Applies a manifest, and follows it from now on when that worked. Throws NO_INPUT when there is none to reload. */
+  /**
+   * Applies a manifest, `opened` where the caller has opened it, and follows it from now on when that worked. Throws NO_INPUT
+   * when there is none to reload.
+   */
   async apply(
     request: ApplyRequest,
     {signal, progress}: Pick<ApplyOptions, 'signal' | 'progress'>,
+    opened?: ManifestFile,
   ): Promise<ApplyResult> {
     const path = request.path ?? this.#applied?.path;
     if (path === undefined) {
@@ -58,7 +62,7 @@ export class ManifestFollower {
         const isNeeded = this.#dekSet.nics.some(({importMode}) => importMode === 'plaintext');
         const kek = isNeeded ? known : request.kek;
         assertImportMode(this.#dekSet, kek !== undefined);
-        const result = await withManifest(path, kek, signal, async (manifest, key) => {
+        const result = await withManifest(opened ?? path, kek, signal, async (manifest, key) => {
           const done = await applyManifest(this.#dekSet, manifest, {dryRun, keepGoing, kek: key, signal, progress});
           if (!dryRun) this.#kcv = manifest.header.importKekKcv;
           return done;
@@ -135,14 +139,14 @@ export function sourceLimit(signal: AbortSignal): Limit {
   return {timeoutMs: SOURCE_TIMEOUT_MS, signal};
 }
 
-/** Opens a manifest, and reads the KEK that must have wrapped it if `source` names one; wipes and closes both after. */
+/** Opens a manifest unless it is open, and reads the KEK that must have wrapped it if `source` names one; wipes and closes both after. */
 async function withManifest<T>(
-  path: string,
+  from: ManifestFile | string,
   source: string | undefined,
   signal: AbortSignal,
   use: (manifest: ManifestFile, kek: Uint8Array | undefined) => Promise<T>,
 ): Promise<T> {
-  const manifest = await ManifestFile.open(path, {signal});
+  const manifest = typeof from === 'string' ? await ManifestFile.open(from, {signal}) : from;
   let kek: Uint8Array | undefined;
   try {
     if (source !== undefined) {

@@ -38,13 +38,9 @@ export function assertGoesOn(signal: AbortSignal): void {
 }
 
 /** Reads the whole manifest and compares it with what is held, without a change. Throws BAD_INPUT. */
-export async function makePlan(
-  dekSet: DekSet,
-  manifest: ManifestFile,
-  namedBy: number,
-  signal: AbortSignal,
-): Promise<ApplyPlan> {
+export async function makePlan(dekSet: DekSet, manifest: ManifestFile, signal: AbortSignal): Promise<ApplyPlan> {
   const plan = {create: 0, replace: 0, destroy: 0, unchanged: 0};
+  let named = 0;
   if (dekSet.nics.every(({deks}) => deks.size === 0)) {
     return {...plan, create: await manifest.count(() => assertGoesOn(signal))};
   }
@@ -52,14 +48,13 @@ export async function makePlan(
     assertGoesOn(signal);
     for (const [i, name] of batch.names.entries()) {
       const held = dekSet.nics.map((nic) => nic.deks.get(name));
-      for (const one of held) if (one) one.namedBy = namedBy;
+      if (held[0]) named++;
       if (held.every((one) => isUnchanged(one, batch, i))) plan.unchanged++;
       else if (held.some((one) => !one?.dek)) plan.create++;
       else plan.replace++;
     }
   }
-  for (const {namedBy: seen} of dekSet.nics[0]!.deks.values()) if (seen !== namedBy) plan.destroy++;
-  return plan;
+  return {...plan, destroy: dekSet.nics[0]!.deks.size - named};
 }
 
 /** Throws NO_LOGIN, and LIMIT when a NIC has no room for what has to be made. */
