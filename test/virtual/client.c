@@ -1,6 +1,6 @@
 /*
- * A program on the NIC, driven by lines: a command a line on stdin, an answer a line on stdout, "ok ..." or the name of
- * an errno. Commands are in the table at the end. Build: cc client.c -libverbs -lmlx5
+ * A program on the NIC, driven by lines: a command a line on stdin, an answer a line on stdout, "ok ..." or the name
+ * of an errno. Commands are in the table at the end. Build: cc client.c -libverbs -lmlx5
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -191,7 +191,8 @@ static void do_login_destroy(char **word)
 	answer(mlx5dv_crypto_login_destroy(login));
 }
 
-static struct mlx5dv_dek *create(const char *how, const char *size, const char *tag, const char *hex, const char *opaque)
+static struct mlx5dv_dek *create(const char *how, const char *size, const char *tag, const char *hex,
+				 const char *opaque)
 {
 	struct mlx5dv_dek_init_attr attr = {
 		.key_size = atoi(size) == 256 ? MLX5DV_CRYPTO_KEY_SIZE_256 : MLX5DV_CRYPTO_KEY_SIZE_128,
@@ -271,7 +272,8 @@ static void do_many(char **word)
 			break;
 		deks[dek_count++] = dek;
 	}
-	printf("ok %d %.6f%s%s\n", made, seconds() - begin, made < count ? " " : "", made < count ? name_of(errno) : "");
+	printf("ok %d %.6f%s%s\n", made, seconds() - begin, made < count ? " " : "",
+	       made < count ? name_of(errno) : "");
 }
 
 /* destroy_all: "ok SECONDS". */
@@ -451,7 +453,8 @@ int main(void)
 		for (int n = 0; n < 9; n++)
 			if (word[n] && !*word[n])
 				word[n] = NULL;
-		while (i < sizeof(commands) / sizeof(commands[0]) && strcmp(commands[i].name, word[0] ? word[0] : "") != 0)
+		while (i < sizeof(commands) / sizeof(commands[0]) &&
+		       strcmp(commands[i].name, word[0] ? word[0] : "") != 0)
 			i++;
 		if (i == sizeof(commands) / sizeof(commands[0]))
 			printf("unknown\n");

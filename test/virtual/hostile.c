@@ -1,6 +1,6 @@
 /*
- * Calls the device as no library would, and prints how each call ends: a title, then "ok" or the name of an errno. With an
- * argument: that many random calls instead, after which it prints "alive".
+ * Calls the device as no library would, and prints how each call ends: a title, then "ok" or the name of an errno.
+ * With an argument: that many random calls instead, after which it prints "alive".
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,7 +22,7 @@ static struct {
 	struct ib_uverbs_ioctl_hdr hdr;
 	struct ib_uverbs_attr attr[80];
 } call;
-static uint8_t in[512], out[512];
+static uint8_t in[512], out[512]; /* what is outside of them is never named */
 
 static void begin(int object, int method)
 {
@@ -82,22 +82,95 @@ static void command(int opcode, int type)
 	in[7] = type;
 }
 
+/* Calls that are shaped as they should be: so many attributes of this object and method, whatever is in them. */
+static const struct {
+	uint16_t object, method;
+	int count;
+	uint16_t id[17];
+} shapes[] = {
+	{0, 0, 5, {0, 1, 2, 0x1000, 0x1001}},
+	{0, 1, 3, {0, 1, 2}},
+	{0, 4, 3, {0, 1, 0x1000}},
+	{1, 0, 1, {0}},
+	{1, 0x1000, 2, {0x1000, 0x1001}},
+	{3, 0, 9, {0, 1, 2, 4, 5, 6, 7, 0x1000, 0x1001}},
+	{3, 1, 2, {0, 1}},
+	{4, 0, 13, {0, 2, 4, 5, 7, 8, 9, 10, 12, 13, 14, 0x1000, 0x1001}},
+	{4, 1, 2, {0, 1}},
+	{7, 1, 1, {0}},
+	{7, 3, 4, {0, 1, 2, 3}},
+	{0x1000, 0x1000, 2, {0x1000, 0x1001}},
+	{0x1001, 0x1000, 3, {0x1000, 0x1001, 0x1002}},
+	{0x1001, 0x1001, 1, {0x1000}},
+	{0x1001, 0x1002, 3, {0x1000, 0x1001, 0x1002}},
+	{0x1001, 0x1003, 3, {0x1000, 0x1001, 0x1002}},
+	{0x1008, 0x1000, 5, {0x1000, 0x1001, 0x1002, 0x1003, 0x1004}},
+	{0x1008, 0x1001, 1, {0x1000}},
+};
+
+/* A number that a handle, a command, a size or a count could be; or an address. */
+static const void *any_value(void)
+{
+	return random() % 3 ? (void *)(random() % 40) : random() % 2 ? (const void *)out : (const void *)in;
+}
+
+static void shaped_call(void)
+{
+	static const uint16_t lengths[] = {0, 1, 2, 4, 8, 16, 20, 32, 40, 48, 112, 120, 272, 300};
+	int shape = random() % (sizeof(shapes) / sizeof(shapes[0]));
+
+	begin(shapes[shape].object, shapes[shape].method);
+	for (int k = 0; k < shapes[shape].count; k++) {
+		int length = random() % 2 ? 300 : random() % 2 ? 8 : lengths[random() % 14];
+
+		attr(shapes[shape].id[k], random() % 2, length, length > 8 ? random() % 2 ? in : out : any_value());
+	}
+}
+
+static void random_call(void)
+{
+	static const uint16_t objects[] = {0, 1, 3, 4, 7, 0x10, 0x1000, 0x1001, 0x1008, 0x1003};
+	static const uint16_t methods[] = {0, 1, 2, 3, 4, 0x1000, 0x1001, 0x1002, 0x1003};
+	int attrs = random() % 6;
+
+	begin(objects[random() % 10], methods[random() % 9]);
+	for (int k = 0; k < attrs; k++)
+		attr((random() % 2 ? 0x1000 : 0) + random() % 6, random() % 2,
+		     random() % 4 ? random() % 300 : random() % 9,
+		     random() % 3   ? out
+		     : random() % 2 ? in
+				    : (void *)(random() % 64));
+}
+
+/* What mailboxes and requests have in them: a command, and addresses, numbers, or noise behind it. */
+static void fill_in(void)
+{
+	static const uint16_t opcodes[] = {0x100, 0x200, 0x502, 0x503, 0x504, 0x507, 0x50a, 0x600, 0xa00, 0xa02};
+
+	if (random() % 2)
+		command(opcodes[random() % 10], random() % 3 ? 0xc : 0x1f);
+	for (size_t k = random() % 2 ? 8 : 0; k < sizeof(in) / 2; k += 8)
+		switch (random() % 6) {
+		case 0:
+			memcpy(in + k, &(uint64_t){(uintptr_t)out & ~63ul}, 8);
+			break;
+		case 1:
+			memcpy(in + k, (uint32_t[]){1u << random() % 8, 1u << random() % 8}, 8);
+			break;
+		case 2:
+			in[k + random() % 8] = random();
+		}
+}
+
 static void fuzz(long count)
 {
-	static const uint16_t objects[] = {0, 1, 0x10, 0x1000, 0x1001, 0x1008, 0x1003, 7};
-	static const uint16_t methods[] = {0, 1, 2, 3, 0x1000, 0x1001, 0x1003};
-
 	srandom(1);
 	for (long i = 0; i < count; i++) {
-		int attrs = random() % 6;
-
-		begin(objects[random() % 8], methods[random() % 7]);
-		for (int k = 0; k < attrs; k++)
-			attr((random() % 2 ? 0x1000 : 0) + random() % 6, random() % 2, random() % 4 ? random() % 300 : random() % 9,
-			     random() % 3 ? out : random() % 2 ? in : (void *)(random() % 64));
-		for (size_t k = 0; k < 40; k++)
-			in[k] = random();
-		command((random() % 4) | (random() % 4 ? 0xa00 : 0x100), random() % 3 ? 0xc : 0x1f);
+		if (random() % 4)
+			shaped_call();
+		else
+			random_call();
+		fill_in();
 		if (random() % 50 == 0)
 			call.hdr.length = random();
 		if (end(NULL) == 0 && call.hdr.object_id == 0x10)

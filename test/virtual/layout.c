@@ -1,4 +1,7 @@
-/* Prints the layout of the NVRAM image and of the file of a context as the C compiler sees it: a name and a number a line. */
+/*
+ * Prints the layout of the NVRAM image and of the file of a context as the C compiler sees it: a name and a number a
+ * line.
+ */
 #include "image.h"
 #include "context.h"
 #include <stdio.h>
@@ -85,8 +88,8 @@ int main(void)
 	FIELD(object, id);
 	FIELD(object, serial);
 	SIZE(object);
-	printf("IMAGE_VERSION %d\nKEYS %d\nRULES %d\nLANES %d\nSLOTS %d\nALWAYS %u\n", IMAGE_VERSION, KEYS, RULES, LANES, SLOTS,
-	       ALWAYS);
+	printf("IMAGE_VERSION %d\nKEYS %d\nRULES %d\nLANES %d\nSLOTS %d\nALWAYS %u\n", IMAGE_VERSION, KEYS, RULES,
+	       LANES, SLOTS, ALWAYS);
 	printf("IMAGE_MAGIC %s\nCONTEXT_MAGIC %s\n", IMAGE_MAGIC, CONTEXT_MAGIC);
 	printf("CONTEXT_HEADER %d\nCONTEXT_RECORDS %d\n", CONTEXT_HEADER, CONTEXT_RECORDS);
 	printf("KINDS %d %d %d %d %d %d %d\n", PD, LOGIN, DEK, CQ, QP, MR, MKEY);

@@ -1,4 +1,7 @@
-/* Calls what the shim interposes on files that are none of its business, and prints all that can be seen of the answers. */
+/*
+ * Calls what the shim interposes on files that are none of its business, and prints all that can be seen of the
+ * answers.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

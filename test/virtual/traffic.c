@@ -1,19 +1,25 @@
 /*
- * A program that moves data on the NIC, driven by lines as client.c is: a command a line on stdin, an answer a line on
- * stdout, "ok ..." or the name of an errno. Each context has one CQ and one MR over memory of its own; KEY is "mr" or "kN",
- * an MKey. Offsets are into that memory for "mr", and addresses of the key for an MKey. Commands are in the table at the
- * end. Build: cc traffic.c -libverbs -lmlx5
+ * A program that moves data on the NIC, driven by lines as client.c is: a command a line on stdin, an answer a line
+ * on stdout, "ok ..." or the name of an errno. Each context has one CQ and one MR over memory of its own; KEY is "mr"
+ * or "kN", an MKey. Offsets are into that memory for "mr", and addresses of the key for an MKey. Commands are in the
+ * table at the end. Build: cc traffic.c -libverbs -lmlx5
  */
 #define _GNU_SOURCE
 #include <endian.h>
 #include <errno.h>
 #include <infiniband/mlx5dv.h>
 #include <infiniband/verbs.h>
+#include <rdma/ib_user_ioctl_cmds.h>
+#include <rdma/rdma_user_ioctl_cmds.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -154,7 +160,8 @@ static int connect_one(struct ibv_qp *qp, uint32_t other)
 {
 	struct ibv_qp_attr attr = {.qp_state = IBV_QPS_INIT,
 				   .port_num = 1,
-				   .qp_access_flags = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ};
+				   .qp_access_flags =
+					   IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ};
 	int error = ibv_modify_qp(qp, &attr, IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_ACCESS_FLAGS);
 
 	if (error)
@@ -177,8 +184,8 @@ static int connect_one(struct ibv_qp *qp, uint32_t other)
 	attr.max_rd_atomic = 1;
 	return error ? error
 		     : ibv_modify_qp(qp, &attr,
-				     IBV_QP_STATE | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | IBV_QP_SQ_PSN |
-					     IBV_QP_MAX_QP_RD_ATOMIC);
+				     IBV_QP_STATE | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
+					     IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC);
 }
 
 /* connect QP QP: with each other by the NIC's GID, or one with itself. */
@@ -229,8 +236,8 @@ static void fill_rts(uint8_t *q, uint32_t number)
 }
 
 /*
- * loop QP [STEP BYTE BITS]: to RTS by force loopback. With STEP (0 to 2) the bits at that byte of its mailbox are turned
- * over: "ok", or "refused STATUS SYNDROME".
+ * loop QP [STEP BYTE BITS]: to RTS by force loopback. With STEP (0 to 2) the bits at that byte of its mailbox are
+ * turned over: "ok", or "refused STATUS SYNDROME".
  */
 static void do_loop(char **word)
 {
@@ -238,8 +245,8 @@ static void do_loop(char **word)
 	int wrong = word[2] ? number(word[2]) : -1, refusal = 0;
 
 	for (int step = 0; step < 3 && !refusal; step++)
-		refusal = qp_command(qps[number(word[1])].qp, 0x502 + step, fill[step], step == wrong ? number(word[3]) : -1,
-				     number(word[4]));
+		refusal = qp_command(qps[number(word[1])].qp, 0x502 + step, fill[step],
+				     step == wrong ? number(word[3]) : -1, number(word[4]));
 	if (refusal)
 		printf("refused 0x%x 0x%x\n", refusal >> 24 & 0xff, refusal & 0xffffff);
 	else
@@ -271,7 +278,8 @@ static void do_mkey(char **word)
 {
 	struct mlx5dv_mkey_init_attr attr = {
 		.pd = contexts[number(word[1])].pd,
-		.create_flags = MLX5DV_MKEY_INIT_ATTR_FLAGS_INDIRECT | (word[3] ? 0 : MLX5DV_MKEY_INIT_ATTR_FLAGS_CRYPTO),
+		.create_flags =
+			MLX5DV_MKEY_INIT_ATTR_FLAGS_INDIRECT | (word[3] ? 0 : MLX5DV_MKEY_INIT_ATTR_FLAGS_CRYPTO),
 		.max_entries = number(word[2]),
 	};
 
@@ -291,11 +299,14 @@ static uint64_t address_of(int context, const char *key, const char *offset)
 	return (key[0] == 'k' ? 0 : (uintptr_t)contexts[context].memory) + strtoull(offset, NULL, 0);
 }
 
-/* poll CONTEXT COUNT: "ok STATUS[/BYTES[/imm]] ...", the bytes of what came in; or ETIMEDOUT after five seconds. */
+/*
+ * poll CONTEXT COUNT [MS]: "ok STATUS[/BYTES[/imm]] ...", the bytes of what came in; or ETIMEDOUT after MS, or five
+ * seconds.
+ */
 static void do_poll(char **word)
 {
 	struct ibv_wc wc[MANY];
-	uint64_t until = now_ns() + 5000000000ull;
+	uint64_t until = now_ns() + (word[3] ? number(word[3]) : 5000) * 1000000ull;
 	int count = number(word[2]), got = 0;
 
 	while (got < count && now_ns() < until)
@@ -313,8 +324,8 @@ static void do_poll(char **word)
 }
 
 /*
- * umr QP MKEY list|REPEAT OFFSET:BYTES[:KEY|:SKIP],... [DEK UNIT TX TWEAK KEYTAG]: lays a key out, over the MR or, in a list,
- * over another key. UNIT is the name's number in enum mlx5dv_block_size.
+ * umr QP MKEY list|REPEAT OFFSET:BYTES[:KEY|:SKIP],... [DEK UNIT TX TWEAK KEYTAG]: lays a key out, over the MR or, in
+ * a list, over another key. UNIT is the name's number in enum mlx5dv_block_size.
  */
 static void do_umr(char **word)
 {
@@ -363,7 +374,8 @@ static int post_rdma(int q, enum ibv_wr_opcode opcode, const char *key, const ch
 		     const char *remote_key, const char *remote_offset)
 {
 	struct ibv_sge sge = {address_of(qps[q].context, key, offset), bytes, key_of(qps[q].context, key)};
-	struct ibv_send_wr *bad, wr = {.sg_list = &sge, .num_sge = 1, .opcode = opcode, .send_flags = IBV_SEND_SIGNALED};
+	struct ibv_send_wr *bad,
+		wr = {.sg_list = &sge, .num_sge = 1, .opcode = opcode, .send_flags = IBV_SEND_SIGNALED};
 
 	wr.imm_data = htobe32(0x12345678);
 	wr.wr.rdma.rkey = key_of(remote, remote_key);
@@ -374,11 +386,12 @@ static int post_rdma(int q, enum ibv_wr_opcode opcode, const char *key, const ch
 /* write|write_imm|read QP KEY OFFSET BYTES CONTEXT KEY OFFSET */
 static void do_rdma(char **word)
 {
-	enum ibv_wr_opcode opcode = strcmp(word[0], "read") == 0	? IBV_WR_RDMA_READ
+	enum ibv_wr_opcode opcode = strcmp(word[0], "read") == 0    ? IBV_WR_RDMA_READ
 				    : strcmp(word[0], "write") == 0 ? IBV_WR_RDMA_WRITE
 								    : IBV_WR_RDMA_WRITE_WITH_IMM;
 
-	answer(post_rdma(number(word[1]), opcode, word[2], word[3], number(word[4]), number(word[5]), word[6], word[7]));
+	answer(post_rdma(number(word[1]), opcode, word[2], word[3], number(word[4]), number(word[5]), word[6],
+			 word[7]));
 }
 
 /* send QP KEY OFFSET BYTES [inline|imm] [KEY OFFSET BYTES] */
@@ -386,7 +399,8 @@ static void do_send(char **word)
 {
 	int q = number(word[1]), c = qps[q].context;
 	struct ibv_sge sge[2] = {{address_of(c, word[2], word[3]), number(word[4]), key_of(c, word[2])}};
-	struct ibv_send_wr *bad, wr = {.sg_list = sge, .num_sge = 1, .opcode = IBV_WR_SEND, .send_flags = IBV_SEND_SIGNALED};
+	struct ibv_send_wr *bad,
+		wr = {.sg_list = sge, .num_sge = 1, .opcode = IBV_WR_SEND, .send_flags = IBV_SEND_SIGNALED};
 
 	if (word[5] && strcmp(word[5], "inline") == 0)
 		wr.send_flags |= IBV_SEND_INLINE;
@@ -519,18 +533,200 @@ static void do_fork(char **word)
 	printf("ok %d\n", status);
 }
 
+/* ids INDEX: "ok HANDLE ID" of a DEK. struct mlx5dv_dek is a pointer to the object, in all releases of rdma-core. */
+static void do_ids(char **word)
+{
+	const struct mlx5dv_devx_obj *object = *(struct mlx5dv_devx_obj **)deks[number(word[1])];
+	uint32_t handle, id;
+
+	memcpy(&handle, (const uint8_t *)object + 8, 4);
+	memcpy(&id, (const uint8_t *)object + 16, 4);
+	printf("ok %u %u\n", handle, id);
+}
+
+static int listener;
+
+static struct sockaddr_un socket_address(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	return address;
+}
+
+/* listen PATH: for what another program hands over. */
+static void do_listen(char **word)
+{
+	struct sockaddr_un address = socket_address(word[1]);
+
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	answer(bind(listener, (struct sockaddr *)&address, sizeof(address)) || listen(listener, 1) ? errno : 0);
+}
+
+/* hand CONTEXT PATH: sends the descriptor and the handle of the PD to who listens. */
+static void do_hand(char **word)
+{
+	struct sockaddr_un address = socket_address(word[2]);
+	int c = number(word[1]), s = socket(AF_UNIX, SOCK_STREAM, 0);
+	char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec data = {&contexts[c].pd->handle, 4};
+	struct msghdr m = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&m);
+
+	*head = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(head), &contexts[c].verbs->cmd_fd, sizeof(int));
+	answer(connect(s, (struct sockaddr *)&address, sizeof(address)) || sendmsg(s, &m, 0) != 4 ? errno : 0);
+	close(s);
+}
+
+/* import CONTEXT: takes what was handed over, with a CQ and an MR of its own. */
+static void do_import(char **word)
+{
+	char control[CMSG_SPACE(sizeof(int))];
+	uint32_t handle;
+	struct iovec data = {&handle, 4};
+	struct msghdr m = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	int c = number(word[1]), s = accept(listener, NULL, NULL), fd;
+
+	if (recvmsg(s, &m, 0) != 4)
+		return answer(EIO);
+	close(s);
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
+	contexts[c].verbs = ibv_import_device(fd);
+	if (!contexts[c].verbs)
+		return answer(errno);
+	contexts[c].pd = ibv_import_pd(contexts[c].verbs, handle);
+	contexts[c].memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	contexts[c].cq = contexts[c].pd ? ibv_create_cq(contexts[c].verbs, 256, NULL, NULL, 0) : NULL;
+	contexts[c].mr = contexts[c].cq
+				 ? ibv_reg_mr(contexts[c].pd, contexts[c].memory, MEMORY,
+					      IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ)
+				 : NULL;
+	answer(contexts[c].mr ? 0 : errno);
+}
+
+/* foreign CONTEXT HANDLE ID: a DEK that another program made, rebuilt: "ok INDEX" */
+static void do_foreign(char **word)
+{
+	uint8_t *object = calloc(1, 64), **dek = calloc(1, sizeof(*dek));
+	uint32_t handle = number(word[2]), id = number(word[3]);
+
+	memcpy(object, &contexts[number(word[1])].verbs, sizeof(void *));
+	memcpy(object + 8, &handle, 4);
+	memcpy(object + 16, &id, 4);
+	*dek = object;
+	deks[dek_count] = (struct mlx5dv_dek *)dek;
+	printf("ok %d\n", dek_count++);
+}
+
+/* query_dek INDEX: "ok STATE OPAQUE" */
+static void do_query_dek(char **word)
+{
+	struct mlx5dv_dek_attr attr = {0};
+	int error = mlx5dv_dek_query(deks[number(word[1])], &attr);
+
+	if (error)
+		return answer(error);
+	printf("ok %s %.8s\n", attr.state == MLX5DV_DEK_STATE_READY ? "READY" : "ERROR", attr.opaque);
+}
+
+static int raw_call(int context, int object, int method, struct ib_uverbs_attr *attr, int count)
+{
+	struct {
+		struct ib_uverbs_ioctl_hdr hdr;
+		struct ib_uverbs_attr attr[4];
+	} call = {.hdr = {.length = sizeof(call.hdr) + count * sizeof(*attr),
+			  .object_id = object,
+			  .method_id = method,
+			  .num_attrs = count,
+			  .driver_id = RDMA_DRIVER_MLX5}};
+
+	memcpy(call.attr, attr, count * sizeof(*attr));
+	return ioctl(contexts[context].verbs->cmd_fd, RDMA_VERBS_IOCTL, &call) ? errno : 0;
+}
+
+/* handles CONTEXT TYPE: "ok HANDLE ..." of all objects of a uverbs type. */
+static void do_handles(char **word)
+{
+	uint32_t list[64], total = 0;
+	struct ib_uverbs_attr attr[] = {
+		{.attr_id = UVERBS_ATTR_INFO_OBJECT_ID, .len = 8, .flags = 1, .data = number(word[2])},
+		{.attr_id = UVERBS_ATTR_INFO_TOTAL_HANDLES, .len = 4, .flags = 1, .data = (uintptr_t)&total},
+		{.attr_id = UVERBS_ATTR_INFO_HANDLES_LIST, .len = sizeof(list), .flags = 1, .data = (uintptr_t)list},
+	};
+	int error = raw_call(number(word[1]), UVERBS_OBJECT_DEVICE, UVERBS_METHOD_INFO_HANDLES, attr, 3);
+
+	if (error)
+		return answer(error);
+	printf("ok");
+	for (uint32_t i = 0; i < total; i++)
+		printf(" %u", list[i]);
+	printf("\n");
+}
+
+/* sweep_qp|sweep_cq CONTEXT HANDLE: destroys what may be another program's. */
+static void do_sweep(char **word)
+{
+	bool qp = strcmp(word[0], "sweep_qp") == 0;
+	uint64_t out = 0;
+	struct ib_uverbs_attr attr[] = {
+		{.attr_id = qp ? UVERBS_ATTR_DESTROY_QP_HANDLE : UVERBS_ATTR_DESTROY_CQ_HANDLE,
+		 .flags = 1,
+		 .data = number(word[2])},
+		{.attr_id = qp ? UVERBS_ATTR_DESTROY_QP_RESP : UVERBS_ATTR_DESTROY_CQ_RESP,
+		 .len = qp ? 4 : 8,
+		 .flags = 1,
+		 .data = (uintptr_t)&out},
+	};
+
+	answer(raw_call(number(word[1]), qp ? UVERBS_OBJECT_QP : UVERBS_OBJECT_CQ,
+			qp ? UVERBS_METHOD_QP_DESTROY : UVERBS_METHOD_CQ_DESTROY, attr, 2));
+}
+
 static const struct {
 	const char *name;
 	void (*run)(char **);
 } commands[] = {
-	{"open", do_open},     {"login", do_login},	    {"dek", do_dek},	     {"destroy_dek", do_destroy_dek},
-	{"qp", do_qp},	       {"destroy_qp", do_destroy_qp}, {"connect", do_connect}, {"loop", do_loop},
-	{"state", do_state},   {"query_qp", do_query_qp},   {"mkey", do_mkey},	     {"umr", do_umr},
-	{"poll", do_poll},     {"write", do_rdma},	    {"write_imm", do_rdma},  {"read", do_rdma},
-	{"send", do_send},     {"recv", do_recv},	    {"put", do_put},	     {"fill", do_fill},
-	{"get", do_get},       {"unmap", do_unmap},	    {"dereg", do_dereg},     {"destroy_cq", do_end},
-	{"dealloc", do_end},   {"close", do_end},	    {"close_fd", do_end},    {"latency", do_latency},
+	{"open", do_open},
+	{"login", do_login},
+	{"dek", do_dek},
+	{"destroy_dek", do_destroy_dek},
+	{"qp", do_qp},
+	{"destroy_qp", do_destroy_qp},
+	{"connect", do_connect},
+	{"loop", do_loop},
+	{"state", do_state},
+	{"query_qp", do_query_qp},
+	{"mkey", do_mkey},
+	{"umr", do_umr},
+	{"poll", do_poll},
+	{"write", do_rdma},
+	{"write_imm", do_rdma},
+	{"read", do_rdma},
+	{"send", do_send},
+	{"recv", do_recv},
+	{"put", do_put},
+	{"fill", do_fill},
+	{"get", do_get},
+	{"unmap", do_unmap},
+	{"dereg", do_dereg},
+	{"destroy_cq", do_end},
+	{"dealloc", do_end},
+	{"close", do_end},
+	{"close_fd", do_end},
+	{"latency", do_latency},
 	{"fork", do_fork},
+	{"ids", do_ids},
+	{"listen", do_listen},
+	{"hand", do_hand},
+	{"import", do_import},
+	{"foreign", do_foreign},
+	{"query_dek", do_query_dek},
+	{"handles", do_handles},
+	{"sweep_qp", do_sweep},
+	{"sweep_cq", do_sweep},
 };
 
 int main(void)
@@ -546,7 +742,8 @@ int main(void)
 			if (word[n] && !*word[n])
 				word[n] = NULL;
 		}
-		while (i < sizeof(commands) / sizeof(commands[0]) && strcmp(commands[i].name, word[0] ? word[0] : "") != 0)
+		while (i < sizeof(commands) / sizeof(commands[0]) &&
+		       strcmp(commands[i].name, word[0] ? word[0] : "") != 0)
 			i++;
 		if (i == sizeof(commands) / sizeof(commands[0]))
 			printf("unknown\n");
