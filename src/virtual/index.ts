@@ -1,4 +1,10 @@
-export type {VirtualReport} from './report.js';
-export {parseSettings, type SecretReader, settingLines, wipeSettings} from './setting-words.js';
-export type {ErrorRule, Fault, OfficerKey, Settings} from './settings.js';
+/**
+ * The virtual ConnectX for tests of other programs, `mlx5-dek/virtual`: make one, change it while programs run on it, give a
+ * program the environment in which it finds it, and count what is on it. docs/virtual-connectx.md says what it answers.
+ */
+export type {ImportMode} from '../dek-layout.js';
+export type {LiveContext, LiveCounters, ObjectCounters} from './live.js';
+export type {DekErrorReport, FaultReport, VirtualReport} from './report.js';
+export {SERVICE_PRESETS, type ServiceTimes} from './service.js';
+export type {Engine, ErrorRule, InjectedFault, NicState, OfficerKey, Policy, Settings} from './settings.js';
 export {type CreateOptions, createVirtual, openVirtual, VirtualConnectX} from './virtual.js';

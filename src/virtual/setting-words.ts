@@ -11,8 +11,8 @@ import {
   COMMANDS,
   ENGINES,
   type ErrorRule,
-  type Fault,
   IMPORT_MODES,
+  type InjectedFault,
   OBJECTS,
   type OfficerKey,
   POLICIES,
@@ -184,7 +184,7 @@ async function officerKey(
   return {id, secret: await read(source, lengths, title)};
 }
 
-function fault(value: string): Fault | undefined {
+function fault(value: string): InjectedFault | undefined {
   const [what = '', ...options] = value.split(',');
   const [commandName = '', objectName] = what.split('-');
   const command = commandName === 'any' ? undefined : oneOf(keysOf(COMMANDS), commandName);

@@ -16,7 +16,7 @@ export interface OfficerKey {
 }
 
 /** A firmware command to fail. Left out: any opcode, any type, status BAD_PARAM (3), syndrome 0, once. */
-export interface Fault {
+export interface InjectedFault {
   readonly command?: keyof typeof COMMANDS;
   readonly object?: keyof typeof OBJECTS;
   /** Firmware status, 1 to 255; STATUSES has the named ones. */
@@ -52,7 +52,7 @@ export interface Settings {
   readonly revokeCredentials?: readonly number[];
   readonly keks?: readonly OfficerKey[];
   readonly credentials?: readonly OfficerKey[];
-  readonly faults?: readonly Fault[];
+  readonly faults?: readonly InjectedFault[];
   readonly dekErrors?: readonly ErrorRule[];
 }
 
@@ -190,7 +190,7 @@ function isSpent(image: Buffer, at: number): boolean {
   return image.readUInt32LE(at + FAULT.left) === 0;
 }
 
-function faultBytes({command, object, status = STATUSES.bad_param, syndrome = 0, times = 1}: Fault): Buffer {
+function faultBytes({command, object, status = STATUSES.bad_param, syndrome = 0, times = 1}: InjectedFault): Buffer {
   assertInteger(status, 1, 0xff, 'status');
   assertInteger(syndrome, 0, 0xffffffff, 'syndrome');
   if (times !== 'always') assertInteger(times, 1, ALWAYS - 1, 'times');

@@ -5,7 +5,8 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {DekError} from '../../src/errors.js';
-import {parseSettings, type Settings} from '../../src/virtual/index.js';
+import type {Settings} from '../../src/virtual/index.js';
+import {parseSettings} from '../../src/virtual/setting-words.js';
 import {keyCheckValue} from '../../src/wrap/index.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 

@@ -3,7 +3,8 @@ import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../../cli/base.js';
 import {excludeFromCoreDump} from '../../custody/core-dump.js';
 import {readSecret} from '../../custody/source.js';
-import {openVirtual, parseSettings, settingLines, type VirtualReport, wipeSettings} from '../../virtual/index.js';
+import {openVirtual, type VirtualReport} from '../../virtual/index.js';
+import {parseSettings, settingLines, wipeSettings} from '../../virtual/setting-words.js';
 
 export default class VirtualSet extends DekCommand {
   static override summary = 'change a virtual ConnectX, also while programs use it';

@@ -93,19 +93,22 @@ static void *run_engine(void *unused)
 /* Starts the engine if it is not running. False: no thread, or no memory that can be locked. */
 static bool start_engine(void)
 {
+	/* A C library before 2.34 has it in another file, which only programs with threads load. */
+	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
+		dlsym(RTLD_DEFAULT, "pthread_create");
 	pthread_attr_t attr;
 	sigset_t all, before;
 	pthread_t thread;
 
 	if (engine.runs)
 		return true;
-	if (!make_vault() || pthread_attr_init(&attr) != 0)
+	if (!create || !make_vault() || pthread_attr_init(&attr) != 0)
 		return false;
 	find_aes_instructions();
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before); /* its signals are the program's other threads' */
-	engine.runs = pthread_create(&thread, &attr, run_engine, NULL) == 0;
+	engine.runs = create(&thread, &attr, run_engine, NULL) == 0;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	return engine.runs;

@@ -1,12 +1,12 @@
 import {expect} from 'chai';
-import {type COMMANDS, type Fault, OBJECTS, STATUSES} from '../../../src/virtual/settings.js';
+import {type COMMANDS, type InjectedFault, OBJECTS, STATUSES} from '../../../src/virtual/settings.js';
 import {allReady, eventually} from '../../support/agent-log.js';
 import {AgentProcess} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
 import {writeFleet} from '../../support/fleet-file.js';
 
 const COUNT = 4;
-const FAULTS: Pick<Fault, 'command' | 'object'>[] = [
+const FAULTS: Pick<InjectedFault, 'command' | 'object'>[] = [
   {command: 'caps'},
   ...(['create', 'query', 'destroy'] as const satisfies (keyof typeof COMMANDS)[]).flatMap((command) =>
     (Object.keys(OBJECTS) as (keyof typeof OBJECTS)[]).map((object) => ({command, object})),

@@ -1,6 +1,6 @@
 /** What the NIC may do to an apply: be busy, refuse, go away. The set is the old one or the new one after it, never a mix. */
 import {expect} from 'chai';
-import {COMMANDS, type Fault, OBJECTS, STATUSES} from '../../../src/virtual/settings.js';
+import {COMMANDS, type InjectedFault, OBJECTS, STATUSES} from '../../../src/virtual/settings.js';
 import {apply, held, setOf, type Vol, vols, writeManifestFile} from '../../support/agent-manifests.js';
 import {AgentProcess, live, NOTHING, until} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
@@ -73,7 +73,7 @@ describe('apply under faults', function () {
         for (const times of [1, 'always'] as const) {
           it(`${command} ${object ?? 'anything'}, ${times === 1 ? 'once' : times}`, async () => {
             for (const [name, status] of Object.entries(STATUSES)) {
-              const fault: Fault = {command, status, times, ...(object && {object})};
+              const fault: InjectedFault = {command, status, times, ...(object && {object})};
               device.nic.set({faults: [fault]});
               const error = await apply(agent, newManifest()).then(
                 () => undefined,

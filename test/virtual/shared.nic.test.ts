@@ -2,9 +2,9 @@ import {randomBytes} from 'node:crypto';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {wrapDek} from '../../src/wrap/index.js';
-import {Client, hex, login} from './client.js';
-import {type TestDevice, testDevice} from './device.js';
-import {xts} from './xts.js';
+import {Client, hex, login} from '../support/client.js';
+import {type TestDevice, testDevice} from '../support/device.js';
+import {xts} from '../support/xts.js';
 
 /** Numbers of uverbs objects. */
 const QP = 4;
