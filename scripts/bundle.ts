@@ -1,31 +1,60 @@
 /**
- * Writes dist/bundle/dek.cjs: the command line in one file, with oclif and @noble/ciphers, as it is read and compiled in a third of
- * the time that the single modules take. A command's own modules run when it is asked for. bin/bundle.cjs loads it.
+ * Writes dist/bundle: dek.cjs, the command line in one file, with oclif and @noble/ciphers, as it is read and compiled in a third of
+ * the time that the single modules take; a command's own modules run when it is asked for, and bin/bundle.cjs loads it. Beside it
+ * what answers on the agent's socket, a package a file, so that no command reads it in vain. LICENSES.txt holds the terms of
+ * all that is in them.
  */
 import {writeFile} from 'node:fs/promises';
 import {fileURLToPath} from 'node:url';
-import {build} from 'esbuild';
+import {type BuildOptions, build, type Metafile, type Plugin} from 'esbuild';
+import {licencesOf} from './licences.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const {metafile} = await build({
+/** Used by the agent's server alone, which is loaded when the agent is up. */
+const SERVER_PACKAGES = ['fastify', 'prom-client'];
+
+const common = {
   absWorkingDir: root,
-  entryPoints: ['src/main.ts'],
-  outfile: 'dist/bundle/dek.cjs',
+  outdir: 'dist/bundle',
+  outExtension: {'.js': '.cjs'},
   bundle: true,
   platform: 'node',
   target: 'node20.19',
   format: 'cjs',
+  metafile: true,
+  logLevel: 'warning',
+} satisfies BuildOptions;
+
+/** A package of its own file is that file. */
+const fromTheirFiles: Plugin = {
+  name: 'from-their-files',
+  setup({onResolve}) {
+    const filter = new RegExp(`^(${SERVER_PACKAGES.join('|')})$`);
+    onResolve({filter}, ({path}) => ({path: `./${path}.cjs`, external: true}));
+  },
+};
+
+const packages = await build({...common, entryPoints: SERVER_PACKAGES.map((name) => ({in: name, out: name}))});
+const {metafile} = await build({
+  ...common,
+  entryPoints: [{in: 'src/main.ts', out: 'dek'}],
   // import() of a package or of Node becomes require(): a Script has no loader of modules.
   supported: {'dynamic-import': false},
   // For DEK_DEBUG=1, which prints where in src/ an error was made (src/cli/stack.ts).
   sourcemap: true,
   sourcesContent: false,
-  // Native, or used by the agent's server alone, which is loaded when it is up.
-  external: ['koffi', 'fastify', 'prom-client'],
+  external: ['koffi', 'typescript'], // native; and what oclif would read a tsconfig.json with
+  plugins: [fromTheirFiles],
   banner: {js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;"},
   define: {'import.meta.url': 'importMetaUrl'},
-  metafile: true,
-  logLevel: 'warning',
 });
 // Which module imports which: test/commands/modules.test.ts reads it.
 await writeFile(`${root}dist/bundle/dek.meta.json`, JSON.stringify(metafile.inputs));
+const files = [...filesIn(packages.metafile), ...filesIn(metafile)];
+await writeFile(`${root}dist/bundle/LICENSES.txt`, await licencesOf(root, files));
+
+/** The files of which something is in what was written. */
+function filesIn({outputs}: Metafile): string[] {
+  const pieces = Object.values(outputs).flatMap(({inputs}) => Object.entries(inputs));
+  return pieces.filter(([, {bytesInOutput}]) => bytesInOutput > 0).map(([file]) => file);
+}
