@@ -43,7 +43,7 @@ describe('mlx5-dek/virtual', () => {
 
   it('is documented by an example that compiles', () => {
     const text = fs.readFileSync(join(ROOT, 'docs/virtual-connectx.md'), 'utf8');
-    const example = /```ts\n([^]*?)```/.exec(text)![1]!;
+    const example = /```ts\n([\s\S]*?)```/.exec(text)![1]!;
     // In the tree, so that the name of the package and the types of Node are found.
     const folder = fs.mkdtempSync(join(ROOT, '.cache-example-'));
     try {
