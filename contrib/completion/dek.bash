@@ -50,15 +50,18 @@ _dek() {
     'agent --device') :; return ;;
     'agent --manifest') _dek_file; return ;;
     'agent --kek') _dek_source; return ;;
+    'agent --kek-format') _dek_words 'raw hex base64'; return ;;
     'agent --check-interval') :; return ;;
     'agent --socket') _dek_file; return ;;
     'agent --group') :; return ;;
     'apply --kek') _dek_source; return ;;
+    'apply --kek-format') _dek_words 'raw hex base64'; return ;;
     'apply --socket') _dek_file; return ;;
     'create --opaque') :; return ;;
     'create --format') _dek_words 'raw hex base64'; return ;;
     'create --socket') _dek_file; return ;;
     'credential wrap --kek') _dek_source; return ;;
+    'credential wrap --kek-format') _dek_words 'raw hex base64'; return ;;
     'credential wrap --input-format') _dek_words 'raw hex base64'; return ;;
     'credential wrap --output' | 'credential wrap -o') _dek_file; return ;;
     'credential wrap --format') _dek_words 'raw hex base64'; return ;;
@@ -66,6 +69,7 @@ _dek() {
     'keygen --size') _dek_words '128 256'; return ;;
     'keygen --keytag-value') :; return ;;
     'keygen --kek') _dek_source; return ;;
+    'keygen --kek-format') _dek_words 'raw hex base64'; return ;;
     'keygen --name') :; return ;;
     'keygen --count') :; return ;;
     'keygen --first') :; return ;;
@@ -84,17 +88,22 @@ _dek() {
     'login --socket') _dek_file; return ;;
     'logout --socket') _dek_file; return ;;
     'manifest check --kek') _dek_source; return ;;
+    'manifest check --kek-format') _dek_words 'raw hex base64'; return ;;
     'query --socket') _dek_file; return ;;
     'rewrap --from') _dek_source; return ;;
+    'rewrap --from-format') _dek_words 'raw hex base64'; return ;;
     'rewrap --to') _dek_source; return ;;
+    'rewrap --to-format') _dek_words 'raw hex base64'; return ;;
     'rewrap --import-kek-id') :; return ;;
     'rewrap --output' | 'rewrap -o') _dek_file; return ;;
     'run --device') :; return ;;
     'run --manifest') _dek_file; return ;;
     'run --kek') _dek_source; return ;;
+    'run --kek-format') _dek_words 'raw hex base64'; return ;;
     'run --check-interval') :; return ;;
     'status --socket') _dek_file; return ;;
     'unwrap --kek') _dek_source; return ;;
+    'unwrap --kek-format') _dek_words 'raw hex base64'; return ;;
     'unwrap --input-format') _dek_words 'raw hex base64'; return ;;
     'unwrap --size') _dek_words '128 256'; return ;;
     'unwrap --manifest') _dek_file; return ;;
@@ -102,14 +111,17 @@ _dek() {
     'unwrap --output' | 'unwrap -o') _dek_file; return ;;
     'unwrap --format') _dek_words 'raw hex base64'; return ;;
     'virtual create --kek') _dek_source; return ;;
+    'virtual create --kek-format') _dek_words 'raw hex base64'; return ;;
     'virtual create --kek-id') :; return ;;
     'virtual create --credential') _dek_source; return ;;
+    'virtual create --credential-format') _dek_words 'raw hex base64'; return ;;
     'virtual create --credential-id') :; return ;;
     'virtual create --import-mode') _dek_words 'wrapped plaintext'; return ;;
     'virtual create --log-max-deks') :; return ;;
     'virtual create --devices') :; return ;;
     'virtual set --device') :; return ;;
     'wrap --kek') _dek_source; return ;;
+    'wrap --kek-format') _dek_words 'raw hex base64'; return ;;
     'wrap --input-format') _dek_words 'raw hex base64'; return ;;
     'wrap --size') _dek_words '128 256'; return ;;
     'wrap --manifest') _dek_file; return ;;
@@ -126,13 +138,13 @@ _dek() {
     'manifest') _dek_words 'check' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --check-interval --socket --group --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --check-interval --socket --group --help -h'; else :; fi ;;
     'apply')
-      if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --kek --socket --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
     'create')
       if [[ $cur == -* ]]; then _dek_words '--json --opaque --plaintext --format --socket --help -h'; else _dek_file; fi ;;
     'credential wrap')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --input-format --output -o --force --format --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --input-format --output -o --force --format --help -h'; else _dek_source; fi ;;
     'destroy')
       if [[ $cur == -* ]]; then _dek_words '--json --all --socket --help -h'; else :; fi ;;
     'device list')
@@ -140,7 +152,7 @@ _dek() {
     'device show')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
     'keygen')
-      if [[ $cur == -* ]]; then _dek_words '--json --size --keytag --keytag-value --kek --name --count --first --opaque --manifest --import-kek-id --credential-id --credential --no-login --device --output -o --force --format --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --size --keytag --keytag-value --kek --kek-format --name --count --first --opaque --manifest --import-kek-id --credential-id --credential --no-login --device --output -o --force --format --help -h'; else :; fi ;;
     'list')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'login')
@@ -148,21 +160,21 @@ _dek() {
     'logout')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'manifest check')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --help -h'; else _dek_file; fi ;;
     'query')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'rewrap')
-      if [[ $cur == -* ]]; then _dek_words '--json --from --to --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
     'run')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --check-interval --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --check-interval --help -h'; else :; fi ;;
     'selftest')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
     'status')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --follow --help -h'; else :; fi ;;
     'unwrap')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --input-format --size --keytag --manifest --name --reveal --output -o --force --format --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --input-format --size --keytag --manifest --name --reveal --output -o --force --format --help -h'; else _dek_file; fi ;;
     'virtual create')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-id --credential --credential-id --import-mode --log-max-deks --devices --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --kek-id --credential --credential-format --credential-id --import-mode --log-max-deks --devices --help -h'; else _dek_file; fi ;;
     'virtual exec')
       if [[ $cur == -* ]]; then _dek_words '--help -h'; else _dek_file; fi ;;
     'virtual set')
@@ -170,7 +182,7 @@ _dek() {
     'virtual show')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else _dek_file; fi ;;
     'wrap')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --input-format --size --keytag --manifest --name --first --opaque --output -o --force --format --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --input-format --size --keytag --manifest --name --first --opaque --output -o --force --format --help -h'; else _dek_source; fi ;;
   esac
 }
 complete -F _dek dek

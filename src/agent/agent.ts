@@ -5,7 +5,7 @@ import {Events, type Level, logTo} from './events.js';
 import {HealthCheck} from './health/health.js';
 import {forbidDumps} from './host/ffi.js';
 import type {LastResort} from './host/last-resort.js';
-import {type AgentStatus, type ApplyResult, isReady} from './protocol.js';
+import {type AgentStatus, type ApplyResult, isReady, type KeyFormat} from './protocol.js';
 import {listenOn} from './server/keep-socket.js';
 import {Listener} from './server/listener.js';
 import {handlerLoader} from './server/load-handler.js';
@@ -25,6 +25,8 @@ export interface AgentOptions {
   manifest?: string | undefined;
   /** The source of the import KEK for NICs in plaintext import mode. */
   kek?: string | undefined;
+  /** How it stands there, if its content should not tell. */
+  kekFormat?: KeyFormat | undefined;
   checkIntervalMs: number;
   logLevel: Level;
   /** How far the manifest is applied. */
@@ -54,7 +56,7 @@ const NEVER = new AbortController().signal;
  * nothing behind then.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const {socket, gid, kek, checkIntervalMs, logLevel, progress = () => {}} = options;
+  const {socket, gid, kek, kekFormat, checkIntervalMs, logLevel, progress = () => {}} = options;
   forbidDumps();
   const events = new Events();
   logTo(events, logLevel);
@@ -84,7 +86,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       events.emit('info', 'closed', names);
     };
     if (manifest) {
-      const request = {path: manifest.path, kek, dryRun: false, keepGoing: false};
+      const request = {path: manifest.path, kek, kekFormat, dryRun: false, keepGoing: false};
       await follower.apply(request, {signal, progress}, manifest).catch(async (error: unknown) => {
         await close();
         throw error;

@@ -91,6 +91,7 @@ export class AgentClient {
     const query = new URLSearchParams({dryRun: `${asked.dryRun}`, keepGoing: `${asked.keepGoing}`});
     if (asked.path !== undefined) query.set('path', asked.path);
     if (asked.kek !== undefined) query.set('kek', asked.kek);
+    if (asked.kekFormat !== undefined) query.set('kekFormat', asked.kekFormat);
     for await (const line of this.#lines('apply', {query: `${query}`})) {
       const {progress: at, result} = line as {progress?: {done: number; total: number}; result?: ApplyResult};
       if (at) progress(at.done, at.total);

@@ -11,7 +11,8 @@
  *     PUT    /v1/deks/NAME?import=plaintext&fd=N       no body       DekStatus
  *     GET    /v1/deks/NAME                                           DekStatus
  *     DELETE /v1/deks?name=NAME&name=NAME              or ?all=true  {destroyed: string[]}
- *     POST   /v1/apply?path=PATH&dryRun=..&keepGoing=..&kek=SOURCE   lines: {progress}, then {result} or an error
+ *     POST   /v1/apply?path=PATH&dryRun=..&keepGoing=..              lines: {progress}, then {result} or an error
+ *            and &kek=SOURCE&kekFormat=.. for NICs that take plaintext
  *     GET    /v1/events                                              lines: AgentEvent, without end
  *     GET    /metrics                                                Prometheus text
  *     GET    /healthz                                                200 when all is READY, else 503
@@ -93,13 +94,16 @@ export interface CreateRequest {
   plaintext?: {fd: number; format?: KeyFormat | undefined} | undefined;
 }
 
+/** How a key stands in its source; where there is none, its content tells. */
 export type KeyFormat = 'raw' | 'hex' | 'base64';
+
 /** What a client says of an apply. */
 export interface ApplyRequest {
   /** An absolute path; undefined: the manifest of the last apply. */
   path: string | undefined;
   /** The source of the import KEK, `file:PATH` or `cred:NAME`; undefined: as at the last apply of this path. */
   kek: string | undefined;
+  kekFormat?: KeyFormat | undefined;
   /** Only tell the plan. */
   dryRun: boolean;
   /** Keep what worked, list what did not. */
@@ -138,6 +142,7 @@ export type DestroyRequest = {all: true} | {names: readonly string[]};
 
 const id = {type: 'integer', minimum: 0, maximum: MAX_ID} as const;
 const name = {type: 'string', pattern: DEK_NAME} as const;
+const format = {enum: ['raw', 'hex', 'base64']} as const;
 const exactly = {type: 'object', additionalProperties: false} as const;
 
 const nothing = {querystring: exactly} as const;
@@ -180,7 +185,7 @@ export const ROUTES = {
           import: {enum: ['wrapped', 'plaintext']},
           opaque: {type: 'string', pattern: '^([0-9a-f]{2}){0,8}$', default: ''},
           fd: {type: 'integer', minimum: 0, maximum: 0x7fffffff},
-          format: {enum: ['raw', 'hex', 'base64']},
+          format,
         },
       },
     },
@@ -206,6 +211,7 @@ export const ROUTES = {
         properties: {
           path: {type: 'string', pattern: '^/', maxLength: 4096},
           kek: {type: 'string', pattern: '^(file:/|cred:)', maxLength: 4096},
+          kekFormat: format,
           dryRun: {type: 'boolean', default: false},
           keepGoing: {type: 'boolean', default: false},
         },

@@ -1,17 +1,31 @@
 /** What `dek agent` and `dek run` give to the agent that they start, from the flags that both have. */
 import {resolve} from 'node:path';
+import * as Flags from '@oclif/core/flags';
 import type {AgentOptions} from '../agent/agent.js';
-import {agentSource} from './flags.js';
+import type {Format} from '../custody/encoding.js';
+import {DekError} from '../errors.js';
+import {formatFlag} from './format-flag.js';
 import type {Progress} from './progress.js';
+
+/** `--kek SOURCE` of an agent, and `--kek-format`. */
+export const agentKekFlags = {
+  kek: Flags.string({
+    helpValue: 'SOURCE',
+    description:
+      'the import KEK to unwrap the manifest with, for NICs in plaintext import mode only: file:PATH or cred:NAME',
+  }),
+  'kek-format': formatFlag('the KEK', {dependsOn: ['kek']}),
+};
 
 export interface AgentFlags {
   device: string[];
   manifest?: string | undefined;
   kek?: string | undefined;
+  'kek-format'?: Format | undefined;
   'check-interval': number;
 }
 
-type Common = Pick<AgentOptions, 'devices' | 'manifest' | 'kek' | 'checkIntervalMs' | 'progress'>;
+type Common = Pick<AgentOptions, 'devices' | 'manifest' | 'kek' | 'kekFormat' | 'checkIntervalMs' | 'progress'>;
 
 /** Throws BAD_ARGUMENT for a KEK that the agent could not read again. */
 export function agentOptions(flags: AgentFlags, progress: Progress): Common {
@@ -19,7 +33,17 @@ export function agentOptions(flags: AgentFlags, progress: Progress): Common {
     devices: flags.device,
     manifest: flags.manifest === undefined ? undefined : resolve(flags.manifest),
     kek: agentSource(flags.kek),
+    kekFormat: flags['kek-format'],
     checkIntervalMs: flags['check-interval'] * 1000,
     progress: (done, total) => progress.update('created', done, total),
   };
+}
+
+/** A source of the KEK that the agent can read by itself, also later: its path made absolute. Throws BAD_ARGUMENT. */
+export function agentSource(spec: string | undefined): string | undefined {
+  if (spec === undefined || spec.startsWith('cred:')) return spec;
+  if (spec.startsWith('file:')) return `file:${resolve(spec.slice('file:'.length))}`;
+  throw new DekError('BAD_ARGUMENT', '--kek has to be a source that the agent can read again', {
+    hint: 'file:PATH or cred:NAME: a DEK that is healed later is unwrapped anew',
+  });
 }

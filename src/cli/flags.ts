@@ -1,5 +1,4 @@
 /** Flags that several commands share, each with one name and one meaning. */
-import {resolve} from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import {hideKey} from '../bytes.js';
 import {MAX_ID} from '../dek-layout.js';
@@ -20,13 +19,6 @@ export const manifestFlag = Flags.string({
   description: 'a manifest of DEKs to create first, dek-manifest(5)',
 });
 
-/** `--kek SOURCE` of an agent. */
-export const agentKekFlag = Flags.string({
-  helpValue: 'SOURCE',
-  description:
-    'the import KEK to unwrap the manifest with, for NICs in plaintext import mode only: file:PATH or cred:NAME',
-});
-
 /** `--check-interval SECONDS`. */
 export const checkIntervalFlag = Flags.integer({
   helpValue: 'SECONDS',
@@ -40,13 +32,6 @@ export const checkIntervalFlag = Flags.integer({
 export const socketFlag = Flags.string({
   helpValue: 'PATH',
   description: "the agent's socket; else $DEK_AGENT_SOCKET, $XDG_RUNTIME_DIR/dek/agent.sock, /run/dek/agent.sock",
-});
-
-/** `--kek SOURCE`: an import KEK. */
-export const kekFlag = Flags.string({
-  helpValue: 'SOURCE',
-  required: true,
-  description: 'the import KEK, 16 or 32 bytes: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)',
 });
 
 /** `--size BITS` and `--keytag`: what each DEK of a raw stream is. */
@@ -73,13 +58,4 @@ export function parseId(text: string, title: string): number {
     'BAD_ARGUMENT',
     `${title} expected an id from 0 to 0x${MAX_ID.toString(16)}, got "${hideKey(text)}"`,
   );
-}
-
-/** A source of the KEK that the agent can read by itself, also later: its path made absolute. Throws BAD_ARGUMENT. */
-export function agentSource(spec: string | undefined): string | undefined {
-  if (spec === undefined || spec.startsWith('cred:')) return spec;
-  if (spec.startsWith('file:')) return `file:${resolve(spec.slice('file:'.length))}`;
-  throw new DekError('BAD_ARGUMENT', '--kek has to be a source that the agent can read again', {
-    hint: 'file:PATH or cred:NAME: a DEK that is healed later is unwrapped anew',
-  });
 }

@@ -6,9 +6,9 @@ import {LastResort} from '../agent/host/last-resort.js';
 import {passedSocket} from '../agent/server/passed-socket.js';
 import {socketPath} from '../agent/socket-path.js';
 import {SystemdService} from '../agent/systemd.js';
-import {agentOptions} from '../cli/agent-options.js';
+import {agentKekFlags, agentOptions} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
-import {agentKekFlag, checkIntervalFlag, devicesFlag, manifestFlag, socketFlag} from '../cli/flags.js';
+import {checkIntervalFlag, devicesFlag, manifestFlag, socketFlag} from '../cli/flags.js';
 import {Progress} from '../cli/progress.js';
 import {stopSignal} from '../cli/stop-signal.js';
 
@@ -30,7 +30,7 @@ export default class Agent extends DekCommand {
   static override flags = {
     device: devicesFlag,
     manifest: manifestFlag,
-    kek: agentKekFlag,
+    ...agentKekFlags,
     'check-interval': checkIntervalFlag,
     socket: socketFlag,
     group: Flags.string({helpValue: 'GROUP', description: 'a group, by name or number, that may use this agent too'}),

@@ -3,8 +3,9 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {connectAgent} from '../agent/client.js';
 import type {ApplyPlan, ApplyResult} from '../agent/protocol.js';
+import {agentKekFlags, agentSource} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
-import {agentKekFlag, agentSource, socketFlag} from '../cli/flags.js';
+import {socketFlag} from '../cli/flags.js';
 import {Progress} from '../cli/progress.js';
 import {DekError} from '../errors.js';
 
@@ -29,7 +30,7 @@ export default class Apply extends DekCommand {
     reload: Flags.boolean({description: 'apply the last manifest again, as it is on disk now'}),
     'dry-run': Flags.boolean({description: 'only show the plan'}),
     'keep-going': Flags.boolean({description: 'keep what worked, list what did not; the exit status is 4 then'}),
-    kek: agentKekFlag,
+    ...agentKekFlags,
     socket: socketFlag,
   };
 
@@ -42,6 +43,7 @@ export default class Apply extends DekCommand {
     const request = {
       path: args.manifest === undefined ? undefined : resolve(args.manifest),
       kek: agentSource(flags.kek),
+      kekFormat: flags['kek-format'],
       dryRun: Boolean(flags['dry-run']),
       keepGoing: Boolean(flags['keep-going']),
     };

@@ -5,8 +5,8 @@ import type {CreateRequest, DekStatus} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
 import {describeDeks} from '../cli/describe.js';
 import {socketFlag} from '../cli/flags.js';
+import {formatFlag} from '../cli/format-flag.js';
 import {parseOpaque} from '../cli/opaque.js';
-import {FORMATS} from '../custody/encoding.js';
 import {readCiphertext, withSecretDescriptor} from '../custody/source.js';
 import {DEK_WRAPPED_BYTES} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
@@ -48,7 +48,7 @@ export default class Create extends DekCommand {
       description: 'up to 8 bytes that the NIC stores in clear beside the key: text, or hex:DIGITS',
     }),
     plaintext: Flags.boolean({description: 'KEY is not wrapped (plaintext-import NICs only)'}),
-    format: Flags.option({options: FORMATS, description: 'how KEY stands, if its content should not tell'})(),
+    format: formatFlag('KEY'),
     socket: socketFlag,
   };
 

@@ -3,8 +3,7 @@ import type {NewKeys} from '../bulk/make.js';
 import {randomPlaintexts} from '../bulk/plaintexts.js';
 import {fromHex, toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
-import {kekFlag} from '../cli/flags.js';
-import {withKek} from '../cli/kek.js';
+import {kekFlags, withKek} from '../cli/kek.js';
 import {type HeaderOptions, headerFlags, headerOf} from '../cli/manifest-header.js';
 import {withCrew} from '../cli/many-deks.js';
 import {type NewDekOptions, newDekFlags, newDeks} from '../cli/new-deks.js';
@@ -68,7 +67,7 @@ export default class Keygen extends DekCommand {
     size: Flags.option({options: ['128', '256'] as const, default: '256', description: 'bits of key1 and of key2'})(),
     keytag: Flags.boolean({description: 'put a random keytag inside the wrap', exclusive: ['keytag-value']}),
     'keytag-value': Flags.string({helpValue: 'HEX', description: 'put this keytag, 8 bytes in hex, inside the wrap'}),
-    kek: kekFlag,
+    ...kekFlags,
     name: Flags.string({
       helpValue: 'NAME',
       description: 'put it into a manifest under this name; for several a pattern, as in vol-%05d',
@@ -99,7 +98,7 @@ export default class Keygen extends DekCommand {
     if (keytagValue !== undefined) assertKeytag(keytagValue);
     const layout = layoutOf(Number(flags.size), flags.keytag || keytagValue !== undefined);
     const {name} = flags;
-    return withKek<KeygenResult | KeygenManifestResult>(flags.kek, (kek, kcv) =>
+    return withKek<KeygenResult | KeygenManifestResult>(flags, (kek, kcv) =>
       name === undefined
         ? this.#makeOne(kek, kcv, layout, keytagValue, flags)
         : this.#makeManifest(kek, kcv, layout, keytagValue, {...flags, name}),

@@ -3,6 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import {type RewrapOptions, Rewrap as Rewrapping} from '../bulk/rewrap.js';
 import {DekCommand} from '../cli/base.js';
 import {idFlag} from '../cli/flags.js';
+import {formatFlag} from '../cli/format-flag.js';
 import {withKek} from '../cli/kek.js';
 import {withCrew} from '../cli/many-deks.js';
 import {outputPath} from '../cli/output.js';
@@ -37,7 +38,9 @@ export default class Rewrap extends DekCommand {
   };
   static override flags = {
     from: Flags.string({required: true, helpValue: 'SOURCE', description: `the old import KEK, ${SOURCE}`}),
+    'from-format': formatFlag('the old KEK'),
     to: Flags.string({required: true, helpValue: 'SOURCE', description: `the new import KEK, ${SOURCE}`}),
+    'to-format': formatFlag('the new KEK'),
     'import-kek-id': idFlag({
       description: 'the id of the new import KEK on the NIC; the id in the manifest stays without',
     }),
@@ -65,8 +68,13 @@ export default class Rewrap extends DekCommand {
       return {deks, fromKcv, toKcv, output};
     };
     return withKek(
-      flags.from,
-      (from, fromKcv) => withKek(flags.to, (to, toKcv) => withKeks(from, fromKcv, to, toKcv), 'to'),
+      {kek: flags.from, 'kek-format': flags['from-format']},
+      (from, fromKcv) =>
+        withKek(
+          {kek: flags.to, 'kek-format': flags['to-format']},
+          (to, toKcv) => withKeks(from, fromKcv, to, toKcv),
+          'to',
+        ),
       'from',
     );
   }

@@ -4,10 +4,10 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {type Agent, startAgent} from '../agent/agent.js';
 import {LastResort} from '../agent/host/last-resort.js';
-import {type AgentFlags, agentOptions} from '../cli/agent-options.js';
+import {type AgentFlags, agentKekFlags, agentOptions} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
 import {runChild, SignalRelay, signalStatus, splitAtDashes} from '../cli/child.js';
-import {agentKekFlag, checkIntervalFlag, devicesFlag, manifestFlag} from '../cli/flags.js';
+import {checkIntervalFlag, devicesFlag, manifestFlag} from '../cli/flags.js';
 import {Progress} from '../cli/progress.js';
 import {systemError} from '../files/system-error.js';
 
@@ -34,7 +34,7 @@ export default class Run extends DekCommand {
   static override flags = {
     device: devicesFlag,
     manifest: manifestFlag,
-    kek: agentKekFlag,
+    ...agentKekFlags,
     'check-interval': checkIntervalFlag,
   };
 

@@ -2,13 +2,14 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
-import {kekFlag, sizeFlags} from '../cli/flags.js';
-import {withKek} from '../cli/kek.js';
+import {sizeFlags} from '../cli/flags.js';
+import {formatFlag} from '../cli/format-flag.js';
+import {kekFlags, withKek} from '../cli/kek.js';
 import {withCrew} from '../cli/many-deks.js';
 import {deliver, deliverStream, outputFlags} from '../cli/output.js';
 import {countDeks, nameDek, nameKek} from '../cli/phrases.js';
 import {assertMayReveal, type RevealOptions} from '../cli/reveal.js';
-import {FORMATS, type Format} from '../custody/encoding.js';
+import type {Format} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
 import {readCiphertext, withCiphertextDescriptor} from '../custody/source.js';
 import {assertDistinctStreams} from '../custody/spec.js';
@@ -62,12 +63,8 @@ export default class Unwrap extends DekCommand {
     }),
   };
   static override flags = {
-    kek: kekFlag,
-    'input-format': Flags.option({
-      options: FORMATS,
-      description: 'how the wrapped DEK stands, if its content should not tell',
-      exclusive: ['size'],
-    })(),
+    ...kekFlags,
+    'input-format': formatFlag('the wrapped DEK', {exclusive: ['size']}),
     ...sizeFlags,
     manifest: Flags.string({
       helpValue: 'FILE',
@@ -93,7 +90,7 @@ export default class Unwrap extends DekCommand {
     }
     const isOne = size === undefined && (manifest === undefined || name !== undefined);
     assertMayReveal(flags, {json: this.jsonEnabled(), isOne});
-    return withKek<UnwrapResult | UnwrapAllResult>(source, (kek, kekKcv) =>
+    return withKek<UnwrapResult | UnwrapAllResult>(flags, (kek, kekKcv) =>
       isOne ? this.#unwrapOne(kek, kekKcv, file, flags) : this.#unwrapAll(kek, kekKcv, file, flags),
     );
   }

@@ -3,14 +3,15 @@ import * as Flags from '@oclif/core/flags';
 import type {NewKeys} from '../bulk/make.js';
 import {secretCopy, toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
-import {kekFlag, sizeFlags} from '../cli/flags.js';
-import {withKek} from '../cli/kek.js';
+import {sizeFlags} from '../cli/flags.js';
+import {formatFlag} from '../cli/format-flag.js';
+import {kekFlags, withKek} from '../cli/kek.js';
 import {withCrew} from '../cli/many-deks.js';
 import {type NewDekOptions, newDekFlags, newDeks} from '../cli/new-deks.js';
 import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/output.js';
 import {countDeks, nameDek, nameKek} from '../cli/phrases.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
-import {FORMATS, type Format} from '../custody/encoding.js';
+import type {Format} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
 import {readSecret, withSecretDescriptor} from '../custody/source.js';
 import {assertDistinctStreams} from '../custody/spec.js';
@@ -47,6 +48,10 @@ interface Target extends OutputOptions, Omit<NewDekOptions, 'name'> {
   name?: string | undefined;
 }
 
+interface WrapFlags extends Target {
+  'input-format'?: Format | undefined;
+}
+
 export default class Wrap extends DekCommand {
   static override summary = 'wrap plaintext DEKs under an import KEK';
   static override description =
@@ -69,12 +74,8 @@ export default class Wrap extends DekCommand {
     }),
   };
   static override flags = {
-    kek: kekFlag,
-    'input-format': Flags.option({
-      options: FORMATS,
-      description: 'how the plaintext stands, if its content should not tell',
-      exclusive: ['size'],
-    })(),
+    ...kekFlags,
+    'input-format': formatFlag('the plaintext'),
     ...sizeFlags,
     manifest: Flags.string({
       helpValue: 'FILE',
@@ -95,7 +96,7 @@ export default class Wrap extends DekCommand {
     const {args, flags} = await this.parse(Wrap);
     assertDistinctStreams(args.source, flags.kek);
     const {size, keytag} = flags;
-    return withKek<WrapResult | WrapAllResult>(flags.kek, (kek, kekKcv) =>
+    return withKek<WrapResult | WrapAllResult>(flags, (kek, kekKcv) =>
       size === undefined
         ? this.#wrapOne(kek, kekKcv, args.source, flags)
         : this.#wrapAll(kek, kekKcv, args.source, layoutOf(Number(size), keytag ?? false), flags),
@@ -106,7 +107,7 @@ export default class Wrap extends DekCommand {
     kek: Uint8Array,
     kekKcv: string,
     source: string,
-    {'input-format': format, ...flags}: Target & {'input-format'?: Format | undefined},
+    {'input-format': format, ...flags}: WrapFlags,
   ): Promise<WrapResult> {
     const plaintext = await readSecret(source, DEK_PLAINTEXT_BYTES, 'plaintext', format);
     try {
@@ -131,12 +132,12 @@ export default class Wrap extends DekCommand {
     kekKcv: string,
     source: string,
     layout: DekLayout,
-    flags: Target,
+    flags: WrapFlags,
   ): Promise<WrapAllResult> {
     const {keySize, keytag, plaintextBytes} = layout;
     const {manifest, name, output} = flags;
     const deks = await withSecretDescriptor(source, 'plaintext', (fd, title) => {
-      const keys = readKeys(fd, plaintextBytes, title);
+      const keys = readKeys(fd, plaintextBytes, title, flags['input-format']);
       return manifest !== undefined && name !== undefined
         ? this.#add(kek, layout, keys, {...flags, manifest, name})
         : this.#write(kek, layout, keys, flags);

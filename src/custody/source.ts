@@ -25,8 +25,8 @@ const sleep = promisify(setTimeout);
 const WAIT_NOTICE_MS = 2000;
 /** How soon a descriptor in non-blocking mode is asked again. */
 const RETRY_MS = 20;
-/** Room for line breaks around and within hex. */
-const LINE_BREAK_BYTES = 64;
+/** How long a byte may be in text: `0x0f` after some spaces, a line each, in UTF-16, which is told apart. */
+const TEXT_BYTES = 32;
 
 /**
  * Reads a secret of one of `lengths` bytes, raw, hex or base64 (by content unless `format` says), into a buffer of its own
@@ -102,7 +102,7 @@ export async function readSecretOf(
 async function readSource(source: Source, lengths: readonly number[], format: Format | undefined): Promise<Uint8Array> {
   const notice = (): unknown => source.deadline ?? process.stderr.write(`waiting for ${source.name}\n`);
   const waiting = setTimeout(notice, WAIT_NOTICE_MS);
-  const limit = 2 * Math.max(...lengths) + LINE_BREAK_BYTES;
+  const limit = TEXT_BYTES * Math.max(...lengths);
   const content = secretBytes(limit + 1);
   try {
     const length = await readInto(content, source);
@@ -203,7 +203,9 @@ function checkSource(stats: fs.Stats, fd: number, {name, path, isPrivate}: Sourc
   if (!stats.isFile() && !stats.isFIFO()) throw new DekError('BAD_INPUT', `${name} is neither a file nor a pipe`);
   if (!isPrivate || (stats.mode & 0o077) === 0) return;
   const mode = (stats.mode & 0o777).toString(8).padStart(4, '0');
-  throw new DekError('UNSAFE_SECRET', `${name} is open to others: its mode is ${mode}`, {hint: `chmod 600 ${path}`});
+  throw new DekError('UNSAFE_SECRET', `${name} is open to others: its mode is ${mode}`, {
+    hint: `chmod 600 ${path}; or, of a secret that is mounted read-only, give it as standard input: - < ${path}`,
+  });
 }
 
 /**

@@ -75,7 +75,7 @@ describe('unwrap', function () {
       'an endless stream',
       new Uint8Array(100_000),
       2,
-      'error: "wrapped" standard input holds more than 224 bytes, expected 40, 48, 72 or 80',
+      'error: "wrapped" standard input holds more than 2560 bytes, expected 40, 48, 72 or 80',
     ],
   ] as [string, Uint8Array, number, string][]) {
     it(`refuses ${what}`, async () => {

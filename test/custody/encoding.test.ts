@@ -80,6 +80,59 @@ describe('encoding', () => {
     expect(decode(ascii('ab'.repeat(48)), [40, 48, 72, 80], 'x', 'base64')).to.have.length(72);
   });
 
+  it('takes 64 hex digits for 32 bytes of a wrong length, not for 48 in base64', () => {
+    expect(message(ascii('ab'.repeat(32)), [40, 48])).to.equal('"kek" file:k holds 32 bytes in hex, expected 40 or 48');
+  });
+
+  // Of perftest's README and programs: a byte a line, 0x and two digits; of DPDK's guide: white space anywhere between bytes.
+  const bytes = [...Array(16).keys()].map((i) => i * 17);
+  const each = (digits: (byte: number) => string): string[] => bytes.map(digits);
+  const two = (byte: number): string => byte.toString(16).padStart(2, '0');
+  for (const [what, text] of [
+    ['a byte a line with 0x', each((byte) => `0x${two(byte)}\n`).join('')],
+    ['the same, indented, with CR LF', each((byte) => `  0x${two(byte)}\r\n`).join('')],
+    ['the same in capitals', each((byte) => `0X${two(byte).toUpperCase()}\n`).join('')],
+    ['one digit of a small byte', each((byte) => `0x${byte.toString(16)}\n`).join('')],
+    ['a byte a line', each((byte) => `${two(byte)}\n`).join('')],
+    ['bytes with spaces', ` ${each(two).join(' ')}\n`],
+    ['bytes with tabs', each(two).join('\t')],
+    ['one 0x before all of it', `0x${each(two).join('')}\n`],
+    ['words of four bytes', each(two).join('').replace(/.{8}/g, '0x$& ')],
+  ] as const) {
+    it(`reads hex as others write it: ${what}`, () => {
+      expect([...decode(ascii(text), LENGTHS, 'x')]).to.deep.equal(bytes);
+      expect([...decode(ascii(text), LENGTHS, 'x', 'hex')]).to.deep.equal(bytes);
+    });
+  }
+
+  it('takes no text for raw bytes but when told so', () => {
+    const text = fc.constantFrom(16, 32).chain((n) => fc.string({minLength: n, maxLength: n, unit: 'grapheme-ascii'}));
+    const withMark = fc
+      .string({minLength: 13, maxLength: 13, unit: 'grapheme-ascii'})
+      .map((text) => `\xef\xbb\xbf${text}`);
+    const utf16 = fc
+      .string({minLength: 8, maxLength: 8, unit: 'grapheme-ascii'})
+      .map((text) => text.replace(/./gs, '$&\0'));
+    fc.assert(
+      fc.property(fc.oneof(text, withMark, utf16), (text) => {
+        // What is hex or base64 of the right length is too short for raw: 16 digits are 8 or 12 bytes, 32 digits 16 or 24.
+        const isHex = /^[0-9a-f]{32}$/i.test(text);
+        if (!isHex) expect(message(ascii(text), LENGTHS)).to.not.equal('no error');
+        expect(decode(ascii(text), LENGTHS, 'x', 'raw')).to.deep.equal(ascii(text));
+      }),
+    );
+  });
+
+  it('says how a text that has the length of a raw key is taken as one', () => {
+    const text = Buffer.alloc(24, 7).toString('base64');
+    expect(() => decode(ascii(text), LENGTHS, 'x'))
+      .to.throw(DekError, 'x holds 24 bytes in base64, expected 16 or 32')
+      .with.property('hint', 'if its 32 characters are the key themselves, give raw as its format, or write it in hex');
+    expect(() => decode(ascii(text.slice(4)), LENGTHS, 'x'))
+      .to.throw(DekError)
+      .with.property('hint', undefined);
+  });
+
   it('takes 32 hex digits for raw bytes only when told so', () => {
     expect(decode(ascii(hex), LENGTHS, 'x')).to.have.length(16);
     expect(decode(ascii(hex), LENGTHS, 'x', 'raw')).to.deep.equal(ascii(hex));
@@ -93,15 +146,31 @@ describe('encoding', () => {
     ['00'.repeat(24), undefined, 'holds 24 bytes in hex'],
     ['00'.repeat(24), 'hex', 'holds 24 bytes in hex'],
     [hex, 'base64', 'holds 24 bytes in base64'],
-    [`${hex}0`, 'hex', 'is not hex'],
-    [`0x${hex}`, 'hex', 'is not hex'],
-    [`${hex.slice(0, 30)} f`, 'hex', 'is not hex'],
+    [`${hex}0`, 'hex', 'holds hex digits that make no whole bytes'],
+    [`${hex}g`, 'hex', 'is not hex'],
+    [`0x${hex}0`, 'hex', 'holds hex digits that make no whole bytes'],
+    [`0x0x${hex}`, 'hex', 'is not hex'],
+    [`${hex} 0x`, 'hex', 'is not hex'],
+    [`${hex.slice(0, 30)} f`, 'hex', 'holds hex digits that make no whole bytes'],
+    ['a\n'.repeat(32), undefined, 'holds hex digits that make no whole bytes'],
+    [`\xef\xbb\xbf${hex}`, undefined, 'begins with a byte order mark'],
+    [`\xef\xbb\xbf${hex}`, 'hex', 'begins with a byte order mark'],
+    [`\xff\xfe${hex.replace(/./g, '$&\0')}`, undefined, 'is text in UTF-16'],
+    [hex.replace(/./g, '$&\0').slice(0, 32), undefined, 'is text in UTF-16'],
+    [hex.replace(/./g, '\0$&'), 'hex', 'is text in UTF-16'],
+    [`\0${'\xf0'.repeat(31)}\n`, undefined, 'holds 33 bytes, the last of them a line feed'],
+    ['correct horse battery staple 123', undefined, 'is base64 with spaces in it'],
+    ['correct horse, battery, staple 1', undefined, 'is text, but neither hex nor base64'],
+    [' '.repeat(33), undefined, 'holds 33 bytes'],
+    [hex.replace(/..(?=.)/g, '$&:'), undefined, 'is text, but neither hex nor base64'],
+    ['AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-_', undefined, 'is base64url'],
+    ['AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA+/', undefined, 'is base64 without its padding, or cut off'],
     ['AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', undefined, 'holds 18 bytes in hex'],
-    ['////////////////////////////////////', undefined, 'holds 27 bytes in base64, or 36 raw'],
+    ['////////////////////////////////////', undefined, 'holds 27 bytes in base64'],
     ['AAAAAAAAAAAAAAAAAAAAAA=A', 'base64', 'is not base64'],
-    ['AAAAAAAAAAAAAAAAAAAAAA', 'base64', 'is not base64'],
-    ['AAAAAAAAAAAAAAAAAAAAAB==', 'base64', 'is not base64'],
-    ['AAAAAAAAAAAAAAAAAAAA_w==', 'base64', 'is not base64'],
+    ['AAAAAAAAAAAAAAAAAAAAAA', 'base64', 'is base64 without its padding, or cut off'],
+    ['AAAAAAAAAAAAAAAAAAAAAB==', 'base64', 'is base64 without its padding, or cut off'],
+    ['AAAAAAAAAAAAAAAAAAAA_w==', 'base64', 'is base64url'],
     ['=', 'base64', 'is not base64'],
     ['====', 'base64', 'is not base64'],
     ['\x00'.repeat(24), 'raw', 'holds 24 bytes'],

@@ -127,8 +127,11 @@ describe('source', () => {
   for (const mode of [0o601, 0o602, 0o604, 0o610, 0o620, 0o640, 0o644, 0o666, 0o777]) {
     it(`refuses a file of mode ${mode.toString(8)}, with the chmod`, async () => {
       const path = file(`mode-${mode}`, KEY, mode);
+      const elsewhere = 'or, of a secret that is mounted read-only, give it as standard input';
       const expected = `"kek" file:${path} is open to others: its mode is 0${mode.toString(8)}`;
-      expect(await refusal(kek(`file:${path}`))).to.equal(`UNSAFE_SECRET ${expected} (chmod 600 ${path})`);
+      expect(await refusal(kek(`file:${path}`))).to.equal(
+        `UNSAFE_SECRET ${expected} (chmod 600 ${path}; ${elsewhere}: - < ${path})`,
+      );
     });
   }
 
@@ -180,7 +183,7 @@ describe('source', () => {
   it('ends with an error on /dev/zero as a descriptor', async () => {
     const fd = fs.openSync('/dev/zero', 'r');
     expect(await refusal(kek(`fd:${fd}`))).to.equal(
-      `BAD_INPUT "kek" fd:${fd} holds more than 128 bytes, expected 16 or 32`,
+      `BAD_INPUT "kek" fd:${fd} holds more than 1024 bytes, expected 16 or 32`,
     );
     fs.closeSync(fd);
   });
@@ -189,7 +192,7 @@ describe('source', () => {
     const path = file('large', '');
     fs.truncateSync(path, 2 ** 30);
     const start = performance.now();
-    expect(await refusal(kek(`file:${path}`))).to.match(/^BAD_INPUT .* holds more than 128 bytes/);
+    expect(await refusal(kek(`file:${path}`))).to.match(/^BAD_INPUT .* holds more than 1024 bytes/);
     expect(performance.now() - start).to.be.below(500);
   });
 

@@ -1,6 +1,7 @@
 /** Manifests for the tests of apply: DEKs by name, wrapped by the import KEK of a virtual ConnectX, and what an agent holds. */
 import fs from 'node:fs';
 import {join} from 'node:path';
+import type {KeyFormat} from '../../src/agent/protocol.js';
 import {formatEntry} from '../../src/manifest/entry.js';
 import {formatHeader} from '../../src/manifest/header.js';
 import {wrapCredential, wrapDek} from '../../src/wrap/index.js';
@@ -89,8 +90,8 @@ export async function held({client}: AgentProcess): Promise<Record<string, strin
 export function apply(
   agent: AgentProcess,
   path: string | undefined,
-  options: {kek?: string; dryRun?: boolean; keepGoing?: boolean} = {},
+  options: {kek?: string; kekFormat?: KeyFormat; dryRun?: boolean; keepGoing?: boolean} = {},
 ): ReturnType<AgentProcess['client']['apply']> {
-  const {kek, dryRun = false, keepGoing = false} = options;
-  return agent.client.apply({path, kek, dryRun, keepGoing});
+  const {kek, kekFormat, dryRun = false, keepGoing = false} = options;
+  return agent.client.apply({path, kek, kekFormat, dryRun, keepGoing});
 }

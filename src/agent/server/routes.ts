@@ -36,7 +36,7 @@ interface Requests extends Record<RouteName, object> {
   create: {Params: {name: string}; Querystring: CreateQuery; Body: Buffer | undefined};
   query: {Params: {name: string}};
   destroy: {Querystring: {all?: 'true'; name?: string[]}};
-  apply: {Querystring: {path?: string; kek?: string; dryRun: boolean; keepGoing: boolean}};
+  apply: {Querystring: ApplyQuery};
 }
 
 interface CreateQuery {
@@ -44,6 +44,14 @@ interface CreateQuery {
   opaque: string;
   fd?: number;
   format?: KeyFormat;
+}
+
+interface ApplyQuery {
+  path?: string;
+  kek?: string;
+  kekFormat?: KeyFormat;
+  dryRun: boolean;
+  keepGoing: boolean;
 }
 
 type Handlers = {
@@ -76,9 +84,9 @@ function handlersOf(core: AgentCore, stream: EventStream): Handlers {
     destroy: async ({query: {name}}, reply) => {
       return {destroyed: await dekSet.destroy(name ? {names: name} : {all: true}, wanted(reply))};
     },
-    apply: ({query: {path, kek, dryRun, keepGoing}, raw}, reply) => {
+    apply: ({query: {path, kek, kekFormat, dryRun, keepGoing}, raw}, reply) => {
       if (kek !== undefined) assertNamesSources(raw.socket);
-      return sendLines(reply, applyAsStream(follower, {path, kek, dryRun, keepGoing}, wanted(reply)));
+      return sendLines(reply, applyAsStream(follower, {path, kek, kekFormat, dryRun, keepGoing}, wanted(reply)));
     },
     events: (_, reply) => sendLines(reply, stream.follow()),
     metrics: (_, reply) => {

@@ -10,7 +10,7 @@ import {DekError} from '../../errors.js';
 import {assertManifestKek} from '../../manifest/unwrap.js';
 import {releaseMemory} from '../host/memory.js';
 import type {Nic} from '../nic/nic.js';
-import type {AgentStatus, ApplyRequest, ApplyResult} from '../protocol.js';
+import type {AgentStatus, ApplyRequest, ApplyResult, KeyFormat} from '../protocol.js';
 import {type ApplyOptions, applyManifest} from './apply.js';
 import type {DekBatch} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
@@ -24,7 +24,7 @@ const SOURCE_TIMEOUT_MS = 10_000;
 
 export class ManifestFollower {
   readonly #dekSet: DekSet;
-  #kek: string | undefined;
+  #kek: KekSource | undefined;
   #applied: AgentStatus['manifest'] = null;
   /** The key check value of the KEK that had wrapped the manifest when it was applied. */
   #kcv: Uint8Array = new Uint8Array();
@@ -51,7 +51,8 @@ export class ManifestFollower {
     if (path === undefined) {
       throw new DekError('NO_INPUT', 'no manifest was applied that could be reloaded', {hint: 'dek apply MANIFEST'});
     }
-    const known = request.kek ?? (path === this.#applied?.path ? this.#kek : undefined);
+    const named = request.kek === undefined ? undefined : {spec: request.kek, format: request.kekFormat};
+    const known = named ?? (path === this.#applied?.path ? this.#kek : undefined);
     const {dryRun, keepGoing} = request;
     return this.#dekSet.alone({signal, long: 'an apply'}, async () => {
       const {events} = this.#dekSet;
@@ -60,7 +61,7 @@ export class ManifestFollower {
         for (const nic of this.#dekSet.nics) await nic.renew();
         // One that is remembered is not too much for NICs that have come to take wrapped DEKs.
         const isNeeded = this.#dekSet.nics.some(({importMode}) => importMode === 'plaintext');
-        const kek = isNeeded ? known : request.kek;
+        const kek = isNeeded ? known : named;
         assertImportMode(this.#dekSet, kek !== undefined);
         const result = await withManifest(opened ?? path, kek, signal, async (manifest, key) => {
           const done = await applyManifest(this.#dekSet, manifest, {dryRun, keepGoing, kek: key, signal, progress});
@@ -104,7 +105,7 @@ export class ManifestFollower {
    */
   async readKek(nic: Nic, signal: AbortSignal): Promise<Uint8Array | undefined> {
     if (nic.importMode !== 'plaintext' || this.#kek === undefined) return undefined;
-    return readSecret(this.#kek, KEK_BYTES, 'kek', undefined, sourceLimit(signal));
+    return readKekOf(this.#kek, signal);
   }
 
   /**
@@ -127,6 +128,12 @@ export class ManifestFollower {
   }
 }
 
+/** Where the import KEK comes from, and how it stands there, if its content should not tell. */
+interface KekSource {
+  spec: string;
+  format: KeyFormat | undefined;
+}
+
 /** What it takes to make DEKs of the manifest on disk. */
 export interface HealMaterial {
   /** Whether another KEK has wrapped the manifest since it was applied. */
@@ -139,10 +146,14 @@ export function sourceLimit(signal: AbortSignal): Limit {
   return {timeoutMs: SOURCE_TIMEOUT_MS, signal};
 }
 
+function readKekOf({spec, format}: KekSource, signal: AbortSignal): Promise<Uint8Array> {
+  return readSecret(spec, KEK_BYTES, 'kek', format, sourceLimit(signal));
+}
+
 /** Opens a manifest unless it is open, and reads the KEK that must have wrapped it if `source` names one; wipes and closes both after. */
 async function withManifest<T>(
   from: ManifestFile | string,
-  source: string | undefined,
+  source: KekSource | undefined,
   signal: AbortSignal,
   use: (manifest: ManifestFile, kek: Uint8Array | undefined) => Promise<T>,
 ): Promise<T> {
@@ -150,7 +161,7 @@ async function withManifest<T>(
   let kek: Uint8Array | undefined;
   try {
     if (source !== undefined) {
-      kek = await readSecret(source, KEK_BYTES, 'kek', undefined, sourceLimit(signal));
+      kek = await readKekOf(source, signal);
       assertManifestKek(manifest.header, kek);
     }
     return await use(manifest, kek);

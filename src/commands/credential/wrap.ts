@@ -1,12 +1,10 @@
 import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
 import {toHex, wipe} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
-import {kekFlag} from '../../cli/flags.js';
-import {withKek} from '../../cli/kek.js';
+import {formatFlag} from '../../cli/format-flag.js';
+import {kekFlags, withKek} from '../../cli/kek.js';
 import {deliver, outputFlags} from '../../cli/output.js';
 import {nameKek} from '../../cli/phrases.js';
-import {FORMATS} from '../../custody/encoding.js';
 import {readSecret} from '../../custody/source.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import {CREDENTIAL_BYTES} from '../../dek-layout.js';
@@ -35,18 +33,15 @@ export default class CredentialWrap extends DekCommand {
     }),
   };
   static override flags = {
-    kek: kekFlag,
-    'input-format': Flags.option({
-      options: FORMATS,
-      description: 'how the credential stands, if its content should not tell',
-    })(),
+    ...kekFlags,
+    'input-format': formatFlag('the credential'),
     ...outputFlags,
   };
 
   async run(): Promise<CredentialWrapResult> {
     const {args, flags} = await this.parse(CredentialWrap);
     assertDistinctStreams(args.source, flags.kek);
-    return withKek(flags.kek, async (kek, kekKcv) => {
+    return withKek(flags, async (kek, kekKcv) => {
       const credential = await readSecret(args.source, [CREDENTIAL_BYTES], 'credential', flags['input-format']);
       try {
         const wrapped = wrapCredential(kek, credential);

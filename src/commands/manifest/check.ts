@@ -3,6 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import {checkManifest, type OnFault} from '../../bulk/check.js';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
+import {formatFlag} from '../../cli/format-flag.js';
 import {withKek} from '../../cli/kek.js';
 import {withCrew} from '../../cli/many-deks.js';
 import {countDeks, nameKek} from '../../cli/phrases.js';
@@ -47,14 +48,16 @@ export default class ManifestCheck extends DekCommand {
       helpValue: 'SOURCE',
       description: 'unwrap each with this import KEK: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)',
     }),
+    'kek-format': formatFlag('the KEK', {dependsOn: ['kek']}),
   };
 
   async run(): Promise<ManifestCheckResult> {
     const {args, flags} = await this.parse(ManifestCheck);
     assertDistinctStreams(args.file, flags.kek);
-    const result = await (flags.kek === undefined
+    const {kek} = flags;
+    const result = await (kek === undefined
       ? this.#check(args.file)
-      : withKek(flags.kek, (kek) => this.#check(args.file, kek)));
+      : withKek({...flags, kek}, (kek) => this.#check(args.file, kek)));
     this.#report(result);
     return result;
   }

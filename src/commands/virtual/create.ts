@@ -4,8 +4,10 @@ import {wipe} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {describeId} from '../../cli/describe.js';
 import {idFlag} from '../../cli/flags.js';
+import {formatFlag} from '../../cli/format-flag.js';
 import {factLines} from '../../cli/table.js';
 import {excludeFromCoreDump} from '../../custody/core-dump.js';
+import type {Format} from '../../custody/encoding.js';
 import {readSecret} from '../../custody/source.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import {CREDENTIAL_BYTES, KEK_BYTES} from '../../dek-layout.js';
@@ -51,8 +53,10 @@ export default class VirtualCreate extends DekCommand {
       helpValue: 'SOURCE',
       description: 'the import KEK, 16 or 32 bytes: file:PATH, fd:N, - (stdin) or cred:NAME; else 32 random bytes',
     }),
+    'kek-format': formatFlag('the KEK', {dependsOn: ['kek']}),
     'kek-id': idFlag({description: 'its id on the NIC; else random'}),
     credential: Flags.string({helpValue: 'SOURCE', description: 'the credential, 40 bytes; else random'}),
+    'credential-format': formatFlag('the credential', {dependsOn: ['credential']}),
     'credential-id': idFlag({description: 'its id on the NIC; else random'}),
     'import-mode': Flags.option({options: ['wrapped', 'plaintext'] as const, description: 'how it takes DEKs'})({
       default: 'wrapped',
@@ -71,10 +75,10 @@ export default class VirtualCreate extends DekCommand {
     const {args, flags} = await this.parse(VirtualCreate);
     assertDistinctStreams(flags.kek, flags.credential);
     excludeFromCoreDump();
-    const kek = flags.kek === undefined ? undefined : await readSecret(flags.kek, KEK_BYTES, 'kek');
-    const credential =
-      flags.credential === undefined ? undefined : await readSecret(flags.credential, [CREDENTIAL_BYTES], 'credential');
+    const kek = await readIfGiven(flags.kek, KEK_BYTES, 'kek', flags['kek-format']);
+    let credential: Uint8Array | undefined;
     try {
+      credential = await readIfGiven(flags.credential, [CREDENTIAL_BYTES], 'credential', flags['credential-format']);
       const nic = await createVirtual(args.dir, {
         devices: flags.devices,
         kek,
@@ -101,6 +105,13 @@ export default class VirtualCreate extends DekCommand {
       wipe(kek, credential);
     }
   }
+}
+
+async function readIfGiven(
+  spec: string | undefined,
+  ...[lengths, title, format]: [readonly number[], string, Format | undefined]
+): Promise<Uint8Array | undefined> {
+  return spec === undefined ? undefined : readSecret(spec, lengths, title, format);
 }
 
 function render(created: Created): string[] {

@@ -49,6 +49,20 @@ describe('apply on a NIC in plaintext import mode', function () {
     expect(error.hint).to.include('--kek');
   });
 
+  it('takes text for the KEK only when told so, and again at a reload', async () => {
+    const text = join(device.directory, 'text-kek');
+    fs.writeFileSync(text, Buffer.alloc(24, 0xa5).toString('base64'), {mode: 0o600});
+    const raw = new Uint8Array(fs.readFileSync(text));
+    const path = writeManifestFile({...device, kek: raw} as TestDevice, vols(1, 3), {login: false});
+    const error = await thrownBy(() => apply(agent, path, {kek: `file:${text}`}));
+    expect(error.code).to.equal('BAD_INPUT');
+    expect(error.message).to.equal(`"kek" file:${text} holds 24 bytes in base64, expected 16 or 32`);
+    await apply(agent, path, {kek: `file:${text}`, kekFormat: 'raw'});
+    writeManifestFile({...device, kek: raw} as TestDevice, vols(1, 4), {login: false});
+    await apply(agent, undefined);
+    expect(await held(agent)).to.deep.equal(setOf(vols(1, 4)));
+  });
+
   it('refuses a KEK that is not the one of the header', async () => {
     const other = join(device.directory, 'other-kek');
     fs.writeFileSync(other, Buffer.alloc(32, 3), {mode: 0o600});
