@@ -84,5 +84,5 @@ export const CONTEXT = {magic: 0, device: 8, slot: 12, serial: 16, era: 24, coun
 /** `struct object`. */
 export const OBJECT = {kind: 0, id: 4, serial: 8, size: 128} as const;
 
-/** `enum kind`, by what is counted of them: FREE, PD, UAR, LOGIN, DEK, CQ, QP, MR, MKEY, PSV. */
-export const KINDS = [null, 'pds', null, 'logins', 'deks', 'cqs', 'qps', 'mrs', 'mkeys', null] as const;
+/** `enum kind`, by what is counted of them: FREE, PD, UAR, LOGIN, DEK, CQ, QP, MR, MKEY, PSV, SRQ. */
+export const KINDS = [null, 'pds', null, 'logins', 'deks', 'cqs', 'qps', 'mrs', 'mkeys', null, null] as const;

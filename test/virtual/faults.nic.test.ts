@@ -1,4 +1,5 @@
 import {expect} from 'chai';
+import {parseSettings} from '../../src/virtual/setting-words.js';
 import {Client, login, wrapped} from '../support/client.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 
@@ -178,6 +179,42 @@ describe('faults of the virtual ConnectX', () => {
         await other.end();
         await slow;
       }
+    });
+  });
+
+  describe('a firmware that does one command after the other', () => {
+    it('makes all wait for all, whatever may run at once', async () => {
+      expect(await client.ask(login(device))).to.equal('ok');
+      device.nic.set({parallel: 64, serviceUs: {create: 1000, query: 500, destroy: 250}});
+      const question = `threads 8 10 session 256 0 ${wrapped(device)}`;
+      const [failed, seconds] = (await client.ask(question)).split(' ');
+      expect(failed).to.equal('0');
+      expect(Number(seconds)).to.be.at.least(8 * 10 * 0.00175);
+    });
+    it('waits for each kind as long as was said, of all processes', async () => {
+      const other = new Client(device);
+      try {
+        expect(await client.ask(login(device))).to.equal('ok');
+        expect(await other.askAll(['open', 'pd', login(device)])).to.deep.equal(['ok', 'ok', 'ok']);
+        device.nic.set({serviceUs: {create: 2000}});
+        const many = `many 50 session 256 0 ${wrapped(device)}`;
+        const begin = process.hrtime.bigint();
+        await Promise.all([client.ask(many), other.ask(many)]);
+        expect(Number(process.hrtime.bigint() - begin) / 1e9).to.be.at.least(0.2);
+        device.nic.set({serviceUs: {other: 300_000}});
+        const before = Date.now();
+        expect(await client.askAll(['query 0', 'destroy 0'])).to.deep.equal(['READY', 'ok']);
+        expect(Date.now() - before).to.be.below(250);
+        expect(await client.ask('caps')).to.match(/^selftests/);
+      } finally {
+        await other.end();
+      }
+    });
+    it('has the public figures as a preset', async () => {
+      device.nic.set(await parseSettings(['service-us=connectx-6dx'], async () => new Uint8Array()));
+      expect(device.nic.show().serviceUs).to.deep.equal({create: 31, query: 22, destroy: 30, other: 22});
+      device.nic.set(await parseSettings(['service-us=query:5,create:7'], async () => new Uint8Array()));
+      expect(device.nic.show().serviceUs).to.deep.equal({create: 7, query: 5, destroy: 0, other: 0});
     });
   });
 });

@@ -24,16 +24,24 @@ static bool book(uint64_t *free_at, uint64_t ns, uint64_t *end)
 	return __atomic_compare_exchange_n(free_at, &seen, *end, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-/* `exact`: not a timer's slack late, which the kernel lets be 50 us, by looking at the clock in the end. */
+/*
+ * `exact`: without the slack of 50 us that the kernel gives the timers of a thread, and looking at the clock for the
+ * last microseconds, so that a NIC that is asked one command after the other is as fast as was set.
+ */
 static void wait_until(uint64_t end, bool exact)
 {
-	uint64_t wake = exact ? end - 80000 : end;
-	struct timespec until = {.tv_sec = wake / 1000000000, .tv_nsec = wake % 1000000000};
+	const uint64_t wake = exact ? end - 10000 : end;
+	const struct timespec until = {.tv_sec = wake / 1000000000, .tv_nsec = wake % 1000000000};
+	const int slack = exact ? prctl(PR_GET_TIMERSLACK) : 0;
 
+	if (slack > 0)
+		prctl(PR_SET_TIMERSLACK, 1);
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
 		;
+	if (slack > 0)
+		prctl(PR_SET_TIMERSLACK, slack);
 	while (exact && now_ns() < end)
-		sched_yield();
+		;
 }
 
 static enum service service_of(uint16_t opcode)

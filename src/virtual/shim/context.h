@@ -18,7 +18,7 @@
 #define OBJECTS (1u << 18)
 #define CONTEXT_BYTES (CONTEXT_RECORDS + (off_t)OBJECTS * sizeof(struct object))
 
-enum kind { FREE = 0, PD, UAR, LOGIN, DEK, CQ, QP, MR, MKEY, PSV };
+enum kind { FREE = 0, PD, UAR, LOGIN, DEK, CQ, QP, MR, MKEY, PSV, SRQ };
 
 struct shared {
 	char magic[8];
@@ -51,5 +51,8 @@ struct object {
 	uint8_t opaque[8]; /* DEK */
 	uint8_t key[80]; /* DEK: 72 bytes wrapped under the root key: key1, key2, keytag, zeros */
 	uint32_t cq[2]; /* QP: handle + 1 of its CQs */
-	uint64_t length; /* MR */
+	union {
+		uint64_t length; /* MR */
+		uint32_t srq; /* QP: handle + 1 of its SRQ, 0 for none */
+	};
 };

@@ -1,11 +1,12 @@
 /*
  * Queue pairs: reliable connections, created and destroyed by uverbs. What their states are is in qp-state.c, what
- * they do in send.c. Left out: all other types, shared receive queues, DEVX's own CREATE_QP.
+ * they do in send.c. Left out: all other types, DEVX's own CREATE_QP.
  */
 
 struct qp {
 	struct body body;
 	struct cq *send_cq, *recv_cq;
+	struct srq *srq; /* or NULL */
 	uint64_t sq, rq, record; /* record: how many receives were posted, and how many blocks of sends */
 	uint32_t sq_entries, rq_entries, rq_shift; /* of 64 bytes; of 1 << rq_shift */
 	uint16_t sq_at, rq_at;
@@ -62,7 +63,7 @@ static int check_qp(struct context *c, const struct mlx5_ib_create_qp *in, attrs
 	const uint64_t rq_bytes = (uint64_t)in->rq_wqe_count << (in->rq_wqe_shift & 31);
 	uint32_t flags = a[QP_CREATE_FLAGS] ? (uint32_t)a[QP_CREATE_FLAGS]->data : 0;
 
-	if ((uint32_t)a[QP_TYPE]->data != QP_TYPE_RC || a[QP_SRQ] || flags & ~IB_UVERBS_QP_CREATE_SQ_SIG_ALL ||
+	if ((uint32_t)a[QP_TYPE]->data != QP_TYPE_RC || flags & ~IB_UVERBS_QP_CREATE_SQ_SIG_ALL ||
 	    in->flags & ~QP_FLAGS)
 		return EOPNOTSUPP;
 	if (!object_at(c, (uint32_t)a[QP_PD]->data, PD) || !is_power_of_two(in->sq_wqe_count) ||
@@ -85,6 +86,7 @@ static int create_qp(struct context *c, attrs a)
 	const struct mlx5_ib_create_qp_resp out = {0};
 	struct cq *send_cq = body_at(c, (uint32_t)a[QP_SEND_CQ]->data, CQ);
 	struct cq *recv_cq = body_at(c, (uint32_t)a[QP_RECV_CQ]->data, CQ);
+	struct srq *srq = a[QP_SRQ] ? body_at(c, (uint32_t)a[QP_SRQ]->data, SRQ) : NULL;
 	struct ib_uverbs_qp_cap cap; /* in and out may be one buffer */
 	uint32_t handle;
 	struct qp *q;
@@ -94,11 +96,12 @@ static int create_qp(struct context *c, attrs a)
 	error = check_qp(c, &in, a);
 	if (error)
 		return error;
-	if (!send_cq || !recv_cq)
+	if (!send_cq || !recv_cq || (a[QP_SRQ] && (!srq || in.rq_wqe_count)))
 		return EINVAL;
 	memcpy(&cap, in_ptr(a[QP_CAP]), sizeof(cap));
 	model.cq[0] = send_cq->body.handle + 1;
 	model.cq[1] = recv_cq->body.handle + 1;
+	model.srq = srq ? srq->body.handle + 1 : 0;
 	model.id = ADD(c->nic->image->next_qpn, 1) & 0xffffff;
 	if (!add_object(c, &model, &handle))
 		return ENOMEM;
@@ -107,7 +110,7 @@ static int create_qp(struct context *c, attrs a)
 		free_object(c, handle);
 		return ENOMEM;
 	}
-	q->send_cq = send_cq, q->recv_cq = recv_cq;
+	q->send_cq = send_cq, q->recv_cq = recv_cq, q->srq = srq;
 	q->rq = in.buf_addr;
 	q->sq = in.buf_addr + ((uint64_t)in.rq_wqe_count << in.rq_wqe_shift);
 	q->record = in.db_addr;

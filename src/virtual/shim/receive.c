@@ -1,23 +1,31 @@
-/* Receive queues: the entry at the head is taken for a message. An entry is a list of data segments. */
+/*
+ * Receive queues, a QP's own or a shared one: the entry at the head is taken for a message. An entry is a list of data
+ * segments.
+ */
 
 /* Whether something is posted. */
 static bool has_receive(struct qp *q)
 {
+	uint64_t record = q->srq ? q->srq->record : q->record;
+	uint16_t taken = q->srq ? q->srq->taken : q->rq_at;
 	uint32_t posted;
 
-	return q->rq_entries && fetch_record(q->record, q->rq_at, &posted) && (uint16_t)posted != q->rq_at;
+	return (q->srq || q->rq_entries) && fetch_record(record, taken, &posted) && (uint16_t)posted != taken;
 }
 
 /* The list of the entry at the head, which stays there. */
 static bool peek_receive(const struct qp *q, struct list *l)
 {
-	uint64_t at = q->rq + ((uint64_t)(q->rq_at & (q->rq_entries - 1)) << q->rq_shift);
-	uint8_t entry[512];
+	const struct srq *srq = q->srq;
+	uint64_t at = srq ? srq->buffer + ((uint64_t)(srq->head % srq->entries) << srq->shift) + SRQ_DATA
+			  : q->rq + ((uint64_t)(q->rq_at & (q->rq_entries - 1)) << q->rq_shift);
+	uint32_t bytes = srq ? (1u << srq->shift) - SRQ_DATA : 1u << q->rq_shift;
+	uint8_t entry[1024];
 
-	*l = (struct list){.side = {q->body.context, q->pd}, .need = LOCAL_WRITE};
-	if (!fetch(entry, at, 1u << q->rq_shift))
+	*l = (struct list){.side = {q->body.context, srq ? srq->pd : q->pd}, .need = LOCAL_WRITE};
+	if (!fetch(entry, at, bytes))
 		return false;
-	for (const uint8_t *s = entry; s < entry + (1u << q->rq_shift) && get32(s + 4) != WQE_LAST_KEY; s += 16) {
+	for (const uint8_t *s = entry; s < entry + bytes && get32(s + 4) != WQE_LAST_KEY; s += 16) {
 		l->segment[l->count++] =
 			(struct segment){.bytes = get32(s), .key = get32(s + 4), .address = get64(s + 8)};
 		l->bytes += get32(s);
@@ -25,9 +33,25 @@ static bool peek_receive(const struct qp *q, struct list *l)
 	return true;
 }
 
+/* Takes the entry at the head away. Returns its index, as a CQE has it. */
+static uint16_t take_receive(struct qp *q)
+{
+	struct srq *srq = q->srq;
+	uint16_t index = srq ? srq->head : q->rq_at;
+	uint8_t next[2];
+
+	if (!srq) {
+		q->rq_at++;
+	} else if (fetch(next, srq->buffer + ((uint64_t)(index % srq->entries) << srq->shift) + SRQ_NEXT, 2)) {
+		srq->head = get16(next);
+		srq->taken++;
+	}
+	return index;
+}
+
 static void complete_receive(struct qp *q, struct cqe v)
 {
-	v.wqe_counter = q->rq_at++;
+	v.wqe_counter = take_receive(q);
 	v.user_index = q->user_index;
 	v.qpn = q->body.number;
 	put_cqe(q->recv_cq, &v);
@@ -37,6 +61,6 @@ static void complete_receive(struct qp *q, struct cqe v)
 static void to_error(struct qp *q)
 {
 	q->attr.qp_state = ERROR;
-	while (has_receive(q) && has_place(q->recv_cq))
+	while (!q->srq && has_receive(q) && has_place(q->recv_cq))
 		complete_receive(q, (struct cqe){.opcode = CQE_RESP_ERR, .syndrome = FLUSHED});
 }

@@ -48,6 +48,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -84,6 +85,7 @@
 #include "umr.c"
 #include "piece.c"
 #include "transfer.c"
+#include "srq.c"
 #include "qp.c"
 #include "receive.c"
 #include "send.c"

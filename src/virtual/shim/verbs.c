@@ -134,6 +134,8 @@ static uint16_t uverbs_object(enum kind kind)
 		return UVERBS_OBJECT_CQ;
 	case QP:
 		return UVERBS_OBJECT_QP;
+	case SRQ:
+		return UVERBS_OBJECT_SRQ;
 	case MR:
 		return UVERBS_OBJECT_MR;
 	case UAR:
@@ -188,6 +190,9 @@ static const struct write_command write_commands[] = {
 	{IB_USER_VERBS_CMD_MODIFY_QP, sizeof(struct ib_uverbs_modify_qp), false, modify_qp},
 	{IB_USER_VERBS_EX_CMD_MODIFY_QP | IB_USER_VERBS_CMD_FLAG_EXTENDED, sizeof(struct ib_uverbs_ex_modify_qp), false,
 	 modify_qp_extended},
+	{IB_USER_VERBS_CMD_CREATE_SRQ, sizeof(struct ib_uverbs_create_srq), true, create_srq},
+	{IB_USER_VERBS_CMD_MODIFY_SRQ, sizeof(struct ib_uverbs_modify_srq), false, modify_srq},
+	{IB_USER_VERBS_CMD_QUERY_SRQ, sizeof(struct ib_uverbs_query_srq), true, query_srq},
 	{IB_USER_VERBS_CMD_QUERY_QP, sizeof(struct ib_uverbs_query_qp), true, query_qp},
 };
 
