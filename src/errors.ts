@@ -34,12 +34,12 @@ const EXIT_STATUS = {
   BUSY: 5,
   /** RFC 3394's integrity check failed: wrong KEK or altered bytes. One code, no detail. */
   UNWRAP_FAILED: 6,
-  /** AES-XTS with key1 == key2 (FIPS 140-3 IG C.I). */
-  EQUAL_KEYS: 6,
   /** A known answer came out wrong on this machine. */
   SELFTEST_FAILED: 6,
   /** A DEK in ERROR, or a login that turned INVALID. */
   NOT_READY: 7,
+  /** AES-XTS with key1 == key2 (FIPS 140-3 IG C.I): whole, but not to be used. */
+  EQUAL_KEYS: 8,
   /** A handle was used after its close. */
   CLOSED: 1,
   /** Reading, writing or running something failed. */
@@ -71,7 +71,7 @@ export class DekError<Code extends DekErrorCode = DekErrorCode> extends Error {
     this.errno = options.errno;
   }
 
-  /** What the process exits with when this error ends it: 1 to 7, see dek(1). */
+  /** What the process exits with when this error ends it: 1 to 8, see dek(1). */
   get exitStatus(): number {
     return EXIT_STATUS[this.code];
   }

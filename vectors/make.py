@@ -126,9 +126,19 @@ def kcvs():
     return {'kind': 'kcv', 'title': 'Key check values', 'vectors': [vector(n, k) for n, k in {**KEKS, **more}.items()]}
 
 
+def nvidia():
+    # The wrapped key of DPDK's cryptodev_mlx5_autotest: the only wrapped DEK that was published by someone else. Its KEK is
+    # zero, its key1 equals its key2, and its keytag is zero.
+    wrapped = ('94d8aed774bf51f12d190b9ab3dc1ea95cc547c1bb94dbfa2b1e54a576ad074b'
+               '46e0aaf9f75c642d8f041772e58dfe9c')
+    vector = good('nvidia-dpdk-128-keytag', bytes(16), pattern(0, 16) + pattern(0, 16) + bytes(8))
+    assert vector['wrapped'] == wrapped
+    return {'kind': 'kw', 'title': 'NVIDIA, by way of DPDK', 'vectors': [vector], 'refused': []}
+
+
 def main():
     check = sys.argv[1:] == ['--check']
-    for name, make in {'rfc3394': rfc3394, 'dek': deks, 'credential': credentials, 'kcv': kcvs}.items():
+    for name, make in {'rfc3394': rfc3394, 'dek': deks, 'credential': credentials, 'kcv': kcvs, 'nvidia': nvidia}.items():
         path, text = HERE / f'{name}.json', json.dumps(make(), indent=2) + '\n'
         if not check:
             path.write_text(text)

@@ -142,7 +142,7 @@ _dek() {
     'apply')
       if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
     'create')
-      if [[ $cur == -* ]]; then _dek_words '--json --opaque --plaintext --format --socket --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --opaque --plaintext --allow-equal-keys --format --socket --help -h'; else _dek_file; fi ;;
     'credential wrap')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --input-format --output -o --force --format --help -h'; else _dek_source; fi ;;
     'destroy')

@@ -58,6 +58,7 @@ complete -c dek -n '__dek_in apply' -F
 complete -c dek -n '__dek_in create' -l json -d 'Format output as json.'
 complete -c dek -n '__dek_in create' -l opaque -x -d 'up to 8 bytes that the NIC stores in clear beside the key'
 complete -c dek -n '__dek_in create' -l plaintext -d 'KEY is not wrapped'
+complete -c dek -n '__dek_in create' -l allow-equal-keys -d 'let the NIC decide about a plaintext key whose key1 equals key2'
 complete -c dek -n '__dek_in create' -l format -x -a 'raw hex base64' -d 'how KEY stands, if its content should not tell'
 complete -c dek -n '__dek_in create' -l socket -r -F -d 'the agent\'s socket'
 complete -c dek -n '__dek_in create' -l help -s h -d 'show what it does'

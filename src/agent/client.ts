@@ -59,6 +59,7 @@ export class AgentClient {
       assertInteger(plaintext.fd, 0, 0x7fffffff, 'fd');
       query.set('fd', `${plaintext.fd}`);
       if (plaintext.format !== undefined) query.set('format', plaintext.format);
+      if (plaintext.allowEqualKeys) query.set('allowEqualKeys', 'true');
     }
     return this.#send('create', {name, query: `${query}`, body});
   }

@@ -91,7 +91,7 @@ export interface CreateRequest {
    * Where the agent reads a plaintext key (32, 40, 64 or 72 bytes): a descriptor of the process that asks. A secret does
    * not travel by HTTP, whose buffers nobody wipes.
    */
-  plaintext?: {fd: number; format?: KeyFormat | undefined} | undefined;
+  plaintext?: {fd: number; format?: KeyFormat | undefined; allowEqualKeys?: boolean | undefined} | undefined;
 }
 
 /** How a key stands in its source; where there is none, its content tells. */
@@ -186,6 +186,7 @@ export const ROUTES = {
           opaque: {type: 'string', pattern: '^([0-9a-f]{2}){0,8}$', default: ''},
           fd: {type: 'integer', minimum: 0, maximum: 0x7fffffff},
           format,
+          allowEqualKeys: {type: 'boolean', default: false},
         },
       },
     },
@@ -228,7 +229,7 @@ export type RouteName = keyof typeof ROUTES;
 /** HTTP status of an error code, for curl's sake: dek's own client reads the code. */
 export function httpStatus(error: DekError): number {
   if (error.code === 'PERMISSION') return 403;
-  return {1: 500, 2: 400, 3: 404, 4: 422, 5: 409, 6: 422, 7: 503}[error.exitStatus] ?? 500;
+  return {1: 500, 2: 400, 3: 404, 4: 422, 5: 409, 6: 422, 7: 503, 8: 422}[error.exitStatus] ?? 500;
 }
 
 /** The error that an answer carries. An answer that is not ours becomes IO: something else listens on that socket. */

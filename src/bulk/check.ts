@@ -1,10 +1,12 @@
 /** Every fault of a manifest, not only the first. */
+
 import {DekError} from '../errors.js';
-import {faultError, LineFault} from '../manifest/fault.js';
+import {faultError, faultOf, inOrder, LineFault} from '../manifest/fault.js';
 import type {ManifestHeader} from '../manifest/header.js';
 import type {Lines} from '../manifest/lines.js';
 import {CHUNK_BYTES} from '../manifest/read.js';
 import {assertManifestKek, withCredential} from '../manifest/unwrap.js';
+import {wholeButEqual} from '../wrap/dek-keys.js';
 import type {Crew} from './crew.js';
 import {DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
 import type {OnProgress} from './progress.js';
@@ -39,9 +41,11 @@ export async function checkManifest(
   const outputs = crew.map('checkLines', inputsOf(lines, register, {unwrap: kek !== undefined, reveal: false}));
   let deks = 0;
   try {
-    for await (const {count, faults} of withDuplicates(outputs, register)) {
-      for (const fault of faults) onFault(fault.line, faultError(fault));
-      deks += count - faults.length;
+    for await (const {count, faults, equal} of withDuplicates(outputs, register)) {
+      const unusable = equal.map((line) => faultOf(equalFault(line)));
+      const all = inOrder(unusable, faults);
+      for (const fault of all) onFault(fault.line, faultError(fault));
+      deks += count - all.length;
       await onProgress(deks);
     }
   } catch (error) {
@@ -58,4 +62,10 @@ function checkCredential({login}: ManifestHeader, kek: Uint8Array, onFault: OnFa
     if (!(error instanceof DekError)) throw error;
     onFault(1, error);
   }
+}
+
+/** A DEK that is whole, but not to be used. */
+function equalFault(line: number): LineFault {
+  const {code, message, hint} = wholeButEqual();
+  return new LineFault(line, code, `wrapped: ${message}`, hint);
 }

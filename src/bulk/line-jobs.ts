@@ -30,6 +30,8 @@ export interface CheckedLines {
   fingerprints: Fingerprints;
   /** At most one for each line, in their order. */
   faults: readonly Fault[];
+  /** The lines whose DEK was unwrapped, and is whole, but key1 equals key2. */
+  equal: readonly number[];
 }
 
 /** With `unwrap` each DEK is unwrapped too, and with `reveal` given out in plaintext: one buffer for each layout that occurs. */
@@ -39,12 +41,12 @@ export function checkLines(
 ): CheckedLines & {plaintexts: Uint8Array[]} {
   const columns = parseLines(lines, key);
   const revealed: Uint8Array[] = [];
-  const faults = unwrap
+  const found = unwrap
     ? unwrapColumns(columns, kek!, (_, plaintexts) => {
         if (reveal) revealed.push(secretCopy(plaintexts));
       })
-    : columns.faults;
-  return {...checked(columns, lines.count), faults, plaintexts: revealed};
+    : {};
+  return {...checked(columns, lines.count), ...found, plaintexts: revealed};
 }
 
 /**
@@ -58,7 +60,7 @@ export function rewrapLines(
   // Before it becomes another one: of the old lines, as the table of duplicates is.
   const result = checked(columns, lines.count);
   const digest = createHash('sha256');
-  const faults = unwrapColumns(columns, from!, ({layout, members}, plaintexts) => {
+  const found = unwrapColumns(columns, from!, ({layout, members}, plaintexts) => {
     digest.update(plaintexts);
     const wrapped = wrapKeys(to!, plaintexts, layout.plaintextBytes);
     const [text, bytes] = [viewOf(columns.text), viewOf(wrapped)];
@@ -66,7 +68,7 @@ export function rewrapLines(
       writeBase64(bytes, k * layout.wrappedBytes, layout.wrappedBytes, text, columns.wrappedAt[members[k]!]!);
     }
   });
-  return {...result, faults, digest: digest.update(columns.text).digest()};
+  return {...result, ...found, digest: digest.update(columns.text).digest()};
 }
 
 /** The digest that `rewrapLines` gives of lines that it has made, from these lines alone. */
@@ -76,7 +78,7 @@ export function digestLines(
 ): {digest: Uint8Array; faults: readonly Fault[]} {
   const columns = parseLines(lines);
   const digest = createHash('sha256');
-  const faults = unwrapColumns(columns, to!, (_, plaintexts) => digest.update(plaintexts));
+  const {faults} = unwrapColumns(columns, to!, (_, plaintexts) => digest.update(plaintexts));
   return {digest: digest.update(columns.text).digest(), faults};
 }
 
@@ -124,28 +126,33 @@ export function makeLines(input: NewLines, [kek]: readonly Uint8Array[]): Checke
 }
 
 function checked({text, lines, fingerprints, faults}: Columns, count: number): CheckedLines {
-  return {text, count, lines, fingerprints, faults};
+  return {text, count, lines, fingerprints, faults, equal: []};
 }
 
-/** Calls `use` with each column in plaintext, which is wiped then. Returns the faults of the columns and those of its keys. */
+/**
+ * Calls `use` with each column in plaintext, which is wiped then. Returns the faults of the columns and those of its keys, and
+ * the lines of the DEKs whose key1 equals key2.
+ */
 function unwrapColumns(
   {keys, lines, faults}: Columns,
   kek: Uint8Array,
   use: (column: KeyColumn, plaintexts: Uint8Array) => void,
-): Fault[] {
+): Pick<CheckedLines, 'faults' | 'equal'> {
   const more: Fault[] = [];
+  const equalLines: number[] = [];
   for (const column of keys) {
     if (column.members.length === 0) continue;
-    const {plaintexts, bad} = unwrapAll(kek, column.wrapped, column.layout);
+    const {plaintexts, bad, equal} = unwrapAll(kek, column.wrapped, column.layout);
+    const lineOf = (position: number): number => lines[column.members[position]!]!;
     try {
       for (const {position, code, message, hint} of bad) {
-        const line = lines[column.members[position]!]!;
-        more.push(faultOf(new LineFault(line, code, `wrapped: ${message}`, hint)));
+        more.push(faultOf(new LineFault(lineOf(position), code, `wrapped: ${message}`, hint)));
       }
+      equalLines.push(...equal.map(lineOf));
       use(column, plaintexts);
     } finally {
       wipe(plaintexts);
     }
   }
-  return inOrder(faults, more);
+  return {faults: inOrder(faults, more), equal: equalLines.sort((a, b) => a - b)};
 }

@@ -15,32 +15,41 @@ export interface BadKey {
   hint: string | undefined;
 }
 
-/** The plaintexts of `wrapped`, to be wiped by the caller, and the keys that are no good, in order. */
-export function unwrapAll(
-  kek: Uint8Array,
-  wrapped: Uint8Array,
-  layout: DekLayout,
-): {plaintexts: Uint8Array; bad: BadKey[]} {
+/** What has come out of wrapped keys. */
+export interface Unwrapped {
+  /** To be wiped by the caller; zeros for the bad ones. */
+  plaintexts: Uint8Array;
+  /** The keys that did not unwrap, in order. */
+  bad: BadKey[];
+  /** Those that did, and whose key1 is their key2, in order. */
+  equal: number[];
+}
+
+/** Unwraps keys of one layout. */
+export function unwrapAll(kek: Uint8Array, wrapped: Uint8Array, layout: DekLayout): Unwrapped {
   const failed: number[] = [];
   const plaintexts = unwrapKeys(kek, wrapped, layout.plaintextBytes, failed);
   const hasFailed = new Set(failed); // and is all zeros
-  const equal = findEqualKeys(plaintexts, layout).filter(({position}) => !hasFailed.has(position));
-  const bad = [...failed.map((position) => badKey(position, unwrapFailed())), ...equal];
-  return {plaintexts, bad: bad.sort((a, b) => a.position - b.position)};
+  const equal = positionsOfEqual(plaintexts, layout).filter((position) => !hasFailed.has(position));
+  return {plaintexts, bad: failed.map((position) => badKey(position, unwrapFailed())), equal};
 }
 
-/** The DEKs of `plaintexts` whose key1 is their key2. */
-export function findEqualKeys(plaintexts: Uint8Array, {keySize, plaintextBytes}: DekLayout): BadKey[] {
+/** The DEKs of `plaintexts`, which are to be wrapped, whose key1 is their key2. */
+export function findEqualKeys(plaintexts: Uint8Array, layout: DekLayout): BadKey[] {
+  return positionsOfEqual(plaintexts, layout).map((position) => badKey(position, equalKeys()));
+}
+
+function positionsOfEqual(plaintexts: Uint8Array, {keySize, plaintextBytes}: DekLayout): number[] {
   // Every length and so every offset is a multiple of 8, and the buffers are our own.
   const words = new Int32Array(plaintexts.buffer, plaintexts.byteOffset, plaintexts.length / 4);
   const [keyWords, dekWords] = [keySize / 32, plaintextBytes / 4];
-  const bad: BadKey[] = [];
+  const equal: number[] = [];
   for (let at = 0; at < words.length; at += dekWords) {
     let difference = 0; // of all words: the time must not tell where they differ
     for (let i = at; i < at + keyWords; i++) difference |= words[i]! ^ words[i + keyWords]!;
-    if (difference === 0) bad.push(badKey(at / dekWords, equalKeys()));
+    if (difference === 0) equal.push(at / dekWords);
   }
-  return bad;
+  return equal;
 }
 
 /** `count` new DEKs from the system's random numbers, to be wiped by the caller; each with this keytag, in hex, or a random one. */

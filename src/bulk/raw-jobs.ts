@@ -9,6 +9,8 @@ export interface RawOutput {
   bytes: Uint8Array;
   count: number;
   bad: BadKey[];
+  /** The positions of those that are whole, but key1 equals key2. */
+  equal: number[];
 }
 
 /** Wraps `bytes`, which are wiped. */
@@ -18,7 +20,7 @@ export function wrapRaw(
 ): RawOutput {
   try {
     const bad = findEqualKeys(bytes, layoutOfPlaintext(plaintextBytes));
-    return {bytes: wrapKeys(kek!, bytes, plaintextBytes), count: bytes.length / plaintextBytes, bad};
+    return {bytes: wrapKeys(kek!, bytes, plaintextBytes), count: bytes.length / plaintextBytes, bad, equal: []};
   } finally {
     wipe(bytes);
   }
@@ -29,9 +31,9 @@ export function unwrapRaw(
   {bytes, plaintextBytes, reveal}: {bytes: Uint8Array; plaintextBytes: number; reveal: boolean},
   [kek]: readonly Uint8Array[],
 ): RawOutput {
-  const {plaintexts, bad} = unwrapAll(kek!, bytes, layoutOfPlaintext(plaintextBytes));
+  const {plaintexts, bad, equal} = unwrapAll(kek!, bytes, layoutOfPlaintext(plaintextBytes));
   const count = plaintexts.length / plaintextBytes;
-  if (reveal && bad.length === 0) return {bytes: plaintexts, count, bad};
+  if (reveal && bad.length === 0) return {bytes: plaintexts, count, bad, equal};
   wipe(plaintexts);
-  return {bytes: secretBytes(0), count, bad};
+  return {bytes: secretBytes(0), count, bad, equal};
 }

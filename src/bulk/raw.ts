@@ -6,6 +6,9 @@ import type {Crew} from './crew.js';
 import type {BadKey} from './plaintexts.js';
 import type {OnProgress} from './progress.js';
 
+/** Is told of a DEK, such as `DEK 7, at byte 560`, that is whole, but key1 equals key2. */
+export type OnEqual = (dek: string) => void;
+
 /**
  * Wraps the DEKs that `keys` gives, many at a time and each whole, and wipes them. Throws what `keys` throws; EQUAL_KEYS, with the
  * position of the first that has key1 == key2, after the wrapped ones before it.
@@ -26,19 +29,21 @@ export async function* wrapStream(
 }
 
 /**
- * The reverse; without `reveal` what is yielded is empty. What is yielded is wiped when the next is asked for. Throws UNWRAP_FAILED
- * too.
+ * The reverse; without `reveal` what is yielded is empty. What is yielded is wiped when the next is asked for. `onEqual` is
+ * told of each that is whole, but key1 equals key2. Throws UNWRAP_FAILED too.
  */
 export async function* unwrapStream(
   crew: Crew,
   keys: AsyncIterable<Uint8Array>,
-  {plaintextBytes, reveal}: {plaintextBytes: number; reveal: boolean},
+  {plaintextBytes, reveal, onEqual}: {plaintextBytes: number; reveal: boolean; onEqual: OnEqual},
   onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
   let deks = 0;
-  for await (const {bytes, count, bad} of crew.map('unwrapRaw', inputsOf(keys, {plaintextBytes, reveal}))) {
+  for await (const {bytes, count, bad, equal} of crew.map('unwrapRaw', inputsOf(keys, {plaintextBytes, reveal}))) {
     try {
-      assertGoodKeys(bad, deks, wrappedBytes(plaintextBytes));
+      const eachBytes = wrappedBytes(plaintextBytes);
+      assertGoodKeys(bad, deks, eachBytes);
+      for (const position of equal) onEqual(describeDek(deks + position, eachBytes));
       deks += count;
       yield bytes;
     } finally {
@@ -58,7 +63,10 @@ async function* inputsOf<T extends object>(
 /** Throws for the first of these, which come after `before` others of `eachBytes` bytes each. */
 export function assertGoodKeys([bad]: readonly BadKey[], before: number, eachBytes: number): void {
   if (!bad) return;
-  const position = before + bad.position;
-  const message = `DEK ${position}, at byte ${position * eachBytes}: ${bad.message}`;
+  const message = `${describeDek(before + bad.position, eachBytes)}: ${bad.message}`;
   throw new DekError(bad.code, message, {hint: bad.hint});
+}
+
+function describeDek(position: number, eachBytes: number): string {
+  return `DEK ${position}, at byte ${position * eachBytes}`;
 }

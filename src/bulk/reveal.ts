@@ -1,4 +1,5 @@
 /** All DEKs of a manifest in plaintext, one after the other. */
+
 import {wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
@@ -6,15 +7,16 @@ import {assertManifestKek} from '../manifest/unwrap.js';
 import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
 import type {OnProgress} from './progress.js';
+import type {OnEqual} from './raw.js';
 
 /**
  * Unwraps every DEK of the manifest in the file `path` with `kek`, the crew's. With `reveal` the plaintexts are yielded, in
- * order, and wiped when the next are asked for. Throws the first fault; BAD_INPUT when they are to be revealed and not all of one
+ * order, and wiped when the next are asked for. `onEqual` is told of each that is whole, but key1 equals key2. Throws the first fault; BAD_INPUT when they are to be revealed and not all of one
  * layout.
  */
 export async function* unwrapManifest(
   crew: Crew,
-  {path, kek, reveal}: {path: string; kek: Uint8Array; reveal: boolean},
+  {path, kek, reveal, onEqual}: {path: string; kek: Uint8Array; reveal: boolean; onEqual: OnEqual},
   onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
   const {header, lines, bytes} = await openLines(path);
@@ -24,9 +26,10 @@ export async function* unwrapManifest(
     assertManifestKek(header, kek);
     crew.expect(bytes / CHUNK_BYTES);
     const outputs = crew.map('checkLines', inputsOf(lines, register, {unwrap: true, reveal}));
-    for await (const {count, faults, plaintexts} of withDuplicates(outputs, register)) {
+    for await (const {count, faults, equal, plaintexts} of withDuplicates(outputs, register)) {
       try {
         assertNoFault(faults);
+        for (const line of equal) onEqual(`line ${line}`);
         deks += count;
         const [bytes, ...others] = plaintexts;
         if (bytes) {

@@ -40,12 +40,18 @@ export class Rewrap {
   readonly #pieces: Piece[] = [];
   #old: ManifestHeader | undefined;
   #headerBytes = 0;
+  readonly #equal: number[] = [];
 
   /** Of the manifest in the file `path`, with a crew that has the KEKs `from` and `to`. */
   constructor(crew: Crew, path: string, options: RewrapOptions) {
     this.#crew = crew;
     this.#path = path;
     this.#options = options;
+  }
+
+  /** The lines of the DEKs that are whole, but key1 equals key2: they are taken along. */
+  get equalLines(): readonly number[] {
+    return this.#equal;
   }
 
   /**
@@ -63,8 +69,9 @@ export class Rewrap {
       const register = new DuplicateRegister({bytes});
       const outputs = this.#crew.map('rewrapLines', inputsOf(lines, register, {}));
       let deks = 0;
-      for await (const {text, count, faults, lines, digest} of withDuplicates(outputs, register)) {
+      for await (const {text, count, faults, equal, lines, digest} of withDuplicates(outputs, register)) {
         assertNoFault(faults);
+        this.#equal.push(...equal);
         this.#pieces.push({bytes: text.length, first: lines[0]!, count, digest});
         deks += count;
         yield text;

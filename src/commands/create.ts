@@ -48,6 +48,10 @@ export default class Create extends DekCommand {
       description: 'up to 8 bytes that the NIC stores in clear beside the key: text, or hex:DIGITS',
     }),
     plaintext: Flags.boolean({description: 'KEY is not wrapped (plaintext-import NICs only)'}),
+    'allow-equal-keys': Flags.boolean({
+      description: 'let the NIC decide about a plaintext key whose key1 equals key2',
+      dependsOn: ['plaintext'],
+    }),
     format: formatFlag('KEY'),
     socket: socketFlag,
   };
@@ -60,7 +64,9 @@ export default class Create extends DekCommand {
     const create = async (key: Pick<CreateRequest, 'wrapped' | 'plaintext'>): Promise<DekStatus> =>
       (await connectAgent(flags.socket)).createDek({name, opaque, ...key});
     const dek = flags.plaintext
-      ? await withSecretDescriptor(args.key, 'plaintext key', (fd) => create({plaintext: {fd, format: flags.format}}))
+      ? await withSecretDescriptor(args.key, 'plaintext key', (fd) =>
+          create({plaintext: {fd, format: flags.format, allowEqualKeys: flags['allow-equal-keys']}}),
+        )
       : await create({wrapped: await readCiphertext(args.key, DEK_WRAPPED_BYTES, 'wrapped key', flags.format)});
     for (const line of describeDeks([dek])) this.log(line);
     return dek;

@@ -11,15 +11,20 @@ import {countDeks, nameKek} from '../cli/phrases.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
 import {assertDistinctStreams} from '../custody/spec.js';
 import {type WholeFileOptions, writeWholeFile} from '../files/whole-file.js';
+import {wholeButEqual} from '../wrap/dek-keys.js';
 
 interface RewrapResult {
   deks: number;
   fromKcv: string;
   toKcv: string;
+  /** The lines of DEKs that are whole, but whose key1 equals key2. */
+  equalKeys: readonly number[];
   /** The file that holds the new manifest. */
   output: string;
 }
 
+/** Lines that are listed; the rest are counted. */
+const MAX_LISTED = 20;
 const SOURCE = '16 or 32 bytes: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)';
 
 export default class Rewrap extends DekCommand {
@@ -27,7 +32,8 @@ export default class Rewrap extends DekCommand {
   static override description =
     'Unwraps every DEK and the credential with the old import KEK and wraps them under the new one, in memory only. The ' +
     'new file is read back and compared, in plaintext, with what the old one held before it takes its place, whole; whatever goes ' +
-    'wrong, and whenever this process dies, the old file or the new one is there. ' +
+    'wrong, and whenever this process dies, the old file or the new one is there. A DEK whose key1 equals key2 is taken along, ' +
+    'and named. ' +
     'The NICs need the new KEK before a host starts with the new manifest, and the old KEK until none has the old one.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> fleet.manifest --from file:kek-1.bin --to file:kek-2.bin --import-kek-id 0x21',
@@ -62,10 +68,16 @@ export default class Rewrap extends DekCommand {
       to: Uint8Array,
       toKcv: string,
     ): Promise<RewrapResult> => {
-      const deks = await this.#rewrap(args.manifest, flags, {from, to, importKekId: flags['import-kek-id']});
+      const {deks, equalKeys} = await this.#rewrap(args.manifest, flags, {
+        from,
+        to,
+        importKekId: flags['import-kek-id'],
+      });
       const output = flags.output ?? args.manifest;
       this.note(`rewrapped ${countDeks(deks)} from ${nameKek(fromKcv)} to ${nameKek(toKcv)}: ${output}`);
-      return {deks, fromKcv, toKcv, output};
+      for (const line of equalKeys.slice(0, MAX_LISTED)) this.note(`line ${line}: ${wholeButEqual().message}`);
+      if (equalKeys.length > MAX_LISTED) this.note(`and ${equalKeys.length - MAX_LISTED} more`);
+      return {deks, equalKeys, fromKcv, toKcv, output};
     };
     return withKek(
       {kek: flags.from, 'kek-format': flags['from-format']},
@@ -79,13 +91,13 @@ export default class Rewrap extends DekCommand {
     );
   }
 
-  /** Returns the number of DEKs. */
-  #rewrap(
+  async #rewrap(
     manifest: string,
     {output, force}: {output?: string | undefined; force: boolean},
     options: RewrapOptions,
-  ): Promise<number> {
-    return withCrew([options.from, options.to], !this.jsonEnabled(), async (crew, count) => {
+  ): Promise<Pick<RewrapResult, 'deks' | 'equalKeys'>> {
+    let equalKeys: readonly number[] = [];
+    const deks = await withCrew([options.from, options.to], !this.jsonEnabled(), async (crew, count) => {
       const rewrapping = new Rewrapping(crew, manifest, options);
       const rewrapped = count('rewrapped');
       let total = 0;
@@ -102,6 +114,8 @@ export default class Rewrap extends DekCommand {
       };
       if (output === undefined) await replaceManifest(manifest, chunks, check);
       else await writeWholeFile(output, chunks, {force, check});
+      equalKeys = rewrapping.equalLines;
     });
+    return {deks, equalKeys};
   }
 }

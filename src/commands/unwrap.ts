@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import {wipe} from '../bytes.js';
+import {equalBytes, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {sizeFlags} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
@@ -15,7 +15,7 @@ import {readCiphertext, withCiphertextDescriptor} from '../custody/source.js';
 import {assertDistinctStreams} from '../custody/spec.js';
 import {DEK_WRAPPED_BYTES, type KeySize, layoutOf} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import {splitDek} from '../wrap/dek-keys.js';
+import {splitDek, wholeButEqual} from '../wrap/dek-keys.js';
 import {unwrapKey} from '../wrap/kw.js';
 
 /** Of one DEK. */
@@ -49,7 +49,8 @@ export default class Unwrap extends DekCommand {
     'Without --reveal the plaintext does not leave this process. The DEK is in a file of its own, or with --manifest in a ' +
     'manifest, whose DEKs are all meant without --name. With --size the file has any number of DEKs of that size, raw, one ' +
     'after the other, and so is what --reveal writes; a file is written whole or not at all, what went to stdout counts ' +
-    'only when the exit status is 0. The first DEK at fault ends it: dek manifest check lists all.';
+    'only when the exit status is 0 or 8. The first DEK at fault ends it: dek manifest check lists all. A DEK that is whole, ' +
+    'but whose key1 equals key2, is written too, and the exit status is 8.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> data.dek --kek file:kek.bin',
     '<%= config.bin %> <%= command.id %> data.dek --kek file:kek.bin --reveal --output dek.bin',
@@ -103,9 +104,10 @@ export default class Unwrap extends DekCommand {
   ): Promise<UnwrapResult> {
     const plaintext = unwrapKey(kek, await readWrapped(file, flags));
     try {
-      const {keySize, keytag: tag} = splitDek(plaintext);
+      const {keySize, keytag: tag, key1, key2} = splitDek(plaintext, {allowEqualKeys: true});
       const keytag = tag !== undefined;
       if (flags.reveal) await deliver(plaintext, flags, false);
+      if (equalBytes(key1, key2)) throw wholeButEqual();
       this.#report(flags, `${nameDek({keySize, keytag})}, wrapped under ${nameKek(kekKcv)}`);
       return {verified: true, keySize, keytag, kekKcv};
     } finally {
@@ -120,18 +122,23 @@ export default class Unwrap extends DekCommand {
     flags: UnwrapFlags,
   ): Promise<UnwrapAllResult> {
     const {manifest, reveal, size, keytag} = flags;
+    let [equal, firstEqual] = [0, ''];
+    const onEqual = (dek: string): void => {
+      if (equal++ === 0) firstEqual = dek;
+    };
     const deks = await withCrew([kek], !this.jsonEnabled(), async (crew, count) => {
       const {unwrapManifest, unwrapStream} = await import('../bulk/index.js');
       const onProgress = count('unwrapped');
       if (manifest !== undefined) {
-        return this.#deliver(unwrapManifest(crew, {path: manifest, kek, reveal}, onProgress), flags);
+        return this.#deliver(unwrapManifest(crew, {path: manifest, kek, reveal, onEqual}, onProgress), flags);
       }
       const {plaintextBytes, wrappedBytes} = layoutOf(Number(size), keytag ?? false);
       await withCiphertextDescriptor(file!, 'wrapped', (fd, title) => {
         const keys = readKeys(fd, wrappedBytes, title);
-        return this.#deliver(unwrapStream(crew, keys, {plaintextBytes, reveal}, onProgress), flags);
+        return this.#deliver(unwrapStream(crew, keys, {plaintextBytes, reveal, onEqual}, onProgress), flags);
       });
     });
+    if (equal > 0) throw wholeButEqual(`${firstEqual}${equal > 1 ? `, and ${equal - 1} more` : ''}: `);
     this.#report(flags, `${countDeks(deks)}, wrapped under ${nameKek(kekKcv)}`);
     return {verified: true, deks, kekKcv};
   }

@@ -11,7 +11,7 @@ import {DekError} from '../errors.js';
 import {C, MLX5DV_DEK_INIT_ATTR as INIT_ATTR} from './c-layout.js';
 import type {Commands} from './command-queue.js';
 import type {Context} from './context.js';
-import {Dek} from './dek.js';
+import {Dek, Kind} from './dek.js';
 import type {DekPtr} from './ffi.js';
 import {assertFit} from './fitness.js';
 import {asDekError, MEMORY_MS} from './for-each-dek.js';
@@ -198,9 +198,9 @@ function prepare(context: Context, keys: Keys, i: number, attr: InitAttr): void 
 
 /** FIPS 140-3 IG C.I: the NIC may or may not refuse AES-XTS with key1 == key2. Of a wrapped key only the NIC can tell. */
 function assertDistinctKeys(keys: Keys, i: number): void {
-  if (!keys.hasEqualHalves(i)) return;
+  if ((keys.kinds[i]! & Kind.EQUAL_KEYS) !== 0 || !keys.hasEqualHalves(i)) return;
   throw new DekError('EQUAL_KEYS', 'key1 and key2 are equal', {
-    hint: 'AES-XTS needs two different keys (FIPS 140-3 IG C.I)',
+    hint: 'AES-XTS needs two different keys (FIPS 140-3 IG C.I); for the NIC to decide: --allow-equal-keys',
   });
 }
 

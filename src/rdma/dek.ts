@@ -13,7 +13,7 @@ import {type Refusal, refusals} from './refusal.js';
 import {DekAttr} from './structs.js';
 
 /** What a DEK was made of, in one number: a process holds many. */
-export const Kind = {KEY_SIZE_256: 1, KEYTAG: 2, WRAPPED: 4} as const;
+export const Kind = {KEY_SIZE_256: 1, KEYTAG: 2, WRAPPED: 4, EQUAL_KEYS: 8} as const;
 
 /** A DEK on a NIC. It lives until `destroy`, until its device closes, or until the process ends. */
 export class Dek {

@@ -21,6 +21,8 @@ export interface CreateDekOptions {
   keytag: boolean;
   /** A label of up to 8 bytes, padded with zeros; not secret, returned by `query`. */
   opaque?: Uint8Array | undefined;
+  /** Send a plaintext key also when key1 equals key2: whether the NIC takes it is the NIC's policy. */
+  allowEqualKeys?: boolean | undefined;
 }
 
 /** Many DEKs of one layout, one after the other: what a caller hands over instead of an object for each. */
@@ -35,6 +37,8 @@ export interface DekColumn {
   keytag: boolean;
   /** Their labels, 8 bytes each. */
   opaque: Uint8Array;
+  /** As in CreateDekOptions, of all of them. */
+  allowEqualKeys?: boolean | undefined;
 }
 
 /** The longest of all layouts: 256 bits, with a keytag, wrapped. */
@@ -95,8 +99,8 @@ export class Keys {
   /** All DEKs of a column. Throws BAD_ARGUMENT. */
   static ofColumn(column: DekColumn): Keys {
     assertObject(column, 'deks');
-    const {wrapped, plaintext, keySize, keytag, opaque} = column;
-    const {kind, given, title} = formOf(wrapped, plaintext, kindOf(keySize, keytag));
+    const {wrapped, plaintext, keySize, keytag, opaque, allowEqualKeys} = column;
+    const {kind, given, title} = formOf(wrapped, plaintext, kindOf(keySize, keytag, allowEqualKeys));
     const step = keyBytes(kind);
     const source = viewBytes(given, {min: 0, max: MAX_COLUMN * step, step}, title);
     const keys = new Keys(source.length / step, step);
@@ -109,8 +113,8 @@ export class Keys {
   /** Checks and copies what a caller gave for DEK `i`. DekCommand member is read once. Throws BAD_ARGUMENT. */
   take(i: number, options: CreateDekOptions): void {
     assertObject(options, 'options');
-    const {wrapped, plaintext, keySize, keytag, opaque} = options;
-    const {kind, given, title} = formOf(wrapped, plaintext, kindOf(keySize, keytag));
+    const {wrapped, plaintext, keySize, keytag, opaque, allowEqualKeys} = options;
+    const {kind, given, title} = formOf(wrapped, plaintext, kindOf(keySize, keytag, allowEqualKeys));
     this.#bytes.set(viewBytes(given, [keyBytes(kind)], title), i * 4 * this.#stride);
     const at = i * OPAQUE_BYTES;
     this.#opaque.fill(0, at, at + OPAQUE_BYTES);
@@ -133,7 +137,7 @@ export class Keys {
     words[INIT_ATTR.opaque / 4 + 1] = this.#opaqueWords[2 * i + 1]!;
   }
 
-  /** The first difference of key1 and key2 of DEK `i` does not end the search: the time tells nothing. */
+  /** Whether key1 of DEK `i` equals key2. The first difference does not end the search: the time tells nothing. */
   hasEqualHalves(i: number): boolean {
     const half = (this.kinds[i]! & Kind.KEY_SIZE_256) !== 0 ? 8 : 4;
     const from = i * this.#stride;
@@ -157,10 +161,15 @@ export class Keys {
   }
 }
 
-function kindOf(keySize: unknown, keytag: unknown): number {
+function kindOf(keySize: unknown, keytag: unknown, allowEqualKeys: unknown = false): number {
   if (keySize !== 128 && keySize !== 256) throw new DekError('BAD_ARGUMENT', '"keySize" expected 128 or 256');
   if (typeof keytag !== 'boolean') throw new DekError('BAD_ARGUMENT', '"keytag" expected true or false');
-  return (keySize === 256 ? Kind.KEY_SIZE_256 : 0) | (keytag ? Kind.KEYTAG : 0);
+  if (typeof allowEqualKeys !== 'boolean') {
+    throw new DekError('BAD_ARGUMENT', '"allowEqualKeys" expected true or false');
+  }
+  return (
+    (keySize === 256 ? Kind.KEY_SIZE_256 : 0) | (keytag ? Kind.KEYTAG : 0) | (allowEqualKeys ? Kind.EQUAL_KEYS : 0)
+  );
 }
 
 /** Which of the two was given, and the kind of DEK that it makes of `layout`. Throws BAD_ARGUMENT for both or none. */

@@ -43,7 +43,7 @@ export function wrapDek(kek: Uint8Array, dek: DekKeys): Uint8Array {
   const key1 = viewBytes(first, [16, 32], 'key1');
   const key2 = viewBytes(second, [key1.length], 'key2');
   const keytag = tag === undefined ? undefined : viewBytes(tag, [KEYTAG_BYTES], 'keytag');
-  assertDistinct(key1, key2);
+  if (equalBytes(key1, key2)) throw equalKeys();
   const layout = layoutOf(key1.length * 8, keytag !== undefined);
   const plaintext = secretBytes(layout.plaintextBytes);
   try {
@@ -56,14 +56,20 @@ export function wrapDek(kek: Uint8Array, dek: DekKeys): Uint8Array {
   }
 }
 
+/** How to take a DEK apart. */
+export interface SplitOptions {
+  /** Give the parts also when key1 equals key2. */
+  allowEqualKeys?: boolean | undefined;
+}
+
 /**
  * The DEK in `wrapped` (40, 48, 72 or 80 bytes). Its parts are views of one new buffer: wipe each of them. Throws
- * BAD_ARGUMENT; UNWRAP_FAILED; EQUAL_KEYS when what was wrapped has key1 == key2.
+ * BAD_ARGUMENT; UNWRAP_FAILED; EQUAL_KEYS when what was wrapped has key1 == key2, unless `allowEqualKeys`.
  */
-export function unwrapDek(kek: Uint8Array, wrapped: Uint8Array): UnwrappedDek {
+export function unwrapDek(kek: Uint8Array, wrapped: Uint8Array, options: SplitOptions = {}): UnwrappedDek {
   const plaintext = unwrapKey(kek, viewBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped'));
   try {
-    return splitDek(plaintext);
+    return splitDek(plaintext, options);
   } catch (error) {
     wipe(plaintext);
     throw error;
@@ -71,25 +77,29 @@ export function unwrapDek(kek: Uint8Array, wrapped: Uint8Array): UnwrappedDek {
 }
 
 /**
- * The parts of a plaintext DEK (32, 40, 64 or 72 bytes), as views of it: nothing is copied. Throws BAD_ARGUMENT, EQUAL_KEYS.
+ * The parts of a plaintext DEK (32, 40, 64 or 72 bytes), as views of it: nothing is copied. Throws BAD_ARGUMENT, and
+ * EQUAL_KEYS unless `allowEqualKeys`.
  */
-export function splitDek(plaintext: Uint8Array): UnwrappedDek {
+export function splitDek(plaintext: Uint8Array, {allowEqualKeys = false}: SplitOptions = {}): UnwrappedDek {
   const bytes = viewBytes(plaintext, DEK_PLAINTEXT_BYTES, 'plaintext');
   const {keySize, keytag} = layoutOfPlaintext(bytes.length);
   const keyBytes = keySize / 8;
   const key1 = bytes.subarray(0, keyBytes);
   const key2 = bytes.subarray(keyBytes, 2 * keyBytes);
-  assertDistinct(key1, key2);
+  if (!allowEqualKeys && equalBytes(key1, key2)) throw wholeButEqual();
   return keytag ? {keySize, key1, key2, keytag: bytes.subarray(2 * keyBytes)} : {keySize, key1, key2};
 }
 
-function assertDistinct(key1: Uint8Array, key2: Uint8Array): void {
-  if (equalBytes(key1, key2)) throw equalKeys();
-}
-
-/** The error of a DEK whose two keys are one. */
+/** The error of a DEK that is to be made, and whose two keys are one. */
 export function equalKeys(): DekError<'EQUAL_KEYS'> {
   return new DekError('EQUAL_KEYS', 'key1 and key2 are equal', {
     hint: 'AES-XTS needs two different keys (FIPS 140-3 IG C.I); make a new DEK with: dek keygen',
+  });
+}
+
+/** The same of one that was made: `which` tells it from others. */
+export function wholeButEqual(which = ''): DekError<'EQUAL_KEYS'> {
+  return new DekError('EQUAL_KEYS', `${which}whole, but key1 equals key2`, {
+    hint: 'AES-XTS needs two different keys (FIPS 140-3 IG C.I): a NIC may take it, and a NIC with a FIPS policy may not',
   });
 }

@@ -283,16 +283,31 @@ describe('manifest check', function () {
     const header = headerLine({importKekKcv: KCV, ...noLogin});
     const deks = [dekLine(1, {keytag: false, wrapped: equal}), dekLine(2, {wrapped: base64(48)})];
     const one = await runDek(['manifest', 'check', '-', '--kek', kek], {input: text(header, deks[0]!)});
-    expect(one.stdout.toString().split('\n')[0]).to.equal('line 2: wrapped: key1 and key2 are equal');
-    expect(one.status).to.equal(6);
+    expect(one.stdout.toString().split('\n')[0]).to.equal('line 2: wrapped: whole, but key1 equals key2');
+    expect(one.status).to.equal(8);
     const both = await runDek(['manifest', 'check', '-', '--kek', kek], {input: text(header, ...deks.toReversed())});
     expect([both.status, both.stdout.toString().split('\n').slice(0, 2)]).to.deep.equal([
       2,
       [
         'line 2: wrapped: expected 80 bytes for a 256-bit key with keytag, got 48',
-        'line 3: wrapped: key1 and key2 are equal',
+        'line 3: wrapped: whole, but key1 equals key2',
       ],
     ]);
+  });
+
+  it('exits 6 when one does not unwrap and another has equal keys', async () => {
+    const header = headerLine({
+      importKekKcv: KCV,
+      importKekId: undefined,
+      credentialId: undefined,
+      wrappedCredential: undefined,
+    });
+    const equal = Buffer.from(wrapKey(KEK, Buffer.alloc(64, 5))).toString('base64');
+    const deks = [dekLine(1, {keytag: false, wrapped: equal}), dekLine(2, {keytag: false, wrapped: base64(72)})];
+    for (const order of [deks, deks.toReversed()]) {
+      const {status} = await runDek(['manifest', 'check', '-', '--kek', kek], {input: text(header, ...order)});
+      expect(status).to.equal(6);
+    }
   });
 
   it('lists a hundred faults and counts the rest', async () => {

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import {expect} from 'chai';
 import {toHex} from '../../src/bytes.js';
 import {unwrapCredential} from '../../src/wrap/credential.js';
-import {unwrapKey} from '../../src/wrap/kw.js';
+import {unwrapKey, wrapKey} from '../../src/wrap/kw.js';
 import {json, KCV, KEK} from '../support/key-files.js';
 import {CREDENTIAL, ManifestFiles, OTHER_KCV, OTHER_KEK} from '../support/manifest-files.js';
 import {readAll} from '../support/manifest-text.js';
@@ -55,7 +55,7 @@ describe('rewrap', function () {
   it('writes to another file with --output, and prints one object with --json', async () => {
     const output = files.path('new');
     const result = await rewrap('--output', output, '--json');
-    expect(json(result)).to.deep.equal({deks: COUNT, fromKcv: KCV, toKcv: OTHER_KCV, output});
+    expect(json(result)).to.deep.equal({deks: COUNT, equalKeys: [], fromKcv: KCV, toKcv: OTHER_KCV, output});
     expect(result.stderr).to.equal('');
     expect(fs.readFileSync(manifest)).to.deep.equal(before);
     expect((await readAll(fs.readFileSync(output))).header.login!.importKekId).to.equal(0x20);
@@ -64,6 +64,17 @@ describe('rewrap', function () {
     const back = await runDek(['rewrap', output, '--from', otherKek, '--to', kek]);
     expect(back.status).to.equal(0);
     expect(fs.readFileSync(output)).to.deep.equal(before);
+  });
+
+  it('takes a DEK along whose key1 equals key2, and says so', async () => {
+    const lines = before.toString().split('\n').slice(0, 4);
+    const dek = JSON.parse(lines[2]!);
+    const equal = new Uint8Array(dek.keytag ? 72 : 64).fill(7, 0, 64);
+    lines[2] = JSON.stringify({...dek, wrapped: Buffer.from(wrapKey(KEK, equal)).toString('base64')});
+    fs.writeFileSync(manifest, `${lines.join('\n')}\n`);
+    const {status, stderr} = await rewrap();
+    expect([status, stderr.split('\n')[1]]).to.deep.equal([0, 'line 3: whole, but key1 equals key2']);
+    expect((await plaintexts(fs.readFileSync(manifest), OTHER_KEK))[1]).to.equal(toHex(equal));
   });
 
   it('replaces the file that a symbolic link leads to', async () => {

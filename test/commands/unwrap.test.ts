@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import {expect} from 'chai';
+import {wrapKeys} from '../../src/wrap/bulk.js';
 import {wrapKey} from '../../src/wrap/index.js';
 import {json, KCV, KEK, KeyFiles, plaintextOf} from '../support/key-files.js';
 import {runDek, runDekOnTerminal} from '../support/run-dek.js';
@@ -64,7 +65,6 @@ describe('unwrap', function () {
   for (const [what, input, status, message] of [
     ['altered bytes', altered, 6, 'error: integrity check failed'],
     ['a DEK under another KEK', wrapKey(new Uint8Array(16), plain256), 6, 'error: integrity check failed'],
-    ['equal keys', wrapKey(KEK, new Uint8Array(32)), 6, 'error: key1 and key2 are equal'],
     [
       'a plaintext length',
       new Uint8Array(32),
@@ -84,4 +84,28 @@ describe('unwrap', function () {
       expect(result.stderr.split('\n')[0]).to.equal(message);
     });
   }
+
+  it('says of equal keys that they are whole, reveals them all the same, and exits 8', async () => {
+    const input = wrapKey(KEK, new Uint8Array(32));
+    const said = await runDek(['unwrap', '-', '--kek', kek], {input});
+    expect([said.status, said.stdout.length]).to.deep.equal([8, 0]);
+    expect(said.stderr).to.match(/^error: whole, but key1 equals key2\nhint: .*FIPS 140-3/);
+    const revealed = await runDek(['unwrap', '-', '--kek', kek, '--reveal'], {input});
+    expect([revealed.status, revealed.stdout]).to.deep.equal([8, Buffer.alloc(32)]);
+    const json = await runDek(['unwrap', '-', '--kek', kek, '--json'], {input});
+    expect(JSON.parse(json.stdout.toString()).error.code).to.equal('EQUAL_KEYS');
+  });
+
+  it('says so of many, and writes all of them', async () => {
+    const [good, equal] = [plain256, new Uint8Array(64).fill(7)];
+    const input = wrapKeys(KEK, Buffer.concat([good, equal, good, equal]), 64);
+    const args = ['unwrap', '-', '--size', '256', '--kek', kek];
+    const said = await runDek(args, {input});
+    expect([said.status, said.stderr.split('\n')[0]]).to.deep.equal([
+      8,
+      'error: DEK 1, at byte 72, and 1 more: whole, but key1 equals key2',
+    ]);
+    const revealed = await runDek([...args, '--reveal'], {input});
+    expect([revealed.status, revealed.stdout]).to.deep.equal([8, Buffer.concat([good, equal, good, equal])]);
+  });
 });

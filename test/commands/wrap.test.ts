@@ -74,7 +74,7 @@ describe('wrap', function () {
       2,
       'error: two inputs come from one stream, which can be read only once',
     ],
-    ['equal keys', ['-', '--kek', kek], Buffer.alloc(64, 7), 6, 'error: key1 and key2 are equal'],
+    ['equal keys', ['-', '--kek', kek], Buffer.alloc(64, 7), 8, 'error: key1 and key2 are equal'],
     [
       '48 bytes',
       ['-', '--kek', kek],

@@ -116,6 +116,8 @@ describe('dek', () => {
         expect(refusal(() => wrapDek(kek, {key1, key2: key1.slice(), keytag}))).to.equal('EQUAL_KEYS');
         const wrapped = wrapKey(kek, Buffer.concat([key1, key1, keytag ?? new Uint8Array()]));
         expect(refusal(() => unwrapDek(kek, wrapped))).to.equal('EQUAL_KEYS');
+        const parts = unwrapDek(kek, wrapped, {allowEqualKeys: true});
+        expect([parts.key1, parts.key2, parts.keytag]).to.deep.equal([key1, key1, keytag]);
       }),
     );
   });

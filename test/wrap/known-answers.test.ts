@@ -2,7 +2,9 @@ import {expect} from 'chai';
 import {checkKnownAnswers, type VectorSet} from '../../src/wrap/known-answers.js';
 import {readVectors} from '../support/vectors.js';
 
-function copy(name: 'rfc3394' | 'dek' | 'credential' | 'kcv'): VectorSet & Required<Pick<VectorSet, 'refused'>> {
+function copy(
+  name: 'rfc3394' | 'dek' | 'credential' | 'kcv' | 'nvidia',
+): VectorSet & Required<Pick<VectorSet, 'refused'>> {
   return structuredClone(readVectors(name));
 }
 
@@ -12,7 +14,7 @@ function altered(hex: string | undefined): string {
 }
 
 describe('known answers', () => {
-  for (const name of ['rfc3394', 'dek', 'credential', 'kcv'] as const) {
+  for (const name of ['rfc3394', 'dek', 'credential', 'kcv', 'nvidia'] as const) {
     it(`passes every vector of ${name}, one result each`, () => {
       const set = copy(name);
       const results = checkKnownAnswers(set);

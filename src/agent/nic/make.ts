@@ -56,12 +56,13 @@ async function createAt(
 
 /** The DEKs at these positions, each of them once and in order: a copy, or the column itself for all. The caller wipes a copy. */
 export function pickColumn(column: DekColumn, positions: readonly number[]): DekColumn {
-  const {keySize, keytag, wrapped, plaintext, opaque} = column;
+  const {keySize, keytag, wrapped, plaintext, opaque, allowEqualKeys} = column;
   if (positions.length * OPAQUE_BYTES === opaque.length) return column;
   const {wrappedBytes, plaintextBytes} = layoutOf(keySize, keytag);
   return {
     keySize,
     keytag,
+    allowEqualKeys,
     ...(wrapped && {wrapped: gather(wrapped, wrappedBytes, positions)}),
     ...(plaintext && {plaintext: gather(plaintext, plaintextBytes, positions)}),
     opaque: gather(opaque, OPAQUE_BYTES, positions),

@@ -44,6 +44,7 @@ interface CreateQuery {
   opaque: string;
   fd?: number;
   format?: KeyFormat;
+  allowEqualKeys: boolean;
 }
 
 interface ApplyQuery {
@@ -119,7 +120,7 @@ async function create(
   const from = {pid: peerOfSocket(raw.socket)!.pid, fd: query.fd};
   const key = await readSecretOf(from, DEK_PLAINTEXT_BYTES, 'plaintext key', query.format, sourceLimit(signal));
   try {
-    return await dekSet.create({name, opaque, import: 'plaintext', key}, signal);
+    return await dekSet.create({name, opaque, import: 'plaintext', key, allowEqualKeys: query.allowEqualKeys}, signal);
   } finally {
     wipe(key);
   }

@@ -28,6 +28,8 @@ export interface NewDek {
   readonly import: ImportMode;
   /** As `import` says; the caller wipes it. */
   readonly key: Uint8Array;
+  /** Of a plaintext key: whether the NIC is to decide about one whose key1 equals key2. */
+  readonly allowEqualKeys?: boolean;
   /** Up to 8 bytes. */
   readonly opaque: Uint8Array;
 }
@@ -107,7 +109,7 @@ export class DekSet {
 
   /** Creates a DEK on every NIC, or on none: also when `signal` fires before it is there. */
   create(request: NewDek, signal?: AbortSignal): Promise<DekStatus> {
-    const {name, key, opaque} = request;
+    const {name, key, opaque, allowEqualKeys = false} = request;
     const wrapped = request.import === 'wrapped';
     const layout = wrapped ? layoutOfWrapped(key.length) : layoutOfPlaintext(key.length);
     const {keySize, keytag} = layout;
@@ -122,7 +124,7 @@ export class DekSet {
         if (nic.gone || nic.importMode !== request.import) await nic.renew();
         if (wrapped) nic.login.assertThere();
       }
-      const column = {keySize, keytag, [request.import]: key, opaque: label};
+      const column = {keySize, keytag, [request.import]: key, opaque: label, allowEqualKeys};
       const made: Dek[] = [];
       try {
         for (const nic of this.nics) {

@@ -35,7 +35,8 @@ export default class ManifestCheck extends DekCommand {
   static override description =
     'Reads all of it and names each fault by line and field. With --kek it also unwraps every DEK and the credential, ' +
     'when the key check value of the KEK is the one in the header; no plaintext leaves this process. ' +
-    'The exit status is 2 when a line is malformed, 6 when one does not unwrap or the KEK is another one.';
+    'The exit status is 2 when a line is malformed, 6 when one does not unwrap or the KEK is another one, ' +
+    '8 when all that is wrong is a key1 that equals key2.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> fleet.manifest',
     '<%= config.bin %> <%= command.id %> fleet.manifest --kek file:kek.bin --json',
@@ -68,8 +69,8 @@ export default class ManifestCheck extends DekCommand {
     const onFault: OnFault = (line, error) => {
       faultCount++;
       if (faults.length < MAX_FAULTS) faults.push({line, code: error.code, message: error.message});
-      // One malformed line weighs more than a thousand that do not unwrap.
-      if (process.exitCode !== 2) process.exitCode = error.exitStatus;
+      // One malformed line weighs more than a thousand that do not unwrap, and those more than keys that are equal.
+      process.exitCode = Math.min(Number(process.exitCode ?? error.exitStatus), error.exitStatus);
     };
     const manifest = await openLines(file === '-' ? process.stdin : file);
     try {
