@@ -9,6 +9,9 @@ import type {LoginStatus} from '../protocol.js';
 import type {NicDevice} from './nic-device.js';
 import {retryBusy} from './retry.js';
 
+/** What a NIC says to a logout when there is no login any more, which is what was wanted. */
+const NO_MORE: ReadonlySet<string> = new Set(['NO_LOGIN', 'CLOSED', 'DEVICE_GONE']);
+
 export class NicLogin {
   readonly #nic: NicDevice;
   readonly #events: Events;
@@ -35,6 +38,11 @@ export class NicLogin {
     } catch {
       return {state: 'UNKNOWN', credentialId, importKekId};
     }
+  }
+
+  /** Whether there is one, or one that the health check tries to make anew. */
+  get isWanted(): boolean {
+    return this.#current !== undefined || this.#last !== undefined;
   }
 
   /** Whether it is VALID, or the NIC needs none. */
@@ -84,9 +92,9 @@ export class NicLogin {
     }
   }
 
-  /** Throws NO_LOGIN when there is none. The DEKs stay, but cannot be queried until the next login. */
+  /** Logs out where there is a login. The DEKs stay, but cannot be queried until the next one. */
   async close(): Promise<void> {
-    this.assertThere();
+    if (!this.isWanted) return;
     await this.#logOut();
     this.#last = undefined;
     this.#events.emit('info', 'logout', {device: this.#nic.name});
@@ -113,8 +121,7 @@ export class NicLogin {
     if (this.#current && !this.#nic.gone) {
       const {login} = this.#current;
       const [error] = await retryBusy([login], async () => [this.#tryLogOut(login)]);
-      // The NIC may say that there is none any more: that is what was wanted.
-      if (error && error.code !== 'NO_LOGIN' && error.code !== 'CLOSED') throw error;
+      if (error && !NO_MORE.has(error.code)) throw error;
     }
     this.#current = undefined;
   }

@@ -18,6 +18,7 @@ import {assertDistinct, Nic} from '../nic/nic.js';
 import type {AgentStatus, DekStatus, DestroyRequest, LoginStatus} from '../protocol.js';
 import {assertWanted} from '../wanted.js';
 import {countStates, dekStatus} from './dek-status.js';
+import {changeLogins, destroyOn} from './on-nics.js';
 
 /** DEKs that `list` asks the NIC for at a time. */
 const BATCH = 512;
@@ -84,7 +85,7 @@ export class DekSet {
     return ++this.#namedBy;
   }
 
-  /** Logs in to every NIC where there is no VALID login. Throws EXISTS when there is one everywhere. */
+  /** Logs in to every NIC where there is no VALID login, or to none. Throws EXISTS when there is one everywhere. */
   login({credential, credentialId, importKekId}: LoginOptions, signal?: AbortSignal): Promise<LoginStatus> {
     const request = {credential: Uint8Array.from(credential), credentialId, importKekId};
     return this.alone({signal}, async () => {
@@ -95,15 +96,16 @@ export class DekSet {
           hint: 'dek logout first',
         });
       }
-      for (const nic of needed) await nic.login.open(request);
+      await changeLogins(needed, (nic) => nic.login.open(request));
       return needed[0]!.login.status()!;
     });
   }
 
+  /** Logs out of every NIC where there is a login, or of none. Throws NO_LOGIN when there is one nowhere. */
   logout(signal?: AbortSignal): Promise<void> {
     return this.alone({signal}, async () => {
-      for (const nic of this.nics) nic.login.assertThere();
-      for (const nic of this.nics) await nic.login.close();
+      if (!this.nics.some(({login}) => login.isWanted)) for (const nic of this.nics) nic.login.assertThere();
+      await changeLogins(this.nics, (nic) => nic.login.close());
     });
   }
 
@@ -174,14 +176,20 @@ export class DekSet {
     }
   }
 
-  /** Destroys DEKs and returns their names. All names are looked up first: NO_DEK leaves all of them alive. */
+  /**
+   * Destroys DEKs and returns their names. All names are looked up first: NO_DEK leaves all of them alive. One that a NIC
+   * does not let go of stays in the set: where it is gone by then it is missing, which the health check mends.
+   */
   destroy(request: DestroyRequest, signal?: AbortSignal): Promise<string[]> {
     return this.alone({signal}, async () => {
       const names = [...new Set('names' in request ? request.names : this.#first.deks.keys())];
       for (const name of names) this.#held(this.#first, name);
-      const failed: DekError[] = [];
-      for (const nic of this.nics) failed.push(...(await this.#destroyOn(nic, names)));
-      if (failed[0]) throw failed[0];
+      const failed = new Map<string, DekError>();
+      for (const nic of this.nics) for (const [name, error] of await destroyOn(nic, names)) failed.set(name, error);
+      for (const nic of this.nics) for (const name of names) if (!failed.has(name)) nic.deks.delete(name);
+      for (const [name, {code, message, hint, errno}] of failed) {
+        throw new DekError(code, `${name}: ${message}`, {hint, errno});
+      }
       this.events.emit('info', 'destroy', names.length === 1 ? {name: names[0]!} : {deks: names.length});
       return names;
     });
@@ -229,21 +237,6 @@ export class DekSet {
   /** Its names are those of all: every change is made on all NICs. */
   get #first(): Nic {
     return this.nics[0]!;
-  }
-
-  /** Destroys what it can; why it could not the rest. */
-  async #destroyOn(nic: Nic, names: readonly string[]): Promise<DekError[]> {
-    const found = names.flatMap((name) => {
-      const held = nic.deks.get(name);
-      return held ? [[name, held] as const] : [];
-    });
-    const alive = found.filter(([, held]) => held.dek && !nic.gone);
-    const results = await nic.destroy(alive.map(([, held]) => held.dek!));
-    const failed = new Map(results.flatMap((error, i) => (error ? [[alive[i]![0], error] as const] : [])));
-    for (const [name] of found) if (!failed.has(name)) nic.deks.delete(name);
-    return [...failed].map(
-      ([name, {code, message, hint, errno}]) => new DekError(code, `${name}: ${message}`, {hint, errno}),
-    );
   }
 
   #held(nic: Nic, name: string): HeldDek {
