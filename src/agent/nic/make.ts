@@ -4,7 +4,7 @@ import {type DekState, layoutOf, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {Dek, DekColumn} from '../../rdma/index.js';
 import type {NicDevice} from './nic-device.js';
-import {retryBusy} from './retry.js';
+import {isWorthATry, retryBusy} from './retry.js';
 
 type Results = readonly (Dek | DekError)[];
 /** What the NIC said of each DEK right after its create. */
@@ -69,9 +69,9 @@ export function pickColumn(column: DekColumn, positions: readonly number[]): Dek
   };
 }
 
-/** Asks once more for the state of those that the NIC was too busy to tell of. */
+/** Asks once more for the state of those that the NIC did not tell of, for now. */
 async function askAgain(nic: NicDevice, results: Results, states: States, unready: readonly number[]): Promise<void> {
-  const busy = unready.filter((i) => states[i] instanceof DekError && states[i].code === 'BUSY');
+  const busy = unready.filter((i) => isWorthATry(states[i], 1));
   const answers = await nic.query(busy.map((i) => results[i] as Dek));
   for (const [k, i] of busy.entries()) states[i] = answers[k];
 }

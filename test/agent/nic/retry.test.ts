@@ -39,6 +39,31 @@ describe('retryBusy', () => {
     expect(runs).to.equal(8);
   });
 
+  it('tries what was refused without a reason a few times', async () => {
+    const withoutReason = new DekError('REFUSED', 'the firmware refused', {errno: 'EREMOTEIO'});
+    let runs = 0;
+    const [passing] = await retryBusy(
+      [1],
+      async (): Promise<(number | DekError)[]> => [++runs < 3 ? withoutReason : 10],
+    );
+    expect([passing, runs]).to.deep.equal([10, 3]);
+    runs = 0;
+    const [lasting] = await retryBusy([1], async () => {
+      runs++;
+      return [withoutReason];
+    });
+    expect([lasting, runs]).to.deep.equal([withoutReason, 4]);
+  });
+
+  it('does not try again what the NIC cannot do at all', async () => {
+    let runs = 0;
+    await retryBusy([1], async () => {
+      runs++;
+      return [new DekError('UNSUPPORTED', 'the NIC is not operational', {errno: 'EREMOTEIO'})];
+    });
+    expect(runs).to.equal(1);
+  });
+
   it('does not try again what was refused for good', async () => {
     const refused = new DekError('REFUSED', 'no');
     let runs = 0;
