@@ -19,6 +19,7 @@ const fstat = promisify(fs.fstat);
 const close = promisify(fs.close);
 const read = promisify(fs.read);
 const exists = promisify(fs.exists);
+const readFile = promisify(fs.readFile);
 const sleep = promisify(setTimeout);
 
 /** When a pipe has given nothing for so long, people are told what is waited for. */
@@ -27,6 +28,8 @@ const WAIT_NOTICE_MS = 2000;
 const RETRY_MS = 20;
 /** How long a byte may be in text: `0x0f` after some spaces, a line each, in UTF-16, which is told apart. */
 const TEXT_BYTES = 32;
+/** open(2), on the architectures that dek runs on; Node does not name it. */
+const O_PATH = 0o10000000;
 
 /**
  * Reads a secret of one of `lengths` bytes, raw, hex or base64 (by content unless `format` says), into a buffer of its own
@@ -85,7 +88,7 @@ export async function withCiphertextDescriptor<T>(
 
 /**
  * Reads a secret as `readSecret` does, from descriptor `fd` of process `pid`, which has checked where it comes from. Throws
- * PERMISSION when that process is another user's, IO at the limit.
+ * PERMISSION when that process is another user's, NO_INPUT when it could not read it itself, IO at the limit.
  */
 export async function readSecretOf(
   {pid, fd}: {pid: number; fd: number},
@@ -96,7 +99,24 @@ export async function readSecretOf(
 ): Promise<Uint8Array> {
   const name = `"${title}" descriptor ${fd} of process ${pid}`;
   const source = {name, path: `/proc/${pid}/fd/${fd}`, isPrivate: false, deadline: new Deadline(name, limit)};
+  await assertReadable(pid, fd, name);
   return readSource(source, lengths, format);
+}
+
+/**
+ * To open a descriptor again by its name in /proc asks for the rights of the file, not for what the descriptor was opened for:
+ * with O_PATH that took no right to the file at all. So that is looked at first: proc(5), fdinfo.
+ */
+async function assertReadable(pid: number, fd: number, name: string): Promise<void> {
+  let flags: number;
+  try {
+    const text = await readFile(`/proc/${pid}/fdinfo/${fd}`, 'latin1');
+    flags = Number.parseInt(/^flags:\s*(\d+)$/m.exec(text)?.[1] ?? '', 8);
+  } catch (error) {
+    throw systemError('read', name, error);
+  }
+  if (flags >= 0 && (flags & (fs.constants.O_WRONLY | O_PATH)) === 0) return;
+  throw new DekError('NO_INPUT', `cannot read ${name}: it is not open for reading`);
 }
 
 async function readSource(source: Source, lengths: readonly number[], format: Format | undefined): Promise<Uint8Array> {

@@ -69,6 +69,24 @@ describe('agent of a NIC in plaintext import mode', () => {
     expect(error.code).to.equal('NO_INPUT');
   });
 
+  for (const [what, flags] of [
+    ['for nothing but its path (O_PATH)', 0o10000000],
+    ['for writing only', fs.constants.O_WRONLY],
+  ] as const) {
+    it(`does not read a descriptor that was opened ${what}`, async () => {
+      const fd = fs.openSync(file, flags);
+      try {
+        const error = await thrownBy(() =>
+          agent.client.createDek({name: 'vol-1', plaintext: {fd}, opaque: new Uint8Array()}),
+        );
+        expect(error.code).to.equal('NO_INPUT');
+        expect(error.message).to.include('it is not open for reading');
+      } finally {
+        fs.closeSync(fd);
+      }
+    });
+  }
+
   it('keeps nothing of the key in its memory that is whole', function () {
     if (process.geteuid?.() !== 0) this.skip(); // reading the memory of a process that is not dumpable needs root
     expect(create(`file:${file} --plaintext`).status).to.equal(0);
