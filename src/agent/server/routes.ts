@@ -65,7 +65,9 @@ export function addRoutes(app: FastifyInstance, core: AgentCore): void {
   app.addHook('preClose', () => stream.end());
   for (const [name, handler] of Object.entries(handlersOf(core, stream)) as [RouteName, Handlers['status']][]) {
     const {method, path: url, schema} = ROUTES[name];
-    app.route({method, url, schema, handler: async (request, reply) => handler(request, reply)});
+    // HEAD is answered as GET is, but of events without end there is nothing to tell beforehand.
+    const exposeHeadRoute = name !== 'events';
+    app.route({method, url, schema, exposeHeadRoute, handler: async (request, reply) => handler(request, reply)});
   }
 }
 

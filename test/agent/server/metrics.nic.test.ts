@@ -105,6 +105,17 @@ describe('metrics', function () {
     await eventually('they are gone from the NIC', async () => (await scrape()).get('dek_deks{state="UNKNOWN"}') === 3);
   });
 
+  it('answers HEAD as it answers GET, but for events without end', async () => {
+    for (const [path, status] of [
+      ['/healthz', 503],
+      ['/metrics', 200],
+      ['/v1/status', 200],
+      ['/v1/events', 404],
+    ] as const) {
+      expect(await get(agent, path, 'HEAD'), path).to.include({status, body: ''});
+    }
+  });
+
   describe('/healthz', () => {
     const health = async (): Promise<string> => {
       const {status, body} = await get(agent, '/healthz');
@@ -153,9 +164,9 @@ interface Answer {
   body: string;
 }
 
-function get(agent: AgentProcess, path: string): Promise<Answer> {
+function get(agent: AgentProcess, path: string, method = 'GET'): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = request({socketPath: agent.socket, path, agent: false}, async (response) => {
+    const sent = request({socketPath: agent.socket, method, path, agent: false}, async (response) => {
       let body = '';
       for await (const piece of response.setEncoding('utf8')) body += piece;
       resolve({status: response.statusCode!, type: response.headers['content-type']!, body});
