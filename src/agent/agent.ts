@@ -31,6 +31,11 @@ export interface AgentOptions {
   logLevel: Level;
   /** How far the manifest is applied. */
   progress?: (done: number, total: number) => void;
+  /**
+   * Whether what answers requests may be loaded after the start, which it would slow down. To load it keeps the process from
+   * all else: for up to ten seconds on a host without time to spare, longer than a watchdog waits.
+   */
+  answersLate?: boolean;
   /** Fires when the start is to be given up. */
   signal?: AbortSignal;
   /** Is told how to see whether the agent hangs. */
@@ -85,6 +90,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       await dekSet.close();
       events.emit('info', 'closed', names);
     };
+    const loaded = options.answersLate ? undefined : listener.load();
     if (manifest) {
       const request = {path: manifest.path, kek, kekFormat, dryRun: false, keepGoing: false};
       await follower.apply(request, {signal, progress}, manifest).catch(async (error: unknown) => {
@@ -92,6 +98,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         throw error;
       });
     }
+    await loaded;
     health.start();
     listener.loadSoon();
     events.emit('info', 'ready', names);
@@ -118,6 +125,7 @@ function statusOf(dekSet: DekSet, follower: ManifestFollower, health: HealthChec
   return {
     version: packageVersion(),
     pid: process.pid,
+    starting: !health.started,
     ...dekSet.status(),
     manifest: follower.applied,
     heals: health.heals,

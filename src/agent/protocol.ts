@@ -63,6 +63,8 @@ export interface NicStatus {
 export interface AgentStatus {
   version: string;
   pid: number;
+  /** Whether the manifest that the agent was started with is still being applied. */
+  starting: boolean;
   devices: NicStatus[];
   /** DEKs that should be there, by what the NICs said of them last. */
   deks: {total: number; ready: number; error: number; unknown: number};
@@ -72,12 +74,15 @@ export interface AgentStatus {
   heals: number;
 }
 
-/** Whether every login that is needed is VALID, every DEK was READY when it was asked last, and no DEK was left out. */
-export function isReady({devices, deks, manifest}: AgentStatus): boolean {
+/**
+ * Whether the agent has started, every login that is needed is VALID, every DEK was READY when it was asked last, and no DEK
+ * was left out.
+ */
+export function isReady({starting, devices, deks, manifest}: AgentStatus): boolean {
   const loggedIn = devices.every(
     ({gone, login, importMode}) => !gone && (login?.state === 'VALID' || importMode === 'plaintext'),
   );
-  return loggedIn && deks.ready === deks.total && (manifest?.failed ?? 0) === 0;
+  return !starting && loggedIn && deks.ready === deks.total && (manifest?.failed ?? 0) === 0;
 }
 
 /** A DEK to create: size and keytag follow from the length of its key. */

@@ -29,14 +29,14 @@ export function describeLogin(login: LoginStatus): string {
 
 /** The facts of `dek status`. */
 export function describeAgent(socket: string, status: AgentStatus): string[] {
-  const {devices, deks, manifest, heals, pid, version} = status;
+  const {starting, devices, deks, manifest, heals, pid, version} = status;
   const states = [
     `${deks.ready} READY`,
     deks.error ? `${deks.error} ERROR` : '',
     deks.unknown ? `${deks.unknown} UNKNOWN` : '',
   ];
   return factLines([
-    ['agent', `dek ${version}, process ${pid}, ${socket}`],
+    ['agent', `dek ${version}, process ${pid}, ${socket}${starting ? ', still starting' : ''}`],
     ...devices.map((device) => ['device', describeNic(device)] as const),
     ['DEKs', deks.total === 0 ? 'none' : `${deks.total}: ${states.filter(Boolean).join(', ')}`],
     [

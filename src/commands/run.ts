@@ -74,6 +74,7 @@ export default class Run extends DekCommand {
       ...agentOptions(flags, progress),
       socket,
       logLevel: 'warn',
+      answersLate: true,
       signal: relay.signal,
       lastResort,
     }).finally(() => progress.end());

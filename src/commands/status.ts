@@ -8,8 +8,8 @@ import {socketFlag} from '../cli/flags.js';
 export default class Status extends DekCommand {
   static override summary = 'show the agent, its NIC, its login and how many DEKs it holds';
   static override description =
-    'The exit status is 0 when the agent answers, its logins are VALID and all its DEKs were READY when they were checked ' +
-    'last; 7 when not, or when a NIC is gone; 3 when there is no agent.';
+    'The exit status is 0 when the agent has started, its logins are VALID and all its DEKs were READY when they were checked ' +
+    'last; 7 when not, as while the manifest of its start is being applied, or when a NIC is gone; 3 when there is no agent.';
   static override examples = ['<%= config.bin %> status', '<%= config.bin %> status --json'];
   static override flags = {
     socket: socketFlag,

@@ -40,6 +40,13 @@ describe('linked modules', () => {
     });
   });
 
+  it('answers when what answers is gone after its start', async () => {
+    await withAgent(async ({client, child}) => {
+      fs.rmSync(join(copy, 'dist/bundle'), {recursive: true});
+      expect((await client.status()).pid).to.equal(child.pid);
+    });
+  });
+
   it('logs why it cannot answer', async () => {
     fs.rmSync(join(copy, 'dist/bundle/fastify.cjs'));
     await withAgent(async (agent) => {

@@ -20,6 +20,7 @@ const queries = [
 const STATUS: AgentStatus = {
   version: '',
   pid: 1,
+  starting: false,
   devices: [{name: 'mlx5_0', importMode: 'wrapped', gone: false, login: null, maxDeks: 0}],
   deks: {total: 0, ready: 0, error: 0, unknown: 0},
   manifest: null,

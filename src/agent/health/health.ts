@@ -20,6 +20,10 @@ export class HealthCheck {
     return this.#checks.reduce((sum, {heals}) => sum + heals, 0);
   }
 
+  get started(): boolean {
+    return this.#running !== undefined;
+  }
+
   start(): void {
     // A NIC that goes away is looked for at once, not at the next check.
     this.#events.listen((event) => {

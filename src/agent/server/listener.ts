@@ -1,7 +1,7 @@
 /**
  * The agent's end of its socket, from the first moment on. What answers, Fastify with its schemas and prom-client, takes longer
- * to load than all else that an agent does at its start: it comes when the first request does, or a little later. Not
- * later still: the files of a running agent may be gone after an upgrade.
+ * to load than all else that an agent does at its start: for `dek run` it comes when the first request does, or a little later.
+ * Not later still: the files of a running agent may be gone after an upgrade.
  */
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import {DekError, errorJson} from '../../errors.js';
@@ -54,10 +54,14 @@ export class Listener {
     });
   }
 
+  /** Resolves when what answers is loaded, or cannot be: that is told to whoever asks. */
+  async load(): Promise<void> {
+    await this.#loaded().catch(() => {});
+  }
+
   /** Has what answers loaded soon, request or none. */
   loadSoon(): void {
-    // A failure is told to whoever asks.
-    this.#later = setTimeout(() => this.#loaded().catch(() => {}), LOAD_AFTER_MS).unref();
+    this.#later = setTimeout(() => void this.load(), LOAD_AFTER_MS).unref();
   }
 
   /** Stops listening, and cuts off every client. */
