@@ -211,6 +211,13 @@ describe('the data path of the virtual ConnectX', () => {
     expect(await client.ask('get 0 4096 64')).to.equal(pattern(64, 1));
   });
 
+  it('is shared by threads, each with a context of its own, that come and go', async () => {
+    expect(await client.ask('threads 8 300')).to.equal('0');
+    expect(await client.ask('threads 8 300')).to.equal('0');
+    expect(device.nic.show().live).to.include({contexts: 0, qps: 0});
+    expect(device.nic.show().total).to.include({contexts: 16, workRequests: 4800});
+  });
+
   it('ends with the descriptor, under a live QP, and the program lives on', async () => {
     await looped();
     expect(await client.askAll(['write 0 mr 0 4194304 0 mr 4194304', 'close_fd 0'])).to.deep.equal(['ok', 'ok']);

@@ -9,8 +9,10 @@
 #include <errno.h>
 #include <infiniband/mlx5dv.h>
 #include <infiniband/verbs.h>
+#include <pthread.h>
 #include <rdma/ib_user_ioctl_cmds.h>
 #include <rdma/rdma_user_ioctl_cmds.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -533,6 +535,63 @@ static void do_fork(char **word)
 	printf("ok %d\n", status);
 }
 
+static int thread_rounds;
+
+/* A context of its own, looped to itself; WRITEs, each compared with what came. Returns how many went wrong. */
+static void *run_thread(void *argument)
+{
+	struct ibv_device **list = ibv_get_device_list(NULL);
+	struct ibv_context *context = ibv_open_device(list[0]);
+	struct ibv_pd *pd = ibv_alloc_pd(context);
+	struct ibv_cq *cq = ibv_create_cq(context, 16, NULL, NULL, 0);
+	uint8_t *memory = aligned_alloc(4096, 65536);
+	struct ibv_mr *mr = ibv_reg_mr(pd, memory, 65536, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
+	struct ibv_qp_init_attr attr = {.send_cq = cq, .recv_cq = cq, .cap = {8, 8, 1, 1, 0}, .qp_type = IBV_QPT_RC};
+	struct ibv_qp *qp = ibv_create_qp(pd, &attr);
+	intptr_t failed = connect_one(qp, qp->qp_num) != 0;
+
+	ibv_free_device_list(list);
+	for (int i = 0; i < thread_rounds && !failed; i++) {
+		struct ibv_sge sge = {(uintptr_t)memory, 512, mr->lkey};
+		struct ibv_send_wr *bad, wr = {.sg_list = &sge,
+					       .num_sge = 1,
+					       .opcode = IBV_WR_RDMA_WRITE,
+					       .send_flags = IBV_SEND_SIGNALED};
+		struct ibv_wc wc;
+
+		memset(memory, i + (intptr_t)argument, 512);
+		wr.wr.rdma.rkey = mr->rkey;
+		wr.wr.rdma.remote_addr = (uintptr_t)memory + 32768;
+		failed += ibv_post_send(qp, &wr, &bad) != 0;
+		while (ibv_poll_cq(cq, 1, &wc) == 0)
+			sched_yield();
+		failed += wc.status != 0 || memcmp(memory, memory + 32768, 512) != 0;
+	}
+	failed += ibv_destroy_qp(qp) || ibv_dereg_mr(mr) || ibv_destroy_cq(cq) || ibv_dealloc_pd(pd) ||
+		  ibv_close_device(context);
+	free(memory);
+	return (void *)failed;
+}
+
+/* threads N ROUNDS: "ok FAILED" */
+static void do_threads(char **word)
+{
+	pthread_t threads[MANY];
+	int n = number(word[1]);
+	intptr_t failed = 0;
+
+	thread_rounds = number(word[2]);
+	for (intptr_t i = 0; i < n; i++)
+		pthread_create(&threads[i], NULL, run_thread, (void *)i);
+	for (int i = 0; i < n; i++) {
+		void *result;
+
+		pthread_join(threads[i], &result);
+		failed += (intptr_t)result;
+	}
+	printf("ok %ld\n", (long)failed);
+}
+
 /* ids INDEX: "ok HANDLE ID" of a DEK. struct mlx5dv_dek is a pointer to the object, in all releases of rdma-core. */
 static void do_ids(char **word)
 {
@@ -689,43 +748,25 @@ static const struct {
 	const char *name;
 	void (*run)(char **);
 } commands[] = {
-	{"open", do_open},
-	{"login", do_login},
-	{"dek", do_dek},
-	{"destroy_dek", do_destroy_dek},
-	{"qp", do_qp},
-	{"destroy_qp", do_destroy_qp},
-	{"connect", do_connect},
-	{"loop", do_loop},
-	{"state", do_state},
-	{"query_qp", do_query_qp},
-	{"mkey", do_mkey},
-	{"umr", do_umr},
-	{"poll", do_poll},
-	{"write", do_rdma},
-	{"write_imm", do_rdma},
-	{"read", do_rdma},
-	{"send", do_send},
-	{"recv", do_recv},
-	{"put", do_put},
-	{"fill", do_fill},
-	{"get", do_get},
-	{"unmap", do_unmap},
-	{"dereg", do_dereg},
-	{"destroy_cq", do_end},
-	{"dealloc", do_end},
-	{"close", do_end},
-	{"close_fd", do_end},
-	{"latency", do_latency},
-	{"fork", do_fork},
-	{"ids", do_ids},
-	{"listen", do_listen},
-	{"hand", do_hand},
-	{"import", do_import},
-	{"foreign", do_foreign},
-	{"query_dek", do_query_dek},
-	{"handles", do_handles},
-	{"sweep_qp", do_sweep},
+	{"open", do_open},	 {"login", do_login},
+	{"dek", do_dek},	 {"destroy_dek", do_destroy_dek},
+	{"qp", do_qp},		 {"destroy_qp", do_destroy_qp},
+	{"connect", do_connect}, {"loop", do_loop},
+	{"state", do_state},	 {"query_qp", do_query_qp},
+	{"mkey", do_mkey},	 {"umr", do_umr},
+	{"poll", do_poll},	 {"write", do_rdma},
+	{"write_imm", do_rdma},	 {"read", do_rdma},
+	{"send", do_send},	 {"recv", do_recv},
+	{"put", do_put},	 {"fill", do_fill},
+	{"get", do_get},	 {"unmap", do_unmap},
+	{"dereg", do_dereg},	 {"destroy_cq", do_end},
+	{"dealloc", do_end},	 {"close", do_end},
+	{"close_fd", do_end},	 {"latency", do_latency},
+	{"fork", do_fork},	 {"threads", do_threads},
+	{"ids", do_ids},	 {"listen", do_listen},
+	{"hand", do_hand},	 {"import", do_import},
+	{"foreign", do_foreign}, {"query_dek", do_query_dek},
+	{"handles", do_handles}, {"sweep_qp", do_sweep},
 	{"sweep_cq", do_sweep},
 };
 
