@@ -71,9 +71,8 @@ static bool read_crypto_bsf(const uint8_t *b, bool alone, bool big_endian, uint6
 	static const struct field fields[] = {{0, 2},  {7, 1},	   {8, 8},    {24, 8},	{32, 32},
 					      {64, 8}, {128, 128}, {264, 24}, {320, 64}};
 
-	if (has_others(b, BSF_BYTES, fields, sizeof(fields) / sizeof(fields[0])) || b[0] >> 6 != (alone ? 2 : 3) ||
-	    b[1] > 3 || b[3] != 0 || get32(b + 4) < length || b[8] < 1 ||
-	    b[8] >= sizeof(crypto_units) / sizeof(crypto_units[0]))
+	if (HAS_OTHERS(b, BSF_BYTES, fields) || b[0] >> 6 != (alone ? 2 : 3) || b[1] > 3 || b[3] != 0 ||
+	    get32(b + 4) < length || b[8] < 1 || b[8] >= sizeof(crypto_units) / sizeof(crypto_units[0]))
 		return false;
 	*crypto =
 		(struct crypto){.on = true, .on_wire = b[1] % 2 == 0, .unit = crypto_units[b[8]], .dek = get24(b + 33)};
@@ -83,46 +82,68 @@ static bool read_crypto_bsf(const uint8_t *b, bool alone, bool big_endian, uint6
 	return true;
 }
 
+/* The key that a UMR is about, if it is one of this context and PD. */
+static struct mkey *find_target(struct context *c, uint32_t pd, uint32_t key)
+{
+	struct body *b = buckets[(key >> 8) % BUCKETS];
+
+	while (b && (b->context != c || b->kind != MKEY || b->number != key >> 8))
+		b = b->next;
+	return b && is_alive(b) && ((struct mkey *)b)->pd == pd ? (struct mkey *)b : NULL;
+}
+
+/* Whether the control segment and the mkey context have nothing in them that is not known here. */
+static bool is_known(const uint8_t *control, const uint8_t *context, const struct mkey *m)
+{
+	static const struct field control_fields[] = {{0, 8}, {32, 96}};
+	static const struct field context_fields[] = {{1, 1}, {16, 8}, {32, 32}, {97, 1}, {101, 1}, {128, 128}};
+	const uint64_t mask = get64(control + 8);
+	const bool offset = control[0] & UMR_OFFSET;
+
+	return control[0] & UMR_INLINE && !(control[0] & ~(UMR_INLINE | UMR_CHECK_FREE | UMR_OFFSET | UMR_CHECK_QPN)) &&
+	       !(control[0] & UMR_CHECK_FREE && !m->is_free) &&
+	       !(offset && (get16(control + 4) || get16(control + 6))) && !(mask & ~SETS_ALL) &&
+	       !(mask & SETS_QPN && get24(context + 4) != NO_QPN) &&
+	       !HAS_OTHERS(control, UMR_CONTEXT - UMR_CONTROL, control_fields) &&
+	       !HAS_OTHERS(context, UMR_LAYOUT - UMR_CONTEXT, context_fields);
+}
+
+/* The crypto BSF among those of a UMR; without one, none is on. */
+static bool read_bsfs(const uint8_t *bsf, uint32_t octowords, const struct mkey *m, uint64_t length,
+		      struct crypto *crypto)
+{
+	const bool big_endian = m->body.context->nic->image->engines & 2;
+
+	*crypto = (struct crypto){.on = false};
+	if (octowords % 4 || octowords > m->bsf_octowords)
+		return false;
+	for (uint32_t i = 0; i < octowords / 4; i++, bsf += BSF_BYTES)
+		if (bsf[0] & 1 && (!m->crypto_enabled || crypto->on ||
+				   !read_crypto_bsf(bsf, octowords == 4, big_endian, length, crypto)))
+			return false;
+	return true;
+}
+
 /* `w`: the entry, of `bytes` bytes. False: it makes no sense, or the key is not one of this context and PD. */
 static bool configure_mkey(struct context *c, uint32_t pd, const uint8_t *w, uint32_t bytes)
 {
 	const uint8_t *control = w + UMR_CONTROL, *context = w + UMR_CONTEXT, *bsf;
 	const uint32_t octowords = get16(control + 4), bsf_octowords = get16(control + 6);
 	const uint64_t mask = get64(control + 8);
-	struct mkey *m = (struct mkey *)buckets[(get32(w + WQE_KEY) >> 8) % BUCKETS];
+	struct mkey *m = find_target(c, pd, get32(w + WQE_KEY));
 	struct layout layout;
-	struct crypto crypto = {.on = false};
+	struct crypto crypto;
 	uint64_t length;
 
-	while (m && (m->body.context != c || m->body.kind != MKEY || m->body.number != get32(w + WQE_KEY) >> 8))
-		m = (struct mkey *)m->body.next;
-	if (!m || !is_alive(&m->body) || m->pd != pd || bytes < UMR_LAYOUT ||
-	    bytes - UMR_LAYOUT < 16 * (octowords + bsf_octowords))
-		return false;
-	if (!(control[0] & UMR_INLINE) || control[0] & ~(UMR_INLINE | UMR_CHECK_FREE | UMR_OFFSET | UMR_CHECK_QPN) ||
-	    mask & ~SETS_ALL || !is_clear(control, 8, 32) || !is_clear(control, 128, 8 * 48) ||
-	    (control[0] & UMR_CHECK_FREE && !m->is_free) || (control[0] & UMR_OFFSET && (octowords || bsf_octowords)))
-		return false;
-	if (!is_clear(context, 0, 1) || !is_clear(context, 2, 16) || !is_clear(context, 24, 32) ||
-	    !is_clear(context, 64, 97) || !is_clear(context, 98, 101) || !is_clear(context, 102, 128) ||
-	    !is_clear(context, 256, 512) || (mask & SETS_QPN && get24(context + 4) != NO_QPN))
-		return false;
-	if (octowords % 4 || octowords > m->room || !read_layout(w + UMR_LAYOUT, octowords, &layout))
+	if (!m || bytes < UMR_LAYOUT || bytes - UMR_LAYOUT < 16 * (octowords + bsf_octowords) ||
+	    !is_known(control, context, m))
 		return false;
 	length = mask & SETS_LENGTH ? get64(context + 24) : m->length;
 	bsf = w + UMR_LAYOUT + 16 * octowords;
-	if (bsf_octowords % 4 || bsf_octowords > m->bsf_octowords ||
-	    (bsf_octowords && !(mask & SETS_BSF && context[12] & 0x40)))
+	if (octowords % 4 || octowords > m->room || !read_layout(w + UMR_LAYOUT, octowords, &layout) ||
+	    (bsf_octowords && !(mask & SETS_BSF && context[12] & 0x40)) ||
+	    !read_bsfs(bsf, bsf_octowords, m, length, &crypto))
 		return false;
-	for (uint32_t i = 0; i < bsf_octowords / 4; i++, bsf += BSF_BYTES) {
-		bool engine = c->nic->image->engines & 2;
-
-		if (!(bsf[0] & 1))
-			continue; /* of a signature */
-		if (!m->crypto_enabled || crypto.on ||
-		    !read_crypto_bsf(bsf, bsf_octowords == 4, engine, length, &crypto))
-			return false;
-	}
 	m->length = length;
 	m->start = mask & SETS_START ? get64(context + 16) : m->start;
 	m->tag = mask & SETS_TAG ? context[7] : m->tag;
