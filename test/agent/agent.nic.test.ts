@@ -7,6 +7,7 @@ import {AgentProcess, agentForEach, live, NOTHING, wrappedDek} from '../support/
 import type {TestDevice} from '../support/device.js';
 import {thrownBy} from '../support/errors-thrown.js';
 import {describeHits, needlesOf, searchMemory} from '../support/memory.js';
+import {skipWithout} from '../support/skip.js';
 
 describe('agent', () => {
   let device: TestDevice;
@@ -114,7 +115,7 @@ describe('agent', () => {
   });
 
   it('cannot be traced by its own user', async function () {
-    if (process.geteuid?.() !== 0) this.skip(); // dropping capabilities to those of a user needs root
+    skipWithout('root', this); // dropping capabilities to those of a user needs root
     const user = ['setpriv', '--bounding-set=-all', '--inh-caps=-all'];
     const read = (pid: number | undefined) => device.run(user[0]!, [...user.slice(1), 'cat', `/proc/${pid}/maps`]);
     const ordinary = device.spawn(user[0]!, [...user.slice(1), 'sleep', '60']);
@@ -129,7 +130,7 @@ describe('agent', () => {
   });
 
   it('has never held the KEK, the credential or a DEK in plaintext: not in its memory, not in its log', async function () {
-    if (process.geteuid?.() !== 0) this.skip(); // reading the memory of a process that is not dumpable needs root
+    skipWithout('root', this); // reading the memory of a process that is not dumpable needs root
     const key1 = Buffer.from('a5c1170e93b2447fd86021be5f3390d4', 'hex');
     const key2 = Buffer.from('6b08f2d95e1c4aa7b3704419c2fe8d15', 'hex');
     await agent.login();

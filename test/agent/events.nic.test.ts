@@ -3,11 +3,12 @@ import fs from 'node:fs';
 import {connect} from 'node:net';
 import {expect} from 'chai';
 import type {AgentEvent} from '../../src/agent/events.js';
-import {allReady, eventually, untilLogged} from '../support/agent-log.js';
+import {allReady, untilLogged} from '../support/agent-log.js';
 import {type AgentProcess, agentForEach, DEK, wrappedDek} from '../support/agent-process.js';
 import type {TestDevice} from '../support/device.js';
 import {writeFleet} from '../support/fleet-file.js';
 import {needlesOf} from '../support/memory.js';
+import {until} from '../support/until.js';
 
 describe('events', function () {
   this.timeout(90_000);
@@ -103,10 +104,10 @@ describe('events', function () {
       stderr += text;
     });
     const exit = once(child, 'close');
-    await eventually('the stream has begun', () => stdout.includes('"event":"status"'));
+    await until(() => stdout.includes('"event":"status"'), 'the stream has begun');
     await agent.login();
     await agent.create('vol-1');
-    await eventually('the create is told', () => stdout.includes('"event":"create"'));
+    await until(() => stdout.includes('"event":"create"'), 'the create is told');
     await agent.end();
     await exit;
     const events = stdout.split('\n').filter((line) => line.startsWith('{'));
@@ -133,7 +134,7 @@ describe('events', function () {
       deaf.write('\r\n'); // it is told only when it writes: what it was sent still waits to be read
     }
     expect(cutOff, `after ${tries} events of 8 KiB`).to.equal(true);
-    await eventually('the other one has heard all', () => heard.length === tries + 1);
+    await until(() => heard.length === tries + 1, 'the other one has heard all');
     deaf.destroy();
     await agent.end();
     await ended;

@@ -9,9 +9,11 @@ import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import type {CreateOptions} from '../../src/virtual/virtual.js';
 import {apply, held, setOf, vols, writeManifestFile} from '../support/agent-manifests.js';
-import {AgentProcess, DEK, live, NOTHING, until, wrappedDek} from '../support/agent-process.js';
+import {AgentProcess, DEK, live, NOTHING, wrappedDek} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 import {thrownBy} from '../support/errors-thrown.js';
+import {skipWithout} from '../support/skip.js';
+import {until} from '../support/until.js';
 
 /** Room for a machine that is busy: what hangs would do so for ever. */
 const SOON_MS = 4000;
@@ -127,7 +129,7 @@ describe('what hangs', function () {
   });
 
   it('is not named by a member of the group', async function () {
-    if (process.geteuid?.() !== 0) this.skip(); // becoming another user needs root
+    skipWithout('root', this); // becoming another user needs root
     await prepare({settings: {importMode: 'plaintext'}});
     fs.chmodSync(device.directory, 0o755);
     const socket = join(device.directory, 'dek', 'agent.sock');

@@ -2,10 +2,11 @@
 import {expect} from 'chai';
 import type {DekError} from '../../src/errors.js';
 import type {Caps} from '../../src/rdma/index.js';
-import {allReady, eventually, logged, untilLogged} from '../support/agent-log.js';
+import {allReady, logged, untilLogged} from '../support/agent-log.js';
 import {AgentProcess, DEK, live} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 import {writeFleet} from '../support/fleet-file.js';
+import {until} from '../support/until.js';
 
 /** No check comes within a test. */
 const NEVER = ['--check-interval', '3600'];
@@ -129,7 +130,7 @@ describe('what a NIC can do, as it is now', function () {
       await untilLogged(agent, 'device-gone');
       device.nic.set({gone: false});
       await untilLogged(agent, 'device-back');
-      await eventually('it is known', async () => (await nicStatus()).importMode === 'wrapped');
+      await until(async () => (await nicStatus()).importMode === 'wrapped', 'it is known');
       // The KEK that is remembered is not in the way, and is there when it is needed again.
       await apply();
       await allReady(agent);
@@ -144,7 +145,7 @@ describe('what a NIC can do, as it is now', function () {
     it('follows an idle NIC', async () => {
       await start(SOON, {settings: {importMode: 'plaintext'}});
       device.nic.set({importMode: 'wrapped'});
-      await eventually('it is known', async () => (await nicStatus()).importMode === 'wrapped');
+      await until(async () => (await nicStatus()).importMode === 'wrapped', 'it is known');
     });
   });
 

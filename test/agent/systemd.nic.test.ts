@@ -3,10 +3,11 @@ import {once} from 'node:events';
 import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
-import {eventually, logged, untilLogged} from '../support/agent-log.js';
+import {logged, untilLogged} from '../support/agent-log.js';
 import {AgentProcess} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 import {fleetPath, writeFleet} from '../support/fleet-file.js';
+import {until} from '../support/until.js';
 
 /** The service manager's end: a line in hex for each datagram. */
 const LISTENER = `import socket, sys
@@ -30,7 +31,7 @@ describe('systemd', function () {
     listener.stdout!.on('data', (text) => {
       lines += text;
     });
-    await eventually('the socket is bound', () => lines.startsWith('bound\n'));
+    await until(() => lines.startsWith('bound\n'), 'the socket is bound');
   });
   afterEach(async () => {
     await agent?.end();
@@ -63,9 +64,9 @@ describe('systemd', function () {
       .map((hex) => Buffer.from(hex, 'hex').toString().split('\n'));
   const toldOf = (state: string): number => told().filter((datagram) => datagram.includes(state)).length;
   const untilTold = (state: string, times = 1): Promise<void> =>
-    eventually(
-      () => `${state}, after ${JSON.stringify(told())}`,
+    until(
       () => toldOf(state) >= times,
+      () => `${state}, after ${JSON.stringify(told())}`,
     );
 
   it('hears READY with the DEKs of the manifest, and STOPPING', async () => {
@@ -135,7 +136,7 @@ describe('systemd', function () {
     await untilTold('RELOADING=1');
     await writeFleet(device, {count: 7});
     running.child.kill('SIGHUP');
-    await eventually('both were applied', () => logged(running, 'apply').length === 3);
+    await until(() => logged(running, 'apply').length === 3, 'both were applied');
     device.nic.set({latencyUs: 0});
     await untilTold('STATUS=7 of 7 DEKs READY on mlx5_0');
     expect(logged(running, 'reload-failed')).to.deep.equal([]);
@@ -165,7 +166,7 @@ describe('systemd', function () {
     await stopListening();
     await pause(100);
     running.child.kill('SIGHUP');
-    await eventually('the reload is done', () => logged(running, 'apply').length === 2);
+    await until(() => logged(running, 'apply').length === 2, 'the reload is done');
     await untilLogged(running, 'apply', ({path}) => path === fleetPath(device));
     expect((await running.client.status()).deks.ready).to.equal(3);
     expect(await running.end()).to.equal(0);

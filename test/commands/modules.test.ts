@@ -20,9 +20,14 @@ describe('modules', () => {
   const loaded = Object.fromEntries(Object.keys(COMMANDS).map((name) => [name, loadedBy(name)]));
 
   it('of each command are those that were reviewed', () => {
-    if (process.env['UPDATE']) fs.writeFileSync(SNAPSHOT, `${JSON.stringify(loaded, null, 2)}\n`);
+    // What every command loads stands once: the packages, and the ground that all commands stand on.
+    const [first, ...others] = Object.values(loaded);
+    const every = first!.filter((module) => others.every((all) => all.includes(module)));
+    const besides = Object.entries(loaded).map(([name, all]) => [name, all.filter((one) => !every.includes(one))]);
+    const snapshot = {every, besides: Object.fromEntries(besides)};
+    if (process.env['UPDATE']) fs.writeFileSync(SNAPSHOT, `${JSON.stringify(snapshot, null, 2)}\n`);
     const hint = 'if the change is meant, run the tests with UPDATE=1 and commit test/commands/modules.json';
-    expect(loaded, hint).to.deep.equal(JSON.parse(fs.readFileSync(SNAPSHOT, 'utf8')));
+    expect(snapshot, hint).to.deep.equal(JSON.parse(fs.readFileSync(SNAPSHOT, 'utf8')));
   });
 
   for (const [name, all] of Object.entries(loaded)) {

@@ -9,6 +9,7 @@ import {json, KCV, KEK} from '../support/key-files.js';
 import {ManifestFiles} from '../support/manifest-files.js';
 import {readAll} from '../support/manifest-text.js';
 import {DEK, type Run, runDek, runDekOnTerminal} from '../support/run-dek.js';
+import {until} from '../support/until.js';
 
 /** More than a crew does without threads: 64 pieces of 256 KiB. */
 const MANY = 400_000;
@@ -195,7 +196,7 @@ describe('raw streams', function () {
     const ended = new Promise((resolve) => reader.once('exit', (_, signal) => resolve(signal)));
     reader.stdin.on('error', () => {});
     reader.stdin.write(fs.readFileSync(wrapped).subarray(0, 72 * 50_000));
-    while (!fs.existsSync(output) || fs.statSync(output).size === 0) await new Promise((next) => setTimeout(next, 2));
+    await until(() => fs.existsSync(output) && fs.statSync(output).size > 0);
     reader.kill('SIGTERM'); // while it waits for more
     expect(await ended).to.equal('SIGTERM');
     expect(fs.existsSync(output)).to.equal(false);

@@ -8,6 +8,7 @@ import {json, KCV, KEK} from '../support/key-files.js';
 import {CREDENTIAL, ManifestFiles, OTHER_KCV, OTHER_KEK} from '../support/manifest-files.js';
 import {readAll} from '../support/manifest-text.js';
 import {DEK, type Run, runDek} from '../support/run-dek.js';
+import {until} from '../support/until.js';
 
 /** DEKs of the manifest: enough for threads. */
 const COUNT = 80_000;
@@ -166,18 +167,13 @@ describe('rewrap', function () {
     ['while it verifies', () => unfinished().some((name) => fs.statSync(files.path(name)).size >= before.length)],
   ] as [string, () => boolean][]) {
     it(`leaves nothing behind when SIGTERM comes ${what}`, async () => {
-      const half = async (): Promise<void> => {
-        while (!isThere()) await sleep(1);
-      };
-      expect(await interrupted('SIGTERM', half)).to.equal('SIGTERM');
+      expect(await interrupted('SIGTERM', () => until(isThere))).to.equal('SIGTERM');
       expect(fs.readFileSync(manifest)).to.deep.equal(before);
     });
   }
 
   it('leaves the old file or the new one, whole, when SIGKILL ends it at any instant', async () => {
-    const begun = async (): Promise<void> => {
-      while (unfinished().length === 0) await sleep(1);
-    };
+    const begun = (): Promise<void> => until(() => unfinished().length > 0);
     // How long it takes from the first byte of the new file to the end: before that nothing happens to the old one.
     const whole = rewrap();
     await begun();

@@ -2,9 +2,10 @@ import {once} from 'node:events';
 import {text} from 'node:stream/consumers';
 import {expect} from 'chai';
 import {vols, writeManifestFile} from '../support/agent-manifests.js';
-import {live, NOTHING, until} from '../support/agent-process.js';
+import {live, NOTHING} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 import {DEK} from '../support/run-dek.js';
+import {until} from '../support/until.js';
 
 const LIST = `"${process.execPath}" "${DEK}" list --json`;
 

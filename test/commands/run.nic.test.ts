@@ -4,9 +4,10 @@ import fs from 'node:fs';
 import {dirname} from 'node:path';
 import {text} from 'node:stream/consumers';
 import {expect} from 'chai';
-import {live, NOTHING, until, wrappedDek} from '../support/agent-process.js';
+import {live, NOTHING, wrappedDek} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 import {DEK} from '../support/run-dek.js';
+import {until} from '../support/until.js';
 
 const RUN = `"${process.execPath}" "${DEK}" run`;
 

@@ -11,24 +11,19 @@ import {AgentProcess, DEK, live, NOTHING} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 import {placeManifest} from '../support/manifest-of.js';
 import {PASS_ON} from '../support/passed-socket.js';
+import {skipWithout} from '../support/skip.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const UNITS = join(ROOT, 'contrib', 'systemd');
 const read = (file: string): string => fs.readFileSync(join(UNITS, file), 'utf8');
 
-/** systemd 240 has no `security`, 249 no --offline. */
-const missing =
-  spawnSync('systemd-analyze', ['security', '--offline=true', '--help']).status === 0
-    ? ''
-    : ' (skipped: systemd-analyze of systemd 250 or later is not here)';
-
-describe(`systemd units${missing}`, function () {
+describe('systemd units', function () {
   this.timeout(60_000);
   let directory: string;
 
   before(function () {
-    if (missing) this.skip();
+    skipWithout('systemd-analyze', this);
   });
   beforeEach(() => {
     directory = temporaryDirectory();

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
+import {skipWithout} from '../support/skip.js';
 
 const MODULE = new URL('../../src/custody/core-dump.js', import.meta.url).href;
 const SECRET = 'a secret that no core dump shall hold';
@@ -29,8 +30,7 @@ describe('core-dump', () => {
   });
 
   it('keeps memory out of a real core dump', function () {
-    const pattern = fs.readFileSync('/proc/sys/kernel/core_pattern', 'utf8').trim();
-    if (!/^[\w.%-]+$/.test(pattern)) this.skip(); // cores go to a program or another directory
+    skipWithout('core files', this);
     const dump = (line: string): Buffer | undefined => {
       const cwd = fs.mkdtempSync(join(tmpdir(), 'dek-core-'));
       try {
@@ -44,8 +44,7 @@ describe('core-dump', () => {
       }
     };
     const [plain, filtered] = [dump(''), dump('excludeFromCoreDump();')];
-    if (!plain) return this.skip(); // no cores here: a hard limit of 0
-    expect(plain.includes(SECRET)).to.equal(true);
+    expect(plain?.includes(SECRET)).to.equal(true);
     expect(filtered?.includes(SECRET) ?? false).to.equal(false);
   });
 });

@@ -7,6 +7,7 @@ import {Dek} from '../../src/rdma/dek.js';
 import type {CreateDekOptions, DekColumn} from '../../src/rdma/keys.js';
 import {code, open, PLAINTEXT_NIC, WRAPPED} from '../support/fake-device.js';
 import type {FakeLibrary} from '../support/fake-library.js';
+import {until} from '../support/until.js';
 
 const {EAGAIN, EBUSY, EINVAL, EIO} = constants.errno;
 const LOGIN = {credential: new Uint8Array(48), credentialId: 1, importKekId: 2};
@@ -31,11 +32,11 @@ function quicklyLoggedIn() {
 }
 
 /** Waits until `count` calls are under way; `fake.held` keeps them so. */
-async function underWay(fake: FakeLibrary, count: number): Promise<void> {
-  for (let ms = 0; fake.underWay.length < count; ms++) {
-    if (ms > 1000) throw new Error(`${fake.underWay.length} calls are under way, not ${count}`);
-    await delay(1);
-  }
+function underWay(fake: FakeLibrary, count: number): Promise<void> {
+  return until(
+    () => fake.underWay.length >= count,
+    () => `${count} calls under way, not ${fake.underWay.length}`,
+  );
 }
 
 function codeOf(error: unknown): string {

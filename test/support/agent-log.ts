@@ -1,31 +1,17 @@
 /** Waiting for an agent: for what it tells, and for what is in its log. */
-import {setTimeout as pause} from 'node:timers/promises';
 import type {EventName} from '../../src/agent/events.js';
 import {isReady} from '../../src/agent/protocol.js';
 import type {AgentProcess} from './agent-process.js';
+import {until} from './until.js';
 
 /** An event as it stands in the log. */
 export type LoggedEvent = Record<string, unknown>;
 
-/** The last resort against a test that hangs; nothing is measured by it. */
-const PATIENCE_MS = 60_000;
-
-/** Waits until `condition` holds. */
-export async function eventually(
-  what: string | (() => string),
-  condition: () => boolean | Promise<boolean>,
-): Promise<void> {
-  for (const end = performance.now() + PATIENCE_MS; performance.now() < end; await pause(20)) {
-    if (await condition()) return;
-  }
-  throw new Error(`it did not come true: ${typeof what === 'string' ? what : what()}`);
-}
-
 /** Waits until the agent says that all is READY. */
 export function allReady(agent: AgentProcess): Promise<void> {
-  return eventually(
-    () => `all READY; log: ${agent.log.slice(-2000)}`,
+  return until(
     async () => isReady(await agent.client.status()),
+    () => `all READY; log: ${agent.log.slice(-2000)}`,
   );
 }
 
@@ -42,9 +28,9 @@ export async function untilLogged(
   event: EventName,
   is: (event: LoggedEvent) => boolean = () => true,
 ): Promise<LoggedEvent> {
-  await eventually(
-    () => `the event ${event}; log: ${agent.log.slice(-2000)}`,
+  await until(
     () => logged(agent, event).some(is),
+    () => `the event ${event}; log: ${agent.log.slice(-2000)}`,
   );
   return logged(agent, event).find(is)!;
 }

@@ -3,7 +3,6 @@ import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
-import {setTimeout as pause} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 import {AgentClient} from '../../src/agent/client.js';
 import {wrapDek} from '../../src/wrap/index.js';
@@ -106,12 +105,3 @@ export function live(device: TestDevice): {contexts: number; pds: number; logins
 
 /** What `live` says when nothing is left. */
 export const NOTHING = {contexts: 0, pds: 0, logins: 0, deks: 0};
-
-/** Waits until `condition` holds; throws after five seconds. */
-export async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (condition()) return;
-    await pause(10);
-  }
-  throw new Error('the condition did not come true within 5 s');
-}

@@ -1,6 +1,6 @@
 /**
  * A virtual ConnectX for a test of any folder: made in a temporary directory, removed by `remove`. The shim is compiled
- * once a process.
+ * once a run of tests, by scripts/test.ts, or else once a process.
  */
 import {type ChildProcess, type SpawnOptions, type SpawnSyncReturns, spawn, spawnSync} from 'node:child_process';
 import fs from 'node:fs';
@@ -8,12 +8,14 @@ import {join} from 'node:path';
 import {compileShim} from '../../src/virtual/shim.js';
 import {type CreateOptions, createVirtual, type VirtualConnectX} from '../../src/virtual/virtual.js';
 import {wrapCredential} from '../../src/wrap/index.js';
-import {temporaryDirectory} from './temporary-directory.js';
+import {sharedFile, temporaryDirectory} from './temporary-directory.js';
 
 let shim: Promise<string> | undefined;
 
 function compiledShim(): Promise<string> {
   shim ??= (async () => {
+    const shared = sharedFile('uverbs.so');
+    if (shared !== undefined && fs.existsSync(shared)) return shared;
     const directory = temporaryDirectory();
     process.once('exit', () => fs.rmSync(directory, {recursive: true, force: true}));
     const path = join(directory, 'uverbs.so');

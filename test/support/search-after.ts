@@ -2,17 +2,17 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import fs from 'node:fs';
 import {type Hit, type Mapping, type Needle, searchMemory} from './memory.js';
+import {until} from './until.js';
 
 const PRELOAD = new URL('./stop-at-exit.js', import.meta.url).href;
 
 /** Waits until the kernel has stopped `child`: proc(5), the state in /proc/PID/stat. */
 async function stopped(child: ChildProcess): Promise<void> {
-  while (child.exitCode === null && child.signalCode === null) {
+  await until(() => {
+    if (child.exitCode !== null) throw new Error(`node ended (${child.exitCode}) before it stopped`);
     const state = fs.readFileSync(`/proc/${child.pid}/stat`, 'utf8').replace(/^.*\) /s, '')[0];
-    if (state === 'T') return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`node ended (${child.exitCode}) before it stopped`);
+    return state === 'T';
+  });
 }
 
 /** Program files that are mapped without write access hold nothing that came later. */

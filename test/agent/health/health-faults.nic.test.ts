@@ -1,9 +1,10 @@
 import {expect} from 'chai';
 import {type COMMANDS, type InjectedFault, OBJECTS, STATUSES} from '../../../src/virtual/settings.js';
-import {allReady, eventually} from '../../support/agent-log.js';
+import {allReady} from '../../support/agent-log.js';
 import {AgentProcess} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
 import {writeFleet} from '../../support/fleet-file.js';
+import {until} from '../../support/until.js';
 
 const COUNT = 4;
 const FAULTS: Pick<InjectedFault, 'command' | 'object'>[] = [
@@ -39,25 +40,28 @@ describe('health under faults', function () {
       // Of a NIC that works nobody asks what it can do.
       if (command === 'caps') device.nic.set({gone: true});
       device.nic.set({dekErrors: [{which: 'all'}], revokeKeks: [device.kekId]});
-      await eventually('the breach is noticed', async () =>
-        (await agent.client.status()).devices.every(({gone, login}) => gone || login?.state !== 'VALID'),
+      await until(
+        async () => (await agent.client.status()).devices.every(({gone, login}) => gone || login?.state !== 'VALID'),
+        'the breach is noticed',
       );
       device.nic.set({gone: false, keks: [{id: device.kekId, secret: device.kek}]});
       const hits = (name: string): number => device.nic.show(name).faults[0]!.hits;
-      await eventually(
-        () => `the faults are met: ${device.nic.devices.map(hits)}`,
+      await until(
         async () => {
           expect((await agent.client.status()).deks.total).to.equal(COUNT);
           return device.nic.devices.every((name) => hits(name) > 0);
         },
+        () => `the faults are met: ${device.nic.devices.map(hits)}`,
       );
       device.nic.set({faults: []});
       await allReady(agent);
-      await eventually('what was replaced is gone', () =>
-        device.nic.devices.every((name) => {
-          const {contexts, logins, deks} = device.nic.show(name).live;
-          return contexts === 1 && logins === 1 && deks === COUNT;
-        }),
+      await until(
+        () =>
+          device.nic.devices.every((name) => {
+            const {contexts, logins, deks} = device.nic.show(name).live;
+            return contexts === 1 && logins === 1 && deks === COUNT;
+          }),
+        'what was replaced is gone',
       );
     });
   }

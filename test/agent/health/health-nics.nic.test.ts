@@ -1,10 +1,11 @@
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
-import {allReady, eventually, logged, untilLogged} from '../../support/agent-log.js';
+import {allReady, logged, untilLogged} from '../../support/agent-log.js';
 import {AgentProcess, live, NOTHING} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
 import {opaqueOf, writeFleet} from '../../support/fleet-file.js';
 import {describeHits, needlesOf, searchMemory} from '../../support/memory.js';
+import {until} from '../../support/until.js';
 
 describe('health of NICs', function () {
   this.timeout(120_000);
@@ -79,12 +80,12 @@ describe('health of NICs', function () {
     await start(20_000);
     device.nic.set({dekErrors: [{which: 'all'}]});
     let slowest = 0;
-    await eventually('all are healed', async () => {
+    await until(async () => {
       const asked = performance.now();
       const {heals} = await agent.client.status();
       slowest = Math.max(slowest, performance.now() - asked);
       return heals === 20_000;
-    });
+    }, 'all are healed');
     await allReady(agent);
     expect(slowest).to.be.lessThan(2000);
     expect(live(device).deks).to.equal(20_000);

@@ -2,10 +2,11 @@ import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {expect} from 'chai';
 import type {ManifestDek} from '../../../src/manifest/index.js';
-import {allReady, eventually, logged, untilLogged} from '../../support/agent-log.js';
+import {allReady, logged, untilLogged} from '../../support/agent-log.js';
 import {AgentProcess, live} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
 import {fleetPath, opaqueOf, writeFleet} from '../../support/fleet-file.js';
+import {until} from '../../support/until.js';
 
 const COUNT = 5;
 /** One context with `COUNT` DEKs of a manifest. */
@@ -49,7 +50,7 @@ describe('health', function () {
     await agent.client.logout();
     device.nic.set({dekErrors: [{which: 'all'}]});
     const before = device.nic.show().total.commands;
-    await eventually('a check', () => device.nic.show().total.commands > before + 2 * COUNT);
+    await until(() => device.nic.show().total.commands > before + 2 * COUNT, 'a check');
     expect(await login()).to.equal(null);
   });
 
@@ -178,7 +179,7 @@ describe('health', function () {
     await allReady(agent);
     expect(live(device).deks).to.equal(2 * COUNT);
     device.nic.set({faults: []});
-    await eventually('the old ones are gone', () => live(device).deks === COUNT);
+    await until(() => live(device).deks === COUNT, 'the old ones are gone');
     expect((await agent.client.status()).deks.ready).to.equal(COUNT);
   });
 });

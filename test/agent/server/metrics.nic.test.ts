@@ -1,10 +1,11 @@
 import {request} from 'node:http';
 import {expect} from 'chai';
-import {allReady, eventually, untilLogged} from '../../support/agent-log.js';
+import {allReady, untilLogged} from '../../support/agent-log.js';
 import {type AgentProcess, agentForEach, wrappedDek} from '../../support/agent-process.js';
 import type {TestDevice} from '../../support/device.js';
 import {thrownBy} from '../../support/errors-thrown.js';
 import {writeFleet} from '../../support/fleet-file.js';
+import {until} from '../../support/until.js';
 
 describe('metrics', function () {
   this.timeout(90_000);
@@ -102,7 +103,7 @@ describe('metrics', function () {
     await agent.login();
     for (const name of ['vol-1', 'vol-2', 'vol-3']) await agent.create(name, Number(name.at(-1)));
     device.nic.set({faults: [{command: 'create', times: 'always'}], dekErrors: [{which: 'all'}]});
-    await eventually('they are gone from the NIC', async () => (await scrape()).get('dek_deks{state="UNKNOWN"}') === 3);
+    await until(async () => (await scrape()).get('dek_deks{state="UNKNOWN"}') === 3, 'they are gone from the NIC');
   });
 
   it('answers HEAD as it answers GET, but for events without end', async () => {
@@ -135,7 +136,7 @@ describe('metrics', function () {
       await untilLogged(agent, 'heal-failed');
       expect(await health()).to.match(/^503/);
       device.nic.set({faults: []});
-      await eventually('healthy', async () => (await health()).startsWith('200'));
+      await until(async () => (await health()).startsWith('200'), 'healthy');
     });
 
     it('is 503 while the NIC is gone, and 200 when it is back', async () => {
@@ -144,7 +145,7 @@ describe('metrics', function () {
       await untilLogged(agent, 'device-gone');
       expect(await health()).to.match(/^503/);
       device.nic.set({gone: false});
-      await eventually('healthy', async () => (await health()).startsWith('200'));
+      await until(async () => (await health()).startsWith('200'), 'healthy');
     });
 
     it('is 503 after an apply that left DEKs out', async () => {

@@ -2,9 +2,10 @@
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {AgentProcess, until} from '../../support/agent-process.js';
+import {AgentProcess} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
 import {PASS_ON} from '../../support/passed-socket.js';
+import {until} from '../../support/until.js';
 
 describe('passed socket', () => {
   let device: TestDevice;

@@ -2,8 +2,10 @@ import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {AgentProcess, until} from '../../support/agent-process.js';
+import {AgentProcess} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
+import {skipWithout} from '../../support/skip.js';
+import {until} from '../../support/until.js';
 
 /** Debian's nobody, and two groups that exist everywhere. */
 const NOBODY = 65_534;
@@ -15,7 +17,7 @@ describe('peer', () => {
   let agent: AgentProcess | undefined;
 
   before(function () {
-    if (process.geteuid?.() !== 0) this.skip(); // becoming another user needs root
+    skipWithout('root', this); // becoming another user needs root
   });
   beforeEach(async () => {
     device = await testDevice();

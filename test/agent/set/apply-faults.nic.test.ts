@@ -2,9 +2,10 @@
 import {expect} from 'chai';
 import {COMMANDS, type InjectedFault, OBJECTS, STATUSES} from '../../../src/virtual/settings.js';
 import {apply, held, setOf, type Vol, vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess, live, NOTHING, until} from '../../support/agent-process.js';
+import {AgentProcess, live, NOTHING} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
 import {thrownBy} from '../../support/errors-thrown.js';
+import {until} from '../../support/until.js';
 
 const OTHER_CREDENTIAL = {id: 77, secret: new Uint8Array(40).map((_, i) => i + 1)};
 const OLD = vols(1, 6);

@@ -2,11 +2,11 @@ import {spawn} from 'node:child_process';
 import {randomInt} from 'node:crypto';
 import {once} from 'node:events';
 import {join} from 'node:path';
-import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import {held, setOf, vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess, DEK, live, NOTHING, until} from '../../support/agent-process.js';
+import {AgentProcess, DEK, live, NOTHING} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
+import {until} from '../../support/until.js';
 
 const DEKS = 200;
 const KILLS = 50;
@@ -24,15 +24,17 @@ describe('agent killed while it applies its manifest', () => {
 
 /** How many DEKs were there at each kill. */
 async function killAndRestart(times: number): Promise<number[]> {
-  // One command at a time, so that an apply takes long enough to be hit.
-  const device = await testDevice({settings: {latencyUs: 100, parallel: 1}});
+  const device = await testDevice();
   const instants: number[] = [];
   try {
     const set = vols(1, DEKS);
     const args = ['--manifest', writeManifestFile(device, set)];
     for (let i = 0; i < times; i++) {
+      // One command at a time and slow ones, so that an apply takes long enough to be hit, on a busy machine too.
+      device.nic.set({latencyUs: 1000, parallel: 1});
       instants.push(await killedAtRandom(device, args));
       expect(live(device), 'after the kill').to.deep.equal(NOTHING);
+      device.nic.set({latencyUs: 0});
       const agent = await AgentProcess.start(device, {args});
       try {
         expect(live(device)).to.deep.equal({contexts: 1, pds: 1, logins: 1, deks: DEKS});
@@ -58,8 +60,7 @@ async function killedAtRandom(device: TestDevice, args: readonly string[]): Prom
   const {total} = device.nic.show();
   await until(() => device.nic.show().total.contexts > total.contexts);
   const count = randomInt(DEKS);
-  const deadline = performance.now() + 2000;
-  while (device.nic.show().total.deks - total.deks < count && performance.now() < deadline) await pause(1);
+  await until(() => device.nic.show().total.deks - total.deks >= count);
   child.kill('SIGKILL');
   const made = device.nic.show().total.deks - total.deks;
   await exit;

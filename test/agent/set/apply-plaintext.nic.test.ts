@@ -6,6 +6,7 @@ import {AgentProcess, live, NOTHING} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
 import {thrownBy} from '../../support/errors-thrown.js';
 import {describeHits, type Needle, searchMemory} from '../../support/memory.js';
+import {skipWithout} from '../../support/skip.js';
 
 describe('apply on a NIC in plaintext import mode', function () {
   this.timeout(60_000);
@@ -98,7 +99,7 @@ describe('apply on a NIC in plaintext import mode', function () {
   });
 
   it('keeps nothing of KEK and DEKs in its memory', async function () {
-    if (process.geteuid?.() !== 0) this.skip(); // reading the memory of a process that is not dumpable needs root
+    skipWithout('root', this); // reading the memory of a process that is not dumpable needs root
     const path = writeManifestFile(device, vols(1, 40));
     await apply(agent, path, {kek: kek()});
     await apply(agent, writeManifestFile(device, [...vols(1, 30), {name: 'bad', altered: true}]), {

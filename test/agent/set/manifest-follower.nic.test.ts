@@ -6,9 +6,10 @@ import {text} from 'node:stream/consumers';
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import {apply, held, setOf, vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess, DEK, live, NOTHING, until} from '../../support/agent-process.js';
+import {AgentProcess, DEK, live, NOTHING} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
 import {thrownBy} from '../../support/errors-thrown.js';
+import {until} from '../../support/until.js';
 
 describe('follower', function () {
   this.timeout(60_000);

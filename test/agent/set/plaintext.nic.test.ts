@@ -6,6 +6,7 @@ import {AgentProcess, DEK} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
 import {thrownBy} from '../../support/errors-thrown.js';
 import {describeHits, searchMemory} from '../../support/memory.js';
+import {skipWithout} from '../../support/skip.js';
 
 const KEY = Buffer.from('c3f1a06b9e2d4857b8e0913c5fa27d44' + '0e96d2b7741c43f8a5e8603d1b9cf702', 'hex');
 
@@ -88,7 +89,7 @@ describe('agent of a NIC in plaintext import mode', () => {
   }
 
   it('keeps nothing of the key in its memory that is whole', function () {
-    if (process.geteuid?.() !== 0) this.skip(); // reading the memory of a process that is not dumpable needs root
+    skipWithout('root', this); // reading the memory of a process that is not dumpable needs root
     expect(create(`file:${file} --plaintext`).status).to.equal(0);
     process.kill(agent.child.pid!, 'SIGSTOP');
     try {

@@ -1,0 +1,51 @@
+/**
+ * What a test may lack on the machine it runs on, which is the only reason to skip it. scripts/test.ts prints each reason that
+ * was used, and a skip that is not of this list fails the run.
+ */
+import {spawnSync} from 'node:child_process';
+import fs from 'node:fs';
+import type {Context, Runnable} from 'mocha';
+
+/** What may be missing, in the words of a report, and how it is found out. */
+const NEEDS = {
+  root: {
+    missing: 'root is needed: to become another user, to read the memory of others',
+    isHere: () => process.getuid?.() === 0,
+  },
+  'systemd-analyze': {
+    missing: 'systemd-analyze of systemd 250 or later is needed: before, it has no --offline',
+    isHere: () => spawnSync('systemd-analyze', ['security', '--offline=true', '--help']).status === 0,
+  },
+  'core files': {
+    missing: 'core dumps into the working directory are needed: here they go elsewhere, or there are none',
+    isHere: () =>
+      /^[\w.%-]+$/.test(fs.readFileSync('/proc/sys/kernel/core_pattern', 'utf8').trim()) &&
+      spawnSync('sh', ['-c', 'ulimit -c unlimited']).status === 0,
+  },
+  'no RDMA': {
+    missing: 'a host without RDMA devices is needed: this one has some',
+    isHere: () => !fs.existsSync('/sys/class/infiniband') || fs.readdirSync('/sys/class/infiniband').length === 0,
+  },
+} satisfies Record<string, {missing: string; isHere: () => boolean}>;
+
+export type Need = keyof typeof NEEDS;
+
+const reasons = new WeakMap<object, string>();
+
+/** Skips the test (or, in a `before`, all tests of the suite) when what it needs is not here. */
+export function skipWithout(need: Need, context: Context): void {
+  const {missing, isHere} = NEEDS[need];
+  if (isHere()) return;
+  const {test} = context;
+  reasons.set((test as {type?: string}).type === 'hook' ? test!.parent! : test!, missing);
+  context.skip();
+}
+
+/** Why this test was skipped; undefined when no reason of the list was given. */
+export function reasonOf(test: Runnable): string | undefined {
+  for (let at: object | undefined = test; at; at = (at as {parent?: object}).parent) {
+    const reason = reasons.get(at);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
