@@ -3,10 +3,10 @@ import {execFileSync, spawnSync} from 'node:child_process';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {AgentClient} from '../../src/agent/client.js';
-import {eventually} from '../support/agent-log.js';
 import {vols, writeManifestFile} from '../support/agent-manifests.js';
 import {AgentProcess, DEK} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';
+import {until} from '../support/until.js';
 
 describe('agent that starts', () => {
   let device: TestDevice;
@@ -18,12 +18,11 @@ describe('agent that starts', () => {
     device.nic.set({latencyUs: 50_000, parallel: 1});
     starting = AgentProcess.start(device, {args: ['--manifest', manifest]});
     const client = new AgentClient(join(device.directory, 'agent.sock'));
-    await eventually('it answers', () =>
+    await until(() =>
       client.status().then(
         () => true,
         () => false,
-      ),
-    );
+      ), 'it answers');
   });
   afterEach(async () => {
     device.nic.set({latencyUs: 0});
