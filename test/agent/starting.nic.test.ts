@@ -18,11 +18,14 @@ describe('agent that starts', () => {
     device.nic.set({latencyUs: 50_000, parallel: 1});
     starting = AgentProcess.start(device, {args: ['--manifest', manifest]});
     const client = new AgentClient(join(device.directory, 'agent.sock'));
-    await until(() =>
-      client.status().then(
-        () => true,
-        () => false,
-      ), 'it answers');
+    await until(
+      () =>
+        client.status().then(
+          () => true,
+          () => false,
+        ),
+      'it answers',
+    );
   });
   afterEach(async () => {
     device.nic.set({latencyUs: 0});
