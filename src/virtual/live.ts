@@ -99,7 +99,7 @@ function countKinds(fd: number, count: number): ObjectCounters {
   return counters;
 }
 
-/** For each file the pids of those that have it: by a descriptor, as /proc/PID/fd shows, or else by a mapping. */
+/** For each file the pids of those that have it: by a descriptor, or, where nobody has one, by a mapping of a UAR. */
 function holdersOf(paths: readonly string[]): number[][] {
   const holders = paths.map((): number[] => []);
   if (paths.length === 0) return holders;
@@ -109,26 +109,36 @@ function holdersOf(paths: readonly string[]): number[][] {
     .map(Number)
     .filter((pid) => pid > 0)
     .sort((a, b) => a - b);
-  for (const pid of pids) {
-    for (const path of filesOf(pid)) {
-      const at = index.get(path);
-      if (at !== undefined && !holders[at]!.includes(pid)) holders[at]!.push(pid);
+  for (const filesOf of [openFiles, mappedFiles]) {
+    if (holders.every((held) => held.length > 0)) break;
+    const found = new Set(holders.filter((held) => held.length > 0));
+    for (const pid of pids) {
+      for (const path of filesOf(pid)) {
+        const held = holders[index.get(path) ?? -1];
+        if (held && !found.has(held) && !held.includes(pid)) held.push(pid);
+      }
     }
   }
   return holders;
 }
 
-/** The files that a process has open. Of one that may not be looked at, or is gone, none. */
-function filesOf(pid: number): string[] {
+/** The files that a process has open. Of one that may not be looked at, or is gone, none: here and below. */
+function openFiles(pid: number): string[] {
+  return tryOr([], () =>
+    fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => tryOr([], () => [fs.readlinkSync(`/proc/${pid}/fd/${fd}`)])),
+  );
+}
+
+/** The files that a process has mapped privately, as UARs are; the shim maps tables as well, but shared. */
+function mappedFiles(pid: number): string[] {
+  const maps = tryOr('', () => fs.readFileSync(`/proc/${pid}/maps`, 'utf8'));
+  return Array.from(maps.matchAll(/^\S+ ...p \S+ \S+ \S+ +(\/.*)$/gm), ([, path]) => path!);
+}
+
+function tryOr<T>(otherwise: T, read: () => T): T {
   try {
-    return fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-      try {
-        return [fs.readlinkSync(`/proc/${pid}/fd/${fd}`)];
-      } catch {
-        return [];
-      }
-    });
+    return read();
   } catch {
-    return [];
+    return otherwise;
   }
 }

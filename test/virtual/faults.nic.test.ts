@@ -89,7 +89,9 @@ describe('faults of the virtual ConnectX', () => {
 
   it('opening fails with the errno that was set', async () => {
     device.nic.set({openErrno: 24});
+    const before = Date.now();
     expect(await client.askAll(['close', 'open'])).to.deep.equal(['ok', 'EMFILE']);
+    expect(Date.now() - before).to.be.below(2500); // libibverbs would wait for five seconds
     device.nic.set({openErrno: 0});
     expect(await client.ask('open')).to.equal('ok');
   });

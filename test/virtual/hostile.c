@@ -82,6 +82,16 @@ static void command(int opcode, int type)
 	in[7] = type;
 }
 
+/* A create with a bit that the command has no name for. */
+static void reserved(int opcode, int type, int at, int bit, const char *title)
+{
+	command(opcode, type);
+	in[at] |= bit;
+	create(272, 32);
+	end(title);
+	printf("its answer: 0x%x 0x%x\n", out[0], out[5] << 16 | out[6] << 8 | out[7]);
+}
+
 /* Calls that are shaped as they should be: so many attributes of this object and method, whatever is in them. */
 static const struct {
 	uint16_t object, method;
@@ -253,6 +263,17 @@ int main(int argc, char **argv)
 	attr(0x1055, 0, 0, NULL);
 	end("create of an unknown type, with an unknown attribute that is optional");
 	printf("its status: 0x%x\n", out[0]);
+	reserved(0xa00, 0xc, 3, 1, "a DEK with a user id");
+	reserved(0xa00, 0xc, 11, 1, "a DEK with an object id");
+	reserved(0xa00, 0xc, 16 + 8, 1, "a DEK with a state");
+	reserved(0xa00, 0xc, 16 + 10, 0x10, "a DEK with a bit beside its key size");
+	reserved(0xa00, 0xc, 271, 1, "a DEK with a bit behind it");
+	reserved(0xa00, 0x1f, 16 + 16, 1, "a login with a state");
+	reserved(0xa00, 0x1f, 16 + 64 + 48, 0x80, "a login with a bit behind its credential");
+	reserved(0x200, 0, 7, 1, "an MKey with an op_mod");
+	reserved(0x200, 0, 16 + 2, 0x40, "an MKey with atomics");
+	reserved(0x200, 0, 16 + 63, 1, "an MKey with a bit at its end");
+	reserved(0x600, 0, 12, 1, "a PSV with a bit behind it");
 	command(0xa03, 0xc);
 	create(272, 16);
 	end("another opcode than create");

@@ -87,7 +87,11 @@ describe('the virtual ConnectX and the life of processes', () => {
 
   it('closing the descriptor frees all, when no UAR is mapped any more', async () => {
     const client = await holder(5);
-    expect(await client.askAll(['close_fd', 'unmap_uars'])).to.deep.equal(['ok', 'ok 1']);
+    expect(await client.ask('close_fd')).to.equal('ok');
+    // As in the kernel a mapping keeps the file open; but overlayfs does not keep the lock of one.
+    const {contexts, deks, processes} = device.nic.show().live;
+    if (contexts > 0) expect({deks, processes}).to.deep.equal({deks: 5, processes: [client.pid]});
+    expect(await client.ask('unmap_uars')).to.equal('ok 1');
     expect(device.nic.show().live).to.deep.equal(NOTHING);
   });
 

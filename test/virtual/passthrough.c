@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +31,21 @@ static int mode_of(int fd)
 	fstat(fd, &st);
 	close(fd);
 	return st.st_mode & 07777;
+}
+
+/* What a file has after a byte was written to a mapping of it. */
+static int write_through(int fd, int flags)
+{
+	char *p, byte = 0;
+
+	if (ftruncate(fd, 4096))
+		return -1;
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, flags, fd, 0);
+	p[5] = 'x';
+	munmap(p, 4096);
+	byte = pread(fd, &byte, 1, 5) == 1 ? byte : -1;
+	close(fd);
+	return byte;
 }
 
 int main(int argc, char **argv)
@@ -55,6 +72,15 @@ int main(int argc, char **argv)
 	SHOW(st.st_mode);
 	SHOW(stat64("missing", &st64));
 	SHOW(stat("", &st));
+	SHOW(fstat(pair[0], &st));
+	SHOW(S_ISSOCK(st.st_mode));
+	SHOW(fstat64(0, &st64));
+	SHOW(fstat(-1, &st));
+	SHOW(write_through(open("a", O_RDWR), MAP_SHARED));
+	SHOW(write_through(open("b", O_RDWR), MAP_PRIVATE));
+	SHOW(mmap(NULL, 0, PROT_READ, MAP_SHARED, -1, 0) == MAP_FAILED);
+	SHOW(inotify_add_watch(inotify_init(), "/dev/char", IN_CREATE) >= -1);
+	SHOW(inotify_add_watch(inotify_init(), ".", IN_CREATE) > 0);
 	SHOW(access("a", R_OK));
 	SHOW(access("missing", R_OK));
 	SHOW(faccessat(AT_FDCWD, "b", F_OK, AT_SYMLINK_NOFOLLOW));

@@ -115,6 +115,24 @@ describe('a context of the virtual ConnectX that two processes share', () => {
     expect(await maker.askAll(['query_dek 0', 'mkey 0 4'])).to.deep.equal(['EIO', 'EIO']);
   });
 
+  it('is of the NIC that it was opened on', async () => {
+    const two = await testDevice({devices: 2});
+    const [sender, receiver] = [new Client(two, 'traffic.c'), new Client(two, 'traffic.c')];
+    try {
+      const path = join(two.directory, 'socket');
+      expect(await sender.ask('open 0 mlx5_1')).to.equal('ok');
+      expect(await receiver.ask(`listen ${path}`)).to.equal('ok');
+      expect(await sender.ask(`hand 0 ${path}`)).to.equal('ok');
+      expect(await receiver.ask('import 0')).to.equal('ok');
+      expect(two.nic.show('mlx5_0').live.contexts).to.equal(0);
+      expect(two.nic.show('mlx5_1').live).to.include({contexts: 1, cqs: 2, mrs: 2});
+    } finally {
+      await sender.end();
+      await receiver.end();
+      two.remove();
+    }
+  });
+
   it('lives to the last close, whoever is killed first, 200 times', async () => {
     for (let round = 0; round < 200; round++) {
       const first = round % 2 === 0 ? maker : guest;

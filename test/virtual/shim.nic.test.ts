@@ -11,6 +11,21 @@ import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const SOURCE = fileURLToPath(new URL('../../../src/virtual/shim/uverbs.c', import.meta.url));
 
+/** Creates with a bit that the command has no name for. */
+const RESERVED = [
+  'a DEK with a user id',
+  'a DEK with an object id',
+  'a DEK with a state',
+  'a DEK with a bit beside its key size',
+  'a DEK with a bit behind it',
+  'a login with a state',
+  'a login with a bit behind its credential',
+  'an MKey with an op_mod',
+  'an MKey with atomics',
+  'an MKey with a bit at its end',
+  'a PSV with a bit behind it',
+];
+
 describe('the shim', () => {
   let device: TestDevice;
 
@@ -113,6 +128,10 @@ describe('the shim', () => {
       ['its status', '0x50'],
       ['create of an unknown type, with an unknown attribute that is optional', 'EREMOTEIO'],
       ['its status', '0x3'],
+      ...RESERVED.flatMap((title) => [
+        [title, 'EREMOTEIO'],
+        ['its answer', '0x3 0xd0017'],
+      ]),
       ['another opcode than create', 'EINVAL'],
       ['another opcode than a query of the caps', 'EINVAL'],
       ['caps in 16 bytes', 'ok'],

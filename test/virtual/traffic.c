@@ -75,14 +75,16 @@ static uint64_t now_ns(void)
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
-/* open CONTEXT */
+/* open CONTEXT [NAME] */
 static void do_open(char **word)
 {
 	struct mlx5dv_context_attr attr = {.flags = MLX5DV_CONTEXT_FLAGS_DEVX};
 	struct ibv_device **list = ibv_get_device_list(NULL);
-	int c = number(word[1]);
+	int c = number(word[1]), i = 0;
 
-	contexts[c].verbs = mlx5dv_open_device(list[0], &attr);
+	while (word[2] && list[i] && strcmp(ibv_get_device_name(list[i]), word[2]) != 0)
+		i++;
+	contexts[c].verbs = mlx5dv_open_device(list[i], &attr);
 	ibv_free_device_list(list);
 	if (!contexts[c].verbs)
 		return answer(errno);

@@ -131,22 +131,25 @@ int __fxstat64(int version, int fd, struct stat64 *st)
 	ANSWER_FSTAT(real(version, fd, st), fd, st);
 }
 
-/* UARs are mapped privately: the mapping keeps the device open as ever, and what is written there gets to no disk. */
-#define UAR_FLAGS(fd, flags)                                                                                           \
-	((fd) >= 0 && ((flags)&MAP_TYPE) == MAP_SHARED && descriptor_index(fd) >= 0                                    \
-		 ? ((flags) & ~MAP_TYPE) | MAP_PRIVATE                                                                 \
-		 : (flags))
+/*
+ * UARs are mapped privately: the mapping keeps the device open as ever, and what is written there gets to no disk. By
+ * the system call itself: an allocator may call this while dlsym is looking for the next one.
+ */
+static void *map(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	if (fd >= 0 && (flags & MAP_TYPE) == MAP_SHARED && descriptor_index(fd) >= 0)
+		flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
+	return (void *)syscall(SYS_mmap, address, length, protection, flags, fd, offset);
+}
 
 void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
-	REAL(void *, "mmap", void *, size_t, int, int, int, off_t);
-	return real(address, length, protection, UAR_FLAGS(fd, flags), fd, offset);
+	return map(address, length, protection, flags, fd, offset);
 }
 
 void *mmap64(void *address, size_t length, int protection, int flags, int fd, off64_t offset)
 {
-	REAL(void *, "mmap64", void *, size_t, int, int, int, off64_t);
-	return real(address, length, protection, UAR_FLAGS(fd, flags), fd, offset);
+	return map(address, length, protection, flags, fd, offset);
 }
 
 /*

@@ -72,6 +72,8 @@ static int check_qp(struct context *c, const struct mlx5_ib_create_qp *in, attrs
 	if (in->rq_wqe_count && (!is_power_of_two(in->rq_wqe_count) || in->rq_wqe_count > MOST_ENTRIES ||
 				 in->rq_wqe_shift < 4 || in->rq_wqe_shift > 9 || rq_bytes < WQE_BLOCK))
 		return EINVAL;
+	if (in->sq_buf_addr || in->reserved || in->dci_streams.log_num_concurent || in->dci_streams.log_num_errored)
+		return EINVAL;
 	if (in->flags & MLX5_QP_FLAG_UAR_PAGE_INDEX && !object_at(c, in->bfreg_index - 1, UAR))
 		return EINVAL;
 	return is_mapped(in->buf_addr, rq_bytes + (uint64_t)in->sq_wqe_count * WQE_BLOCK) && is_mapped(in->db_addr, 8)
