@@ -55,11 +55,13 @@ function commandLine({id, summary = '', flags, args}: Command.Cached): CommandLi
     words: id.split(':'),
     summary,
     flags: [
-      ...Object.values(flags).map((flag) => ({
-        names: [`--${flag.name}`, ...(flag.char ? [`-${flag.char}`] : [])],
-        description: (flag.description ?? flag.summary ?? '').replace(/[;:(].*$/s, '').trim(),
-        value: flag.type === 'boolean' ? undefined : valueKind(flag.options, flag.helpValue),
-      })),
+      ...Object.values(flags).flatMap((flag): Flag[] => {
+        const names = [`--${flag.name}`, ...(flag.char ? [`-${flag.char}`] : [])];
+        const description = (flag.description ?? flag.summary ?? '').replace(/[;:(].*$/s, '').trim();
+        if (flag.type !== 'boolean') return [{names, description, value: valueKind(flag.options, flag.helpValue)}];
+        const off = {names: [`--no-${flag.name}`], description: `not --${flag.name}`, value: undefined};
+        return [{names, description, value: undefined}, ...(flag.allowNo ? [off] : [])];
+      }),
       {names: ['--help', '-h'], description: 'show what it does', value: undefined},
     ],
     argument: names.includes('source')

@@ -72,7 +72,7 @@ function synopsis(command: Command.Cached, args: Command.Arg.Cached[], flags: Co
 
 function flagMacro(flag: Command.Flag.Cached): string {
   const both = flag.char ? `Fl ${flag.char} , Fl -${flag.name}` : `Fl -${flag.name}`;
-  if (flag.type === 'boolean') return both;
+  if (flag.type === 'boolean') return flag.allowNo ? `${both} | Fl -no-${flag.name}` : both;
   const value = [flag.helpValue ?? (flag.options ? flag.options.join('|') : flag.name.toUpperCase())].flat().join(' ');
   return `${both} Ar ${escapeText(value)}`;
 }

@@ -138,9 +138,9 @@ _dek() {
     'manifest') _dek_words 'check' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --check-interval --socket --group --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --check-interval --socket --group --help -h'; else :; fi ;;
     'apply')
-      if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --query --no-query --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
     'create')
       if [[ $cur == -* ]]; then _dek_words '--json --opaque --plaintext --allow-equal-keys --format --socket --help -h'; else _dek_file; fi ;;
     'credential wrap')
@@ -166,7 +166,7 @@ _dek() {
     'rewrap')
       if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
     'run')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --check-interval --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --check-interval --help -h'; else :; fi ;;
     'selftest')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
     'status')

@@ -27,6 +27,8 @@ export interface AgentOptions {
   kek?: string | undefined;
   /** How it stands there, if its content should not tell. */
   kekFormat?: KeyFormat | undefined;
+  /** Ask the NIC for each DEK of a manifest right after its create. */
+  query: boolean;
   checkIntervalMs: number;
   logLevel: Level;
   /** How far the manifest is applied. */
@@ -61,7 +63,7 @@ const NEVER = new AbortController().signal;
  * nothing behind then.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const {socket, gid, kek, kekFormat, checkIntervalMs, logLevel, progress = () => {}} = options;
+  const {socket, gid, kek, kekFormat, query, checkIntervalMs, logLevel, progress = () => {}} = options;
   forbidDumps();
   const events = new Events();
   logTo(events, logLevel);
@@ -92,7 +94,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     };
     const loaded = options.answersLate ? undefined : listener.load();
     if (manifest) {
-      const request = {path: manifest.path, kek, kekFormat, dryRun: false, keepGoing: false};
+      const request = {path: manifest.path, kek, kekFormat, dryRun: false, keepGoing: false, query};
       await follower.apply(request, {signal, progress}, manifest).catch(async (error: unknown) => {
         await close();
         throw error;
@@ -103,7 +105,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     listener.loadSoon();
     events.emit('info', 'ready', names);
     const reload = (): Promise<ApplyResult> =>
-      follower.apply({path: undefined, kek: undefined, dryRun: false, keepGoing: false}, {signal, progress});
+      follower.apply({path: undefined, kek: undefined, dryRun: false, keepGoing: false, query}, {signal, progress});
     return {devices: dekSet.deviceNames, events, count: () => dekSet.count(), reload, close};
   } finally {
     manifest?.close();

@@ -90,6 +90,7 @@ export class AgentClient {
    */
   async apply(asked: ApplyRequest, progress: (done: number, total: number) => void = () => {}): Promise<ApplyResult> {
     const query = new URLSearchParams({dryRun: `${asked.dryRun}`, keepGoing: `${asked.keepGoing}`});
+    if (asked.query) query.set('query', 'true');
     if (asked.path !== undefined) query.set('path', asked.path);
     if (asked.kek !== undefined) query.set('kek', asked.kek);
     if (asked.kekFormat !== undefined) query.set('kekFormat', asked.kekFormat);

@@ -113,6 +113,8 @@ export interface ApplyRequest {
   dryRun: boolean;
   /** Keep what worked, list what did not. */
   keepGoing: boolean;
+  /** Ask the NIC for each DEK right after its create, and take one that is not READY for refused; false when left out. */
+  query?: boolean | undefined;
 }
 
 /** What an apply would do, or did: numbers of DEKs. */
@@ -220,6 +222,7 @@ export const ROUTES = {
           kekFormat: format,
           dryRun: {type: 'boolean', default: false},
           keepGoing: {type: 'boolean', default: false},
+          query: {type: 'boolean', default: false},
         },
       },
     },

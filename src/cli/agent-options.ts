@@ -17,15 +17,26 @@ export const agentKekFlags = {
   'kek-format': formatFlag('the KEK', {dependsOn: ['kek']}),
 };
 
+/** `--query`: whether a created DEK is believed to be READY. */
+export const queryFlag = Flags.boolean({
+  allowNo: true,
+  default: false,
+  description: 'ask the NIC for the state of each DEK of a manifest right after its creation (default: no)',
+});
+
 export interface AgentFlags {
   device: string[];
   manifest?: string | undefined;
   kek?: string | undefined;
   'kek-format'?: Format | undefined;
+  query: boolean;
   'check-interval': number;
 }
 
-type Common = Pick<AgentOptions, 'devices' | 'manifest' | 'kek' | 'kekFormat' | 'checkIntervalMs' | 'progress'>;
+type Common = Pick<
+  AgentOptions,
+  'devices' | 'manifest' | 'kek' | 'kekFormat' | 'query' | 'checkIntervalMs' | 'progress'
+>;
 
 /** Throws BAD_ARGUMENT for a KEK that the agent could not read again. */
 export function agentOptions(flags: AgentFlags, progress: Progress): Common {
@@ -34,6 +45,7 @@ export function agentOptions(flags: AgentFlags, progress: Progress): Common {
     manifest: flags.manifest === undefined ? undefined : resolve(flags.manifest),
     kek: agentSource(flags.kek),
     kekFormat: flags['kek-format'],
+    query: flags.query,
     checkIntervalMs: flags['check-interval'] * 1000,
     progress: (done, total) => progress.update('created', done, total),
   };

@@ -6,7 +6,7 @@ import {LastResort} from '../agent/host/last-resort.js';
 import {passedSocket} from '../agent/server/passed-socket.js';
 import {socketPath} from '../agent/socket-path.js';
 import {SystemdService} from '../agent/systemd.js';
-import {agentKekFlags, agentOptions} from '../cli/agent-options.js';
+import {agentKekFlags, agentOptions, queryFlag} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
 import {checkIntervalFlag, devicesFlag, manifestFlag, socketFlag} from '../cli/flags.js';
 import {Progress} from '../cli/progress.js';
@@ -31,6 +31,7 @@ export default class Agent extends DekCommand {
     device: devicesFlag,
     manifest: manifestFlag,
     ...agentKekFlags,
+    query: queryFlag,
     'check-interval': checkIntervalFlag,
     socket: socketFlag,
     group: Flags.string({helpValue: 'GROUP', description: 'a group, by name or number, that may use this agent too'}),

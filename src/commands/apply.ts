@@ -3,7 +3,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {connectAgent} from '../agent/client.js';
 import type {ApplyPlan, ApplyResult} from '../agent/protocol.js';
-import {agentKekFlags, agentSource} from '../cli/agent-options.js';
+import {agentKekFlags, agentSource, queryFlag} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
 import {socketFlag} from '../cli/flags.js';
 import {Progress} from '../cli/progress.js';
@@ -13,7 +13,7 @@ export default class Apply extends DekCommand {
   static override summary = 'make the agent hold exactly the DEKs of a manifest';
   static override description =
     'Logs in as the manifest says, creates what is missing, replaces what changed, destroys what is gone, and leaves the rest. ' +
-    'Everything new is created and found READY before anything old goes: when the NIC refuses one, what was made is destroyed ' +
+    'Everything new is created before anything old goes: when the NIC refuses one, what was made is destroyed ' +
     'again and the set stays as it was. The agent reads the file itself, keeps its path, and heals DEKs from it.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> /etc/dek/manifest',
@@ -30,6 +30,7 @@ export default class Apply extends DekCommand {
     reload: Flags.boolean({description: 'apply the last manifest again, as it is on disk now'}),
     'dry-run': Flags.boolean({description: 'only show the plan'}),
     'keep-going': Flags.boolean({description: 'keep what worked, list what did not; the exit status is 4 then'}),
+    query: queryFlag,
     ...agentKekFlags,
     socket: socketFlag,
   };
@@ -46,6 +47,7 @@ export default class Apply extends DekCommand {
       kekFormat: flags['kek-format'],
       dryRun: Boolean(flags['dry-run']),
       keepGoing: Boolean(flags['keep-going']),
+      query: flags.query,
     };
     const progress = new Progress(!this.jsonEnabled());
     const result = await agent

@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {type Agent, startAgent} from '../agent/agent.js';
 import {LastResort} from '../agent/host/last-resort.js';
-import {type AgentFlags, agentKekFlags, agentOptions} from '../cli/agent-options.js';
+import {type AgentFlags, agentKekFlags, agentOptions, queryFlag} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
 import {runChild, SignalRelay, signalStatus, splitAtDashes} from '../cli/child.js';
 import {checkIntervalFlag, devicesFlag, manifestFlag} from '../cli/flags.js';
@@ -35,6 +35,7 @@ export default class Run extends DekCommand {
     device: devicesFlag,
     manifest: manifestFlag,
     ...agentKekFlags,
+    query: queryFlag,
     'check-interval': checkIntervalFlag,
   };
 

@@ -90,8 +90,8 @@ export async function held({client}: AgentProcess): Promise<Record<string, strin
 export function apply(
   agent: AgentProcess,
   path: string | undefined,
-  options: {kek?: string; kekFormat?: KeyFormat; dryRun?: boolean; keepGoing?: boolean} = {},
+  options: {kek?: string; kekFormat?: KeyFormat; dryRun?: boolean; keepGoing?: boolean; query?: boolean} = {},
 ): ReturnType<AgentProcess['client']['apply']> {
-  const {kek, kekFormat, dryRun = false, keepGoing = false} = options;
-  return agent.client.apply({path, kek, kekFormat, dryRun, keepGoing});
+  const {kek, kekFormat, dryRun = false, keepGoing = false, query} = options;
+  return agent.client.apply({path, kek, kekFormat, dryRun, keepGoing, query});
 }

@@ -161,7 +161,7 @@ export class Healer {
     for (const name of batch.names) nic.deks.get(name)!.dek = null;
     const healed: string[] = [];
     const refused = new Map<string, string[]>();
-    for (const [i, dek] of (await makeBatch(nic, batch, kek)).entries()) {
+    for (const [i, dek] of (await makeBatch(nic, batch, kek, true)).entries()) {
       const name = batch.names[i]!;
       if (dek instanceof DekError) {
         if (!refused.has(dek.message)) refused.set(dek.message, []);

@@ -12,6 +12,8 @@ import {Healer} from './healer.js';
 
 /** DEKs that are asked for at a time. */
 const BATCH = 256;
+/** After the start; not at once, when CMD of `dek run` has use for the NIC. */
+const FIRST_CHECK_MS = 5000;
 const FIRST_REOPEN_PAUSE_MS = 250;
 
 export class NicCheck {
@@ -51,9 +53,12 @@ export class NicCheck {
   }
 
   async run(): Promise<void> {
+    // What was made at the start was not asked for: that is done soon.
+    let pauseMs = Math.min(FIRST_CHECK_MS, this.#intervalMs);
     while (!this.#stopped) {
       // A NIC that is gone is looked for sooner, with pauses that grow up to the interval.
-      await this.#pause(this.#nic.gone ? this.#growingPause() : this.#intervalMs * (0.9 + 0.2 * Math.random()));
+      await this.#pause(this.#nic.gone ? this.#growingPause() : pauseMs * (0.9 + 0.2 * Math.random()));
+      pauseMs = this.#intervalMs;
       if (this.#stopped) return;
       try {
         await this.#check();

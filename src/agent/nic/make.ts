@@ -1,4 +1,7 @@
-/** Makes DEKs on one NIC, each found READY: tries again what the NIC was too busy for, and takes back what is not whole. */
+/**
+ * Makes DEKs on one NIC: tries again what the NIC was too busy for. Asked to, it finds each READY, and takes back what is not
+ * whole.
+ */
 import {gather, wipe} from '../../bytes.js';
 import {type DekState, layoutOf, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
@@ -11,17 +14,18 @@ type Results = readonly (Dek | DekError)[];
 type States = (DekState | DekError | undefined)[];
 
 /**
- * Makes the DEKs of a column: the DEK or why there is none for each, in order. Those that are made and not READY go to
- * `dismiss`.
+ * Makes the DEKs of a column: the DEK or why there is none for each, in order. With `dismiss` the NIC is asked for each right
+ * after its create, and those that are not READY go there.
  */
 export async function makeDeks(
   nic: NicDevice,
   column: DekColumn,
-  dismiss: (deks: readonly Dek[]) => Promise<void>,
+  dismiss?: (deks: readonly Dek[]) => Promise<void>,
 ): Promise<Results> {
   const positions = [...new Array(column.opaque.length / OPAQUE_BYTES).keys()];
-  const states: States = new Array(positions.length);
+  const states: States | undefined = dismiss && new Array(positions.length);
   const results = await nic.watchAll(() => retryBusy(positions, (some) => createAt(nic, column, some, states)));
+  if (!dismiss || !states) return results;
   const isUnready = (i: number): boolean => !(results[i] instanceof DekError) && states[i] !== 'READY';
   const unready = positions.filter(isUnready);
   if (unready.length === 0) return results;
@@ -39,12 +43,12 @@ async function createAt(
   {device}: NicDevice,
   column: DekColumn,
   positions: readonly number[],
-  states: States,
+  states: States | undefined,
 ): Promise<Results> {
   const some = pickColumn(column, positions);
   try {
-    const created = await device.createDeks(some, {query: true});
-    for (const [k, i] of positions.entries()) states[i] = created.states![k];
+    const created = await device.createDeks(some, {query: states !== undefined});
+    if (states) for (const [k, i] of positions.entries()) states[i] = created.states![k];
     return created.deks;
   } catch (error) {
     if (error instanceof DekError) return positions.map(() => error);

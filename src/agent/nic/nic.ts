@@ -67,10 +67,10 @@ export class Nic {
     return {name, importMode, gone, login: this.login.status(), maxDeks};
   }
 
-  /** Makes the DEKs of a column: the DEK, found READY, or why there is none for each, in order. */
-  async make(column: DekColumn): Promise<readonly (Dek | DekError)[]> {
+  /** Makes the DEKs of a column: the DEK, with `query` found READY, or why there is none for each, in order. */
+  async make(column: DekColumn, query: boolean): Promise<readonly (Dek | DekError)[]> {
     const started = performance.now();
-    const results = await makeDeks(this.#device, column, (deks) => this.dismiss(deks));
+    const results = await makeDeks(this.#device, column, query ? (deks) => this.dismiss(deks) : undefined);
     const refused: string[] = [];
     for (const result of results) if (result instanceof DekError) refused.push(result.errno ?? result.code);
     const seconds = (performance.now() - started) / 1000;

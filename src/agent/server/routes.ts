@@ -53,6 +53,7 @@ interface ApplyQuery {
   kekFormat?: KeyFormat;
   dryRun: boolean;
   keepGoing: boolean;
+  query: boolean;
 }
 
 type Handlers = {
@@ -87,9 +88,9 @@ function handlersOf(core: AgentCore, stream: EventStream): Handlers {
     destroy: async ({query: {name}}, reply) => {
       return {destroyed: await dekSet.destroy(name ? {names: name} : {all: true}, wanted(reply))};
     },
-    apply: ({query: {path, kek, kekFormat, dryRun, keepGoing}, raw}, reply) => {
+    apply: ({query: {path, kek, kekFormat, ...how}, raw}, reply) => {
       if (kek !== undefined) assertNamesSources(raw.socket);
-      return sendLines(reply, applyAsStream(follower, {path, kek, kekFormat, dryRun, keepGoing}, wanted(reply)));
+      return sendLines(reply, applyAsStream(follower, {path, kek, kekFormat, ...how}, wanted(reply)));
     },
     events: (_, reply) => sendLines(reply, stream.follow()),
     metrics: (_, reply) => {

@@ -1,6 +1,10 @@
 /**
- * `apply`: makes the agent hold exactly the DEKs of a manifest. Everything new is made and found READY beside what is
- * there; only then the new takes the place of the old, so that a refusal leaves the set, and the login, as they were.
+ * `apply`: makes the agent hold exactly the DEKs of a manifest. Everything new is made beside what is there; only then the new
+ * takes the place of the old, so that a refusal leaves the set, and the login, as they were.
+ *
+ * A DEK is READY when it is created, says mlx5dv_dek_create(3), and firmware does one command after the other: a query behind
+ * each create nearly doubles the time of a start. So it is asked for only when the caller wants it; the health check asks for
+ * all DEKs soon after a start anyway.
  */
 
 import {DekError} from '../../errors.js';
@@ -12,22 +16,11 @@ import type {DekBatch} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
 import {makeBatch} from './make-batch.js';
 import type {ManifestFile} from './manifest-file.js';
-import {assertCanBeMade, assertGoesOn, assertMeant, makePlan} from './plan.js';
+import {type ApplyOptions, assertCanBeMade, assertGoesOn, assertMeant, failureOf, makePlan} from './plan.js';
+import {replaceInSlices} from './replace-in-slices.js';
 
 /** Batches of DEKs at a time: one is read and prepared while the NIC makes another. */
 const BATCHES = 2;
-
-export interface ApplyOptions {
-  /** Only tell the plan. */
-  dryRun: boolean;
-  /** Keep what worked, list what did not. */
-  keepGoing: boolean;
-  /** Unwraps each DEK right before its create, for NICs in plaintext import mode. The caller wipes it. */
-  kek: Uint8Array | undefined;
-  /** Ends the work and puts everything back when it fires. */
-  signal: AbortSignal;
-  progress: (done: number, total: number) => void;
-}
 
 /** DEKs that are made and not yet part of the set, by NIC and name. */
 type Staged = ReadonlyMap<Nic, Map<string, HeldDek>>;
@@ -46,7 +39,7 @@ export async function applyManifest(
   const {path} = manifest;
   const digest = manifest.digest!;
   if (options.dryRun) return {path, digest, plan, failed: []};
-  assertCanBeMade(dekSet, manifest, plan);
+  let isRoomForBoth = assertCanBeMade(dekSet, manifest, plan);
 
   const staged: Staged = new Map(dekSet.nics.map((nic) => [nic, new Map()]));
   // What should be there: a NIC that was just opened anew has no login yet.
@@ -58,16 +51,17 @@ export async function applyManifest(
       // Before its login the NIC would not tell whether they are whole.
       await dekSet.refresh();
       plan = await makePlan(dekSet, manifest, options.signal);
-      assertCanBeMade(dekSet, manifest, plan);
+      isRoomForBoth = assertCanBeMade(dekSet, manifest, plan);
     }
-    failed = await stage(staged, manifest, plan, namedBy, options);
+    failed = isRoomForBoth ? await stage(staged, manifest, plan, namedBy, options) : [];
     assertGoesOn(options.signal);
   } catch (error) {
     for (const [nic, made] of staged) await nic.dismiss(deksOf(made.values()));
     for (const [i, nic] of dekSet.nics.entries()) await nic.login.restore(before[i]);
     throw error;
   }
-  await commit(staged, namedBy);
+  if (isRoomForBoth) await commit(staged, namedBy);
+  else failed = await replaceInSlices(dekSet, manifest, plan, namedBy, options);
   return {path, digest, plan, failed};
 }
 
@@ -88,7 +82,7 @@ async function stage(
   manifest: ManifestFile,
   plan: ApplyPlan,
   namedBy: number,
-  {keepGoing, kek, signal, progress}: ApplyOptions,
+  {keepGoing, query, kek, signal, progress}: ApplyOptions,
 ): Promise<ApplyFailure[]> {
   const nics = [...staged.keys()];
   const failed: ApplyFailure[] = [];
@@ -103,7 +97,7 @@ async function stage(
   const make = async (batch: DekBatch): Promise<void> => {
     const refused = new Set<string>();
     const makeOn = async (nic: Nic, made: Map<string, HeldDek>): Promise<void> => {
-      const results = await makeBatch(nic, batch, kek);
+      const results = await makeBatch(nic, batch, kek, query);
       for (let i = 0; i < results.length; i++) {
         const [name, line, dek] = [batch.names[i]!, batch.lines[i]!, results[i]!];
         if (!(dek instanceof DekError)) made.set(name, heldDek(batch, i, {dek, namedBy}));
@@ -167,10 +161,6 @@ function deksOf(held: Iterable<HeldDek>): Dek[] {
   const deks: Dek[] = [];
   for (const {dek} of held) if (dek) deks.push(dek);
   return deks;
-}
-
-function failureOf(line: number, name: string, nic: Nic, {code, message, errno}: DekError): ApplyFailure {
-  return {line, name, device: nic.name, code, message, ...(errno === undefined ? {} : {errno})};
 }
 
 function refusal(line: number, name: string, nic: Nic, error: DekError): DekError {

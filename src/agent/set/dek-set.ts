@@ -130,7 +130,7 @@ export class DekSet {
       const made: Dek[] = [];
       try {
         for (const nic of this.nics) {
-          const [dek] = await nic.make(column);
+          const [dek] = await nic.make(column, true);
           if (dek instanceof DekError) throw dek;
           made.push(dek!);
         }

@@ -10,15 +10,16 @@ import type {DekBatch} from './dek-batch.js';
 
 /**
  * A DEK or an error for each, in order. With `kek` a NIC in plaintext import mode gets them unwrapped, right before their
- * create.
+ * create. With `query` each is found READY.
  */
 export async function makeBatch(
   nic: Nic,
   {layout, wrapped, opaque, names}: DekBatch,
   kek: Uint8Array | undefined,
+  query: boolean,
 ): Promise<readonly (Dek | DekError)[]> {
   const {keySize, keytag, plaintextBytes} = layout;
-  if (!kek || nic.importMode !== 'plaintext') return nic.make({keySize, keytag, wrapped, opaque});
+  if (!kek || nic.importMode !== 'plaintext') return nic.make({keySize, keytag, wrapped, opaque}, query);
   const failed: number[] = [];
   const plaintext = unwrapKeys(kek, wrapped, plaintextBytes, failed);
   const results = new Array<Dek | DekError>(names.length);
@@ -26,7 +27,7 @@ export async function makeBatch(
   const good = [...names.keys()].filter((i) => !results[i]);
   const column = pickColumn({keySize, keytag, plaintext, opaque}, good);
   try {
-    for (const [k, dek] of (await nic.make(column)).entries()) results[good[k]!] = dek;
+    for (const [k, dek] of (await nic.make(column, query)).entries()) results[good[k]!] = dek;
     return results;
   } finally {
     wipe(plaintext, column.plaintext);

@@ -11,11 +11,11 @@ import {assertManifestKek} from '../../manifest/unwrap.js';
 import {releaseMemory} from '../host/memory.js';
 import type {Nic} from '../nic/nic.js';
 import type {AgentStatus, ApplyRequest, ApplyResult, KeyFormat} from '../protocol.js';
-import {type ApplyOptions, applyManifest} from './apply.js';
+import {applyManifest} from './apply.js';
 import type {DekBatch} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
 import {ManifestFile} from './manifest-file.js';
-import {assertImportMode} from './plan.js';
+import {type ApplyOptions, assertImportMode} from './plan.js';
 
 /** An apply that makes or destroys as many DEKs leaves much memory unused. */
 const LARGE = 20_000;
@@ -53,7 +53,7 @@ export class ManifestFollower {
     }
     const named = request.kek === undefined ? undefined : {spec: request.kek, format: request.kekFormat};
     const known = named ?? (path === this.#applied?.path ? this.#kek : undefined);
-    const {dryRun, keepGoing} = request;
+    const {dryRun, keepGoing, query = false} = request;
     return this.#dekSet.alone({signal, long: 'an apply'}, async () => {
       const {events} = this.#dekSet;
       try {
@@ -64,7 +64,14 @@ export class ManifestFollower {
         const kek = isNeeded ? known : named;
         assertImportMode(this.#dekSet, kek !== undefined);
         const result = await withManifest(opened ?? path, kek, signal, async (manifest, key) => {
-          const done = await applyManifest(this.#dekSet, manifest, {dryRun, keepGoing, kek: key, signal, progress});
+          const done = await applyManifest(this.#dekSet, manifest, {
+            dryRun,
+            keepGoing,
+            query,
+            kek: key,
+            signal,
+            progress,
+          });
           if (!dryRun) this.#kcv = manifest.header.importKekKcv;
           return done;
         });

@@ -2,9 +2,25 @@
 
 import {DekError} from '../../errors.js';
 import {isUnchanged} from '../nic/held-dek.js';
-import type {ApplyPlan} from '../protocol.js';
+import type {Nic} from '../nic/nic.js';
+import type {ApplyFailure, ApplyPlan} from '../protocol.js';
 import type {DekSet} from './dek-set.js';
 import type {ManifestFile} from './manifest-file.js';
+
+/** How a manifest is applied. */
+export interface ApplyOptions {
+  /** Only tell the plan. */
+  dryRun: boolean;
+  /** Keep what worked, list what did not. */
+  keepGoing: boolean;
+  /** Ask the NIC for each DEK right after its create, and take one that is not READY for refused. */
+  query: boolean;
+  /** Unwraps each DEK right before its create, for NICs in plaintext import mode. The caller wipes it. */
+  kek: Uint8Array | undefined;
+  /** Ends the work and puts everything back when it fires. */
+  signal: AbortSignal;
+  progress: (done: number, total: number) => void;
+}
 
 /** Throws when a NIC that takes plaintext has no KEK to unwrap with, or when no NIC needs the one that is given. */
 export function assertImportMode(dekSet: DekSet, hasKek: boolean): void {
@@ -57,16 +73,29 @@ export async function makePlan(dekSet: DekSet, manifest: ManifestFile, signal: A
   return {...plan, destroy: dekSet.nics[0]!.deks.size - named};
 }
 
-/** Throws NO_LOGIN, and LIMIT when a NIC has no room for what has to be made. */
-export function assertCanBeMade(dekSet: DekSet, manifest: ManifestFile, plan: ApplyPlan): void {
-  for (const nic of dekSet.nics) {
-    if (!manifest.header.login) nic.login.assertThere();
+/**
+ * Whether every NIC has room for the new DEKs beside the old ones that they replace. Throws NO_LOGIN; LIMIT when one has no room
+ * for what the manifest names.
+ */
+export function assertCanBeMade(dekSet: DekSet, manifest: ManifestFile, plan: ApplyPlan): boolean {
+  const named = plan.create + plan.replace + plan.unchanged;
+  let isRoomForBoth = true;
+  for (const {name, login, deks, maxDeks} of dekSet.nics) {
+    if (!manifest.header.login) login.assertThere();
+    if (maxDeks === 0) continue;
+    if (named > maxDeks) {
+      throw new DekError('LIMIT', `${name} holds at most ${maxDeks} DEKs, and the manifest names ${named}`, {
+        hint: 'split the manifest, or raise the limit of the NIC',
+      });
+    }
     let alive = 0;
-    for (const {dek} of nic.deks.values()) if (dek) alive++;
-    const needed = alive + plan.create + plan.replace;
-    if (nic.maxDeks === 0 || needed <= nic.maxDeks) continue;
-    throw new DekError('LIMIT', `${nic.name} holds at most ${nic.maxDeks} DEKs, and ${needed} would be there at once`, {
-      hint: 'new DEKs are made before old ones go: destroy DEKs first, or split the manifest',
-    });
+    for (const {dek} of deks.values()) if (dek) alive++;
+    if (alive + plan.create + plan.replace > maxDeks) isRoomForBoth = false;
   }
+  return isRoomForBoth;
+}
+
+/** How a DEK that could not be made is listed. */
+export function failureOf(line: number, name: string, nic: Nic, {code, message, errno}: DekError): ApplyFailure {
+  return {line, name, device: nic.name, code, message, ...(errno === undefined ? {} : {errno})};
 }

@@ -157,13 +157,25 @@ describe('apply', function () {
       expect((await agent.client.status()).manifest).to.equal(null);
     });
 
-    it('takes back DEKs that are made and not READY', async () => {
+    it('takes back DEKs that are made and not READY, when it is to query', async () => {
       await apply(agent, manifest(...vols(1, 4)));
       device.nic.set({dekErrors: [{which: {opaque: opaqueOf(2)}, future: true}]});
-      const error = await thrownBy(() => apply(agent, manifest(...vols(1, 9), ...vols(10, 11, 2), ...vols(12, 20))));
+      const path = manifest(...vols(1, 9), ...vols(10, 11, 2), ...vols(12, 20));
+      const error = await thrownBy(() => apply(agent, path, {query: true}));
       expect(error.code).to.equal('NOT_READY');
       expect(error.message).to.match(/^line 11: vol-10: .*ERROR/);
       expect(live(device)).to.deep.equal(counters(4));
+    });
+
+    it('costs a create a DEK and a few commands more, and twice that when it is to query', async () => {
+      const commands = (): number => device.nic.show().total.commands;
+      const before = commands();
+      await apply(agent, manifest(...vols(1, 400)));
+      const first = commands() - before - 400;
+      expect(first).to.be.within(0, 5);
+      await apply(agent, manifest(...vols(1, 400), ...vols(401, 800)), {query: true});
+      // The second apply asks for the DEKs that are there, and again, after its login, for those that it did not know.
+      expect(commands() - before - first - 400).to.be.within(400 + 800, 400 + 800 + 10);
     });
 
     it('changes nothing for a manifest whose last line is at fault', async () => {
@@ -212,15 +224,25 @@ describe('apply', function () {
     it('of an agent that holds nothing', async () => {
       const error = await thrownBy(() => apply(agent, manifest(...vols(1, 1025))));
       expect(error).to.include({code: 'LIMIT'});
-      expect(error.message).to.include('at most 1024 DEKs, and 1025');
+      expect(error.message).to.include('at most 1024 DEKs, and the manifest names 1025');
       expect(device.nic.show().total).to.include({deks: 0, logins: 0});
     });
 
-    it('with room for the old and the new together', async () => {
+    it('and replaces in slices where there is no room for the old and the new together', async () => {
       await apply(agent, manifest(...vols(1, 600)));
-      const error = await thrownBy(() => apply(agent, manifest(...vols(1, 600, 2))));
-      expect(error.message).to.include('at most 1024 DEKs, and 1200');
-      expect(made()).to.equal(600);
+      const next = [...vols(100, 800, 2), ...vols(801, 1000)];
+      expect((await apply(agent, manifest(...next))).plan).to.deep.equal(plan(400, 501, 99, 0));
+      expect(await held(agent)).to.deep.equal(setOf(next));
+      expect(live(device)).to.deep.equal(counters(901));
+    });
+
+    it('and lists what it could not replace then', async () => {
+      await apply(agent, manifest(...vols(1, 600)));
+      const next = vols(1, 600, 2).map((vol, i) => (i === 300 ? {...vol, altered: true} : vol));
+      const {failed} = await apply(agent, manifest(...next));
+      expect(failed.map(({line, name, code}) => [line, name, code])).to.deep.equal([[302, 'vol-301', 'REFUSED']]);
+      expect(await held(agent)).to.deep.equal(setOf(next.filter(({name}) => name !== 'vol-301')));
+      expect(live(device)).to.deep.equal(counters(599));
     });
 
     it('and fills the NIC to the last DEK', async () => {

@@ -1,0 +1,85 @@
+/**
+ * An apply on a NIC that has no room for the old DEKs and the new ones at once: what the manifest does not name goes first, and
+ * then a slice after the other is destroyed and made anew. It cannot be taken back: what the NIC refuses is missing then, and is
+ * listed, as with `keepGoing`.
+ */
+
+import {DekError} from '../../errors.js';
+import type {Dek} from '../../rdma/index.js';
+import {type HeldDek, heldDek, isUnchanged} from '../nic/held-dek.js';
+import type {Nic} from '../nic/nic.js';
+import type {ApplyFailure, ApplyPlan} from '../protocol.js';
+import {type DekBatch, pick} from './dek-batch.js';
+import type {DekSet} from './dek-set.js';
+import {makeBatch} from './make-batch.js';
+import type {ManifestFile} from './manifest-file.js';
+import {type ApplyOptions, failureOf} from './plan.js';
+
+/** DEKs that are missing at a time. */
+const SLICE = 256;
+
+export async function replaceInSlices(
+  {nics}: DekSet,
+  manifest: ManifestFile,
+  plan: ApplyPlan,
+  namedBy: number,
+  options: ApplyOptions,
+): Promise<ApplyFailure[]> {
+  const isNeeded = (batch: DekBatch, i: number): boolean => {
+    const held = nics.map((nic) => nic.deks.get(batch.names[i]!));
+    for (const one of held) if (one) one.namedBy = namedBy;
+    return !held.every((one) => isUnchanged(one, batch, i));
+  };
+  // Marks all that the manifest names, before anything goes.
+  for await (const _ of manifest.batches((batch, i) => isNeeded(batch, i) && false));
+  for (const nic of nics) await destroyWhere(nic, (held) => held.namedBy !== namedBy);
+
+  const failed: ApplyFailure[] = [];
+  let done = 0;
+  for await (const batch of manifest.batches(isNeeded)) {
+    for (let from = 0; from < batch.names.length; from += SLICE) {
+      const positions = [...batch.names.keys()].slice(from, from + SLICE);
+      failed.push(...(await remake(nics, pick(batch, positions), namedBy, options)));
+      done += positions.length;
+      options.progress(done, plan.create + plan.replace);
+    }
+  }
+  return failed.sort((a, b) => a.line - b.line);
+}
+
+/** Destroys the DEKs of a batch on every NIC and makes them as the batch has them; one that a NIC refuses is on none. */
+async function remake(
+  nics: readonly Nic[],
+  batch: DekBatch,
+  namedBy: number,
+  {kek, query}: ApplyOptions,
+): Promise<ApplyFailure[]> {
+  const names = new Set(batch.names);
+  const failed = new Map<string, ApplyFailure>();
+  for (const nic of nics) {
+    await destroyWhere(nic, (_, name) => names.has(name), names);
+    for (const [i, dek] of (await makeBatch(nic, batch, kek, query)).entries()) {
+      const [name, line] = [batch.names[i]!, batch.lines[i]!];
+      if (dek instanceof DekError) failed.set(name, failureOf(line, name, nic, dek));
+      else nic.deks.set(name, heldDek(batch, i, {dek, namedBy}));
+    }
+  }
+  const refused = new Set(failed.keys());
+  if (refused.size > 0) for (const nic of nics) await destroyWhere(nic, (_, name) => refused.has(name), refused);
+  return [...failed.values()];
+}
+
+async function destroyWhere(
+  nic: Nic,
+  is: (held: HeldDek, name: string) => boolean,
+  names: Iterable<string> = [...nic.deks.keys()],
+): Promise<void> {
+  const deks: Dek[] = [];
+  for (const name of names) {
+    const held = nic.deks.get(name);
+    if (!held || !is(held, name)) continue;
+    if (held.dek) deks.push(held.dek);
+    nic.deks.delete(name);
+  }
+  await nic.dismiss(deks);
+}
