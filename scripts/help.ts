@@ -1,28 +1,16 @@
-/** Writes dist/help: the help of every command and topic as text, so that `dek --help` starts nothing. 80 columns. */
-import {mkdir, writeFile} from 'node:fs/promises';
-import {dirname, join} from 'node:path';
+/** Writes dist/help: the help of every command and topic as text, so that `dek --help` starts nothing. */
+import {mkdir, readFile, writeFile} from 'node:fs/promises';
+import {dirname} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {Config, Help} from '@oclif/core';
-
-/** oclif's help, kept instead of printed. */
-class HelpText extends Help {
-  text = '';
-
-  override log(...lines: string[]): void {
-    this.text += `${lines.join(' ')}\n`;
-  }
-}
+import type {Interfaces} from '@oclif/core';
+import {helpFiles} from './help-text.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const {commandIDs, topics} = await Config.load(root);
-for (const id of ['', ...commandIDs, ...topics.map(({name}) => name)]) {
-  // Anew for each: oclif writes the names with spaces into what it has loaded.
-  const help = new HelpText(await Config.load(root), {maxWidth: 80, stripAnsi: true});
-  const words = id === '' ? [] : id.split(':');
-  await help.showHelp(words);
-  // Of the version bin/dek.cjs tells, and of the Node that runs then.
-  const text = help.text.replace(/^VERSION\n.*\n\n/m, '');
-  const file = `${join(root, 'dist/help', ...words)}.txt`;
+const readJson = async (name: string): Promise<unknown> => JSON.parse(await readFile(`${root}${name}`, 'utf8'));
+const manifest = (await readJson('oclif.manifest.json')) as Interfaces.Manifest;
+const package_ = (await readJson('package.json')) as Interfaces.PJSON;
+for (const [name, text] of helpFiles(manifest, package_)) {
+  const file = `${root}dist/${name}`;
   await mkdir(dirname(file), {recursive: true});
   await writeFile(file, text);
 }

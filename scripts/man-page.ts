@@ -1,5 +1,6 @@
 /** A command of the oclif manifest as an mdoc(7) page. Pure: the manifest in, file names and texts out. */
 import type {Command, Interfaces} from '@oclif/core';
+import {argName, exampleParts, flagText, flagValue, sortedFlags, spacedId, usageLines, usageParts} from './usage.js';
 
 /** The date of the pages: change it when what the commands do changes. */
 const DATE = 'November 21, 2026';
@@ -19,7 +20,7 @@ function pageName(command: Command.Cached): string {
 }
 
 function commandPage(command: Command.Cached): string {
-  const flags = Object.values(command.flags).sort((a, b) => a.name.localeCompare(b.name));
+  const flags = sortedFlags(command);
   const args = Object.values(command.args);
   return [
     `.Dd ${DATE}`,
@@ -29,7 +30,7 @@ function commandPage(command: Command.Cached): string {
     `.Nm ${pageName(command)}`,
     `.Nd ${escapeText(command.summary ?? '')}`,
     '.Sh SYNOPSIS',
-    ...synopsis(command, args, flags),
+    ...usageLines(command).flatMap((line) => [`.Nm dek ${spacedId(command)}`, ...usageParts(line).map(synopsisLine)]),
     '.Sh DESCRIPTION',
     ...paragraphs(command.description ?? ''),
     ...definitions('The arguments are:', args.map(argumentItem)),
@@ -38,7 +39,7 @@ function commandPage(command: Command.Cached): string {
     'The exit statuses are those of',
     '.Xr dek 1 .',
     '.Sh EXAMPLES',
-    ...(command.examples ?? []).flatMap((example, i) => exampleLines(command, example, i === 0)),
+    ...(command.examples ?? []).flatMap((example, i) => exampleLines(example, i === 0)),
     '.Sh SEE ALSO',
     ...seeAlso(command.id),
     '',
@@ -57,39 +58,36 @@ function seeAlso(id: string): string[] {
   return RELATED[id] === undefined ? ['.Xr dek 1'] : ['.Xr dek 1 ,', `.Xr ${RELATED[id]}`];
 }
 
-function synopsis(command: Command.Cached, args: Command.Arg.Cached[], flags: Command.Flag.Cached[]): string[] {
-  const name = `.Nm dek ${command.id.replaceAll(':', ' ')}`;
-  const usages = command.usage === undefined ? [] : [command.usage].flat();
-  if (usages.length > 0) {
-    return usages.map((usage) => `${name}\n.No ${escapeText(usage.replace(/^<%= command\.id %>\s*/, ''))}`);
-  }
-  return [
-    name,
-    ...flags.map((flag) => `${flag.required ? '.' : '.Op '}${flagMacro(flag)}`),
-    ...args.map((arg) => `${arg.required ? '.' : '.Op '}Ar ${arg.name.toUpperCase()}${command.strict ? '' : ' ...'}`),
-  ];
+/** A part of a usage line, `[--kek SOURCE]`, as one line of macros. */
+function synopsisLine(part: string): string {
+  const words = part.match(/[[\]()]|[^\s[\]()]+/g) ?? [];
+  return `.${words.map(synopsisMacro).join(' ')}`;
+}
+
+const BRACKETS: Readonly<Record<string, string>> = {'[': 'Oo', ']': 'Oc', '(': 'Po', ')': 'Pc', '|': '|'};
+
+function synopsisMacro(word: string): string {
+  if (BRACKETS[word] !== undefined) return BRACKETS[word];
+  if (/^-./.test(word) && word !== '--') return `Fl ${escapeText(word.slice(1))}`;
+  if (/^[A-Z]/.test(word)) return `Ar ${escapeText(word).replace(/(?<=[A-Z])\.\.\.$/, ' ...')}`;
+  if (/^[a-z]/.test(word)) return `Cm ${escapeText(word)}`;
+  return word === '...' ? word : `No ${escapeText(word)}`;
 }
 
 function flagMacro(flag: Command.Flag.Cached): string {
   const both = flag.char ? `Fl ${flag.char} , Fl -${flag.name}` : `Fl -${flag.name}`;
-  if (flag.type === 'boolean') return flag.allowNo ? `${both} | Fl -no-${flag.name}` : both;
-  const value = [flag.helpValue ?? (flag.options ? flag.options.join('|') : flag.name.toUpperCase())].flat().join(' ');
-  return `${both} Ar ${escapeText(value)}`;
+  if (flag.type === 'boolean') return flag.allowNo ? `${both} , Fl -no-${flag.name}` : both;
+  const value = flagValue(flag);
+  return value === undefined ? both : `${both} Ar ${escapeText(value)}`;
 }
 
 function argumentItem(arg: Command.Arg.Cached): string[] {
   const text = arg.description ?? '';
-  return [`.It Ar ${arg.name.toUpperCase()}`, ...(text.includes('\n') ? lineItems(text) : paragraphs(sentence(text)))];
+  return [`.It Ar ${argName(arg)}`, ...(text.includes('\n') ? lineItems(text) : paragraphs(sentence(text)))];
 }
 
 function flagItem(flag: Command.Flag.Cached): string[] {
-  const fallback =
-    flag.type === 'option' && flag.default && typeof flag.default !== 'object'
-      ? [`The default is ${flag.default}.`]
-      : [];
-  const required = flag.required ? ['Required.'] : [];
-  const text = [sentence(flag.summary ?? flag.description ?? ''), ...fallback, ...required].join(' ');
-  return [`.It ${flagMacro(flag)}`, ...paragraphs(text)];
+  return [`.It ${flagMacro(flag)}`, ...paragraphs(sentence(flagText(flag)))];
 }
 
 /** A text whose line breaks are its layout: an item a line. */
@@ -102,16 +100,10 @@ function definitions(title: string, items: string[][]): string[] {
   return items.length === 0 ? [] : ['.Pp', title, '.Bl -tag -width Ds', ...items.flat(), '.El'];
 }
 
-function exampleLines(command: Command.Cached, example: Command.Example, first: boolean): string[] {
-  const {description, command: line} =
-    typeof example === 'string' ? {description: undefined, command: example} : example;
+function exampleLines(example: Command.Example, first: boolean): string[] {
+  const {description, line} = exampleParts(example);
   const intro = description === undefined ? [] : [...(first ? [] : ['.Pp']), `${escapeText(description)}:`];
-  return [...intro, `.Dl $ ${escapeText(spellOut(command, line))}`];
-}
-
-/** oclif's templates in help texts, as their values. */
-function spellOut(command: Command.Cached, text: string): string {
-  return text.replaceAll('<%= config.bin %>', 'dek').replaceAll('<%= command.id %>', command.id.replaceAll(':', ' '));
+  return [...intro, `.Dl $ ${escapeText(line)}`];
 }
 
 /** A help text, which starts in lower case and has no full stop, as a sentence. */
@@ -135,9 +127,9 @@ function paragraphs(text: string): string[] {
     ]);
 }
 
-/** Lines of at most 78 characters, as mandoc likes its input. */
+/** Lines that have at most 80 characters with their escapes, as mandoc likes its input. */
 function wrapLine(sentence: string): string[] {
-  return sentence.match(/\S.{0,76}(?=\s|$)/g) ?? [];
+  return sentence.match(/\S.{0,70}(?=\s|$)/g) ?? [];
 }
 
 /** Text that roff takes for text: no escapes, no request at the start of a line, hyphens that can be copied. */

@@ -12,7 +12,7 @@ export const agentKekFlags = {
   kek: Flags.string({
     helpValue: 'SOURCE',
     description:
-      'the import KEK to unwrap the manifest with, for NICs in plaintext import mode only: file:PATH or cred:NAME',
+      'import KEK to unwrap the manifest with, only for NICs in plaintext import mode: file:PATH or cred:NAME',
   }),
   'kek-format': formatFlag('the KEK', {dependsOn: ['kek']}),
 };
@@ -21,7 +21,7 @@ export const agentKekFlags = {
 export const queryFlag = Flags.boolean({
   allowNo: true,
   default: false,
-  description: 'ask the NIC for the state of each DEK of a manifest right after its creation (default: no)',
+  description: 'query each DEK of the manifest after creating it (default: no)',
 });
 
 export interface AgentFlags {

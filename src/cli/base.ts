@@ -10,14 +10,15 @@ import {printError} from './print-error.js';
 /** A command that can be run. */
 export type CommandClass = Pick<typeof DekCommand, 'run'> & (new (argv: string[]) => DekCommand);
 
-const jsonFlag = {json: boolean()};
+/** `--json`. */
+export const jsonFlag = {json: boolean({description: 'print the result as JSON'})};
 
 export abstract class DekCommand {
   /** One line, in lower case, for the list of commands. */
   static summary: string;
   static description: string;
   static examples: (string | {description: string; command: string})[];
-  /** What stands for the arguments and flags after USAGE, where oclif would not find the right words. */
+  /** The words after the name in USAGE, one line for each way to use it, where a list of the arguments and flags would not do. */
   static usage?: string | string[];
   static args: ArgInput = {};
   static flags: FlagInput = {};

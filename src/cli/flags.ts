@@ -4,19 +4,19 @@ import {hideKey} from '../bytes.js';
 import {MAX_ID} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 
-/** `--device NAME,NAME`: which NICs an agent holds. */
+/** `--device NAME,...`: which NICs an agent holds. */
 export const devicesFlag = Flags.string({
-  helpValue: 'NAME,NAME',
+  helpValue: 'NAME,...',
   default: [],
   multiple: true,
   delimiter: ',',
-  description: 'the NICs, each as mlx5_0, a PCI address or a node GUID; may be left out when there is one',
+  description: 'NICs to open, each as mlx5_0, a PCI address or a node GUID (default: the only NIC)',
 });
 
 /** `--manifest FILE`: what an agent holds from its start. */
 export const manifestFlag = Flags.string({
   helpValue: 'FILE',
-  description: 'a manifest of DEKs to create first, dek-manifest(5)',
+  description: 'manifest of the DEKs to create at start, dek-manifest(5)',
 });
 
 /** `--check-interval SECONDS`. */
@@ -25,23 +25,25 @@ export const checkIntervalFlag = Flags.integer({
   default: 30,
   min: 1,
   max: 86_400,
-  description: 'how often the login and every DEK are checked, and healed when broken',
+  description: 'seconds between checks of the logins and DEKs; what is broken is healed',
 });
 
 /** `--socket PATH`: where the agent listens. */
 export const socketFlag = Flags.string({
   helpValue: 'PATH',
-  description: "the agent's socket; else $DEK_AGENT_SOCKET, $XDG_RUNTIME_DIR/dek/agent.sock, /run/dek/agent.sock",
+  description:
+    'socket of the agent (default: $DEK_AGENT_SOCKET, else $XDG_RUNTIME_DIR/dek/agent.sock, else /run/dek/agent.sock)',
 });
 
 /** `--size BITS` and `--keytag`: what each DEK of a raw stream is. */
 export const sizeFlags = {
   size: Flags.option({
     options: ['128', '256'] as const,
-    description: 'for any number of DEKs, raw, one after the other: the bits of key1 and of key2 of each',
+    helpValue: 'BITS',
+    description: 'read a raw stream of DEKs of this key size: 128 or 256',
     exclusive: ['format'],
   })(),
-  keytag: Flags.boolean({description: 'each of them has a keytag', dependsOn: ['size']}),
+  keytag: Flags.boolean({description: 'each DEK of the stream has a keytag', dependsOn: ['size']}),
 };
 
 /** A 24-bit id, decimal or 0x hexadecimal, as the NIC numbers its KEKs and credentials. */

@@ -13,7 +13,7 @@ export const kekFlags = {
   kek: Flags.string({
     helpValue: 'SOURCE',
     required: true,
-    description: 'the import KEK, 16 or 32 bytes: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)',
+    description: 'import KEK (16 or 32 bytes): file:PATH, fd:N, - (stdin) or cred:NAME',
   }),
   'kek-format': formatFlag('the KEK'),
 };

@@ -13,21 +13,21 @@ const withName = {dependsOn: ['name'], exclusive: ['manifest']};
 
 /** The flags that make a header. */
 export const headerFlags = {
-  'import-kek-id': idFlag({...withName, description: 'in a new manifest: the id of the import KEK on the NIC'}),
-  'credential-id': idFlag({...withName, description: 'in a new manifest: the id of the credential on the NIC'}),
+  'import-kek-id': idFlag({...withName, description: 'id of the import KEK on the NIC, for a new manifest'}),
+  'credential-id': idFlag({...withName, description: 'id of the credential on the NIC, for a new manifest'}),
   credential: Flags.string({
     ...withName,
     helpValue: 'FILE',
-    description: 'in a new manifest: the wrapped credential, 48 bytes: a path, fd:N, - (stdin) or cred:NAME',
+    description: 'wrapped credential (48 bytes) for a new manifest: a path, fd:N, - (stdin) or cred:NAME',
   }),
   'no-login': Flags.boolean({
     ...withName,
-    description: 'start a manifest without a login, for NICs in plaintext import mode only',
+    description: 'start a manifest without a login, only for NICs in plaintext import mode',
   }),
   device: Flags.string({
     ...withName,
     helpValue: 'NAME,...',
-    description: 'in a new manifest: the NICs that are to hold the DEKs, separated by commas; any when left out',
+    description: 'NICs that are to hold the DEKs, for a new manifest (default: any)',
   }),
 };
 

@@ -11,12 +11,12 @@ export const newDekFlags = (...needs: string[]) => ({
     helpValue: 'N',
     min: 0,
     max: 2 ** 31,
-    description: 'the number that %d stands for in the first name; 1 without',
+    description: 'number that replaces %d in the first name (default: 1)',
     dependsOn: needs,
   }),
   opaque: Flags.string({
     helpValue: 'TEXT',
-    description: 'up to 8 bytes that the NIC keeps with the DEK, as text or hex:DIGITS',
+    description: 'label of up to 8 bytes, stored in the clear with the DEK: text or hex:DIGITS',
     dependsOn: ['name'],
   }),
 });

@@ -17,7 +17,8 @@ export const outputFlags = {
   force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
   format: Flags.option({
     options: FORMATS,
-    description: 'how the output stands: raw by default, hex by default on a terminal',
+    helpValue: 'FORMAT',
+    description: 'encoding of the output: raw, hex or base64 (default: raw, or hex on a terminal)',
   })(),
 };
 

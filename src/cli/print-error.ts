@@ -1,7 +1,7 @@
 /** One error, as text for people or JSON for programs, and the exit status that goes with it. */
-import {hideKey} from '../bytes.js';
 import {DekError, errorJson} from '../errors.js';
 import {mappedStack} from './stack.js';
+import {usageMessage, withoutFrame} from './usage-error.js';
 
 /** Prints `error` (JSON on stdout, text on stderr) and sets `process.exitCode`. `command` is named for its help. */
 export function printError(error: unknown, {json, command}: {json: boolean; command?: string}): void {
@@ -18,13 +18,6 @@ export function printError(error: unknown, {json, command}: {json: boolean; comm
   }
 }
 
-/** oclif writes a line above and a line below what the parse function of a flag says, also when that is ours. */
-function withoutFrame(message: string): string {
-  return message.replace(/^Parsing (--\S+) \n\t(.*)\nSee more help with --help$/s, (_, flag: string, text: string) =>
-    text.includes(flag) ? text : `${flag}: ${text}`,
-  );
-}
-
 /** oclif's parse errors are the user's (status 2); anything else is a defect of ours and says so. */
 function foreignError(error: unknown, command: string | undefined): DekError {
   const message = error instanceof Error ? error.message : String(error);
@@ -32,14 +25,5 @@ function foreignError(error: unknown, command: string | undefined): DekError {
     const hint = 'this is a defect of dek; DEK_DEBUG=1 prints where it happened';
     return new DekError('INTERNAL', message, {hint, cause: error});
   }
-  const [first = '', ...rest] = withoutKeys(message)
-    .split('\n')
-    .filter((line) => !/^See more help/.test(line));
-  const text = [first.charAt(0).toLowerCase() + first.slice(1), ...rest].join('\n').trimEnd();
-  return new DekError('BAD_ARGUMENT', text, {hint: `see: ${command ?? 'dek'} --help`, cause: error});
-}
-
-/** oclif repeats what it does not understand. */
-function withoutKeys(message: string): string {
-  return message.replace(/[^\s"'=,]+/g, hideKey);
+  return new DekError('BAD_ARGUMENT', usageMessage(message), {hint: `see: ${command ?? 'dek'} --help`, cause: error});
 }

@@ -15,15 +15,15 @@ import {stopSignal} from '../cli/stop-signal.js';
 export default class Agent extends DekCommand {
   static override summary = 'hold the DEKs of this host';
   static override description =
-    'A DEK lives as long as the process that made it. The agent is that process: it opens the NIC and holds the ' +
-    'login and the DEKs that the other commands ask for, until SIGTERM or SIGINT; then it destroys the DEKs, logs ' +
-    'out, closes the NIC and removes its socket. It prints one line, READY and the socket, when it can be used; ' +
-    'its log is JSON lines on stderr. Under systemd (Type=notify) it says so there too.';
+    'A DEK lives only as long as the process that created it. The agent is that process: it opens the NIC, logs ' +
+    'in, and holds the DEKs that the other commands create. When it can be used, it prints READY and its socket. ' +
+    'On SIGTERM or SIGINT it destroys the DEKs, logs out, closes the NIC and removes the socket. The log goes to ' +
+    'stderr as JSON lines. Under systemd (Type=notify), the agent also tells systemd that it is ready.';
   static override examples = [
-    {description: 'In a shell, for this session', command: '<%= config.bin %> agent &'},
+    {description: 'In a shell, for this session', command: 'dek agent &'},
     {
       description: 'One NIC of several, shared with a group',
-      command: '<%= config.bin %> agent --device mlx5_1 --group storage --socket /run/dek/mlx5_1.sock',
+      command: 'dek agent --device mlx5_1 --group storage --socket /run/dek/mlx5_1.sock',
     },
   ];
   static override enableJsonFlag = false;
@@ -34,7 +34,7 @@ export default class Agent extends DekCommand {
     query: queryFlag,
     'check-interval': checkIntervalFlag,
     socket: socketFlag,
-    group: Flags.string({helpValue: 'GROUP', description: 'a group, by name or number, that may use this agent too'}),
+    group: Flags.string({helpValue: 'GROUP', description: 'group, by name or number, that may also use the agent'}),
   };
 
   async run(): Promise<void> {

@@ -12,24 +12,31 @@ import {DekError} from '../errors.js';
 export default class Apply extends DekCommand {
   static override summary = 'make the agent hold exactly the DEKs of a manifest';
   static override description =
-    'Logs in as the manifest says, creates what is missing, replaces what changed, destroys what is gone, and leaves the rest. ' +
-    'Everything new is created before anything old goes: when the NIC refuses one, what was made is destroyed ' +
-    'again and the set stays as it was. The agent reads the file itself, keeps its path, and heals DEKs from it.';
+    'Logs in as the manifest says, creates the DEKs that are missing, replaces those that changed, destroys ' +
+    'those that are not in the manifest, and leaves the rest alone. Every new DEK is created before an old one is ' +
+    'destroyed. If the NIC refuses one, those created so far are destroyed and the agent holds what it held ' +
+    'before. The agent reads the file itself, remembers its path, and heals DEKs from it.';
+  static override usage = [
+    'MANIFEST [--dry-run] [--keep-going] [--query | --no-query] [--kek SOURCE [--kek-format FORMAT]] [--socket PATH] [--json]',
+    '--reload [--dry-run] [--keep-going] [--query | --no-query] [--kek SOURCE [--kek-format FORMAT]] [--socket PATH] [--json]',
+  ];
   static override examples = [
-    '<%= config.bin %> <%= command.id %> /etc/dek/manifest',
-    {description: 'What would it do?', command: '<%= config.bin %> <%= command.id %> /etc/dek/manifest --dry-run'},
-    {description: 'The file was changed', command: '<%= config.bin %> <%= command.id %> --reload'},
+    'dek apply /etc/dek/manifest',
+    {description: 'Show what would be done', command: 'dek apply /etc/dek/manifest --dry-run'},
+    {description: 'Apply the changed file again', command: 'dek apply --reload'},
   ];
   static override args = {
     manifest: Args.string({
       ignoreStdin: true,
-      description: 'the manifest, dek-manifest(5); the agent must be able to read it',
+      description: 'manifest, dek-manifest(5), that the agent can read',
     }),
   };
   static override flags = {
-    reload: Flags.boolean({description: 'apply the last manifest again, as it is on disk now'}),
-    'dry-run': Flags.boolean({description: 'only show the plan'}),
-    'keep-going': Flags.boolean({description: 'keep what worked, list what did not; the exit status is 4 then'}),
+    reload: Flags.boolean({description: 'apply the last manifest again, as it is now'}),
+    'dry-run': Flags.boolean({description: 'show the plan and change nothing'}),
+    'keep-going': Flags.boolean({
+      description: 'keep the DEKs that could be created and list the others; exit with status 4 if any failed',
+    }),
     query: queryFlag,
     ...agentKekFlags,
     socket: socketFlag,

@@ -12,42 +12,42 @@ import {DEK_WRAPPED_BYTES} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
 
 export default class Create extends DekCommand {
-  static override summary = 'create a DEK on the NIC, held by the agent';
+  static override summary = 'create a DEK on the NIC';
   static override description =
-    'KEY is a wrapped DEK: its length (40, 48, 72 or 80 bytes) tells the key size and whether there is a keytag. ' +
-    'The DEK is created, queried, and kept only if the NIC says READY. With --plaintext, for NICs in plaintext ' +
-    'import mode, KEY is the plaintext (32, 40, 64 or 72 bytes) and has to be named as a secret source; the agent reads it from there itself.';
+    'The agent creates the DEK, queries it, and keeps it only if the NIC says READY. KEY is wrapped (40, 48, 72 ' +
+    'or 80 bytes); its length tells the key size and whether there is a keytag. With --plaintext, for a NIC in ' +
+    'plaintext import mode, KEY is the plaintext (32, 40, 64 or 72 bytes), which the agent reads from its source ' +
+    'itself.';
   static override examples = [
-    '<%= config.bin %> create vol-1 vol-1.wrapped',
+    'dek create vol-1 vol-1.wrapped',
     {
-      description: 'With a label that a query returns',
-      command: '<%= config.bin %> create vol-1 vol-1.wrapped --opaque vol-1',
+      description: 'With a label, which a query returns',
+      command: 'dek create vol-1 vol-1.wrapped --opaque vol-1',
     },
     {
       description: 'From a pipe',
-      command: '<%= config.bin %> keygen --size 256 --kek file:kek | <%= config.bin %> create vol-2 -',
+      command: 'dek keygen --size 256 --kek file:kek | dek create vol-2 -',
     },
     {
-      description: 'On a NIC that imports plaintext',
-      command: '<%= config.bin %> create vol-3 file:vol-3.key --plaintext',
+      description: 'On a NIC in plaintext import mode',
+      command: 'dek create vol-3 file:vol-3.key --plaintext',
     },
   ];
   static override args = {
-    name: Args.string({required: true, ignoreStdin: true, description: 'a name for the DEK in this agent'}),
+    name: Args.string({required: true, ignoreStdin: true, description: 'name of the DEK in the agent'}),
     key: Args.string({
       required: true,
       ignoreStdin: true,
-      description:
-        'the wrapped key: a path, fd:N, - (stdin) or cred:NAME; with --plaintext file:PATH instead of a path',
+      description: 'wrapped key: a path, fd:N, - (stdin) or cred:NAME; with --plaintext, file:PATH instead of a path',
     }),
   };
   static override flags = {
     opaque: Flags.string({
       default: '',
       helpValue: 'TEXT',
-      description: 'up to 8 bytes that the NIC stores in clear beside the key: text, or hex:DIGITS',
+      description: 'label of up to 8 bytes, stored in the clear with the DEK: text or hex:DIGITS',
     }),
-    plaintext: Flags.boolean({description: 'KEY is not wrapped (plaintext-import NICs only)'}),
+    plaintext: Flags.boolean({description: 'KEY is not wrapped (for NICs in plaintext import mode)'}),
     'allow-equal-keys': Flags.boolean({
       description: 'let the NIC decide about a plaintext key whose key1 equals key2',
       dependsOn: ['plaintext'],

@@ -8,15 +8,15 @@ import {DekError} from '../errors.js';
 
 export default class Destroy extends DekCommand {
   static override summary = 'destroy DEKs';
-  static override description = 'The NIC forgets the keys. When one of the names is unknown, nothing is destroyed.';
-  static override usage = ['<%= command.id %> NAME...', '<%= command.id %> --all'];
-  static override examples = ['<%= config.bin %> destroy vol-1 vol-2', '<%= config.bin %> destroy --all'];
+  static override description = 'The NIC forgets the keys. If one of the names is unknown, nothing is destroyed.';
+  static override usage = ['NAME... [--socket PATH] [--json]', '--all [--socket PATH] [--json]'];
+  static override examples = ['dek destroy vol-1 vol-2', 'dek destroy --all'];
   static override strict = false;
   static override args = {
-    name: Args.string({ignoreStdin: true, description: 'the name of a DEK in this agent; several may be given'}),
+    name: Args.string({ignoreStdin: true, description: 'name of a DEK in the agent'}),
   };
   static override flags = {
-    all: Flags.boolean({description: 'every DEK that the agent holds'}),
+    all: Flags.boolean({description: 'destroy all DEKs of the agent'}),
     socket: socketFlag,
   };
 

@@ -49,41 +49,51 @@ interface ManifestOptions extends HeaderOptions, NewDekOptions {
 const PIECE_DEKS = 512;
 
 export default class Keygen extends DekCommand {
-  static override summary = 'make random DEKs that leave memory only wrapped';
+  static override summary = 'generate random DEKs, wrapped under an import KEK';
   static override description =
-    'Draws key1 and key2 at random, wraps them under an import KEK, and forgets them. A keytag, if the ' +
-    'DEK is to have one, is printed: it is no secret, and the MKey (for DPDK the devarg "keytag") needs it. ' +
-    'With --name the DEKs go into a manifest, each with a keytag of its own that is not printed: with --manifest into ' +
-    'one that is there, else into a new one, which needs the ids and the wrapped credential of a login.';
+    'Draws key1 and key2 at random and writes the wrapped DEK; the plaintext never leaves memory. The keytag, if ' +
+    'there is one, is printed: it is not secret, and the MKey (in DPDK, the devarg "keytag") needs it. With ' +
+    '--name, the DEKs go into a manifest: the one given with --manifest, or a new one, which needs the ids and ' +
+    'the wrapped credential of a login. Each then has a keytag of its own, which is not printed.';
+  static override usage = [
+    '--kek SOURCE [--kek-format FORMAT] [--size BITS] [--keytag | --keytag-value HEX] [--output FILE [--force]] [--format FORMAT] [--json]',
+    '--kek SOURCE [--kek-format FORMAT] [--size BITS] [--keytag | --keytag-value HEX] --name NAME [--count N] [--first N] [--opaque TEXT] --manifest FILE [--json]',
+    '--kek SOURCE [--kek-format FORMAT] [--size BITS] [--keytag | --keytag-value HEX] --name NAME [--count N] [--first N] [--opaque TEXT] (--import-kek-id ID --credential-id ID --credential FILE | --no-login) [--device NAME,...] [--output FILE [--force]] [--json]',
+  ];
   static override examples = [
-    '<%= config.bin %> <%= command.id %> --kek file:kek.bin --output data.dek',
-    '<%= config.bin %> <%= command.id %> --size 128 --keytag --kek cred:import-kek --format hex',
-    'vault read -field=kek secret/nic | <%= config.bin %> <%= command.id %> --kek - --keytag-value 0123456789abcdef -o data.dek',
-    "<%= config.bin %> <%= command.id %> --count 1000 --name 'vol-%05d' --keytag --kek file:kek.bin --import-kek-id 0x20 " +
+    'dek keygen --kek file:kek.bin --output data.dek',
+    'dek keygen --size 128 --keytag --kek cred:import-kek --format hex',
+    'vault read -field=kek secret/nic | dek keygen --kek - --keytag-value 0123456789abcdef -o data.dek',
+    "dek keygen --count 1000 --name 'vol-%05d' --keytag --kek file:kek.bin --import-kek-id 0x20 " +
       '--credential-id 0x10 --credential credential.wrapped > fleet.manifest',
-    '<%= config.bin %> <%= command.id %> --manifest fleet.manifest --name vol-01001 --keytag --kek file:kek.bin',
+    'dek keygen --manifest fleet.manifest --name vol-01001 --keytag --kek file:kek.bin',
   ];
   static override flags = {
-    size: Flags.option({options: ['128', '256'] as const, default: '256', description: 'bits of key1 and of key2'})(),
-    keytag: Flags.boolean({description: 'put a random keytag inside the wrap', exclusive: ['keytag-value']}),
-    'keytag-value': Flags.string({helpValue: 'HEX', description: 'put this keytag, 8 bytes in hex, inside the wrap'}),
+    size: Flags.option({
+      options: ['128', '256'] as const,
+      default: '256',
+      helpValue: 'BITS',
+      description: 'bits of key1 and of key2: 128 or 256',
+    })(),
+    keytag: Flags.boolean({description: 'add a random keytag', exclusive: ['keytag-value']}),
+    'keytag-value': Flags.string({helpValue: 'HEX', description: 'add this keytag (8 bytes in hex)'}),
     ...kekFlags,
     name: Flags.string({
       helpValue: 'NAME',
-      description: 'put it into a manifest under this name; for several a pattern, as in vol-%05d',
+      description: 'add the DEK to a manifest under this name; with --count a pattern such as vol-%05d',
       exclusive: ['format'],
     }),
     count: Flags.integer({
       helpValue: 'N',
       min: 1,
       max: 2 ** 24,
-      description: 'how many DEKs; one without',
+      description: 'number of DEKs (default: 1)',
       dependsOn: ['name'],
     }),
     ...newDekFlags('name'),
     manifest: Flags.string({
       helpValue: 'FILE',
-      description: 'add to this manifest instead of starting one',
+      description: 'add to this manifest instead of starting a new one',
       dependsOn: ['name'],
       exclusive: ['output'],
     }),

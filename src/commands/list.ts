@@ -5,11 +5,11 @@ import {describeDeks} from '../cli/describe.js';
 import {socketFlag} from '../cli/flags.js';
 
 export default class List extends DekCommand {
-  static override summary = 'list the DEKs that the agent holds';
+  static override summary = 'list the DEKs of the agent';
   static override description =
-    'Each is asked of the NIC. UNKNOWN means that the NIC would not say: the login is missing or not valid, or ' +
-    'the NIC is gone (dek status tells).';
-  static override examples = ['<%= config.bin %> list', "<%= config.bin %> list --json | jq -r '.[].name'"];
+    'The agent queries each DEK. UNKNOWN means that the NIC did not answer: the login is missing or not valid, ' +
+    'or the NIC is gone (see dek status).';
+  static override examples = ['dek list', "dek list --json | jq -r '.[].name'"];
   static override flags = {socket: socketFlag};
 
   async run(): Promise<DekStatus[]> {

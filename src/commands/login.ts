@@ -8,22 +8,20 @@ import {readCiphertext} from '../custody/source.js';
 import {WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 
 export default class Login extends DekCommand {
-  static override summary = 'log the agent in to its NIC';
+  static override summary = 'log in to the NIC with a wrapped credential';
   static override description =
-    'A NIC in wrapped import mode takes DEKs only after a crypto login with a credential that was wrapped by an ' +
-    'import KEK it holds. The wrapped credential is ciphertext: it is safe on a disk. A login that turned ' +
-    'INVALID, because the officer deleted its KEK or credential, is replaced.';
-  static override examples = [
-    '<%= config.bin %> login --credential credential.wrapped --credential-id 0x10 --import-kek-id 0x20',
-  ];
+    'A NIC in wrapped import mode takes DEKs only after a crypto login, with a credential wrapped by an import ' +
+    'KEK that the NIC holds. The wrapped credential is ciphertext and safe on disk. A login that is INVALID, ' +
+    'because the crypto officer deleted its KEK or credential, is replaced.';
+  static override examples = ['dek login --credential credential.wrapped --credential-id 0x10 --import-kek-id 0x20'];
   static override flags = {
     credential: Flags.string({
       required: true,
       helpValue: 'FILE',
-      description: 'the wrapped credential, 48 bytes (raw, hex or base64): a path, fd:N, - (stdin) or cred:NAME',
+      description: 'wrapped credential (48 bytes): a path, fd:N, - (stdin) or cred:NAME',
     }),
-    'credential-id': idFlag({required: true, description: "the credential's id on the NIC"}),
-    'import-kek-id': idFlag({required: true, description: 'the id of the import KEK that wrapped it'}),
+    'credential-id': idFlag({required: true, description: 'id of the credential on the NIC'}),
+    'import-kek-id': idFlag({required: true, description: 'id of the import KEK on the NIC'}),
     socket: socketFlag,
   };
 

@@ -3,10 +3,9 @@ import {DekCommand} from '../cli/base.js';
 import {socketFlag} from '../cli/flags.js';
 
 export default class Logout extends DekCommand {
-  static override summary = 'log the agent out of its NIC';
-  static override description =
-    'DEKs that exist stay on the NIC and usable, but none can be queried or created until the next login.';
-  static override examples = ['<%= config.bin %> logout'];
+  static override summary = 'log out of the NIC';
+  static override description = 'Existing DEKs stay usable, but none can be queried or created until the next login.';
+  static override examples = ['dek logout'];
   static override flags = {socket: socketFlag};
 
   async run(): Promise<{loggedOut: true}> {

@@ -7,11 +7,11 @@ import {socketFlag} from '../cli/flags.js';
 import {assertDekName} from '../dek-name.js';
 
 export default class Query extends DekCommand {
-  static override summary = 'ask the NIC for the state of a DEK';
-  static override description = 'The exit status is 0 when the DEK is READY and 7 when it is in ERROR.';
-  static override examples = ['<%= config.bin %> query vol-1', '<%= config.bin %> query vol-1 --json'];
+  static override summary = 'query the state of a DEK';
+  static override description = 'Exits with 0 if the DEK is READY, and with 7 if it is in ERROR.';
+  static override examples = ['dek query vol-1', 'dek query vol-1 --json'];
   static override args = {
-    name: Args.string({required: true, ignoreStdin: true, description: 'the name of the DEK in this agent'}),
+    name: Args.string({required: true, ignoreStdin: true, description: 'name of the DEK in the agent'}),
   };
   static override flags = {socket: socketFlag};
 

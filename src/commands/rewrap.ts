@@ -25,35 +25,37 @@ interface RewrapResult {
 
 /** Lines that are listed; the rest are counted. */
 const MAX_LISTED = 20;
-const SOURCE = '16 or 32 bytes: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)';
+const SOURCE = '(16 or 32 bytes): file:PATH, fd:N, - (stdin) or cred:NAME';
 
 export default class Rewrap extends DekCommand {
-  static override summary = 'take a manifest from one import KEK to another';
+  static override summary = 're-wrap a manifest under another import KEK';
   static override description =
-    'Unwraps every DEK and the credential with the old import KEK and wraps them under the new one, in memory only. The ' +
-    'new file is read back and compared, in plaintext, with what the old one held before it takes its place, whole; whatever goes ' +
-    'wrong, and whenever this process dies, the old file or the new one is there. A DEK whose key1 equals key2 is taken along, ' +
-    'and named. ' +
-    'The NICs need the new KEK before a host starts with the new manifest, and the old KEK until none has the old one.';
+    'Unwraps every DEK and the credential with the old import KEK and wraps them under the new one, in memory ' +
+    'only. A DEK whose key1 equals key2 is re-wrapped too, and its line is named. The new manifest is read back and ' +
+    'compared with the old one before it takes its place. Whatever fails, and whenever the process is killed, either ' +
+    'the old manifest or the new one is there, whole. Load the new KEK into the NICs before a host starts with the ' +
+    'new manifest, and keep the old KEK until no host uses the old manifest.';
+  static override usage =
+    'MANIFEST --from SOURCE [--from-format FORMAT] --to SOURCE [--to-format FORMAT] [--import-kek-id ID] [--output FILE [--force]] [--json]';
   static override examples = [
-    '<%= config.bin %> <%= command.id %> fleet.manifest --from file:kek-1.bin --to file:kek-2.bin --import-kek-id 0x21',
-    '<%= config.bin %> <%= command.id %> fleet.manifest --from file:kek-1.bin --to cred:kek-2 --output fleet-2.manifest',
+    'dek rewrap fleet.manifest --from file:kek-1.bin --to file:kek-2.bin --import-kek-id 0x21',
+    'dek rewrap fleet.manifest --from file:kek-1.bin --to cred:kek-2 --output fleet-2.manifest',
   ];
   static override args = {
-    manifest: Args.string({required: true, ignoreStdin: true, description: 'the manifest, a file'}),
+    manifest: Args.string({required: true, ignoreStdin: true, description: 'manifest to re-wrap'}),
   };
   static override flags = {
-    from: Flags.string({required: true, helpValue: 'SOURCE', description: `the old import KEK, ${SOURCE}`}),
+    from: Flags.string({required: true, helpValue: 'SOURCE', description: `old import KEK ${SOURCE}`}),
     'from-format': formatFlag('the old KEK'),
-    to: Flags.string({required: true, helpValue: 'SOURCE', description: `the new import KEK, ${SOURCE}`}),
+    to: Flags.string({required: true, helpValue: 'SOURCE', description: `new import KEK ${SOURCE}`}),
     'to-format': formatFlag('the new KEK'),
     'import-kek-id': idFlag({
-      description: 'the id of the new import KEK on the NIC; the id in the manifest stays without',
+      description: 'id of the new import KEK on the NIC (default: the id in the manifest)',
     }),
     output: Flags.string({
       char: 'o',
       helpValue: 'FILE',
-      description: 'write to this new file (mode 0600) and leave the manifest as it is',
+      description: 'write to this new file (mode 0600) and leave the manifest unchanged',
       parse: async (path) => outputPath(path, 'without --output the manifest itself is replaced'),
     }),
     force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
@@ -74,7 +76,7 @@ export default class Rewrap extends DekCommand {
         importKekId: flags['import-kek-id'],
       });
       const output = flags.output ?? args.manifest;
-      this.note(`rewrapped ${countDeks(deks)} from ${nameKek(fromKcv)} to ${nameKek(toKcv)}: ${output}`);
+      this.note(`re-wrapped ${countDeks(deks)} from ${nameKek(fromKcv)} to ${nameKek(toKcv)}: ${output}`);
       for (const line of equalKeys.slice(0, MAX_LISTED)) this.note(`line ${line}: ${wholeButEqual().message}`);
       if (equalKeys.length > MAX_LISTED) this.note(`and ${equalKeys.length - MAX_LISTED} more`);
       return {deks, equalKeys, fromKcv, toKcv, output};
@@ -99,7 +101,7 @@ export default class Rewrap extends DekCommand {
     let equalKeys: readonly number[] = [];
     const deks = await withCrew([options.from, options.to], !this.jsonEnabled(), async (crew, count) => {
       const rewrapping = new Rewrapping(crew, manifest, options);
-      const rewrapped = count('rewrapped');
+      const rewrapped = count('re-wrapped');
       let total = 0;
       const chunks = rewrapping.chunks((deks) => {
         total = deks;

@@ -12,20 +12,21 @@ import {Progress} from '../cli/progress.js';
 import {systemError} from '../files/system-error.js';
 
 export default class Run extends DekCommand {
-  static override summary = 'run a command with an agent of its own';
+  static override summary = 'run a command with its own agent';
   static override description =
-    'Starts an agent, runs CMD with DEK_AGENT_SOCKET set to it, and ends the agent when CMD ends: the DEKs that ' +
-    "CMD made are gone then. Signals are passed on to CMD; the exit status is CMD's, 128 + n when signal n killed " +
-    'it, 127 when there is no such program, 126 when it cannot be run.';
-  static override usage = '<%= command.id %> [--device NAME] -- CMD [ARG...]';
+    'Starts an agent, runs CMD with DEK_AGENT_SOCKET set to its socket, and ends the agent when CMD ends, which ' +
+    'destroys the DEKs that CMD created. Signals are passed on to CMD. The exit status is that of CMD: 128 + n ' +
+    'if signal n killed it, 127 if it was not found, 126 if it could not be run.';
+  static override usage =
+    '[--device NAME,...] [--manifest FILE] [--kek SOURCE [--kek-format FORMAT]] [--query | --no-query] [--check-interval SECONDS] -- CMD [ARG...]';
   static override examples = [
     {
-      description: 'A script that logs in, creates its DEKs and then starts a service',
-      command: '<%= config.bin %> run -- ./start-storage.sh',
+      description: 'A script that logs in, creates DEKs and starts a service',
+      command: 'dek run -- ./start-storage.sh',
     },
     {
       description: 'A shell to try things in',
-      command: '<%= config.bin %> run --device mlx5_0 -- bash',
+      command: 'dek run --device mlx5_0 -- bash',
     },
   ];
   /** So that `dek run CMD`, without dashes, comes to run() and is told what is missing. */

@@ -26,12 +26,12 @@ interface SelftestResult {
 const SETS = ['rfc3394', 'dek', 'credential', 'kcv', 'nvidia'];
 
 export default class Selftest extends DekCommand {
-  static override summary = 'check the wrap engine against known answers on this machine';
+  static override summary = 'check the wrap engine against known answers';
   static override description =
-    'Runs the vectors of RFC 3394 and of this project through wrap and unwrap, and what has to be refused through ' +
-    'unwrap, with each AES engine that is here: libcrypto, which many keys at once are given to if it can be used, ' +
-    'node:crypto, and @noble/ciphers. Exits with 6 when one comes out wrong: then no key of this machine can be trusted.';
-  static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json'];
+    'Wraps and unwraps the test vectors of RFC 3394 and of this project, and unwraps what has to be refused, ' +
+    'with each AES engine of this machine: libcrypto (used for many keys at once, if available), node:crypto and ' +
+    '@noble/ciphers. Exits with 6 if an answer is wrong: do not trust any key of this machine then.';
+  static override examples = ['dek selftest', 'dek selftest --json'];
 
   async run(): Promise<SelftestResult> {
     await this.parse(Selftest);

@@ -6,14 +6,15 @@ import {describeAgent} from '../cli/describe.js';
 import {socketFlag} from '../cli/flags.js';
 
 export default class Status extends DekCommand {
-  static override summary = 'show the agent, its NIC, its login and how many DEKs it holds';
+  static override summary = 'show the state of the agent';
   static override description =
-    'The exit status is 0 when the agent has started, its logins are VALID and all its DEKs were READY when they were checked ' +
-    'last; 7 when not, as while the manifest of its start is being applied, or when a NIC is gone; 3 when there is no agent.';
-  static override examples = ['<%= config.bin %> status', '<%= config.bin %> status --json'];
+    'Shows the agent, its NICs, their logins and how many DEKs it holds. Exits with 0 if every login was VALID and ' +
+    'every DEK READY at the last check; with 7 if not, if a NIC is gone, or while the agent still applies the manifest ' +
+    'of its start; and with 3 if there is no agent.';
+  static override examples = ['dek status', 'dek status --json'];
   static override flags = {
     socket: socketFlag,
-    follow: Flags.boolean({description: 'then print what happens in the agent, a JSON line each, until Ctrl-C'}),
+    follow: Flags.boolean({description: 'then print events of the agent as JSON lines, until Ctrl-C'}),
   };
 
   async run(): Promise<AgentStatus & {socket: string}> {

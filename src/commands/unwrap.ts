@@ -43,41 +43,46 @@ interface UnwrapFlags extends RevealOptions {
 }
 
 export default class Unwrap extends DekCommand {
-  static override summary = 'verify wrapped DEKs; with --reveal, write their plaintext';
+  static override summary = 'verify wrapped DEKs, or reveal their plaintext';
   static override description =
-    'Checks that the wrapped DEK (40, 48, 72 or 80 bytes) is whole and belongs to this KEK, and that its two keys differ. ' +
-    'Without --reveal the plaintext does not leave this process. The DEK is in a file of its own, or with --manifest in a ' +
-    'manifest, whose DEKs are all meant without --name. With --size the file has any number of DEKs of that size, raw, one ' +
-    'after the other, and so is what --reveal writes; a file is written whole or not at all, what went to stdout counts ' +
-    'only when the exit status is 0 or 8. The first DEK at fault ends it: dek manifest check lists all. A DEK that is whole, ' +
-    'but whose key1 equals key2, is written too, and the exit status is 8.';
+    'Checks that a wrapped DEK (40, 48, 72 or 80 bytes) is intact and was wrapped under this KEK. The plaintext does ' +
+    'not leave the process without --reveal. With --manifest, all DEKs of the manifest are unwrapped, or the one ' +
+    'that --name gives. With --size, FILE is a raw stream of DEKs of that size, and so is the output. An output file ' +
+    'is written whole or not at all; output on stdout is valid only if the exit status is 0 or 8. The first DEK at ' +
+    'fault ends the command; dek manifest check lists them all. A DEK that is intact but whose key1 equals key2 is ' +
+    'written too; the exit status is 8 then.';
+  static override usage = [
+    'FILE --kek SOURCE [--kek-format FORMAT] [--input-format FORMAT] [--json | --reveal [--output FILE [--force]] [--format FORMAT]]',
+    'FILE --kek SOURCE [--kek-format FORMAT] --size BITS [--keytag] [--json | --reveal [--output FILE [--force]]]',
+    '--manifest FILE --kek SOURCE [--kek-format FORMAT] [--name NAME] [--json | --reveal [--output FILE [--force]] [--format FORMAT]]',
+  ];
   static override examples = [
-    '<%= config.bin %> <%= command.id %> data.dek --kek file:kek.bin',
-    '<%= config.bin %> <%= command.id %> data.dek --kek file:kek.bin --reveal --output dek.bin',
-    '<%= config.bin %> <%= command.id %> --manifest fleet.manifest --name vol-7 --kek file:kek.bin',
-    '<%= config.bin %> <%= command.id %> wrapped.bin --size 256 --keytag --kek file:kek.bin --reveal --output keys.bin',
+    'dek unwrap data.dek --kek file:kek.bin',
+    'dek unwrap data.dek --kek file:kek.bin --reveal --output dek.bin',
+    'dek unwrap --manifest fleet.manifest --name vol-7 --kek file:kek.bin',
+    'dek unwrap wrapped.bin --size 256 --keytag --kek file:kek.bin --reveal --output keys.bin',
   ];
   static override args = {
     file: Args.string({
       ignoreStdin: true,
-      description: 'what is wrapped, if it is not in a manifest: a path, fd:N or - (stdin); raw, hex or base64',
+      description: 'wrapped DEK: a path, fd:N, - (stdin) or cred:NAME',
     }),
   };
   static override flags = {
     ...kekFlags,
-    'input-format': formatFlag('the wrapped DEK', {exclusive: ['size']}),
+    'input-format': formatFlag('the input', {exclusive: ['size']}),
     ...sizeFlags,
     manifest: Flags.string({
       helpValue: 'FILE',
-      description: 'the manifest that has the DEK',
+      description: 'manifest with the wrapped DEKs',
       exclusive: ['input-format', 'size'],
     }),
     name: Flags.string({
       helpValue: 'NAME',
-      description: 'what the manifest calls it; all of them without',
+      description: 'DEK of the manifest to unwrap (default: all)',
       dependsOn: ['manifest'],
     }),
-    reveal: Flags.boolean({description: 'write the plaintext to --output, or to stdout'}),
+    reveal: Flags.boolean({description: 'write the plaintext, to --output or stdout'}),
     ...outputFlags,
   };
 
@@ -87,7 +92,7 @@ export default class Unwrap extends DekCommand {
     const {kek: source, manifest, name, size} = flags;
     assertDistinctStreams(file, source);
     if ((file === undefined) === (manifest === undefined)) {
-      throw new DekError('BAD_ARGUMENT', 'what is wrapped is given by a file, or by --manifest');
+      throw new DekError('BAD_ARGUMENT', 'name a file with a wrapped DEK, or give --manifest');
     }
     const isOne = size === undefined && (manifest === undefined || name !== undefined);
     assertMayReveal(flags, {json: this.jsonEnabled(), isOne});

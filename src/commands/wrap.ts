@@ -55,37 +55,44 @@ interface WrapFlags extends Target {
 export default class Wrap extends DekCommand {
   static override summary = 'wrap plaintext DEKs under an import KEK';
   static override description =
-    'The plaintext is key1, key2 and, if the DEK has one, its keytag: 32 or 40 bytes for a 128-bit DEK, 64 or 72 for a ' +
-    '256-bit one, raw, hex or base64. The result is 8 bytes longer. With --manifest it is added to a manifest that was ' +
-    'wrapped under the same KEK. With --size the source is any number of DEKs of that size, raw, one after the other, and so ' +
-    'is the result; a file is written whole or not at all, what went to stdout counts only when the exit status is 0.';
+    'The plaintext is key1, key2 and the keytag, if there is one: 32 or 40 bytes for a 128-bit DEK, 64 or 72 ' +
+    'bytes for a 256-bit DEK. The wrapped DEK is 8 bytes longer. With --manifest, it is added to a manifest that ' +
+    'was wrapped under the same KEK. With --size, SOURCE is a raw stream of DEKs of that size, and so is the ' +
+    'output. An output file is written whole or not at all; output on stdout is valid only if the exit status is ' +
+    '0.';
+  static override usage = [
+    'SOURCE --kek SOURCE [--kek-format FORMAT] [--input-format FORMAT] [--output FILE [--force]] [--format FORMAT] [--json]',
+    'SOURCE --kek SOURCE [--kek-format FORMAT] [--input-format FORMAT] --manifest FILE --name NAME [--opaque TEXT] [--json]',
+    'SOURCE --kek SOURCE [--kek-format FORMAT] --size BITS [--keytag] [--input-format raw] [--output FILE [--force]] [--json]',
+    'SOURCE --kek SOURCE [--kek-format FORMAT] --size BITS [--keytag] [--input-format raw] --manifest FILE --name NAME [--first N] [--opaque TEXT] [--json]',
+  ];
   static override examples = [
-    '<%= config.bin %> <%= command.id %> file:dek.bin --kek file:kek.bin --output data.dek',
-    'vault read -field=dek secret/disk | <%= config.bin %> <%= command.id %> - --kek fd:3 3< kek.bin > data.dek',
-    '<%= config.bin %> <%= command.id %> file:dek.bin --kek file:kek.bin --manifest fleet.manifest --name vol-7',
-    '<%= config.bin %> <%= command.id %> file:keys.bin --size 256 --keytag --kek file:kek.bin > wrapped.bin',
-    "<%= config.bin %> <%= command.id %> file:keys.bin --size 256 --kek file:kek.bin --manifest fleet.manifest --name 'vol-%05d'",
+    'dek wrap file:dek.bin --kek file:kek.bin --output data.dek',
+    'vault read -field=dek secret/disk | dek wrap - --kek fd:3 3< kek.bin > data.dek',
+    'dek wrap file:dek.bin --kek file:kek.bin --manifest fleet.manifest --name vol-7',
+    'dek wrap file:keys.bin --size 256 --keytag --kek file:kek.bin > wrapped.bin',
+    "dek wrap file:keys.bin --size 256 --kek file:kek.bin --manifest fleet.manifest --name 'vol-%05d'",
   ];
   static override args = {
     source: Args.string({
       required: true,
       ignoreStdin: true,
-      description: 'the plaintext: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)',
+      description: 'plaintext DEK: file:PATH, fd:N, - (stdin) or cred:NAME',
     }),
   };
   static override flags = {
     ...kekFlags,
-    'input-format': formatFlag('the plaintext'),
+    'input-format': formatFlag('the input'),
     ...sizeFlags,
     manifest: Flags.string({
       helpValue: 'FILE',
-      description: 'add it to this manifest',
+      description: 'add the DEK to this manifest',
       dependsOn: ['name'],
       exclusive: ['output', 'format'],
     }),
     name: Flags.string({
       helpValue: 'NAME',
-      description: 'what the manifest is to call it; with --size a pattern, as in vol-%05d',
+      description: 'name of the DEK in the manifest; with --size a pattern such as vol-%05d',
       dependsOn: ['manifest'],
     }),
     ...newDekFlags('name', 'size'),

@@ -90,10 +90,10 @@ describe('print-error', () => {
   });
 
   for (const [what, argv, message] of [
-    ['an unknown flag', ['--name', 'x', '--nmae', 'y'], /^nonexistent flag: --nmae$/],
-    ['a missing flag', [], /^the following error occurred:\n {2}Missing required flag name$/],
+    ['an unknown flag', ['--name', 'x', '--nmae', 'y'], /^unknown option: --nmae$/],
+    ['a missing flag', [], /^missing option: --name$/],
     ['an argument too many', ['--name', 'x', 'y'], /^unexpected argument: y$/],
-    ['a flag without its value', ['--name'], /^flag --name expects a value$/],
+    ['a flag without its value', ['--name'], /^option --name requires a value$/],
   ] as const) {
     it(`takes ${what} for a mistake of the user`, async () => {
       const {stdout, status} = printed(await parseError([...argv]), {json: true});

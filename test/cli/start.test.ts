@@ -64,7 +64,7 @@ describe('start', function () {
     [`create a b ${KEY}`, 'unexpected argument: (32 characters, not shown: they may be a key)', 'dek create --help'],
     [
       `keygen --size=${KEY}`,
-      /^expected --size=\(32 characters, not shown: .*\) to be one of: 128, 256$/,
+      /^--size expected 128 or 256, got "\(32 characters, not shown: .*\)"$/,
       'dek keygen --help',
     ],
     [`login --credential-id ${KEY}`, /^--credential-id expected an id .*, got "\(32 characters, /, undefined],

@@ -39,8 +39,8 @@ describe('man', () => {
   });
 
   it('is installed with the package', () => {
-    const {directories, files} = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));
-    expect(directories.man).to.equal('man');
+    const {man, files} = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    expect(man.map((path: string) => path.replace('./', ''))).to.have.members(pages.map((page) => `man/${page}`));
     expect(files).to.include('man');
   });
 

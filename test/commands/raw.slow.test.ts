@@ -161,7 +161,12 @@ describe('raw streams', function () {
     ],
     ['--json without a file', () => runDek(wrapArgs('--json')), 2, 'a stream of wrapped DEKs is not part of --json'],
     ['one name for several', () => runDek(wrapArgs('--manifest', files.credential, '--name', 'x')), 2, 'line 1: '],
-    ['a keytag without a size', () => runDek(['wrap', keyFile, '--kek', kek, '--keytag']), 2, 'the following error'],
+    [
+      'a keytag without a size',
+      () => runDek(['wrap', keyFile, '--kek', kek, '--keytag']),
+      2,
+      '--keytag requires --size',
+    ],
   ] as [string, () => Promise<Run>, number, string][]) {
     it(`refuses ${title}, and leaves no file`, async () => {
       const result = await run();

@@ -40,7 +40,7 @@ describe('rewrap', function () {
     expect([status, stdout.toString(), stderr]).to.deep.equal([
       0,
       '',
-      `rewrapped ${COUNT} DEKs from the KEK with KCV ${KCV} to the KEK with KCV ${OTHER_KCV}: ${manifest}\n`,
+      `re-wrapped ${COUNT} DEKs from the KEK with KCV ${KCV} to the KEK with KCV ${OTHER_KCV}: ${manifest}\n`,
     ]);
     const content = fs.readFileSync(manifest);
     expect(await plaintexts(content, OTHER_KEK)).to.deep.equal(await plaintexts(before, KEK));

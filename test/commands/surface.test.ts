@@ -84,11 +84,7 @@ function flagSurface(flag: Command.Flag.Cached): string {
 }
 
 function exampleLines(command: Command.Cached): string[] {
-  return (command.examples ?? []).map((example) =>
-    (typeof example === 'string' ? example : example.command)
-      .replaceAll('<%= config.bin %>', 'dek')
-      .replaceAll('<%= command.id %>', spaced(command)),
-  );
+  return (command.examples ?? []).map((example) => (typeof example === 'string' ? example : example.command));
 }
 
 /** The words after `dek` of every call of dek in a command line, without redirections. */

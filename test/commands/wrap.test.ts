@@ -102,6 +102,6 @@ describe('wrap', function () {
   it('needs a source', async () => {
     const {status, stderr} = await runDek(['wrap', '--kek', kek], {input: plain256});
     expect(status).to.equal(2);
-    expect(stderr).to.match(/^error: missing 1 required arg/);
+    expect(stderr).to.match(/^error: missing argument: SOURCE\n/);
   });
 });

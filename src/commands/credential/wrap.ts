@@ -18,23 +18,23 @@ interface CredentialWrapResult {
 }
 
 export default class CredentialWrap extends DekCommand {
-  static override summary = 'wrap the 40 secret bytes of a credential into the 48 that a crypto login takes';
+  static override summary = 'wrap a credential for a crypto login';
   static override description =
-    'The credential is the one that a crypto officer has loaded into the NIC; a login takes it wrapped under the import ' +
-    'KEK that the same login names.';
-  static override examples = [
-    '<%= config.bin %> <%= command.id %> file:credential.bin --kek file:kek.bin --output credential.wrapped',
-  ];
+    'Wraps the 40 secret bytes of a credential into the 48 bytes that a login takes. The crypto officer has ' +
+    'loaded the credential and the import KEK into the NIC; the login names both by their ids.';
+  static override usage =
+    'SOURCE --kek SOURCE [--kek-format FORMAT] [--input-format FORMAT] [--output FILE [--force]] [--format FORMAT] [--json]';
+  static override examples = ['dek credential wrap file:credential.bin --kek file:kek.bin --output credential.wrapped'];
   static override args = {
     source: Args.string({
       required: true,
       ignoreStdin: true,
-      description: 'the credential, 40 bytes: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)',
+      description: 'credential (40 bytes): file:PATH, fd:N, - (stdin) or cred:NAME',
     }),
   };
   static override flags = {
     ...kekFlags,
-    'input-format': formatFlag('the credential'),
+    'input-format': formatFlag('the input'),
     ...outputFlags,
   };
 

@@ -5,9 +5,9 @@ import {type DeviceInfo, listDevices} from '../../rdma/index.js';
 export default class DeviceList extends DekCommand {
   static override summary = 'list the RDMA devices of this host';
   static override description =
-    'Names such as mlx5_0 may change between boots; the PCI address and the node GUID do not, and --device takes all ' +
-    'three. A host without RDMA has an empty list, which is no error.';
-  static override examples = ['<%= config.bin %> device list', '<%= config.bin %> device list --json'];
+    'Names such as mlx5_0 may change between boots; the PCI address and the node GUID do not, and --device takes ' +
+    'any of the three. On a host without RDMA devices the list is empty, which is not an error.';
+  static override examples = ['dek device list', 'dek device list --json'];
 
   async run(): Promise<DeviceInfo[]> {
     await this.parse(DeviceList);

@@ -22,14 +22,14 @@ interface Shown extends DeviceInfo {
 }
 
 export default class DeviceShow extends DekCommand {
-  static override summary = 'show what the crypto of a NIC can do';
+  static override summary = 'show the crypto capabilities of a NIC';
   static override description =
-    'Says how the NIC takes DEKs (import mode), whether its crypto officer has made it operational, how many DEKs it ' +
-    'holds, whether its self-tests passed, and what to do next when it is not ready.';
-  static override examples = ['<%= config.bin %> device show', '<%= config.bin %> device show 0000:17:00.0 --json'];
+    'Shows how the NIC takes DEKs (its import mode), whether the crypto officer has made it operational, how ' +
+    'many DEKs it holds, whether its self-tests passed, and what to do if it is not ready.';
+  static override examples = ['dek device show', 'dek device show 0000:17:00.0 --json'];
   static override args = {
     device: Args.string({
-      description: 'mlx5_0, a PCI address or a node GUID; may be left out when there is one NIC',
+      description: 'mlx5_0, a PCI address or a node GUID (default: the only NIC)',
       ignoreStdin: true,
     }),
   };

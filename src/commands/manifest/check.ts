@@ -31,23 +31,23 @@ interface ManifestCheckResult {
 const MAX_FAULTS = 100;
 
 export default class ManifestCheck extends DekCommand {
-  static override summary = 'verify a manifest, without a device';
+  static override summary = 'verify a manifest';
   static override description =
-    'Reads all of it and names each fault by line and field. With --kek it also unwraps every DEK and the credential, ' +
-    'when the key check value of the KEK is the one in the header; no plaintext leaves this process. ' +
-    'The exit status is 2 when a line is malformed, 6 when one does not unwrap or the KEK is another one, ' +
-    '8 when all that is wrong is a key1 that equals key2.';
+    'Reads the whole manifest, without a device, and reports each fault by line and field. With --kek, every DEK ' +
+    'and the credential are unwrapped as well; the KEK must have the key check value that the header names, and ' +
+    'no plaintext leaves the process. Exits with 2 if a line is malformed, with 6 if a key does not unwrap or the ' +
+    'KEK is another one, and with 8 if the only fault is a DEK whose key1 equals key2.';
   static override examples = [
-    '<%= config.bin %> <%= command.id %> fleet.manifest',
-    '<%= config.bin %> <%= command.id %> fleet.manifest --kek file:kek.bin --json',
+    'dek manifest check fleet.manifest',
+    'dek manifest check fleet.manifest --kek file:kek.bin --json',
   ];
   static override args = {
-    file: Args.string({required: true, ignoreStdin: true, description: 'the manifest: a path or - (stdin)'}),
+    file: Args.string({required: true, ignoreStdin: true, description: 'manifest: a path or - (stdin)'}),
   };
   static override flags = {
     kek: Flags.string({
       helpValue: 'SOURCE',
-      description: 'unwrap each with this import KEK: file:PATH, fd:N, - (stdin) or cred:NAME (systemd credential)',
+      description: 'also unwrap with this import KEK: file:PATH, fd:N, - (stdin) or cred:NAME',
     }),
     'kek-format': formatFlag('the KEK', {dependsOn: ['kek']}),
   };

@@ -28,46 +28,53 @@ interface Created {
 }
 
 export default class VirtualCreate extends DekCommand {
-  static override summary = 'make a virtual ConnectX in a directory';
+  static override summary = 'create a virtual ConnectX';
   static override description =
-    'An mlx5 NIC in software, below the real libibverbs and libmlx5: to try dek, and to test, without hardware. It unwraps ' +
-    'and refuses keys as a NIC does, and has no data path. DIR has to be empty or not there yet. Its import KEK and ' +
-    'credential are random unless given; the copies that a crypto officer would keep lie in DIR/officer, raw, mode 0600. ' +
+    'An mlx5 NIC in software, below the real libibverbs and libmlx5, to try and to test dek without hardware. It unwraps ' +
+    'and refuses keys as a NIC does, moves data and encrypts it. The import KEK and the credential are random unless ' +
+    'given; DIR/officer has the copies that a crypto officer would keep, raw and with mode 0600. ' +
     'Needs cc, libc6-dev and linux-libc-dev.';
   static override examples = [
-    '<%= config.bin %> <%= command.id %> nic',
+    'dek virtual create nic',
     {
       description: 'A NIC that takes DEKs in plaintext, with room for 1,024 of them',
-      command: '<%= config.bin %> <%= command.id %> nic --import-mode plaintext --log-max-deks 10',
+      command: 'dek virtual create nic --import-mode plaintext --log-max-deks 10',
     },
     {
       description: 'Two ports with a KEK of your own',
-      command: '<%= config.bin %> <%= command.id %> nic --devices 2 --kek file:kek.bin --kek-id 7',
+      command: 'dek virtual create nic --devices 2 --kek file:kek.bin --kek-id 7',
     },
   ];
   static override args = {
-    dir: Args.string({required: true, ignoreStdin: true, description: 'where to make it'}),
+    dir: Args.string({required: true, ignoreStdin: true, description: 'directory to create it in, new or empty'}),
   };
   static override flags = {
     kek: Flags.string({
       helpValue: 'SOURCE',
-      description: 'the import KEK, 16 or 32 bytes: file:PATH, fd:N, - (stdin) or cred:NAME; else 32 random bytes',
+      description: 'import KEK (16 or 32 bytes): file:PATH, fd:N, - (stdin) or cred:NAME (default: 32 random bytes)',
     }),
     'kek-format': formatFlag('the KEK', {dependsOn: ['kek']}),
-    'kek-id': idFlag({description: 'its id on the NIC; else random'}),
-    credential: Flags.string({helpValue: 'SOURCE', description: 'the credential, 40 bytes; else random'}),
+    'kek-id': idFlag({description: 'id of the import KEK on the NIC (default: random)'}),
+    credential: Flags.string({
+      helpValue: 'SOURCE',
+      description: 'credential (40 bytes): file:PATH, fd:N, - (stdin) or cred:NAME (default: random)',
+    }),
     'credential-format': formatFlag('the credential', {dependsOn: ['credential']}),
-    'credential-id': idFlag({description: 'its id on the NIC; else random'}),
-    'import-mode': Flags.option({options: ['wrapped', 'plaintext'] as const, description: 'how it takes DEKs'})({
+    'credential-id': idFlag({description: 'id of the credential on the NIC (default: random)'}),
+    'import-mode': Flags.option({
+      options: ['wrapped', 'plaintext'] as const,
+      helpValue: 'MODE',
+      description: 'how it takes DEKs: wrapped or plaintext',
+    })({
       default: 'wrapped',
     }),
-    'log-max-deks': Flags.integer({min: 0, max: 31, default: 17, helpValue: 'N', description: 'it holds 2^N DEKs'}),
+    'log-max-deks': Flags.integer({min: 0, max: 31, default: 17, helpValue: 'N', description: 'room for 2^N DEKs'}),
     devices: Flags.integer({
       min: 1,
       max: 16,
       default: 1,
       helpValue: 'N',
-      description: 'how many devices, mlx5_0 and on',
+      description: 'number of devices, from mlx5_0 on',
     }),
   };
 

@@ -6,18 +6,18 @@ import {openVirtual} from '../../virtual/index.js';
 export default class VirtualExec extends DekCommand {
   static override summary = 'run a command on a virtual ConnectX';
   static override description =
-    'CMD and all that it starts find the virtual ConnectX in DIR, and no other NIC. CMD may be any program that uses ' +
-    'libibverbs: dek, ibv_devinfo, pyverbs. Signals are passed on to CMD; the exit status is that of CMD, 128 + n when signal n ' +
-    'killed it, 127 when there is no such program, 126 when it cannot be run.';
-  static override usage = '<%= command.id %> DIR -- CMD [ARG...]';
+    'CMD and its children see the virtual ConnectX in DIR, and no other NIC. CMD may be any program that uses ' +
+    'libibverbs, such as dek, ibv_devinfo or pyverbs. Signals are passed on to CMD. The exit status is that of ' +
+    'CMD: 128 + n if signal n killed it, 127 if it was not found, 126 if it could not be run.';
+  static override usage = 'DIR -- CMD [ARG...]';
   static override examples = [
-    '<%= config.bin %> <%= command.id %> nic -- ibv_devinfo',
-    '<%= config.bin %> <%= command.id %> nic -- <%= config.bin %> device show',
-    {description: 'A shell on it', command: '<%= config.bin %> <%= command.id %> nic -- bash'},
+    'dek virtual exec nic -- ibv_devinfo',
+    'dek virtual exec nic -- dek device show',
+    {description: 'A shell on it', command: 'dek virtual exec nic -- bash'},
   ];
   static override enableJsonFlag = false;
   static override args = {
-    dir: Args.string({required: true, ignoreStdin: true, description: 'the virtual ConnectX'}),
+    dir: Args.string({required: true, ignoreStdin: true, description: 'directory of the virtual ConnectX'}),
   };
 
   async run(): Promise<void> {

@@ -6,20 +6,20 @@ import {factLines} from '../../cli/table.js';
 import {openVirtual, type VirtualReport} from '../../virtual/index.js';
 
 export default class VirtualShow extends DekCommand {
-  static override summary = 'show the state of a virtual ConnectX and who uses it';
+  static override summary = 'show the state of a virtual ConnectX';
   static override description =
-    'For each device: its mode, limits and faults, the ids of its KEKs (with their check values) and credentials, and the live ' +
-    'contexts, PDs, logins, DEKs, queues and memory keys. A context lives as long as any process has a copy of its descriptor; ' +
-    'with --json, each is listed with its objects and its processes.';
+    'Shows, for each device, its mode, limits and faults, the ids of its KEKs (with their key check values) and credentials, ' +
+    'and the live contexts, PDs, logins, DEKs, queues and memory keys. A context lives as long as any process has a copy ' +
+    'of its descriptor. With --json, each context is listed with its objects and its processes.';
   static override examples = [
-    '<%= config.bin %> <%= command.id %> nic',
+    'dek virtual show nic',
     {
-      description: 'How many DEKs are on it',
-      command: "<%= config.bin %> <%= command.id %> nic --json | jq '.[0].live.deks'",
+      description: 'Count the DEKs on it',
+      command: "dek virtual show nic --json | jq '.[0].live.deks'",
     },
   ];
   static override args = {
-    dir: Args.string({required: true, ignoreStdin: true, description: 'the virtual ConnectX'}),
+    dir: Args.string({required: true, ignoreStdin: true, description: 'directory of the virtual ConnectX'}),
   };
 
   async run(): Promise<VirtualReport[]> {

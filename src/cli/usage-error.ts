@@ -1,0 +1,81 @@
+/** What is wrong with the words of a command line, in our words: oclif's parser says it in its own. */
+import {hideKey, orList} from '../bytes.js';
+
+/** A message of oclif's, and how we put it. */
+const RULES: readonly (readonly [pattern: RegExp, ours: (...groups: string[]) => string])[] = [
+  [/^Missing \d+ required args?:\n(.*?)(?:\n\n.*)?$/s, (list) => missingArguments(list!)],
+  [/^Unexpected (arguments?: .*)$/s, (rest) => `unexpected ${rest}`],
+  [/^Nonexistent flags?: (.*)$/, (names) => `unknown option: ${names}`],
+  [/^Flag (--\S+) expects a value$/, (name) => `option ${name} requires a value`],
+  [/^Flag (--\S+) expects one of these values: (.*)$/, (name, values) => `option ${name} requires ${oneOf(values!)}`],
+  [
+    /^Expected (--[^=]+)=(.*) to be one of: (.*)$/s,
+    (name, got, values) => `${name} expected ${oneOf(values!)}, got "${got}"`,
+  ],
+  [/^(--\S+): Expected an integer but received: (.*)$/s, (name, got) => `${name} expected an integer, got "${got}"`],
+  [
+    /^(--\S+): Expected an integer greater than or equal to (\d+) but received: (.*)$/s,
+    (name, min, got) => `${name} expected at least ${min}, got "${got}"`,
+  ],
+  [
+    /^(--\S+): Expected an integer less than or equal to (\d+) but received: (.*)$/s,
+    (name, max, got) => `${name} expected at most ${max}, got "${got}"`,
+  ],
+  [
+    /^(--[^=\s]+)(?:=.*)? cannot also be provided when using (--\S+)$/s,
+    (one, other) => `${[one, other].sort().join(' and ')} exclude each other`,
+  ],
+  [/^All of the following must be provided when using (--\S+): (.*)$/, (name, others) => `${name} requires ${others}`],
+];
+
+/** The message of an error that oclif's parser threw. What may be a key is not repeated. */
+export function usageMessage(message: string): string {
+  const text = withoutFrame(withoutKeys(message))
+    .replace(/\nSee more help with --help$/, '')
+    .trimEnd();
+  const [, several] = /^The following errors? occurred:\n(.*)$/s.exec(text) ?? [];
+  if (several === undefined) return translated(text);
+  const lines = several.split('\n').map((line) => line.trim());
+  const missing = lines.flatMap((line) => /^Missing required flag (\S+)$/.exec(line)?.[1] ?? []);
+  if (missing.length === lines.length)
+    return `missing ${plural(
+      'option',
+      missing.map((name) => `--${name}`),
+    )}`;
+  return [...new Set(lines.map(translated))].join('; ');
+}
+
+/** oclif writes a line above and a line below what the parse function of a flag says, also when that is ours. */
+export function withoutFrame(message: string): string {
+  return message.replace(/^Parsing (--\S+) \n\t(.*)\nSee more help with --help$/s, (_, flag: string, text: string) =>
+    text.includes(flag) ? text : `${flag}: ${text}`,
+  );
+}
+
+function translated(text: string): string {
+  for (const [pattern, ours] of RULES) {
+    const match = pattern.exec(text);
+    if (match) return ours(...match.slice(1));
+  }
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** oclif lists them with their descriptions, a line each or more. */
+function missingArguments(list: string): string {
+  const names = list.split('\n').flatMap((line) => /^(\S+)/.exec(line)?.[1]?.toUpperCase() ?? []);
+  return `missing ${plural('argument', names)}`;
+}
+
+/** `option: --kek`; `options: --from, --to`. */
+function plural(noun: string, names: readonly string[]): string {
+  return `${noun}${names.length === 1 ? '' : 's'}: ${names.join(', ')}`;
+}
+
+function oneOf(values: string): string {
+  return orList(values.split(', '));
+}
+
+/** oclif repeats what it does not understand. */
+function withoutKeys(message: string): string {
+  return message.replace(/[^\s"'=,]+/g, hideKey);
+}
