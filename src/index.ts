@@ -36,6 +36,8 @@ export {
 } from './rdma/index.js';
 export {
   type DekKeys,
+  dcvHints,
+  dekCheckValue,
   keyCheckValue,
   rewrapKeys,
   type UnwrappedDek,

@@ -3,6 +3,7 @@
 
 README.md says what the vectors are. None of the project's own code takes part. Runs on Debian's python3-cryptography.
 """
+import hashlib
 import json
 import pathlib
 import sys
@@ -126,6 +127,29 @@ def kcvs():
     return {'kind': 'kcv', 'title': 'Key check values', 'vectors': [vector(n, k) for n, k in {**KEKS, **more}.items()]}
 
 
+def dcv_of(key1, key2):
+    tweak = int.from_bytes(b'mlx5-dek DCV v1.', 'little')
+    units = b''
+    for unit in (0, 1):
+        xts = Cipher(algorithms.AES(key1 + key2), modes.XTS((tweak + unit).to_bytes(16, 'little'))).encryptor()
+        units += xts.update(bytes(512)) + xts.finalize()
+    return hashlib.sha256(b'dek-dcv-v1' + units).digest()[:16]
+
+
+def dcvs():
+    def vector(name, dek):
+        half = (len(dek) - len(dek) % 32) // 2
+        key1, key2 = dek[:half], dek[half:2 * half]
+        wrong = dcv_of(key2, key1), dcv_of(key1[::-1], key2[::-1]), dcv_of(key2[::-1], key1[::-1])
+        return {'id': 'dcv-' + name, 'dek': dek.hex(), 'dcv': dcv_of(key1, key2).hex(),
+                'hints': b''.join(value[:2] for value in wrong).hex()}
+
+    made = {f'{bits}{"-keytag" if tag else ""}': dek(bits // 8, tag) for bits in (128, 256) for tag in (False, True)}
+    # The highest bit of a mask is carried in some of these, and not in others.
+    more = {f'pattern-{first:02x}': pattern(first, 32) for first in (0x00, 0x40, 0xa0, 0xf0)}
+    return {'kind': 'dcv', 'title': 'DEK check values', 'vectors': [vector(n, d) for n, d in {**made, **more}.items()]}
+
+
 def nvidia():
     # The wrapped key of DPDK's cryptodev_mlx5_autotest: the only wrapped DEK that was published by someone else. Its KEK is
     # zero, its key1 equals its key2, and its keytag is zero.
@@ -138,7 +162,7 @@ def nvidia():
 
 def main():
     check = sys.argv[1:] == ['--check']
-    for name, make in {'rfc3394': rfc3394, 'dek': deks, 'credential': credentials, 'kcv': kcvs, 'nvidia': nvidia}.items():
+    for name, make in {'rfc3394': rfc3394, 'dek': deks, 'credential': credentials, 'kcv': kcvs, 'dcv': dcvs, 'nvidia': nvidia}.items():
         path, text = HERE / f'{name}.json', json.dumps(make(), indent=2) + '\n'
         if not check:
             path.write_text(text)

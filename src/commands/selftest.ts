@@ -23,7 +23,7 @@ interface SelftestResult {
   vectors: KnownAnswerResult[];
 }
 
-const SETS = ['rfc3394', 'dek', 'credential', 'kcv', 'nvidia'];
+const SETS = ['rfc3394', 'dek', 'credential', 'kcv', 'dcv', 'nvidia'];
 
 export default class Selftest extends DekCommand {
   static override summary = 'check the wrap engine against known answers';

@@ -2,22 +2,36 @@
  * Known answers: each vector both ways, alone and as many keys. Pure: the vectors come parsed (their files are
  * vectors/*.json); it never throws for a vector that fails, however broken the vector.
  */
+
 import {equalBytes, fromHex} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {unwrapKeys, wrapKeys} from './bulk.js';
 import {unwrapCredential, wrapCredential} from './credential.js';
+import {dcvHints, dekCheckValue} from './dcv.js';
 import {splitDek, unwrapDek, wrapDek} from './dek-keys.js';
 import {keyCheckValue} from './kcv.js';
 import {unwrapKey, wrapKey} from './kw.js';
 
-/** What the vectors of a set hold: bare key wrap, DEKs, credentials, or key check values. */
-export type VectorKind = 'kw' | 'dek' | 'credential' | 'kcv';
+/** What the vectors of a set hold: bare key wrap, DEKs, credentials, check values of KEKs, or of DEKs. */
+export type VectorKind = 'kw' | 'dek' | 'credential' | 'kcv' | 'dcv';
 
 /** A file of vectors. All values but `id` and `error` are bytes in hex. */
 export interface VectorSet {
   kind: VectorKind;
-  /** `wrapped` is the plaintext under the KEK; in a set of kind `kcv`, `kcv` is the KEK's check value. */
-  vectors: {id: string; kek: string; plaintext?: string; wrapped?: string; kcv?: string}[];
+  /**
+   * `wrapped` is the plaintext under the KEK; in a set of kind `kcv`, `kcv` is the KEK's check value; in one of kind `dcv`, `dcv`
+   * and `hints` are those of the plaintext `dek`.
+   */
+  vectors: {
+    id: string;
+    kek?: string | undefined;
+    plaintext?: string;
+    wrapped?: string;
+    kcv?: string;
+    dek?: string;
+    dcv?: string;
+    hints?: string;
+  }[];
   /** What an unwrap must refuse, and with which code. */
   refused?: {id: string; kek: string; wrapped: string; error: string}[];
 }
@@ -37,6 +51,10 @@ export function checkKnownAnswers(set: VectorSet): KnownAnswerResult[] {
 }
 
 function accepts(kind: VectorKind, vector: VectorSet['vectors'][number]): boolean {
+  if (kind === 'dcv') {
+    const dek = bytes(vector.dek);
+    return equalBytes(dekCheckValue(dek), bytes(vector.dcv)) && equalBytes(dcvHints(dek), bytes(vector.hints));
+  }
   const kek = bytes(vector.kek);
   if (kind === 'kcv') return equalBytes(keyCheckValue(kek), bytes(vector.kcv));
   const plaintext = bytes(vector.plaintext);

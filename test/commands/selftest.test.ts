@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 describe('selftest', function () {
   this.timeout(60_000);
-  const ids = (['rfc3394', 'dek', 'credential', 'kcv', 'nvidia'] as const)
+  const ids = (['rfc3394', 'dek', 'credential', 'kcv', 'dcv', 'nvidia'] as const)
     .map(readVectors)
     .flatMap(({vectors, refused}) => [...vectors, ...refused].map(({id}) => id));
 

@@ -17,7 +17,7 @@ interface VectorFile extends VectorSet {
   kek24: WrapVector[];
 }
 
-export function readVectors(name: 'rfc3394' | 'dek' | 'credential' | 'kcv' | 'nvidia'): VectorFile {
+export function readVectors(name: 'rfc3394' | 'dek' | 'credential' | 'kcv' | 'dcv' | 'nvidia'): VectorFile {
   const url = new URL(`../../../vectors/${name}.json`, import.meta.url);
   return {refused: [], kek24: [], ...JSON.parse(fs.readFileSync(url, 'utf8'))};
 }

@@ -3,7 +3,7 @@ import {checkKnownAnswers, type VectorSet} from '../../src/wrap/known-answers.js
 import {readVectors} from '../support/vectors.js';
 
 function copy(
-  name: 'rfc3394' | 'dek' | 'credential' | 'kcv' | 'nvidia',
+  name: 'rfc3394' | 'dek' | 'credential' | 'kcv' | 'dcv' | 'nvidia',
 ): VectorSet & Required<Pick<VectorSet, 'refused'>> {
   return structuredClone(readVectors(name));
 }
@@ -14,7 +14,7 @@ function altered(hex: string | undefined): string {
 }
 
 describe('known answers', () => {
-  for (const name of ['rfc3394', 'dek', 'credential', 'kcv', 'nvidia'] as const) {
+  for (const name of ['rfc3394', 'dek', 'credential', 'kcv', 'dcv', 'nvidia'] as const) {
     it(`passes every vector of ${name}, one result each`, () => {
       const set = copy(name);
       const results = checkKnownAnswers(set);
@@ -42,7 +42,7 @@ describe('known answers', () => {
   it('fails a vector to be refused that is accepted', () => {
     const set = copy('credential');
     const {kek, wrapped} = set.vectors[0]!;
-    set.refused = [{id: 'good', kek, wrapped: wrapped!, error: 'UNWRAP_FAILED'}];
+    set.refused = [{id: 'good', kek: kek!, wrapped: wrapped!, error: 'UNWRAP_FAILED'}];
     expect(checkKnownAnswers(set).at(-1)).to.deep.equal({id: 'good', ok: false});
   });
 
