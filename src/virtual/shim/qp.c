@@ -61,7 +61,8 @@ enum {
 static int check_qp(struct context *c, const struct mlx5_ib_create_qp *in, attrs a)
 {
 	const uint64_t rq_bytes = (uint64_t)in->rq_wqe_count << (in->rq_wqe_shift & 31);
-	uint32_t flags = a[QP_CREATE_FLAGS] ? (uint32_t)a[QP_CREATE_FLAGS]->data : 0;
+	const uint32_t flags = a[QP_CREATE_FLAGS] ? (uint32_t)a[QP_CREATE_FLAGS]->data : 0;
+	const size_t known = offsetof(struct mlx5_ib_create_qp, ece_options) + sizeof(in->ece_options);
 
 	if ((uint32_t)a[QP_TYPE]->data != QP_TYPE_RC || flags & ~IB_UVERBS_QP_CREATE_SQ_SIG_ALL ||
 	    in->flags & ~QP_FLAGS)
@@ -72,7 +73,8 @@ static int check_qp(struct context *c, const struct mlx5_ib_create_qp *in, attrs
 	if (in->rq_wqe_count && (!is_power_of_two(in->rq_wqe_count) || in->rq_wqe_count > MOST_ENTRIES ||
 				 in->rq_wqe_shift < 4 || in->rq_wqe_shift > 9 || rq_bytes < WQE_BLOCK))
 		return EINVAL;
-	if (in->sq_buf_addr || in->reserved || in->dci_streams.log_num_concurent || in->dci_streams.log_num_errored)
+	/* Of other types: sq_buf_addr, and what stands behind ece_options, of which older headers have less. */
+	if (in->sq_buf_addr || !is_clear((const uint8_t *)in, 8 * known, 8 * sizeof(*in)))
 		return EINVAL;
 	if (in->flags & MLX5_QP_FLAG_UAR_PAGE_INDEX && !object_at(c, in->bfreg_index - 1, UAR))
 		return EINVAL;
