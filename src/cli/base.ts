@@ -5,6 +5,7 @@
  */
 import {boolean} from '@oclif/core/flags';
 import {type ArgInput, type FlagInput, type Input, type ParserOutput, parse} from '@oclif/core/parser';
+import {DekError} from '../errors.js';
 import {printError} from './print-error.js';
 
 /** A command that can be run. */
@@ -50,12 +51,15 @@ export abstract class DekCommand {
   /** Does the work. What it returns is what `--json` prints. */
   abstract run(): Promise<unknown>;
 
-  /** The flags and arguments in `argv`. Throws what oclif throws. */
+  /** The flags and arguments in `argv`. Throws what oclif throws; BAD_ARGUMENT when one was given and is empty. */
   protected async parse<F extends Record<string, unknown>, A extends Record<string, unknown>>(
     {flags, args, strict}: Input<F, object, A>,
     argv = this.argv,
   ): Promise<ParserOutput<F, object, A>> {
-    return parse(argv, {flags: {...(this.#hasJson ? jsonFlag : {}), ...flags}, args, strict} as Input<F, object, A>);
+    const known = {flags: {...(this.#hasJson ? jsonFlag : {}), ...flags}, args, strict} as Input<F, object, A>;
+    const parsed = await parse(argv, known);
+    assertNoneEmpty(parsed);
+    return parsed;
   }
 
   /** Whether `--json` was asked for. It is known before the words are parsed, so that their errors come as JSON too. */
@@ -77,4 +81,20 @@ export abstract class DekCommand {
   get #hasJson(): boolean {
     return (this.constructor as typeof DekCommand).enableJsonFlag;
   }
+}
+
+/** Flags of which nothing at all is a value. */
+const MAY_BE_EMPTY: readonly string[] = ['opaque'];
+
+/**
+ * A variable that is not set becomes an empty word in a script: it must not mean what leaving the word out means, another
+ * agent for one. Throws BAD_ARGUMENT.
+ */
+function assertNoneEmpty({flags, args, argv}: Pick<ParserOutput, 'flags' | 'args' | 'argv'>): void {
+  const isEmpty = (value: unknown): boolean => value === '' || (Array.isArray(value) && value.includes(''));
+  const flag = Object.keys(flags).find((name) => isEmpty(flags[name]) && !MAY_BE_EMPTY.includes(name));
+  const arg = Object.keys(args).find((name) => isEmpty(args[name]));
+  const empty = flag === undefined ? (arg?.toUpperCase() ?? (isEmpty(argv) ? 'an argument' : undefined)) : `--${flag}`;
+  if (empty === undefined) return;
+  throw new DekError('BAD_ARGUMENT', `${empty} is empty`, {hint: 'was it a variable that is not set?'});
 }

@@ -15,17 +15,18 @@ export async function replaceManifest(
   chunks: AsyncIterable<Uint8Array>,
   check?: (temporary: string, goOn: GoOn) => Promise<void>,
 ): Promise<void> {
-  const real = await fs.realpath(path).catch((cause: unknown) => {
+  const failed = (cause: unknown): never => {
     throw systemError('read', path, cause);
-  });
-  const before = await fs.stat(real);
+  };
+  const real = await fs.realpath(path).catch(failed);
+  const before = await fs.stat(real).catch(failed);
   if (!before.isFile()) throw new DekError('BAD_INPUT', `${path} is not a regular file`);
   await writeWholeFile(real, chunks, {
     force: true,
     like: before,
     check: async (temporary, goOn) => {
       await check?.(temporary, goOn);
-      const {dev, ino, size, mtimeMs} = await fs.stat(real);
+      const {dev, ino, size, mtimeMs} = await fs.stat(real).catch(failed);
       if (dev === before.dev && ino === before.ino && size === before.size && mtimeMs === before.mtimeMs) return;
       throw new DekError('BUSY', `${path} was changed by another program meanwhile`, {hint: 'try again'});
     },

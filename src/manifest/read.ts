@@ -70,11 +70,19 @@ export async function openLines(source: ByteSource | string): Promise<ManifestLi
   const lines = linesOf(typeof source === 'string' ? chunksOf(source) : source);
   try {
     const {value: some} = await lines.next();
-    const bytes = typeof source === 'string' ? (await fs.stat(source)).size : 0;
+    const bytes = typeof source === 'string' ? await sizeOf(source) : 0;
     return {header: parseHeader(some as Lines), lines, bytes};
   } catch (error) {
     await lines.return();
     throw error;
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await fs.stat(path)).size;
+  } catch (error) {
+    throw systemError('read', path, error);
   }
 }
 

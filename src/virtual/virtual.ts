@@ -126,7 +126,7 @@ export class VirtualConnectX {
 export async function createVirtual(directory: string, options: CreateOptions = {}): Promise<VirtualConnectX> {
   const {devices = 1, settings = {}, shim} = options;
   assertInteger(devices, 1, MAX_DEVICES, 'devices');
-  const path = resolve(directory);
+  const path = pathOf(directory);
   if (UNUSABLE_IN_LD_PRELOAD.test(path)) {
     throw new DekError('BAD_ARGUMENT', `the path ${path} has a space, a colon or a $ in it`, {
       hint: 'LD_PRELOAD cannot hold such a path; choose another directory',
@@ -161,7 +161,7 @@ export async function createVirtual(directory: string, options: CreateOptions = 
 
 /** Finds the virtual ConnectX that `createVirtual` made in `directory`. Throws NO_DEVICE when there is none, BAD_INPUT. */
 export function openVirtual(directory: string): VirtualConnectX {
-  const path = resolve(directory);
+  const path = pathOf(directory);
   const index = (name: string): number => Number(/^mlx5_(\d+)\.nvram$/.exec(name)?.[1] ?? -1);
   const images = listDirectory(path)
     .filter((name) => index(name) >= 0)
@@ -172,6 +172,12 @@ export function openVirtual(directory: string): VirtualConnectX {
   for (const name of images) wipe(readImage(join(path, name)));
   const devices = images.map((name) => name.replace('.nvram', ''));
   return new VirtualConnectX(path, devices);
+}
+
+/** Throws BAD_ARGUMENT for the empty path, which would be the working directory. */
+function pathOf(directory: string): string {
+  if (directory !== '') return resolve(directory);
+  throw new DekError('BAD_ARGUMENT', 'the directory of a virtual ConnectX is empty');
 }
 
 /** What to write to the image at `path`; throws when it cannot be done. */

@@ -140,6 +140,7 @@ describe('dek-fleet-start', function () {
   for (const [what, wrong, message] of [
     ['an option that is not there', ['-x'], 'there is no option -x'],
     ['an option without its value', ['-m'], '-m needs a value'],
+    ['an empty word', ['-s', ''], '-s is empty'],
     ['an argument', ['now'], 'unexpected argument: now'],
     ['a time that is no number', ['-t', 'long'], '-t expected a number of seconds, got long'],
   ] as const) {

@@ -76,11 +76,11 @@ export class ManifestFile {
     const deadline = new Deadline(path, {timeoutMs: TIMEOUT_MS, signal: options.signal ?? NEVER});
     const fd = await open(path, deadline);
     try {
-      const stat = await deadline.wait(() => fstat(fd));
+      const stat = await deadline.wait(() => fstat(fd)).catch(unreadable(path));
       if (!stat.isFile()) {
         throw new DekError('BAD_INPUT', `${path} is not a file`, {hint: 'the agent reads a manifest more than once'});
       }
-      const lines = linesOf(chunksOf(HEADER_BYTES, slowReader(path, fd, options.signal)));
+      const lines = linesOf(chunksOf(path, HEADER_BYTES, slowReader(path, fd, options.signal)));
       const headerLine = await firstLine(lines);
       await lines.return();
       return new ManifestFile(path, fd, stat.size, headerLine, options);
@@ -142,7 +142,7 @@ export class ManifestFile {
     const hash = createHash('sha256');
     try {
       const readAt = this.#digest === undefined ? slowReader(this.path, this.#fd, this.#signal) : fastReader(this.#fd);
-      const chunks = chunksOf(CHUNK_BYTES, readAt, (chunk) => {
+      const chunks = chunksOf(this.path, CHUNK_BYTES, readAt, (chunk) => {
         hash.update(chunk);
         bytes += chunk.length;
         if (bytes > this.#maxKeptBytes) kept = undefined;
@@ -199,13 +199,14 @@ function fastReader(fd: number): Reader {
 }
 
 async function* chunksOf(
+  path: string,
   bytes: number,
   readAt: Reader,
   tap?: (chunk: Uint8Array) => void,
 ): AsyncGenerator<Uint8Array, void> {
   const buffer = new Uint8Array(bytes);
   for (let position = 0; ; ) {
-    const bytesRead = await readAt(buffer, position);
+    const bytesRead = await readAt(buffer, position).catch(unreadable(path));
     if (bytesRead === 0) return;
     position += bytesRead;
     const chunk = buffer.subarray(0, bytesRead);
@@ -214,12 +215,14 @@ async function* chunksOf(
   }
 }
 
-async function open(path: string, deadline: Deadline): Promise<number> {
+function open(path: string, deadline: Deadline): Promise<number> {
   // Not to wait for a writer where there is a pipe: that is refused.
   const flags = constants.O_RDONLY | constants.O_NONBLOCK;
-  try {
-    return await deadline.wait(() => openFile(path, flags), closeSync);
-  } catch (cause) {
+  return deadline.wait(() => openFile(path, flags), closeSync).catch(unreadable(path));
+}
+
+function unreadable(path: string): (cause: unknown) => never {
+  return (cause) => {
     throw systemError('read', path, cause);
-  }
+  };
 }

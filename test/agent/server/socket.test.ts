@@ -6,6 +6,7 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import {type BoundSocket, bindSocket} from '../../../src/agent/server/socket.js';
 import {socketPath} from '../../../src/agent/socket-path.js';
+import {DekError} from '../../../src/errors.js';
 import {tryLock} from '../../../src/files/ffi.js';
 import {thrownBy} from '../../support/errors-thrown.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
@@ -248,6 +249,17 @@ describe('socket', () => {
       process.env['XDG_RUNTIME_DIR'] = '/run/user/1';
       process.env['DEK_AGENT_SOCKET'] = '/a.sock';
       expect(socketPath()).to.equal('/a.sock');
+    });
+    it('is not where an empty word or variable leads', () => {
+      expect(() => socketPath('')).to.throw(DekError, "the path of the agent's socket is empty");
+      process.env['DEK_AGENT_SOCKET'] = '';
+      expect(() => socketPath()).to.throw(DekError, '$DEK_AGENT_SOCKET is empty');
+      expect(socketPath('/b.sock')).to.equal('/b.sock');
+      delete process.env['DEK_AGENT_SOCKET'];
+      for (const directory of ['', 'relative']) {
+        process.env['XDG_RUNTIME_DIR'] = directory;
+        expect(socketPath()).to.equal('/run/dek/agent.sock');
+      }
     });
     it('is what was named before all', () => {
       process.env['DEK_AGENT_SOCKET'] = '/a.sock';

@@ -55,6 +55,12 @@ describe('manifest file', () => {
     });
   }
 
+  it('says why it cannot be read where a file is none to read', async () => {
+    path = '/proc/self/mem';
+    const error = await thrownBy(() => withFile(async () => {}));
+    expect(error).to.include({code: 'IO', message: 'cannot read /proc/self/mem: i/o error', errno: 'EIO'});
+  });
+
   it('is what it was the first time, if it is small and was read to its end', async () => {
     fs.writeFileSync(path, text(headerLine(), dekLine(1)));
     await withFile(async (file) => {
