@@ -1,6 +1,6 @@
 /*
  * The C side of fleet.ts, the least that a service could do at its start: logs in, reads wrapped keys of 80 bytes each from a
- * flat file, creates a DEK of each and finds it READY. Prints CLOCK_MONOTONIC in nanoseconds and its resident KiB then.
+ * flat file and creates a DEK of each. Prints CLOCK_MONOTONIC in nanoseconds and its resident KiB then.
  * usage: fleet KEYS_FILE CREDENTIAL_HEX CREDENTIAL_ID IMPORT_KEK_ID
  */
 #include "nic.h"
@@ -25,8 +25,7 @@ int main(int argc, char **argv)
 			if (!made)
 				fail("realloc");
 		}
-		made[deks] = create(&nic, key);
-		assert_ready(made[deks++]);
+		made[deks++] = create(&nic, key);
 	}
 	double ready = now();
 	printf("%.0f %ld\n", ready, resident_kib("self"));
