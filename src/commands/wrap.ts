@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import type {NewKeys} from '../bulk/make.js';
-import {secretCopy, toHex, wipe} from '../bytes.js';
+import {equalBytes, secretCopy, toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {sizeFlags} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
@@ -17,7 +17,7 @@ import {readSecret, withSecretDescriptor} from '../custody/source.js';
 import {assertDistinctStreams} from '../custody/spec.js';
 import {DEK_PLAINTEXT_BYTES, type DekLayout, type KeySize, layoutOf} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
-import {splitDek} from '../wrap/dek-keys.js';
+import {equalKeys, splitDek} from '../wrap/dek-keys.js';
 import {wrapKey} from '../wrap/kw.js';
 
 interface WrapResult {
@@ -118,7 +118,8 @@ export default class Wrap extends DekCommand {
   ): Promise<WrapResult> {
     const plaintext = await readSecret(source, DEK_PLAINTEXT_BYTES, 'plaintext', format);
     try {
-      const {keySize, keytag: tag} = splitDek(plaintext);
+      const {keySize, keytag: tag, key1, key2} = splitDek(plaintext, {allowEqualKeys: true});
+      if (equalBytes(key1, key2)) throw equalKeys();
       const layout = layoutOf(keySize, tag !== undefined);
       const wrapped = wrapKey(kek, plaintext);
       const {manifest, name, output} = flags;

@@ -111,7 +111,7 @@ describe('keygen into a manifest', function () {
   });
 
   const refusals: [title: string, args: string[], status: number, message: RegExp][] = [
-    ['--count without a name', ['--count', '2'], 2, /when using --count: --name/],
+    ['--count without a name', ['--count', '2'], 2, /--count requires --name/],
     ['a header that is not said', ['--name', 'x'], 2, /a new manifest needs --import-kek-id, --credential-id and /],
     ['half a header', ['--name', 'x', '--import-kek-id', '1'], 2, /a new manifest needs /],
     [
@@ -130,7 +130,7 @@ describe('keygen into a manifest', function () {
       2,
       /cannot name a/,
     ],
-    ['a count of 0', ['--name', 'v%d', '--count', '0', '--no-login'], 2, /greater than or equal to 1/],
+    ['a count of 0', ['--name', 'v%d', '--count', '0', '--no-login'], 2, /--count expected at least 1, got "0"/],
     ['a device that is none', ['--name', 'x', '--no-login', '--device', 'a b'], 2, /line 1: device: expected names/],
     ['a format', ['--name', 'x', '--no-login', '--format', 'hex'], 2, /--format and --name exclude each other/],
     [
