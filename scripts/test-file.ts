@@ -2,6 +2,7 @@
  * The tests of one file in a process of their own: `node test-file.js FILE REPORTER [PATTERN]`, started by scripts/test.ts, which
  * hears by IPC what runs and how it ended. The process ends when the tests have, whatever they left running.
  */
+import fs from 'node:fs';
 import Mocha from 'mocha';
 import {reasonOf} from '../test/support/skip.js';
 
@@ -9,12 +10,16 @@ import {reasonOf} from '../test/support/skip.js';
 export type Message =
   | {running: string}
   | {passed: number; failed: string[]; skipped: {test: string; reason: string | undefined}[]}
-  | {left: string[]};
+  | {left: string[]}
+  | {cpuSeconds: number};
 
 /** Nothing is measured by it: a test that hangs is to fail, also on a machine that is busy with others. */
 const TEST_TIMEOUT_MS = 60_000;
 /** What tests began and closed may take so long to end. */
 const GRACE_MS = 10_000;
+
+/** Of /proc/PID/stat's times. */
+const TICKS_PER_SECOND = 100;
 
 const [file, reporter, pattern] = process.argv.slice(2);
 const tell = (message: Message): Promise<void> => new Promise((told) => process.send!(message, () => told()));
@@ -31,6 +36,7 @@ await mocha.loadFilesAsync();
 const report = {passed: 0, failed: [] as string[], skipped: [] as {test: string; reason: string | undefined}[]};
 const runner = mocha.run(async (failures) => {
   await tell(report);
+  await tell({cpuSeconds: cpuSeconds()});
   // What a failed test left behind is no wonder, what others left is a fault.
   if (failures > 0) process.exit(1);
   setTimeout(async () => {
@@ -43,3 +49,12 @@ runner.on('hook', (hook) => void tell({running: hook.fullTitle()}));
 runner.on('pass', () => report.passed++);
 runner.on('fail', (test) => report.failed.push(test.fullTitle()));
 runner.on('pending', (test) => report.skipped.push({test: test.fullTitle(), reason: reasonOf(test)}));
+
+/** What this process and those that it waited for have used: proc(5). */
+function cpuSeconds(): number {
+  const fields = fs
+    .readFileSync('/proc/self/stat', 'latin1')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
+}

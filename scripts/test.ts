@@ -104,8 +104,10 @@ async function runFile(file: string): Promise<void> {
   let at = 'its start';
   let ended: Outcome | undefined;
   let fault = '';
+  let cpuSeconds = 0;
   child.on('message', (message: Message) => {
     if ('running' in message) at = message.running;
+    else if ('cpuSeconds' in message) cpuSeconds = message.cpuSeconds;
     else if ('left' in message) fault = `left something that does not end: ${message.left.join(', ')}`;
     else ended = message;
   });
@@ -131,7 +133,8 @@ async function runFile(file: string): Promise<void> {
   total.skipped.push(...skipped);
   if (faults.length > 0) process.stdout.write(Buffer.concat(output));
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-  console.log(`${faults.length > 0 ? 'FAIL' : 'ok  '} ${name}  ${passed} passed, ${seconds} s`);
+  const cpu = cpuSeconds.toFixed(1);
+  console.log(`${faults.length > 0 ? 'FAIL' : 'ok  '} ${name}  ${passed} passed, ${seconds} s, ${cpu} s of CPU`);
 }
 
 function endGroup({pid}: ChildProcess): void {

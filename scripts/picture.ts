@@ -1,0 +1,108 @@
+/**
+ * Draws docs/architecture.svg from docs/architecture.pic: boxes in columns and rows, with arrows between them. The source says
+ * what its lines mean; a line that means nothing is an error.
+ */
+import fs from 'node:fs';
+import {fileURLToPath} from 'node:url';
+
+const FOLDER = fileURLToPath(new URL('../../docs/', import.meta.url));
+const BOX = {width: 330, height: 46} as const;
+const STEP = {x: 392, y: 68} as const;
+const ORIGIN = {x: 20, y: 92} as const;
+const STYLE = `text { font: 12px sans-serif; fill: #59636e } .name { font: bold 13px sans-serif; fill: #1f2328 }
+  .title { font: bold 17px sans-serif; fill: #1f2328 } .back { fill: #fff } .box { fill: #f6f8fa; stroke: #59636e }
+  .arrow { fill: none; stroke: #0969da; stroke-width: 1.5 } .head { fill: #0969da } .middle { text-anchor: middle }
+  @media (prefers-color-scheme: dark) { text { fill: #9198a1 } .name, .title { fill: #f0f6fc } .back { fill: #0d1117 }
+  .box { fill: #151b23; stroke: #9198a1 } .arrow { stroke: #4493f8 } .head { fill: #4493f8 } }`;
+
+/** The upper left corner of a box. */
+interface Place {
+  x: number;
+  y: number;
+}
+
+/** The picture of a source, as SVG. */
+export function drawPicture(source: string): string {
+  const columns = new Map<string, number>();
+  const boxes = new Map<string, Place>();
+  const parts: string[] = [];
+  let height = 0;
+  let name = '';
+  const known = <T>(map: ReadonlyMap<string, T>, name: string, line: number): T => {
+    const value = map.get(name);
+    if (value === undefined) throw new Error(`line ${line}: there is no "${name}" above it`);
+    return value;
+  };
+  const draw: Record<string, (line: number, ...words: string[]) => void> = {
+    title(_, text) {
+      name = escaped(text!);
+      parts.push(label(ORIGIN.x, 32, text!, 'title'));
+    },
+    column(_, id, heading) {
+      const x = ORIGIN.x + columns.size * STEP.x;
+      columns.set(id!, x);
+      parts.push(label(x, 66, heading!, 'name'));
+    },
+    box(line, id, where, name, what) {
+      const [column, row] = where!.split(' ');
+      const place = {x: known(columns, column!, line), y: ORIGIN.y + Number(row) * STEP.y};
+      boxes.set(id!, place);
+      height = Math.max(height, place.y + BOX.height + 20);
+      parts.push(
+        `<rect class="box" x="${place.x}" y="${place.y}" width="${BOX.width}" height="${BOX.height}" rx="6"/>`,
+        label(place.x + BOX.width / 2, place.y + 19, name!, 'name middle'),
+        label(place.x + BOX.width / 2, place.y + 36, what!, 'middle'),
+      );
+    },
+    arrow(line, from, to, text = '') {
+      parts.push(...arrow(known(boxes, from!, line), known(boxes, to!, line), text));
+    },
+  };
+  for (const [i, text] of source.split('\n').entries()) {
+    if (text === '' || text.startsWith('#')) continue;
+    const [kind, ...words] = text.split('|').map((word) => word.trim());
+    const drawOne = draw[kind!];
+    if (!drawOne) throw new Error(`line ${i + 1}: "${kind}" is not a kind of line`);
+    drawOne(i + 1, ...words);
+  }
+  const size = [ORIGIN.x * 2 + (columns.size - 1) * STEP.x + BOX.width, height];
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.join(' ')}" role="img" aria-label="${name}">`,
+    `<title>${name}</title>`,
+    `<style>${STYLE}</style>`,
+    `<rect class="back" width="${size[0]}" height="${size[1]}"/>`,
+    ...parts.filter((part) => part !== ''),
+    '</svg>\n',
+  ].join('\n');
+}
+
+/** Down within a column, to the right within a row. */
+function arrow(from: Place, to: Place, text: string): string[] {
+  if (from.x === to.x) {
+    const [x, top, end] = [from.x + BOX.width / 2, from.y + BOX.height, to.y];
+    return [
+      `<path class="arrow" d="M${x} ${top}V${end - 6}"/>`,
+      `<path class="head" d="M${x - 4} ${end - 8}h8l-4 8z"/>`,
+      label(x + 10, (top + end) / 2 + 4, text),
+    ];
+  }
+  if (from.y !== to.y) throw new Error('an arrow from column to column stays in its row');
+  const [left, end, y] = [from.x + BOX.width, to.x, from.y + BOX.height / 2];
+  return [
+    `<path class="arrow" d="M${left} ${y}H${end - 6}"/>`,
+    `<path class="head" d="M${end - 8} ${y - 4}v8l8-4z"/>`,
+    label((left + end) / 2, y - 8, text, 'middle'),
+  ];
+}
+
+function label(x: number, y: number, text: string, kind = ''): string {
+  return text && `<text${kind && ` class="${kind}"`} x="${x}" y="${y}">${escaped(text)}</text>`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  fs.writeFileSync(`${FOLDER}architecture.svg`, drawPicture(fs.readFileSync(`${FOLDER}architecture.pic`, 'utf8')));
+}

@@ -1,0 +1,24 @@
+import fs from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {expect} from 'chai';
+import {drawPicture} from '../../scripts/picture.js';
+
+const DOCS = fileURLToPath(new URL('../../../docs/', import.meta.url));
+const SOURCE = fs.readFileSync(`${DOCS}architecture.pic`, 'utf8');
+
+describe('the picture of the architecture', () => {
+  it('is the one that its source gives: npm run picture', () => {
+    expect(fs.readFileSync(`${DOCS}architecture.svg`, 'utf8')).to.equal(drawPicture(SOURCE));
+  });
+
+  it('names files and folders that are there', () => {
+    const named = SOURCE.match(/\b(src|bin)\/[\w./-]*/g)!;
+    expect(named.filter((path) => !fs.existsSync(`${DOCS}../${path}`))).to.deep.equal([]);
+  });
+
+  it('is refused when a line has no meaning, or names what is not there', () => {
+    expect(() => drawPicture('circle | a')).to.throw('line 1: "circle" is not a kind of line');
+    expect(() => drawPicture('column | a | A\nbox | b | c 0 | B | b')).to.throw('line 2: there is no "c" above it');
+    expect(() => drawPicture('arrow | a | b |')).to.throw('line 1: there is no "a" above it');
+  });
+});
