@@ -1,6 +1,6 @@
 /**
- * What the bindings cost: create, query and destroy of 10,000 DEKs through them, beside the same loop in C (calls.c), on
- * one virtual ConnectX without latency. Rounds of the two alternate, so that what else the machine does hits both.
+ * What the bindings cost: create, query and destroy of 10,000 DEKs through them, beside the same loop in C (calls.c),
+ * on one virtual ConnectX without latency. Rounds of the two alternate, so that what else the machine does hits both.
  */
 import {mkdtempSync, rmSync} from 'node:fs';
 import {readFile} from 'node:fs/promises';

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What commands.ts runs beside dek: the fastest that we could write with openssl(1) and a shell. openssl wraps one key a
-# process, so each key has a file, and xargs keeps all cores busy. It leaves plaintext keys in temporary files and shows the
-# KEKs to all users in its arguments: openssl enc takes a key from nowhere else.
+# process, so each key has a file, and xargs keeps all cores busy. It leaves plaintext keys in temporary files and shows
+# the KEKs to all users in its arguments: openssl enc takes a key from nowhere else.
 # usage: commands.sh keygen KEYS KEK_FILE | check MANIFEST KEK_FILE | rewrap MANIFEST OLD_KEK_FILE NEW_KEK_FILE
 #        | wrap KEYS_FILE KEK_FILE | unwrap WRAPPED_FILE KEK_FILE
 # keygen prints entries without a header; check prints nothing; rewrap prints the manifest, its header unchanged; wrap

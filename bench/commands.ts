@@ -1,6 +1,7 @@
 /**
- * Whole commands on manifests, from fork to exit: `dek` beside one process of Python (commands.py) and beside openssl(1) and
- * a shell (commands.sh), which is given fewer keys, since it forks a process a key. Then `dek rewrap` of a million.
+ * Whole commands on manifests, from fork to exit: `dek` beside one process of Python (commands.py) and beside
+ * openssl(1) and a shell (commands.sh), which is given fewer keys, since it forks a process a key. Then `dek rewrap` of
+ * a million.
  */
 import {randomBytes} from 'node:crypto';
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';

@@ -1,5 +1,6 @@
 /**
- * Large jobs on one core and on all: raw keys wrapped by a crew that is warm, as `dek wrap --size` wraps them, without the file.
+ * Large jobs on one core and on all: raw keys wrapped by a crew that is warm, as `dek wrap --size` wraps them, without
+ * the file.
  */
 import {randomBytes, randomFillSync} from 'node:crypto';
 import {availableParallelism} from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * The physical limit of AES key wrap on one core: how many blocks `openssl speed` encrypts in AES-ECB, which has no chain. It
- * counts its own user CPU time and encrypts one buffer again and again, so nothing is read, carried or written.
+ * The physical limit of AES key wrap on one core: how many blocks `openssl speed` encrypts in AES-ECB, which has no
+ * chain. It counts its own user CPU time and encrypts one buffer again and again, so nothing is read, carried or
+ * written.
  */
 import {execFile} from 'node:child_process';
 import {promisify} from 'node:util';
@@ -21,7 +22,10 @@ export async function peakBuffer(kekBits: KekBits): Promise<number> {
   return peak.bytes;
 }
 
-/** Blocks a second with buffers of `bytes`, measured for a second: of user CPU time, or with `processes` by the clock, of all together. */
+/**
+ * Blocks a second with buffers of `bytes`, measured for a second: of user CPU time, or with `processes` by the clock,
+ * of all together.
+ */
 export async function ecbBlocks(kekBits: KekBits, bytes: number, processes?: number): Promise<number> {
   const many = processes === undefined ? [] : ['-elapsed', '-multi', `${processes}`];
   const args = ['speed', '-mr', ...many, '-seconds', '1', '-bytes', `${bytes}`, '-evp', `aes-${kekBits}-ecb`];

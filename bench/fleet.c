@@ -1,6 +1,6 @@
 /*
- * The C side of fleet.ts, the least that a service could do at its start: logs in, reads wrapped keys of 80 bytes each from a
- * flat file and creates a DEK of each. Prints CLOCK_MONOTONIC in nanoseconds and its resident KiB then.
+ * The C side of fleet.ts, the least that a service could do at its start: logs in, reads wrapped keys of 80 bytes each
+ * from a flat file and creates a DEK of each. Prints CLOCK_MONOTONIC in nanoseconds and its resident KiB then.
  * usage: fleet KEYS_FILE CREDENTIAL_HEX CREDENTIAL_ID IMPORT_KEK_ID
  */
 #include "nic.h"

@@ -1,7 +1,7 @@
 /**
- * From the start of `dek run --manifest FILE -- CMD` to CMD's first instruction, when all DEKs are made, beside a C program
- * that does the least (fleet.c) and `node -e 0`, on one virtual ConnectX. The three alternate, so that what else the
- * machine does hits all.
+ * From the start of `dek run --manifest FILE -- CMD` to CMD's first instruction, when all DEKs are made, beside a C
+ * program that does the least (fleet.c) and `node -e 0`, on one virtual ConnectX. The three alternate, so that what
+ * else the machine does hits all.
  */
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
@@ -40,7 +40,9 @@ export interface FleetCost {
   deks: number;
   service: Service;
   rounds: number;
-  /** Medians, from the start of the process to its last DEK (C), to its end (node), to CMD's first instruction (dek). */
+  /**
+   * Medians, from the start of the process to its last DEK (C), to its end (node), to CMD's first instruction (dek).
+   */
   cMs: number;
   nodeMs: number;
   dekMs: number;

@@ -1,6 +1,7 @@
 /*
- * Runs a command and writes to a file what it took: nanoseconds of wall clock and of CPU (its own and of all the children it
- * waited for), and the most resident memory in KiB of any of them. Small, since a child's peak counts what it was forked from.
+ * Runs a command and writes to a file what it took: nanoseconds of wall clock and of CPU (its own and of all the
+ * children it waited for), and the most resident memory in KiB of any of them. Small, since a child's peak counts what
+ * it was forked from.
  * usage: measure FILE CMD [ARG ...]; exits as CMD does
  */
 #include <stdio.h>

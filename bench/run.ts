@@ -1,4 +1,7 @@
-/** `npm run bench [-- --json] [wrap | cores | commands | calls | concurrent | startup | fleet ...]`: all benches, or those named, in this order. */
+/**
+ * `npm run bench [-- --json] [wrap | cores | commands | calls | concurrent | startup | fleet ...]`: all benches, or
+ * those named, in this order.
+ */
 import {benchCalls, renderCalls} from './calls.js';
 import {benchCommands, renderCommands} from './commands.js';
 import {benchConcurrent, renderConcurrent} from './concurrent.js';

@@ -1,4 +1,6 @@
-/** How long commands take from fork to exit, beside `node -e 0`: of `dek wrap` one key, of `dek list` a running agent. */
+/**
+ * How long commands take from fork to exit, beside `node -e 0`: of `dek wrap` one key, of `dek list` a running agent.
+ */
 import {type ChildProcess, spawn} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import {once} from 'node:events';

@@ -1,6 +1,6 @@
 /**
- * The sides of wrap.ts that run in Node. Usage, input and output are those of wrap.c, with the side's name in the place of
- * its first argument. Only ours answers "unwrap", and "rewrap" from the KEK to itself.
+ * The sides of wrap.ts that run in Node. Usage, input and output are those of wrap.c, with the side's name in the place
+ * of its first argument. Only ours answers "unwrap", and "rewrap" from the KEK to itself.
  */
 import {createCipheriv, createHash, webcrypto} from 'node:crypto';
 import {readFileSync} from 'node:fs';

@@ -2,8 +2,9 @@
  * OpenSSL's sides of wrap.ts. `new` wraps as mlx5dv_dek_create(3) shows: an EVP_CIPHER_CTX for each key. `kept` keeps
  * the context with its cipher and KEK, and only starts it anew for each key.
  * usage: wrap new|kept KEK_HEX PLAINTEXTS_FILE PLAINTEXT_BYTES
- * For a line "wrap KEYS TIMES" on stdin it wraps the first KEYS keys of the file TIMES times, and prints the nanoseconds
- * of CPU and of wall clock, and the SHA-256 of the result. "unwrap", of `new` only, takes back what the last "wrap" made.
+ * For a line "wrap KEYS TIMES" on stdin it wraps the first KEYS keys of the file TIMES times, and prints the
+ * nanoseconds of CPU and of wall clock, and the SHA-256 of the result. "unwrap", of `new` only, takes back what the
+ * last "wrap" made.
  */
 #include <openssl/evp.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /**
- * AES key wrap of 1 to 1,000,000 keys under one KEK: ours beside all that a user could take instead, on the same keys, in
- * interleaved rounds, and beside the limit that AES-ECB sets (ecb.ts). Every result of every side is compared by its
+ * AES key wrap of 1 to 1,000,000 keys under one KEK: ours beside all that a user could take instead, on the same keys,
+ * in interleaved rounds, and beside the limit that AES-ECB sets (ecb.ts). Every result of every side is compared by its
  * SHA-256: wrong answers end the bench. Times are CPU time of all threads of a side, since other work shares the cores.
  */
 import {createHash, randomBytes} from 'node:crypto';

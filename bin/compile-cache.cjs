@@ -1,11 +1,12 @@
 process.on('SIGUSR1', () => {}); // as in bin/dek.cjs: an installation may run as root
 
-// Writes V8's compile cache of the bundle for this Node: after the build, and after the installation of the package, since another
-// Node may run there. It holds what the commands below compile. Without it dek starts slower and is otherwise the same, so
-// nothing that goes wrong here ends an installation.
+// Writes V8's compile cache of the bundle for this Node: after the build, and after the installation of the package,
+// since another Node may run there. It holds what the commands below compile. Without it dek starts slower and is
+// otherwise the same, so nothing that goes wrong here ends an installation.
 const {load, saveCache} = require('./bundle.cjs');
 
-// They need no key, no NIC and no agent; most come to an error soon, and what they have compiled by then is what counts.
+// They need no key, no NIC and no agent; most come to an error soon, and what they have compiled by then is what
+// counts.
 const COMMANDS = [
   ['selftest'],
   ['list', '--socket', '/nonexistent'],

@@ -2,8 +2,8 @@
 process.on('SIGUSR1', () => {}); // else Node opens its inspector, for any user of the machine; see src/cli/doors.ts
 
 // Starts the command line. The version and help are answered here, in the time that Node takes to start; the commands
-// (src/commands) are in the bundle. CommonJS, because Node reads the size of its thread pool once, before the first line of an ES
-// module runs.
+// (src/commands) are in the bundle. CommonJS, because Node reads the size of its thread pool once, before the first
+// line of an ES module runs.
 const {access, existsSync, readFileSync} = require('node:fs');
 const {join} = require('node:path');
 
@@ -27,7 +27,10 @@ function versionText() {
   return `${name}/${version} ${process.platform}-${process.arch} node-${process.version}\n`;
 }
 
-/** The help that was asked for: `dek`, `dek help device`, `dek device`, `dek device show --help`. There may be none of that name. */
+/**
+ * The help that was asked for: `dek`, `dek help device`, `dek device`, `dek device show --help`. There may be none of
+ * that name.
+ */
 function helpText() {
   const dashes = argv.indexOf('--'); // what follows is of another program
   const own = dashes < 0 ? argv : argv.slice(0, dashes);

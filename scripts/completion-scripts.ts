@@ -1,6 +1,6 @@
 /**
- * Completion for bash, zsh and fish, static: the oclif manifest in, file names and texts out. A value is completed where it is one
- * of a few words, a file or a source of a secret; the names of DEKs and NICs are not asked for.
+ * Completion for bash, zsh and fish, static: the oclif manifest in, file names and texts out. A value is completed
+ * where it is one of a few words, a file or a source of a secret; the names of DEKs and NICs are not asked for.
  */
 import type {Command, Interfaces} from '@oclif/core';
 

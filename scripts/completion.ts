@@ -1,4 +1,7 @@
-/** Writes contrib/completion/ from oclif.manifest.json. The scripts are committed; a test compares them with what this makes. */
+/**
+ * Writes contrib/completion/ from oclif.manifest.json. The scripts are committed; a test compares them with what this
+ * makes.
+ */
 import {readFileSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {completionScripts} from './completion-scripts.js';

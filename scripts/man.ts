@@ -1,6 +1,7 @@
 /**
- * Writes man/dek-COMMAND.1 for every command from oclif.manifest.json, so that help and man page say the same. The pages
- * are committed; a test compares them with what this makes. Written by hand: dek.1, dek-agent.8 and dek-manifest.5.
+ * Writes man/dek-COMMAND.1 for every command from oclif.manifest.json, so that help and man page say the same. The
+ * pages are committed; a test compares them with what this makes. Written by hand: dek.1, dek-agent.8 and
+ * dek-manifest.5.
  */
 import {readFileSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';

@@ -1,6 +1,7 @@
 /**
- * Puts Koffi's native modules for every architecture of NICs' hosts into node_modules, where npm installs that of this machine alone,
- * so that `npm pack` bundles them and the package can be installed on a host without a network. As package-lock.json has them.
+ * Puts Koffi's native modules for every architecture of NICs' hosts into node_modules, where npm installs that of this
+ * machine alone, so that `npm pack` bundles them and the package can be installed on a host without a network. As
+ * package-lock.json has them.
  */
 import {execFileSync} from 'node:child_process';
 import {createHash} from 'node:crypto';

@@ -1,6 +1,7 @@
 /**
- * The tests of one file in a process of their own: `node test-file.js FILE REPORTER [PATTERN]`, started by scripts/test.ts, which
- * hears by IPC what runs and how it ended. The process ends when the tests have, whatever they left running.
+ * The tests of one file in a process of their own: `node test-file.js FILE REPORTER [PATTERN]`, started by
+ * scripts/test.ts, which hears by IPC what runs and how it ended. The process ends when the tests have, whatever they
+ * left running.
  */
 import fs from 'node:fs';
 import Mocha from 'mocha';

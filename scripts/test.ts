@@ -1,10 +1,12 @@
 /**
- * Runs tests, several files at a time, each in a process of its own; ends always, and with the line `N passed, N failed`:
+ * Runs tests, several files at a time, each in a process of its own; ends always, and with the line `N passed, N
+ * failed`:
  *
  *     node dist/scripts/test.js [--fast] [--jobs N] [--limit SECONDS] [-g PATTERN] [FILE | DIRECTORY]...
  *
- * FILE is a test as it was written (test/x.test.ts) or built (dist/test/x.test.js). --fast: those that need no NIC and are not
- * slow, as their names tell. PATTERN chooses tests by their names. A file whose tests have not ended after SECONDS hangs.
+ * FILE is a test as it was written (test/x.test.ts) or built (dist/test/x.test.js). --fast: those that need no NIC and
+ * are not slow, as their names tell. PATTERN chooses tests by their names. A file whose tests have not ended after
+ * SECONDS hangs.
  */
 import {type ChildProcess, fork} from 'node:child_process';
 import fs from 'node:fs';

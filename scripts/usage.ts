@@ -1,4 +1,6 @@
-/** How a command and its flags are written, for its help and its man page alike. Pure: the oclif manifest in, words out. */
+/**
+ * How a command and its flags are written, for its help and its man page alike. Pure: the oclif manifest in, words out.
+ */
 import type {Command} from '@oclif/core';
 
 /** `device show`: the words after `dek`. */
@@ -11,7 +13,10 @@ export function sortedFlags(command: Command.Cached): Command.Flag.Cached[] {
   return Object.values(command.flags).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The words after the name of the command, one line for each way to use it: its own, else made from its arguments and flags. */
+/**
+ * The words after the name of the command, one line for each way to use it: its own, else made from its arguments and
+ * flags.
+ */
 export function usageLines(command: Command.Cached): string[] {
   if (command.usage !== undefined) return [command.usage].flat();
   const args = Object.values(command.args).map((arg) => (arg.required ? argName(arg) : `[${argName(arg)}]`));

@@ -1,5 +1,6 @@
 /**
- * Bytes: assertions with titles, hex, buffers for secrets. Values never appear in a message, only their type and length.
+ * Bytes: assertions with titles, hex, buffers for secrets. Values never appear in a message, only their type and
+ * length.
  */
 import {types} from 'node:util';
 import {DekError} from './errors.js';
@@ -24,7 +25,8 @@ const {
 /**
  * A plain Uint8Array over the memory of `value`, to be used in its place: `value` itself may be of a class, or have
  * properties, that give another length at each look. Nothing is copied; no code of the caller runs. Throws BAD_ARGUMENT
- * unless `value` is a genuine Uint8Array of one of `lengths` bytes in memory of this thread only. `title` names it there.
+ * unless `value` is a genuine Uint8Array of one of `lengths` bytes in memory of this thread only. `title` names it
+ * there.
  */
 export function viewBytes(value: unknown, lengths: readonly number[] | LengthRange, title: string): Uint8Array {
   if (!types.isUint8Array(value)) throw unexpected(title, lengths, `type=${value === null ? 'null' : typeof value}`);
@@ -87,7 +89,9 @@ export function gather(bytes: Uint8Array, size: number, positions: readonly numb
   return gathered;
 }
 
-/** Overwrites buffers with zeros. What JavaScript cannot promise: copies made by others (strings, the kernel) remain. */
+/**
+ * Overwrites buffers with zeros. What JavaScript cannot promise: copies made by others (strings, the kernel) remain.
+ */
 export function wipe(...buffers: readonly (Uint8Array | undefined)[]): void {
   for (const buffer of buffers) buffer?.fill(0);
 }
@@ -119,8 +123,8 @@ export function fromHex(hex: string, title: string): Uint8Array {
 }
 
 /**
- * `text` as a message may repeat it: not when it is 32 or more characters of hex or base64, which may be a key that somebody
- * typed in a wrong place.
+ * `text` as a message may repeat it: not when it is 32 or more characters of hex or base64, which may be a key that
+ * somebody typed in a wrong place.
  */
 export function hideKey(text: string): string {
   if (!/^[0-9A-Za-z+/_-]{32,}={0,2}$/.test(text)) return text;

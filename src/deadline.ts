@@ -1,6 +1,6 @@
 /**
- * An end to waiting: for what may hang (a pipe that nobody writes, a file on a mount that does not answer) and cannot be
- * told to stop. What is given up on goes on by itself; who began it says what becomes of what it brings after all.
+ * An end to waiting: for what may hang (a pipe that nobody writes, a file on a mount that does not answer) and cannot
+ * be told to stop. What is given up on goes on by itself; who began it says what becomes of what it brings after all.
  */
 import {DekError} from './errors.js';
 
@@ -10,7 +10,10 @@ export interface Limit {
   readonly signal: AbortSignal;
 }
 
-/** Each thing that hangs keeps one thread of libuv's pool, which NIC commands need too: beyond these nothing new is begun. */
+/**
+ * Each thing that hangs keeps one thread of libuv's pool, which NIC commands need too: beyond these nothing new is
+ * begun.
+ */
 const MAX_STUCK = 4;
 let stuck = 0;
 
@@ -38,8 +41,8 @@ export class Deadline {
   }
 
   /**
-   * What `begin` resolves to. Throws IO when it is over before, and `late` then gets what comes after all; and without a start
-   * while too much that was given up on still hangs.
+   * What `begin` resolves to. Throws IO when it is over before, and `late` then gets what comes after all; and without
+   * a start while too much that was given up on still hangs.
    */
   async wait<T>(begin: () => Promise<T>, late: (value: T) => void = () => {}): Promise<T> {
     this.check();

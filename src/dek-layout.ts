@@ -1,7 +1,7 @@
 /**
- * What everything here knows of DEKs and logins: the four layouts of a DEK, the sizes of keys, credentials and labels, the
- * range of ids, the states. 40 and 72 bytes stand twice, as plaintext with a keytag and as wrapped without: so there is one
- * look-up for wrapped lengths and one for plaintext lengths.
+ * What everything here knows of DEKs and logins: the four layouts of a DEK, the sizes of keys, credentials and labels,
+ * the range of ids, the states. 40 and 72 bytes stand twice, as plaintext with a keytag and as wrapped without: so
+ * there is one look-up for wrapped lengths and one for plaintext lengths.
  */
 import {type LengthRange, orList} from './bytes.js';
 import {DekError} from './errors.js';

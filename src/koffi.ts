@@ -9,7 +9,8 @@ export type Koffi = typeof import('koffi');
 
 /**
  * Each asynchronous call needs a stack of its own. Koffi keeps 8 and allocates the rest anew at every call, which made
- * 16 calls at once two to three times as dear (measured, Koffi 3.3.4). 32 is the most it keeps; only used ones take memory.
+ * 16 calls at once two to three times as dear (measured, Koffi 3.3.4). 32 is the most it keeps; only used ones take
+ * memory.
  */
 const RESIDENT_STACKS = 32;
 

@@ -1,4 +1,6 @@
-/** From the words on the command line to a command. Help and the version are answered by bin/dek.cjs, without all this. */
+/**
+ * From the words on the command line to a command. Help and the version are answered by bin/dek.cjs, without all this.
+ */
 import {hideKey} from './bytes.js';
 import {shutDoors} from './cli/doors.js';
 import {printError} from './cli/print-error.js';

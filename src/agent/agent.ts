@@ -34,8 +34,8 @@ export interface AgentOptions {
   /** How far the manifest is applied. */
   progress?: (done: number, total: number) => void;
   /**
-   * Whether what answers requests may be loaded after the start, which it would slow down. To load it keeps the process from
-   * all else: for up to ten seconds on a host without time to spare, longer than a watchdog waits.
+   * Whether what answers requests may be loaded after the start, which it would slow down. To load it keeps the process
+   * from all else: for up to ten seconds on a host without time to spare, longer than a watchdog waits.
    */
   answersLate?: boolean;
   /** Fires when the start is to be given up. */
@@ -59,8 +59,8 @@ export interface Agent {
 const NEVER = new AbortController().signal;
 
 /**
- * Starts an agent: opens the NICs, listens, applies the manifest if there is one. Throws what stands in the way, and leaves
- * nothing behind then.
+ * Starts an agent: opens the NICs, listens, applies the manifest if there is one. Throws what stands in the way, and
+ * leaves nothing behind then.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const {socket, gid, kek, kekFormat, query, checkIntervalMs, logLevel, progress = () => {}} = options;

@@ -85,8 +85,8 @@ export class AgentClient {
   }
 
   /**
-   * Applies a manifest, by its absolute path, or the last one again; rejects with the refusal that undid it. `progress` is
-   * called with DEKs made so far and DEKs to make.
+   * Applies a manifest, by its absolute path, or the last one again; rejects with the refusal that undid it. `progress`
+   * is called with DEKs made so far and DEKs to make.
    */
   async apply(asked: ApplyRequest, progress: (done: number, total: number) => void = () => {}): Promise<ApplyResult> {
     const query = new URLSearchParams({dryRun: `${asked.dryRun}`, keepGoing: `${asked.keepGoing}`});

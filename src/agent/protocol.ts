@@ -1,7 +1,7 @@
 /**
  * What agent and client say to each other: HTTP on a unix socket. A wrapped key or credential is the raw body of a PUT
- * (so that `curl -T FILE` works), parameters are the query, every answer is JSON. A plaintext key never passes here: the
- * agent reads it from a descriptor of the client. Pure: names, shapes and schemas, no I/O.
+ * (so that `curl -T FILE` works), parameters are the query, every answer is JSON. A plaintext key never passes here:
+ * the agent reads it from a descriptor of the client. Pure: names, shapes and schemas, no I/O.
  *
  *     GET    /v1/status                                              AgentStatus
  *     PUT    /v1/login?credentialId=N&importKekId=N    48 bytes      LoginStatus
@@ -75,8 +75,8 @@ export interface AgentStatus {
 }
 
 /**
- * Whether the agent has started, every login that is needed is VALID, every DEK was READY when it was asked last, and no DEK
- * was left out.
+ * Whether the agent has started, every login that is needed is VALID, every DEK was READY when it was asked last, and
+ * no DEK was left out.
  */
 export function isReady({starting, devices, deks, manifest}: AgentStatus): boolean {
   const loggedIn = devices.every(
@@ -93,8 +93,8 @@ export interface CreateRequest {
   /** 40, 48, 72 or 80 bytes. Either this or `plaintext`. */
   wrapped?: Uint8Array | undefined;
   /**
-   * Where the agent reads a plaintext key (32, 40, 64 or 72 bytes): a descriptor of the process that asks. A secret does
-   * not travel by HTTP, whose buffers nobody wipes.
+   * Where the agent reads a plaintext key (32, 40, 64 or 72 bytes): a descriptor of the process that asks. A secret
+   * does not travel by HTTP, whose buffers nobody wipes.
    */
   plaintext?: {fd: number; format?: KeyFormat | undefined; allowEqualKeys?: boolean | undefined} | undefined;
 }
@@ -113,7 +113,9 @@ export interface ApplyRequest {
   dryRun: boolean;
   /** Keep what worked, list what did not. */
   keepGoing: boolean;
-  /** Ask the NIC for each DEK right after its create, and take one that is not READY for refused; false when left out. */
+  /**
+   * Ask the NIC for each DEK right after its create, and take one that is not READY for refused; false when left out.
+   */
   query?: boolean | undefined;
 }
 

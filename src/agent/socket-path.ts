@@ -5,8 +5,8 @@ import {DekError} from '../errors.js';
 const VARIABLE = 'DEK_AGENT_SOCKET';
 
 /**
- * `socket` if given, else $DEK_AGENT_SOCKET, $XDG_RUNTIME_DIR/dek/agent.sock, /run/dek/agent.sock. Throws BAD_ARGUMENT when what
- * is given is empty: it would be the socket of another agent.
+ * `socket` if given, else $DEK_AGENT_SOCKET, $XDG_RUNTIME_DIR/dek/agent.sock, /run/dek/agent.sock. Throws BAD_ARGUMENT
+ * when what is given is empty: it would be the socket of another agent.
  */
 export function socketPath(socket?: string): string {
   const given = socket ?? process.env[VARIABLE];

@@ -1,6 +1,6 @@
 /**
- * The agent as a service of systemd, Type=notify: ready, status, reload, watchdog. Outside of systemd ($NOTIFY_SOCKET is not
- * set) all of it does nothing, but for the reload.
+ * The agent as a service of systemd, Type=notify: ready, status, reload, watchdog. Outside of systemd ($NOTIFY_SOCKET
+ * is not set) all of it does nothing, but for the reload.
  */
 import type {Agent} from './agent.js';
 import {notifySystemd} from './host/ffi.js';
@@ -19,8 +19,8 @@ export class SystemdService {
   }
 
   /**
-   * Says READY, and from then on what changes, and that this process is alive. Throws NO_LIBRARY without libsystemd, IO when
-   * the service manager cannot be told.
+   * Says READY, and from then on what changes, and that this process is alive. Throws NO_LIBRARY without libsystemd, IO
+   * when the service manager cannot be told.
    */
   ready(): void {
     notifySystemd(`READY=1\n${this.#status()}`);
@@ -31,8 +31,8 @@ export class SystemdService {
   }
 
   /**
-   * Applies the manifest again, as it is on disk when the reload before is done: a request that comes meanwhile may be about
-   * a newer file. What goes wrong is in the log; the DEKs of before stay.
+   * Applies the manifest again, as it is on disk when the reload before is done: a request that comes meanwhile may be
+   * about a newer file. What goes wrong is in the log; the DEKs of before stay.
    */
   reload(): void {
     this.#wanted = true;
@@ -81,7 +81,10 @@ export class SystemdService {
   }
 }
 
-/** What systemd waits for a sign of life; 0 when it does not, or waits for another process that passed its environment on. */
+/**
+ * What systemd waits for a sign of life; 0 when it does not, or waits for another process that passed its environment
+ * on.
+ */
 function watchdogMicroseconds(): number {
   const {WATCHDOG_PID: pid, WATCHDOG_USEC: us = '0'} = process.env;
   return pid === undefined || Number(pid) === process.pid ? Number(us) : 0;

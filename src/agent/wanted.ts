@@ -1,4 +1,6 @@
-/** Whether anybody still waits for what a request asked for: its client may have gone, or the agent may be about to end. */
+/**
+ * Whether anybody still waits for what a request asked for: its client may have gone, or the agent may be about to end.
+ */
 import type {ServerResponse} from 'node:http';
 import {DekError} from '../errors.js';
 

@@ -22,8 +22,8 @@ export interface OpenLines {
 }
 
 /**
- * Reads all lines. With `kek`, the crew's, every DEK and the credential are unwrapped too. `onProgress` is called with how
- * many DEKs have no fault. Throws UNWRAP_FAILED when `kek` is not that of the manifest; what reading it throws.
+ * Reads all lines. With `kek`, the crew's, every DEK and the credential are unwrapped too. `onProgress` is called with
+ * how many DEKs have no fault. Throws UNWRAP_FAILED when `kek` is not that of the manifest; what reading it throws.
  */
 export async function checkManifest(
   crew: Crew,

@@ -1,6 +1,6 @@
 /**
- * Large jobs on all cores: pieces of work go to worker threads and come back in their order. What is in flight is bounded, so
- * memory is constant however slow the reader or the writer is. Small jobs never start a thread.
+ * Large jobs on all cores: pieces of work go to worker threads and come back in their order. What is in flight is
+ * bounded, so memory is constant however slow the reader or the writer is. Small jobs never start a thread.
  */
 import {availableParallelism} from 'node:os';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
@@ -10,8 +10,9 @@ import {type Input, type JobName, type Output, runJob, wipeBytes} from './jobs.j
 import {Thread} from './thread-handle.js';
 
 /**
- * Pieces that the main thread does itself before it starts threads, unless it is told that more are to come: a thread takes 40 ms
- * to load and 200 ms more of CPU until its code is compiled well, so that jobs of 200,000 DEKs are done as soon without (measured).
+ * Pieces that the main thread does itself before it starts threads, unless it is told that more are to come: a thread
+ * takes 40 ms to load and 200 ms more of CPU until its code is compiled well, so that jobs of 200,000 DEKs are done as
+ * soon without (measured).
  */
 const PIECES_ALONE = 256;
 /** More threads than this wait for the one that reads and writes. */
@@ -65,8 +66,9 @@ export class Crew {
   }
 
   /**
-   * Does the job `name` for each of `inputs`, whose buffers are moved to where it is done, and yields the outputs in the same
-   * order. What `inputs` throws comes after the outputs of what came before it. Throws what the job throws; IO when a thread dies.
+   * Does the job `name` for each of `inputs`, whose buffers are moved to where it is done, and yields the outputs in
+   * the same order. What `inputs` throws comes after the outputs of what came before it. Throws what the job throws; IO
+   * when a thread dies.
    */
   async *map<N extends JobName>(name: N, inputs: AsyncIterable<Input<N>>): AsyncGenerator<Output<N>, void> {
     const source = inputs[Symbol.asyncIterator]();

@@ -1,4 +1,7 @@
-/** The jobs of a crew by name. Each is pure: bytes in, bytes out, on whatever thread. What they are given and give is plain data. */
+/**
+ * The jobs of a crew by name. Each is pure: bytes in, bytes out, on whatever thread. What they are given and give is
+ * plain data.
+ */
 import {wipe} from '../bytes.js';
 import {checkLines, digestLines, makeLines, rewrapLines} from './line-jobs.js';
 import {unwrapRaw, wrapRaw} from './raw-jobs.js';

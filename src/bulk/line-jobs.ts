@@ -34,7 +34,10 @@ export interface CheckedLines {
   equal: readonly number[];
 }
 
-/** With `unwrap` each DEK is unwrapped too, and with `reveal` given out in plaintext: one buffer for each layout that occurs. */
+/**
+ * With `unwrap` each DEK is unwrapped too, and with `reveal` given out in plaintext: one buffer for each layout that
+ * occurs.
+ */
 export function checkLines(
   {key, unwrap, reveal, ...lines}: LinesInput & {unwrap: boolean; reveal: boolean},
   [kek]: readonly Uint8Array[],
@@ -50,7 +53,8 @@ export function checkLines(
 }
 
 /**
- * From one KEK to the other, in place. The digest is that of the plaintexts as the old lines have them, and of the new lines.
+ * From one KEK to the other, in place. The digest is that of the plaintexts as the old lines have them, and of the new
+ * lines.
  */
 export function rewrapLines(
   {key, ...lines}: LinesInput,
@@ -130,8 +134,8 @@ function checked({text, lines, fingerprints, faults}: Columns, count: number): C
 }
 
 /**
- * Calls `use` with each column in plaintext, which is wiped then. Returns the faults of the columns and those of its keys, and
- * the lines of the DEKs whose key1 equals key2.
+ * Calls `use` with each column in plaintext, which is wiped then. Returns the faults of the columns and those of its
+ * keys, and the lines of the DEKs whose key1 equals key2.
  */
 function unwrapColumns(
   {keys, lines, faults}: Columns,

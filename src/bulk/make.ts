@@ -25,8 +25,8 @@ export interface AllKeys {
 }
 
 /**
- * Yields the bytes of a new manifest with a DEK for each of `keys`, wrapped under the crew's KEK. Throws what `keys` throws;
- * BAD_INPUT, EQUAL_KEYS, BAD_ARGUMENT for a name that is none.
+ * Yields the bytes of a new manifest with a DEK for each of `keys`, wrapped under the crew's KEK. Throws what `keys`
+ * throws; BAD_INPUT, EQUAL_KEYS, BAD_ARGUMENT for a name that is none.
  */
 export async function* newManifest(
   crew: Crew,
@@ -40,8 +40,9 @@ export async function* newManifest(
 }
 
 /**
- * The same for the manifest in the file `path`, with the DEKs that it has before the new ones. Throws UNWRAP_FAILED, before the
- * first byte, when `kek`, the crew's, is not that of the manifest; EXISTS when a name is in it; what reading it throws.
+ * The same for the manifest in the file `path`, with the DEKs that it has before the new ones. Throws UNWRAP_FAILED,
+ * before the first byte, when `kek`, the crew's, is not that of the manifest; EXISTS when a name is in it; what reading
+ * it throws.
  */
 export async function* addToManifest(
   crew: Crew,

@@ -52,7 +52,10 @@ function positionsOfEqual(plaintexts: Uint8Array, {keySize, plaintextBytes}: Dek
   return equal;
 }
 
-/** `count` new DEKs from the system's random numbers, to be wiped by the caller; each with this keytag, in hex, or a random one. */
+/**
+ * `count` new DEKs from the system's random numbers, to be wiped by the caller; each with this keytag, in hex, or a
+ * random one.
+ */
 export function randomPlaintexts(layout: DekLayout, count: number, keytagValue?: string): Uint8Array {
   const plaintexts = secretBytes(count * layout.plaintextBytes);
   do randomFillSync(plaintexts);

@@ -10,8 +10,8 @@ import type {OnProgress} from './progress.js';
 export type OnEqual = (dek: string) => void;
 
 /**
- * Wraps the DEKs that `keys` gives, many at a time and each whole, and wipes them. Throws what `keys` throws; EQUAL_KEYS, with the
- * position of the first that has key1 == key2, after the wrapped ones before it.
+ * Wraps the DEKs that `keys` gives, many at a time and each whole, and wipes them. Throws what `keys` throws;
+ * EQUAL_KEYS, with the position of the first that has key1 == key2, after the wrapped ones before it.
  */
 export async function* wrapStream(
   crew: Crew,
@@ -29,8 +29,8 @@ export async function* wrapStream(
 }
 
 /**
- * The reverse; without `reveal` what is yielded is empty. What is yielded is wiped when the next is asked for. `onEqual` is
- * told of each that is whole, but key1 equals key2. Throws UNWRAP_FAILED too.
+ * The reverse; without `reveal` what is yielded is empty. What is yielded is wiped when the next is asked for.
+ * `onEqual` is told of each that is whole, but key1 equals key2. Throws UNWRAP_FAILED too.
  */
 export async function* unwrapStream(
   crew: Crew,

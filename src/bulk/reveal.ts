@@ -10,9 +10,9 @@ import type {OnProgress} from './progress.js';
 import type {OnEqual} from './raw.js';
 
 /**
- * Unwraps every DEK of the manifest in the file `path` with `kek`, the crew's. With `reveal` the plaintexts are yielded, in
- * order, and wiped when the next are asked for. `onEqual` is told of each that is whole, but key1 equals key2. Throws the first fault; BAD_INPUT when they are to be revealed and not all of one
- * layout.
+ * Unwraps every DEK of the manifest in the file `path` with `kek`, the crew's. With `reveal` the plaintexts are
+ * yielded, in order, and wiped when the next are asked for. `onEqual` is told of each that is whole, but key1 equals
+ * key2. Throws the first fault; BAD_INPUT when they are to be revealed and not all of one layout.
  */
 export async function* unwrapManifest(
   crew: Crew,

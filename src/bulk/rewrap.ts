@@ -1,6 +1,6 @@
 /**
- * From one import KEK to another: every DEK and the credential, in plaintext in memory only and wiped. And the proof that what
- * was written is right: see `check`.
+ * From one import KEK to another: every DEK and the credential, in plaintext in memory only and wiped. And the proof
+ * that what was written is right: see `check`.
  */
 import {readSync} from 'node:fs';
 import fs from 'node:fs/promises';
@@ -55,8 +55,9 @@ export class Rewrap {
   }
 
   /**
-   * Yields the bytes of the new manifest. Throws what `openManifest` throws; UNWRAP_FAILED, before the first byte when `from` is
-   * not the KEK of the manifest; BAD_ARGUMENT when `to` is it too, or when there is no login that an id could belong to.
+   * Yields the bytes of the new manifest. Throws what `openManifest` throws; UNWRAP_FAILED, before the first byte when
+   * `from` is not the KEK of the manifest; BAD_ARGUMENT when `to` is it too, or when there is no login that an id could
+   * belong to.
    */
   async *chunks(onProgress?: OnProgress): AsyncGenerator<Uint8Array, void> {
     const {header, lines, bytes} = await openLines(this.#path);
@@ -83,9 +84,10 @@ export class Rewrap {
   }
 
   /**
-   * Reads back what `chunks` gave from the file `path`, unwraps it with the new KEK, and compares digests: so it is, byte by
-   * byte, what was made, and its keys are in plaintext what the old lines unwrapped to. What the old file held is known from
-   * that one reading of it; that each of its keys is whole, from the integrity check of its unwrap. Throws IO when they differ.
+   * Reads back what `chunks` gave from the file `path`, unwraps it with the new KEK, and compares digests: so it is,
+   * byte by byte, what was made, and its keys are in plaintext what the old lines unwrapped to. What the old file held
+   * is known from that one reading of it; that each of its keys is whole, from the integrity check of its unwrap.
+   * Throws IO when they differ.
    */
   async check(path: string, onProgress?: OnProgress): Promise<void> {
     const file = await fs.open(path);

@@ -1,7 +1,8 @@
 /**
  * What every command shares: `--json`, errors with their exit status, and the habit that `run()` returns one value of
- * which the text is a rendering (`this.log` prints nothing under `--json`). Flags, arguments and their parser are oclif's. Left
- * out is oclif's own Command: it brings plugins, hooks and help along, which took half of a command's start.
+ * which the text is a rendering (`this.log` prints nothing under `--json`). Flags, arguments and their parser are
+ * oclif's. Left out is oclif's own Command: it brings plugins, hooks and help along, which took half of a command's
+ * start.
  */
 import {boolean} from '@oclif/core/flags';
 import {type ArgInput, type FlagInput, type Input, type ParserOutput, parse} from '@oclif/core/parser';
@@ -19,7 +20,10 @@ export abstract class DekCommand {
   static summary: string;
   static description: string;
   static examples: (string | {description: string; command: string})[];
-  /** The words after the name in USAGE, one line for each way to use it, where a list of the arguments and flags would not do. */
+  /**
+   * The words after the name in USAGE, one line for each way to use it, where a list of the arguments and flags would
+   * not do.
+   */
   static usage?: string | string[];
   static args: ArgInput = {};
   static flags: FlagInput = {};
@@ -35,8 +39,8 @@ export abstract class DekCommand {
   }
 
   /**
-   * Runs the command on these words; `name` is how it is typed, `dek device show`. Prints its result under `--json`, or its
-   * error, and sets `process.exitCode` then.
+   * Runs the command on these words; `name` is how it is typed, `dek device show`. Prints its result under `--json`, or
+   * its error, and sets `process.exitCode` then.
    */
   static async run(this: CommandClass, argv: string[], name: string): Promise<void> {
     const command = new this(argv);
@@ -87,8 +91,8 @@ export abstract class DekCommand {
 const MAY_BE_EMPTY: readonly string[] = ['opaque'];
 
 /**
- * A variable that is not set becomes an empty word in a script: it must not mean what leaving the word out means, another
- * agent for one. Throws BAD_ARGUMENT.
+ * A variable that is not set becomes an empty word in a script: it must not mean what leaving the word out means,
+ * another agent for one. Throws BAD_ARGUMENT.
  */
 function assertNoneEmpty({flags, args, argv}: Pick<ParserOutput, 'flags' | 'args' | 'argv'>): void {
   const isEmpty = (value: unknown): boolean => value === '' || (Array.isArray(value) && value.includes(''));

@@ -1,11 +1,14 @@
 /**
- * The doors that Node opens into a running process, shut before a command comes to a secret. bin/dek.cjs takes SIGUSR1 before
- * anything else; here is what the caller opened before that line. A preloaded module or library, which is code of the caller's
- * own and runs first, is left to the caller: SECURITY.md.
+ * The doors that Node opens into a running process, shut before a command comes to a secret. bin/dek.cjs takes SIGUSR1
+ * before anything else; here is what the caller opened before that line. A preloaded module or library, which is code
+ * of the caller's own and runs first, is left to the caller: SECURITY.md.
  */
 import {DekError} from '../errors.js';
 
-/** Options that write to a file what the process holds: its heap, its stack and environment, the keys of its connections. */
+/**
+ * Options that write to a file what the process holds: its heap, its stack and environment, the keys of its
+ * connections.
+ */
 const WRITES_STATE =
   /^--(?:heapsnapshot-(?:signal|near-heap-limit)|report-(?:on-signal|on-fatalerror|uncaught-exception)|tls-keylog)$/;
 /** They print what streams carry. Node has read them by now: to unset them would be too late. */

@@ -25,8 +25,9 @@ export interface KekOptions {
 }
 
 /**
- * Reads the KEK that `--kek` names and calls `use` with it and with its key check value in hex; it is wiped when that has
- * settled. `title` is what messages call it. From before the first secret byte on, this process's memory stays out of core dumps.
+ * Reads the KEK that `--kek` names and calls `use` with it and with its key check value in hex; it is wiped when that
+ * has settled. `title` is what messages call it. From before the first secret byte on, this process's memory stays out
+ * of core dumps.
  */
 export async function withKek<T>(
   {kek: spec, 'kek-format': format}: KekOptions,

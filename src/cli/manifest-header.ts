@@ -41,8 +41,8 @@ export interface HeaderOptions {
 }
 
 /**
- * The header of a manifest that `kek` is to wrap. Throws BAD_ARGUMENT when a flag is missing; UNWRAP_FAILED when the wrapped
- * credential was not wrapped by this KEK; what reading it throws.
+ * The header of a manifest that `kek` is to wrap. Throws BAD_ARGUMENT when a flag is missing; UNWRAP_FAILED when the
+ * wrapped credential was not wrapped by this KEK; what reading it throws.
  */
 export async function headerOf(options: HeaderOptions, kek: Uint8Array): Promise<ManifestHeader> {
   const {device, credential, 'import-kek-id': importKekId, 'credential-id': credentialId} = options;

@@ -7,8 +7,8 @@ import {Progress} from './progress.js';
 export type CountDeks = (label: string, total?: number) => OnProgress;
 
 /**
- * Calls `work` with a crew that has `keks`, and returns the count that was told last. Progress is shown if `isShown`. The
- * crew is loaded here, so that a command which is given one DEK starts without it. Throws what `work` throws.
+ * Calls `work` with a crew that has `keks`, and returns the count that was told last. Progress is shown if `isShown`.
+ * The crew is loaded here, so that a command which is given one DEK starts without it. Throws what `work` throws.
  */
 export async function withCrew(
   keks: readonly Uint8Array[],

@@ -5,7 +5,9 @@ import {toHex} from '../bytes.js';
 import type {DekLayout} from '../dek-layout.js';
 import {parseOpaque} from './opaque.js';
 
-/** `--first`, which goes with the flags `needs`, and `--opaque`, beside a `--name` that each command describes itself. */
+/**
+ * `--first`, which goes with the flags `needs`, and `--opaque`, beside a `--name` that each command describes itself.
+ */
 export const newDekFlags = (...needs: string[]) => ({
   first: Flags.integer({
     helpValue: 'N',

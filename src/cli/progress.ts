@@ -1,4 +1,7 @@
-/** How far a long command is, on stderr: one line that is written over on a terminal, a line every few seconds elsewhere. */
+/**
+ * How far a long command is, on stderr: one line that is written over on a terminal, a line every few seconds
+ * elsewhere.
+ */
 
 const TERMINAL = {firstAfterMs: 500, intervalMs: 200};
 const ELSEWHERE = {firstAfterMs: 5000, intervalMs: 5000};
@@ -18,7 +21,9 @@ export class Progress {
     this.#isShown = isShown;
   }
 
-  /** Says that `count` are done, of `total` where that is known; `label` says what: `checked`. May be called for each. */
+  /**
+   * Says that `count` are done, of `total` where that is known; `label` says what: `checked`. May be called for each.
+   */
   update(label: string, count: number, total?: number): void {
     if (!this.#isShown) return;
     const now = performance.now();

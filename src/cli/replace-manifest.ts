@@ -6,9 +6,10 @@ import {systemError} from '../files/system-error.js';
 import {type GoOn, writeWholeFile} from '../files/whole-file.js';
 
 /**
- * Replaces the manifest `path` with what `chunks` yields, keeping its mode and owner. `check` is called with the path of the
- * new file before it takes the name. Where `path` is a symbolic link, the file that it leads to is replaced. Throws NO_INPUT,
- * BAD_INPUT when it is no file, BUSY when another program changed it meanwhile; it stays as it is then.
+ * Replaces the manifest `path` with what `chunks` yields, keeping its mode and owner. `check` is called with the path
+ * of the new file before it takes the name. Where `path` is a symbolic link, the file that it leads to is replaced.
+ * Throws NO_INPUT, BAD_INPUT when it is no file, BUSY when another program changed it meanwhile; it stays as it is
+ * then.
  */
 export async function replaceManifest(
   path: string,

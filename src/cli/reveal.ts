@@ -8,8 +8,8 @@ export interface RevealOptions extends OutputOptions {
 }
 
 /**
- * Throws BAD_ARGUMENT when there is nothing to write, and UNSAFE_SECRET when the plaintext would go into `json` or, unasked,
- * to a terminal. One key, `isOne`, may go to a terminal as text.
+ * Throws BAD_ARGUMENT when there is nothing to write, and UNSAFE_SECRET when the plaintext would go into `json` or,
+ * unasked, to a terminal. One key, `isOne`, may go to a terminal as text.
  */
 export function assertMayReveal(
   {reveal, output, format}: RevealOptions,

@@ -1,7 +1,7 @@
 /**
- * Hex and base64 (RFC 4648 sections 8 and 4), byte by byte from buffer to buffer: a key is never made a string, which could not
- * be wiped. Base64 may be broken into lines. Hex is words of whole bytes, with white space between them and with or without 0x:
- * the files of perftest (`0x0f`, a byte a line) and of DPDK (`0f 10`) are hex.
+ * Hex and base64 (RFC 4648 sections 8 and 4), byte by byte from buffer to buffer: a key is never made a string, which
+ * could not be wiped. Base64 may be broken into lines. Hex is words of whole bytes, with white space between them and
+ * with or without 0x: the files of perftest (`0x0f`, a byte a line) and of DPDK (`0f 10`) are hex.
  */
 
 const LINE_FEED = 0x0a;
@@ -14,8 +14,8 @@ const X = 0x78;
 export type TextFormat = 'hex' | 'base64';
 
 /**
- * How many bytes `text` stands for: undefined when it is not of this form, NaN when its digits are but make no whole bytes. They
- * are written to `into`, which has room for so many.
+ * How many bytes `text` stands for: undefined when it is not of this form, NaN when its digits are but make no whole
+ * bytes. They are written to `into`, which has room for so many.
  */
 export function decodeDigits(text: Uint8Array, format: TextFormat, into?: Uint8Array): number | undefined {
   return format === 'hex' ? decodeHex(text, into) : decodeBase64(text, into);

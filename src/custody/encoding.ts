@@ -1,6 +1,6 @@
 /**
- * How bytes stand in a file: raw, hex or base64. The content tells, but only what cannot be text is taken for raw bytes without
- * being told: a key in hex or base64 of which a part is missing would else become another key, of letters.
+ * How bytes stand in a file: raw, hex or base64. The content tells, but only what cannot be text is taken for raw bytes
+ * without being told: a key in hex or base64 of which a part is missing would else become another key, of letters.
  */
 import {orList, secretBytes} from '../bytes.js';
 import {DekError} from '../errors.js';
@@ -14,8 +14,8 @@ export type Format = 'raw' | 'hex' | 'base64';
 export const FORMATS: readonly Format[] = ['raw', 'hex', 'base64'];
 
 /**
- * The bytes that `content` stands for, one of `lengths` bytes, in an exact buffer of their own. Without `format` the content
- * tells: hex or base64 if it is wholly that, raw if it is no text. `name` opens each message. Throws BAD_INPUT.
+ * The bytes that `content` stands for, one of `lengths` bytes, in an exact buffer of their own. Without `format` the
+ * content tells: hex or base64 if it is wholly that, raw if it is no text. `name` opens each message. Throws BAD_INPUT.
  */
 export function decode(content: Uint8Array, lengths: readonly number[], name: string, format?: Format): Uint8Array {
   const form = format ?? formOf(content);

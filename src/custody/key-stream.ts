@@ -8,8 +8,9 @@ import {readSome} from './source.js';
 const PIECE_BYTES = 2 ** 18;
 
 /**
- * Yields the keys of `eachBytes` bytes that `fd` gives, about 256 KiB at a time, in buffers that the caller wipes. They are
- * raw, but one that is text is no key unless `format` says raw. Throws BAD_INPUT then, when it gives none, or ends within one; IO.
+ * Yields the keys of `eachBytes` bytes that `fd` gives, about 256 KiB at a time, in buffers that the caller wipes. They
+ * are raw, but one that is text is no key unless `format` says raw. Throws BAD_INPUT then, when it gives none, or ends
+ * within one; IO.
  */
 export async function* readKeys(
   fd: number,

@@ -14,7 +14,10 @@ const TAB = 0x09;
 const HYPHEN = 0x2d;
 const UNDERLINE = 0x5f;
 
-/** Whether `content` is printable ASCII, of whatever meaning, in UTF-8 or UTF-16: a random key is not, but once in five million. */
+/**
+ * Whether `content` is printable ASCII, of whatever meaning, in UTF-8 or UTF-16: a random key is not, but once in five
+ * million.
+ */
 export function isText(content: Uint8Array): boolean {
   return isUtf16(content) || (withoutMark(content).every(isPrintable) && content.some((code) => !isWhiteSpace(code)));
 }

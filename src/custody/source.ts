@@ -1,7 +1,8 @@
 /**
  * Reads secrets and wrapped keys from their sources, which spec.ts lists.
  * What is read goes from the kernel into one buffer of ours; it is decoded from there, and that buffer is wiped.
- * Left out: typing a secret at a terminal (it would be echoed), and the environment and arguments (others can read both).
+ * Left out: typing a secret at a terminal (it would be echoed), and the environment and arguments (others can read
+ * both).
  */
 
 import fs from 'node:fs';
@@ -32,10 +33,10 @@ const TEXT_BYTES = 32;
 const O_PATH = 0o10000000;
 
 /**
- * Reads a secret of one of `lengths` bytes, raw, hex or base64 (by content unless `format` says), into a buffer of its own
- * that the caller wipes. `title` names it in messages. Throws BAD_ARGUMENT (not a source), NO_INPUT, PERMISSION, IO,
- * UNSAFE_SECRET (a file that others can read), BAD_INPUT (wrong length or form). Without `limit` it waits for ever, and a
- * person is told so; with it, which is for a process that serves others, IO ends it.
+ * Reads a secret of one of `lengths` bytes, raw, hex or base64 (by content unless `format` says), into a buffer of its
+ * own that the caller wipes. `title` names it in messages. Throws BAD_ARGUMENT (not a source), NO_INPUT, PERMISSION,
+ * IO, UNSAFE_SECRET (a file that others can read), BAD_INPUT (wrong length or form). Without `limit` it waits for ever,
+ * and a person is told so; with it, which is for a process that serves others, IO ends it.
  */
 export async function readSecret(
   spec: string,
@@ -53,8 +54,8 @@ export async function readSecret(
 }
 
 /**
- * Reads something wrapped, which is no secret: as `readSecret`, and `spec` may be a plain path as well, and a file may be
- * readable by anyone.
+ * Reads something wrapped, which is no secret: as `readSecret`, and `spec` may be a plain path as well, and a file may
+ * be readable by anyone.
  */
 export async function readCiphertext(
   spec: string,
@@ -66,8 +67,8 @@ export async function readCiphertext(
 }
 
 /**
- * Opens the source of a secret, checks it as `readSecret` does, and hands its descriptor to `use`, to be read by another
- * process: see `readSecretOf`. Throws the same.
+ * Opens the source of a secret, checks it as `readSecret` does, and hands its descriptor to `use`, to be read by
+ * another process: see `readSecretOf`. Throws the same.
  */
 export async function withSecretDescriptor<T>(
   spec: string,
@@ -87,8 +88,8 @@ export async function withCiphertextDescriptor<T>(
 }
 
 /**
- * Reads a secret as `readSecret` does, from descriptor `fd` of process `pid`, which has checked where it comes from. Throws
- * PERMISSION when that process is another user's, NO_INPUT when it could not read it itself, IO at the limit.
+ * Reads a secret as `readSecret` does, from descriptor `fd` of process `pid`, which has checked where it comes from.
+ * Throws PERMISSION when that process is another user's, NO_INPUT when it could not read it itself, IO at the limit.
  */
 export async function readSecretOf(
   {pid, fd}: {pid: number; fd: number},
@@ -104,8 +105,8 @@ export async function readSecretOf(
 }
 
 /**
- * To open a descriptor again by its name in /proc asks for the rights of the file, not for what the descriptor was opened for:
- * with O_PATH that took no right to the file at all. So that is looked at first: proc(5), fdinfo.
+ * To open a descriptor again by its name in /proc asks for the rights of the file, not for what the descriptor was
+ * opened for: with O_PATH that took no right to the file at all. So that is looked at first: proc(5), fdinfo.
  */
 async function assertReadable(pid: number, fd: number, name: string): Promise<void> {
   let flags: number;
@@ -229,8 +230,9 @@ function checkSource(stats: fs.Stats, fd: number, {name, path, isPrivate}: Sourc
 }
 
 /**
- * Whether a descriptor is one of Node's own (epoll, eventfd, a pipe to itself), which a number given by mistake can hit: a
- * read would fail strangely, or wait for ever. A pipe is Node's when this process has its writing end too: proc(5), fdinfo.
+ * Whether a descriptor is one of Node's own (epoll, eventfd, a pipe to itself), which a number given by mistake can
+ * hit: a read would fail strangely, or wait for ever. A pipe is Node's when this process has its writing end too:
+ * proc(5), fdinfo.
  */
 function belongsToNode(stats: fs.Stats, fd: number): boolean {
   if ((stats.mode & fs.constants.S_IFMT) === 0) return true;

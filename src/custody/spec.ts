@@ -1,6 +1,6 @@
 /**
- * What people write for a source: `file:PATH`, `fd:N`, `-` (standard input), `cred:NAME` (a systemd credential), and for what
- * is wrapped a plain path too.
+ * What people write for a source: `file:PATH`, `fd:N`, `-` (standard input), `cred:NAME` (a systemd credential), and
+ * for what is wrapped a plain path too.
  */
 import fs from 'node:fs';
 import {join} from 'node:path';
@@ -13,7 +13,10 @@ export interface Source {
   readonly name: string;
   readonly path?: string;
   readonly fd?: number;
-  /** Whether the file's mode has to keep others out. systemd grants its credentials by ACL, which looks like group access. */
+  /**
+   * Whether the file's mode has to keep others out. systemd grants its credentials by ACL, which looks like group
+   * access.
+   */
   readonly isPrivate: boolean;
   /** When to give up; what is opened for it is then read without blocking. */
   readonly deadline?: Deadline;
@@ -23,7 +26,9 @@ export interface Source {
 
 const SOURCES_HINT = 'name a source: file:PATH, fd:N, - (standard input) or cred:NAME (a systemd credential)';
 
-/** The source of a secret. The text is not repeated unless it is a path: it may be a key that someone put in its place. */
+/**
+ * The source of a secret. The text is not repeated unless it is a path: it may be a key that someone put in its place.
+ */
 export function sourceOf(spec: string, title: string): Source {
   const source = parseSource(spec, title);
   if (source) return source;

@@ -10,7 +10,9 @@ const sleep = promisify(setTimeout);
 /** How soon a descriptor in non-blocking mode is tried again. */
 const RETRY_MS = 20;
 
-/** Writes `bytes` to an open descriptor. Throws IO, also for a standard stream that this process was started without. */
+/**
+ * Writes `bytes` to an open descriptor. Throws IO, also for a standard stream that this process was started without.
+ */
 export async function writeDescriptor(fd: number, bytes: Uint8Array, name: string): Promise<void> {
   if (isStandIn(fd)) {
     throw new DekError('IO', `cannot write ${name}: it is closed, or /dev/null open for reading too`, {
@@ -26,8 +28,8 @@ export async function writeDescriptor(fd: number, bytes: Uint8Array, name: strin
 }
 
 /**
- * Whether `fd` is the /dev/null that Node opens at its start in the place of a standard stream that is closed. It opens it
- * for reading and writing, a shell's > /dev/null for writing only: proc(5), fdinfo.
+ * Whether `fd` is the /dev/null that Node opens at its start in the place of a standard stream that is closed. It opens
+ * it for reading and writing, a shell's > /dev/null for writing only: proc(5), fdinfo.
  */
 function isStandIn(fd: number): boolean {
   try {

@@ -4,8 +4,8 @@ import {dirname, resolve} from 'node:path';
 import {statNow} from './stat.js';
 
 /**
- * Makes the directory `path`, and those above it that are missing, with `mode`. Returns the paths that it made, the topmost
- * first. Throws the system error of the first that cannot be made, and then has removed those it made.
+ * Makes the directory `path`, and those above it that are missing, with `mode`. Returns the paths that it made, the
+ * topmost first. Throws the system error of the first that cannot be made, and then has removed those it made.
  */
 export function makeDirectories(path: string, mode: number): string[] {
   const made: string[] = [];

@@ -1,6 +1,7 @@
 /**
- * One process at a time: flock(2) on a file or a directory. The kernel ends the lock of a process that dies, so that none is
- * ever left over. Who can open the file can take its lock and keep it: `holdLock` takes that of a file of its own.
+ * One process at a time: flock(2) on a file or a directory. The kernel ends the lock of a process that dies, so that
+ * none is ever left over. Who can open the file can take its lock and keep it: `holdLock` takes that of a file of its
+ * own.
  */
 import fs from 'node:fs';
 import {setTimeout as pause} from 'node:timers/promises';
@@ -35,8 +36,8 @@ export interface HeldLock {
 }
 
 /**
- * Takes the lock of the file `path`, which is made with mode 0600 where there is none: only its owner and root can take it.
- * While another holds it, `held` is called between two tries, and may throw. Throws BUSY when it is held for five
+ * Takes the lock of the file `path`, which is made with mode 0600 where there is none: only its owner and root can take
+ * it. While another holds it, `held` is called between two tries, and may throw. Throws BUSY when it is held for five
  * seconds, EXISTS when the name is taken by what is no such file, and the system's error.
  */
 export async function holdLock(path: string, held: () => Promise<unknown>): Promise<HeldLock> {

@@ -1,8 +1,9 @@
 /**
- * stat(2) at once. Node 20 keeps the numbers of its last stat without `bigint`, and its realpath looks there whether it has
- * met a socket or a pipe: after a stat of one, links were not resolved any more, neither by realpathSync nor for a module
- * that is loaded (seen in 20.20.2). With `bigint` the numbers are kept elsewhere. So nothing else here calls lstatSync,
- * statSync or fstatSync, nor rmSync and readFileSync, which do so inside, for what may be a socket or a pipe.
+ * stat(2) at once. Node 20 keeps the numbers of its last stat without `bigint`, and its realpath looks there whether it
+ * has met a socket or a pipe: after a stat of one, links were not resolved any more, neither by realpathSync nor for a
+ * module that is loaded (seen in 20.20.2). With `bigint` the numbers are kept elsewhere. So nothing else here calls
+ * lstatSync, statSync or fstatSync, nor rmSync and readFileSync, which do so inside, for what may be a socket or a
+ * pipe.
  */
 import fs, {type BigIntStats} from 'node:fs';
 

@@ -42,8 +42,8 @@ const NOT_OPEN = {
 const WORDS = new Map([...getSystemErrorMap().values()]);
 
 /**
- * The DekError for `error`, which came when `name` was to be read, written or made. A DekError stays what it is. `name` is
- * what messages call it: never a secret.
+ * The DekError for `error`, which came when `name` was to be read, written or made. A DekError stays what it is. `name`
+ * is what messages call it: never a secret.
  */
 export function systemError(
   attempt: Attempt,

@@ -1,6 +1,7 @@
 /**
- * The one writer of files: whole or not at all. A file is written beside its name and moved there when all of it is on disk;
- * a new one that holds keys is written under its own name. SIGKILL can leave the unfinished file, dek-*.tmp, behind.
+ * The one writer of files: whole or not at all. A file is written beside its name and moved there when all of it is on
+ * disk; a new one that holds keys is written under its own name. SIGKILL can leave the unfinished file, dek-*.tmp,
+ * behind.
  */
 import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
@@ -28,24 +29,25 @@ export interface WholeFileOptions {
   /** Replace the file if it is there. */
   force?: boolean | undefined;
   /**
-   * It holds keys: a new file is made under its own name, so that not even SIGKILL leaves them where nobody looks for them.
+   * It holds keys: a new file is made under its own name, so that not even SIGKILL leaves them where nobody looks for
+   * them.
    */
   isSecret?: boolean | undefined;
   /** Take over mode and, where the system allows it, owner of this file; else the mode is 0600. */
   like?: {mode: number; uid: number; gid: number} | undefined;
   /**
-   * Called when all is on disk under `temporary` and not yet under its name; if it throws, the name keeps what it had. A
-   * long check asks `goOn` now and then.
+   * Called when all is on disk under `temporary` and not yet under its name; if it throws, the name keeps what it had.
+   * A long check asks `goOn` now and then.
    */
   check?: ((temporary: string, goOn: GoOn) => Promise<void>) | undefined;
 }
 
 /**
- * Creates the file `path` (mode 0600). Whenever this process or the machine stops, the name has what it had, or the new file,
- * whole. SIGINT, SIGTERM and SIGHUP wait while chunks that are there are written, and end the wait for those that come. Bytes
- * go from the caller's buffers to the kernel, with no copy on the way. Throws EXISTS when the file is there already, unless
- * `force`; BAD_ARGUMENT when it is something other than a file; PERMISSION, IO; what `chunks` and `check` throw. Nothing is
- * left behind then.
+ * Creates the file `path` (mode 0600). Whenever this process or the machine stops, the name has what it had, or the new
+ * file, whole. SIGINT, SIGTERM and SIGHUP wait while chunks that are there are written, and end the wait for those that
+ * come. Bytes go from the caller's buffers to the kernel, with no copy on the way. Throws EXISTS when the file is there
+ * already, unless `force`; BAD_ARGUMENT when it is something other than a file; PERMISSION, IO; what `chunks` and
+ * `check` throw. Nothing is left behind then.
  */
 export async function writeWholeFile(
   path: string,

@@ -1,6 +1,6 @@
 /**
- * Wrapped bytes in a line: base64 (RFC 4648 section 4) with padding, a third shorter than hex. As a string, and in place for
- * many lines at once. They are no secret.
+ * Wrapped bytes in a line: base64 (RFC 4648 section 4) with padding, a third shorter than hex. As a string, and in
+ * place for many lines at once. They are no secret.
  */
 import {fault} from './fault.js';
 import {shown} from './json-object.js';
@@ -37,8 +37,8 @@ export function base64Digits(bytes: number): number {
 }
 
 /**
- * Decodes the digits from `at` on in `text` to the `count` bytes, one at least, from `to` on in `bytes`. False unless all of them are there, and
- * are what an encoder writes.
+ * Decodes the digits from `at` on in `text` to the `count` bytes, one at least, from `to` on in `bytes`. False unless
+ * all of them are there, and are what an encoder writes.
  */
 export function readBase64(text: DataView, at: number, bytes: DataView, to: number, count: number): boolean {
   if (at + base64Digits(count) > text.byteLength) return false;

@@ -1,6 +1,7 @@
 /**
- * Many lines of DEKs at once, byte by byte, into columns: what stands where, and the wrapped keys one after the other, as
- * `unwrapKeys` takes them. Only lines in canonical form, as `formatEntry` writes them; of others it says just that there is one.
+ * Many lines of DEKs at once, byte by byte, into columns: what stands where, and the wrapped keys one after the other,
+ * as `unwrapKeys` takes them. Only lines in canonical form, as `formatEntry` writes them; of others it says just that
+ * there is one.
  */
 
 import {viewOf} from '../bytes.js';

@@ -26,8 +26,8 @@ export function newTables(expected?: number): Tables {
 }
 
 /**
- * How many DEKs to expect of a manifest of about `bytes`, 0 when that is not known, of which some lines have come. Tables of the
- * right size at once take less time than those that grow, and leave less behind.
+ * How many DEKs to expect of a manifest of about `bytes`, 0 when that is not known, of which some lines have come.
+ * Tables of the right size at once take less time than those that grow, and leave less behind.
  */
 export function expectedDeks(bytes: number, {text, lines}: {text: Uint8Array; lines: Uint32Array}): number {
   return Math.min(Math.ceil((bytes / (text.length + 1)) * lines.length) + lines.length, MAX_EXPECTED);

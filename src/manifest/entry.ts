@@ -3,8 +3,8 @@
  *
  *     {"name":"vol-1","keySize":256,"keytag":true,"opaque":"766f6c2d31","wrapped":"BASE64"}
  *
- * `opaque` is left out when there is none. keySize and keytag follow from the length of what is wrapped; they stand there for
- * people and for grep, and are compared with it.
+ * `opaque` is left out when there is none. keySize and keytag follow from the length of what is wrapped; they stand
+ * there for people and for grep, and are compared with it.
  */
 import {fromHex, toHex, viewBytes} from '../bytes.js';
 import {DEK_WRAPPED_BYTES, type KeySize, layoutOf, OPAQUE_LENGTHS} from '../dek-layout.js';
@@ -51,7 +51,9 @@ export function parseEntry(text: string, line: number): ManifestEntry {
   return entry;
 }
 
-/** The line of a DEK, without a line feed: right if its values are, which is for a reader to say. Throws BAD_ARGUMENT. */
+/**
+ * The line of a DEK, without a line feed: right if its values are, which is for a reader to say. Throws BAD_ARGUMENT.
+ */
 export function formatEntry({name, keySize, keytag, opaque, wrapped}: ManifestDek): string {
   opaque = viewBytes(opaque, OPAQUE_LENGTHS, 'opaque');
   wrapped = viewBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped');

@@ -1,4 +1,6 @@
-/** One fault of a manifest, named by line and field. Never with the value of a string: the file may be something secret. */
+/**
+ * One fault of a manifest, named by line and field. Never with the value of a string: the file may be something secret.
+ */
 import {DekError, type DekErrorCode} from '../errors.js';
 
 /** A fault as plain data, which also passes from one thread to another. */
@@ -19,7 +21,10 @@ export class LineFault<Code extends DekErrorCode = DekErrorCode> extends DekErro
   }
 }
 
-/** BAD_INPUT: `line 17: wrapped: expected 80 bytes`. Lines count from 1; `field` is null when the whole line is at fault. */
+/**
+ * BAD_INPUT: `line 17: wrapped: expected 80 bytes`. Lines count from 1; `field` is null when the whole line is at
+ * fault.
+ */
 export function fault(line: number, field: string | null, text: string, hint?: string): LineFault<'BAD_INPUT'> {
   return new LineFault(line, 'BAD_INPUT', `${field === null ? '' : `${field}: `}${text}`, hint);
 }

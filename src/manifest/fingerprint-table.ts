@@ -1,6 +1,7 @@
 /**
- * Which fingerprints came before, and in which line: a hash table of 16 bytes a slot, without the names or keys themselves.
- * Fingerprints lie in it in their order, but for those that meet: so it grows in one pass from end to end, and by little.
+ * Which fingerprints came before, and in which line: a hash table of 16 bytes a slot, without the names or keys
+ * themselves. Fingerprints lie in it in their order, but for those that meet: so it grows in one pass from end to end,
+ * and by little.
  */
 import {FINGERPRINT_WORDS} from './fingerprint.js';
 
@@ -26,7 +27,9 @@ export class FingerprintTable {
     this.#table = new Int32Array(this.#slots * SLOT_WORDS);
   }
 
-  /** The line (1 to 2^31 - 1) in which the fingerprint at `at` came before, or 0 if it is new and now kept with `line`. */
+  /**
+   * The line (1 to 2^31 - 1) in which the fingerprint at `at` came before, or 0 if it is new and now kept with `line`.
+   */
   add(fingerprints: Int32Array, at: number, line: number): number {
     const before = put(this.#table, this.#slots, fingerprints, at, line);
     if (before === 0 && ++this.#count > this.#slots * MAX_LOAD) this.#grow();
@@ -34,8 +37,8 @@ export class FingerprintTable {
   }
 
   /**
-   * Looks at the slots where all of `fingerprints` may be, before they are added: the CPU waits for the memory of many slots at once
-   * here, and in `add` for one after the other. Nothing while the table is small.
+   * Looks at the slots where all of `fingerprints` may be, before they are added: the CPU waits for the memory of many
+   * slots at once here, and in `add` for one after the other. Nothing while the table is small.
    */
   fetch(fingerprints: Int32Array): void {
     if (this.bytes <= SMALL_BYTES) return;

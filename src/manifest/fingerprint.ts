@@ -1,8 +1,8 @@
 /**
- * What stands for a name or a wrapped key where duplicates are looked for: 96 bits of HalfSipHash-1-3 (J.-P. Aumasson and
- * D. J. Bernstein, SipHash; the 32-bit variant), keyed at random in each process, so that no file can be made of lines that
- * meet. Two that differ are taken for one with a chance of 2^-57 in a million. Left out: output of any other length; the
- * third word is drawn as the second is.
+ * What stands for a name or a wrapped key where duplicates are looked for: 96 bits of HalfSipHash-1-3 (J.-P. Aumasson
+ * and D. J. Bernstein, SipHash; the 32-bit variant), keyed at random in each process, so that no file can be made of
+ * lines that meet. Two that differ are taken for one with a chance of 2^-57 in a million. Left out: output of any other
+ * length; the third word is drawn as the second is.
  */
 
 import {randomFillSync} from 'node:crypto';
@@ -57,7 +57,8 @@ export function hash(
   let v2 = key[0] ^ 0x6c796765;
   let v3 = key[1] ^ 0x74656462;
   const words = count >> 2;
-  // One round for each word, the last of which holds what is left and the length; then three for each word that is drawn.
+  // One round for each word, the last of which holds what is left and the length; then three for each word that is
+  // drawn.
   for (let round = 0; round <= words + 3 * FINGERPRINT_WORDS; round++) {
     let m = 0;
     if (round < words) m = bytes.getInt32(at + 4 * round, true);

@@ -1,7 +1,7 @@
 /**
- * A line of JSON as a flat object of known members. JSON.parse takes more than a manifest may hold: of a member that stands
- * twice it keeps the last, 2.56e2 is 256, and \u0061 is a. Two programs could then read two things in one line, so
- * each of these is refused; spaces between the parts are not.
+ * A line of JSON as a flat object of known members. JSON.parse takes more than a manifest may hold: of a member that
+ * stands twice it keeps the last, 2.56e2 is 256, and \u0061 is a. Two programs could then read two things in one line,
+ * so each of these is refused; spaces between the parts are not.
  */
 import {fault} from './fault.js';
 import {assertText} from './lines.js';
@@ -23,8 +23,8 @@ export function parseObject(text: string, line: number): JsonObject {
 }
 
 /**
- * Throws BAD_INPUT when the object has a member that is not in `members`, or stands otherwise in `text` than JSON.stringify
- * writes it. Call it when each value has been checked and no string among them has a space in it.
+ * Throws BAD_INPUT when the object has a member that is not in `members`, or stands otherwise in `text` than
+ * JSON.stringify writes it. Call it when each value has been checked and no string among them has a space in it.
  */
 export function assertCanonical(value: JsonObject, text: string, line: number, members: ReadonlySet<string>): void {
   for (const name in value) if (!members.has(name)) throw fault(line, null, `unknown member${quoted(name)}`);

@@ -1,11 +1,14 @@
 /**
- * A stream of bytes as whole lines of ASCII, many at a time. A line ends in a line feed, the last one too: so a file that was cut off within a line
- * is noticed. Left out: CRLF, byte order marks, any other encoding.
+ * A stream of bytes as whole lines of ASCII, many at a time. A line ends in a line feed, the last one too: so a file
+ * that was cut off within a line is noticed. Left out: CRLF, byte order marks, any other encoding.
  */
 import {DekError} from '../errors.js';
 import {fault} from './fault.js';
 
-/** The most bytes of a line without its line feed. The longest entry has about 330, a header with 60 devices about 1,400. */
+/**
+ * The most bytes of a line without its line feed. The longest entry has about 330, a header with 60 devices about
+ * 1,400.
+ */
 const MAX_LINE_BYTES = 4096;
 
 const LINE_FEED = 0x0a;
@@ -27,8 +30,8 @@ export interface Lines {
 }
 
 /**
- * Yields the header's line alone and then all others, for each chunk those that it completes. Holds a chunk and a line at most.
- * Throws BAD_INPUT after the lines before the fault.
+ * Yields the header's line alone and then all others, for each chunk those that it completes. Holds a chunk and a line
+ * at most. Throws BAD_INPUT after the lines before the fault.
  */
 export async function* linesOf(source: ByteSource): AsyncGenerator<Lines, void> {
   let next = 1;
@@ -58,7 +61,9 @@ export async function* linesOf(source: ByteSource): AsyncGenerator<Lines, void> 
   if (next === 1) throw new DekError('BAD_INPUT', 'the manifest is empty: not even a header is there');
 }
 
-/** How many lines of `bytes` are whole, where the first and the last of them end, and whether the next one is too long. */
+/**
+ * How many lines of `bytes` are whole, where the first and the last of them end, and whether the next one is too long.
+ */
 function lineEnds(bytes: Uint8Array): {ends: {count: number; first: number; last: number}; isTooLong: boolean} {
   const buffer = Buffer.from(bytes.buffer); // whose indexOf is the fastest
   const ends = {count: 0, first: 0, last: 0};

@@ -13,8 +13,8 @@ import type {Lines} from './lines.js';
 const NONE = new Int32Array();
 
 /**
- * What `lines` hold. Line by line it is what `parseEntry` says. With `key` the fingerprints of wrapped keys are there, and
- * with `names` those of names.
+ * What `lines` hold. Line by line it is what `parseEntry` says. With `key` the fingerprints of wrapped keys are there,
+ * and with `names` those of names.
  */
 export function parseLines({text, first, count}: Lines, key?: FingerprintKey, {names = true} = {}): Columns {
   const columns = parseBoth(text, first, count);

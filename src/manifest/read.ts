@@ -1,6 +1,6 @@
 /**
- * Reads a manifest as a stream: the header at once, the DEKs as they are asked for. What is held is one chunk, and the two
- * tables that find duplicates: 40 to 86 bytes a DEK for both.
+ * Reads a manifest as a stream: the header at once, the DEKs as they are asked for. What is held is one chunk, and the
+ * two tables that find duplicates: 40 to 86 bytes a DEK for both.
  */
 
 import {readSync} from 'node:fs';
@@ -25,26 +25,28 @@ let fingerprintKey: FingerprintKey | undefined;
 /** A manifest that is being read. */
 export interface Manifest {
   readonly header: ManifestHeader;
-  /** Its DEKs, once, in the order of the file. Throws BAD_INPUT at the first fault; its `return()` closes the source. */
+  /**
+   * Its DEKs, once, in the order of the file. Throws BAD_INPUT at the first fault; its `return()` closes the source.
+   */
   readonly entries: AsyncGenerator<ManifestEntry, void>;
 }
 
 export interface ReadManifestOptions {
   /**
-   * Called with each line after the header that is at fault, which is then left out; after one that is cut off or too long
-   * nothing follows. Without it the first fault is thrown.
+   * Called with each line after the header that is at fault, which is then left out; after one that is cut off or too
+   * long nothing follows. Without it the first fault is thrown.
    */
   onFault?: ((error: DekError, line: number) => void) | undefined;
   /**
-   * No table is kept, and no duplicate found: for a caller that reads a manifest again and makes sure, at its end, that it has
-   * not changed.
+   * No table is kept, and no duplicate found: for a caller that reads a manifest again and makes sure, at its end, that
+   * it has not changed.
    */
   again?: boolean | undefined;
 }
 
 /**
- * Reads the header from `source`, any iterable of byte chunks, and gives access to the DEKs. A manifest is good only when
- * `entries` has come to its end: take no DEK of it into use before. Throws BAD_INPUT.
+ * Reads the header from `source`, any iterable of byte chunks, and gives access to the DEKs. A manifest is good only
+ * when `entries` has come to its end: take no DEK of it into use before. Throws BAD_INPUT.
  */
 export async function readManifest(source: ByteSource, options: ReadManifestOptions = {}): Promise<Manifest> {
   const {header, lines} = await openLines(source);
@@ -87,8 +89,8 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 /**
- * The DEKs of these lines, many at a time; of a manifest of about `bytes`, where that is known. Columns come with their faults,
- * which are the caller's to throw or to report.
+ * The DEKs of these lines, many at a time; of a manifest of about `bytes`, where that is known. Columns come with their
+ * faults, which are the caller's to throw or to report.
  */
 export async function columnsOf(
   lines: AsyncGenerator<Lines, void>,

@@ -1,6 +1,6 @@
 /**
- * A manifest and the import KEK that wrapped it: is it this KEK, and does each key unwrap. Plaintext is handed to a callback
- * and wiped when that returns.
+ * A manifest and the import KEK that wrapped it: is it this KEK, and does each key unwrap. Plaintext is handed to a
+ * callback and wiped when that returns.
  */
 import {equalBytes, toHex, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
@@ -8,7 +8,10 @@ import {unwrapCredential} from '../wrap/credential.js';
 import {keyCheckValue} from '../wrap/kcv.js';
 import type {ManifestHeader} from './header.js';
 
-/** Throws UNWRAP_FAILED unless `kek` has the key check value that the header names. `title` is what messages call the KEK. */
+/**
+ * Throws UNWRAP_FAILED unless `kek` has the key check value that the header names. `title` is what messages call the
+ * KEK.
+ */
 export function assertManifestKek({importKekKcv}: ManifestHeader, kek: Uint8Array, title = 'kek'): void {
   const kcv = keyCheckValue(kek);
   if (equalBytes(kcv, importKekKcv)) return;

@@ -10,8 +10,8 @@ import {parseLines} from './parse-lines.js';
 const CHUNK_CHARACTERS = 2 ** 16;
 
 /**
- * Yields the bytes of a manifest, in chunks of about 64 KiB: `pipeline(Readable.from(writeManifest(...)), process.stdout)`.
- * Throws BAD_ARGUMENT or BAD_INPUT, with the line that would have been at fault.
+ * Yields the bytes of a manifest, in chunks of about 64 KiB: `pipeline(Readable.from(writeManifest(...)),
+ * process.stdout)`. Throws BAD_ARGUMENT or BAD_INPUT, with the line that would have been at fault.
  */
 export async function* writeManifest(
   header: ManifestHeader,

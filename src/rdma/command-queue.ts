@@ -129,7 +129,9 @@ export class CommandQueue {
     });
   }
 
-  /** After a slice or a command: the next turn, or the pool. Never both at once, since they would wait for each other. */
+  /**
+   * After a slice or a command: the next turn, or the pool. Never both at once, since they would wait for each other.
+   */
   #more(): void {
     if (!this.#here(performance.now())) this.#fill();
     else if (this.#underWay === 0) this.#schedule();

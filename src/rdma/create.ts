@@ -1,7 +1,7 @@
 /**
- * Making DEKs: mlx5dv_dek_create(3), one on this thread, or many through the command queue of their context. Keys go to C inside
- * structures outside V8's heap, which are wiped afterwards. What cannot be wiped from here, the copy that libmlx5 makes on its
- * stack, is overwritten by a query behind the create of a plaintext key.
+ * Making DEKs: mlx5dv_dek_create(3), one on this thread, or many through the command queue of their context. Keys go to
+ * C inside structures outside V8's heap, which are wiped afterwards. What cannot be wiped from here, the copy that
+ * libmlx5 makes on its stack, is overwritten by a query behind the create of a plaintext key.
  */
 
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
@@ -49,8 +49,8 @@ export interface CreatedDeks {
   /** Each, or why there is none. */
   deks: (Dek | DekError)[];
   /**
-   * With `query`: what the NIC said of each right after its create, or why it did not tell; undefined where there is none. Those
-   * that are not READY are the caller's to destroy.
+   * With `query`: what the NIC said of each right after its create, or why it did not tell; undefined where there is
+   * none. Those that are not READY are the caller's to destroy.
    */
   states?: (DekState | DekError | undefined)[];
 }
@@ -107,8 +107,8 @@ class Creation implements Commands {
   }
 
   /**
-   * All of them on this thread, each with a query behind it: that overwrites the copy of a plaintext key which libmlx5 leaves on
-   * the stack, and which on a thread of the pool would stay.
+   * All of them on this thread, each with a query behind it: that overwrites the copy of a plaintext key which libmlx5
+   * leaves on the stack, and which on a thread of the pool would stay.
    */
   async runHere(): Promise<void> {
     for (let i = 0; i < this.count; i++) {
@@ -183,8 +183,8 @@ class Creation implements Commands {
 }
 
 /**
- * Right before the call: the whole structure, with the protection domain, and the login that unwraps the key. No code of the
- * caller runs from here on.
+ * Right before the call: the whole structure, with the protection domain, and the login that unwraps the key. No code
+ * of the caller runs from here on.
  */
 function prepare(context: Context, keys: Keys, i: number, attr: InitAttr): void {
   context.ptr;
@@ -196,7 +196,9 @@ function prepare(context: Context, keys: Keys, i: number, attr: InitAttr): void 
   attr.view.setBigUint64(INIT_ATTR.crypto_login, login ?? 0n, true);
 }
 
-/** FIPS 140-3 IG C.I: the NIC may or may not refuse AES-XTS with key1 == key2. Of a wrapped key only the NIC can tell. */
+/**
+ * FIPS 140-3 IG C.I: the NIC may or may not refuse AES-XTS with key1 == key2. Of a wrapped key only the NIC can tell.
+ */
 function assertDistinctKeys(keys: Keys, i: number): void {
   if ((keys.kinds[i]! & Kind.EQUAL_KEYS) !== 0 || !keys.hasEqualHalves(i)) return;
   throw new DekError('EQUAL_KEYS', 'key1 and key2 are equal', {

@@ -1,6 +1,6 @@
 /**
- * The DEKs of a context: where libmlx5 keeps each, and which calls are under way. In typed arrays, because a process holds
- * a hundred thousand: 9 bytes a DEK here, instead of 70 as a BigInt in an object in a Set.
+ * The DEKs of a context: where libmlx5 keeps each, and which calls are under way. In typed arrays, because a process
+ * holds a hundred thousand: 9 bytes a DEK here, instead of 70 as a BigInt in an object in a Set.
  */
 import type {DekPtr} from './ffi.js';
 

@@ -1,6 +1,6 @@
 /**
- * DEKs that exist: mlx5dv_dek_query(3), mlx5dv_dek_destroy(3), one by one on this thread or many at once off it (queue.ts).
- * create.ts makes them.
+ * DEKs that exist: mlx5dv_dek_query(3), mlx5dv_dek_destroy(3), one by one on this thread or many at once off it
+ * (queue.ts). create.ts makes them.
  */
 import {type DekState, type KeySize, OPAQUE_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';

@@ -22,8 +22,8 @@ export interface OpenOptions {
 }
 
 /**
- * An open device. `login`, `createDek` and what they return run a firmware command a call and wait for its end, as the C
- * library does. What returns a promise lets the NIC work on as many at once as libuv's pool has threads: 4, unless
+ * An open device. `login`, `createDek` and what they return run a firmware command a call and wait for its end, as the
+ * C library does. What returns a promise lets the NIC work on as many at once as libuv's pool has threads: 4, unless
  * UV_THREADPOOL_SIZE says otherwise before the process first uses the pool; 16 is a good number. On a NIC that answers
  * within microseconds it runs on this thread, a millisecond at a time. Only the thread that opened a device can use it.
  */
@@ -99,11 +99,11 @@ export class Device {
   }
 
   /**
-   * Creates many DEKs: a list of any, or a column of one layout, for which nothing is made but the DEK. Resolves with a DEK or
-   * the NIC's refusal for each, in order; with `query` each is asked for its state right after its create. Wrapped ones are
-   * made off this thread, plaintext ones on it, 16 a turn of the event loop. Rejects, and sends nothing, when one of the
-   * options is wrong or none can be sent (what `createDek` throws before it asks the NIC). All is copied first: the caller may
-   * wipe its buffers as soon as it has the promise.
+   * Creates many DEKs: a list of any, or a column of one layout, for which nothing is made but the DEK. Resolves with a
+   * DEK or the NIC's refusal for each, in order; with `query` each is asked for its state right after its create.
+   * Wrapped ones are made off this thread, plaintext ones on it, 16 a turn of the event loop. Rejects, and sends
+   * nothing, when one of the options is wrong or none can be sent (what `createDek` throws before it asks the NIC). All
+   * is copied first: the caller may wipe its buffers as soon as it has the promise.
    */
   async createDeks(
     deks: readonly CreateDekOptions[] | DekColumn,

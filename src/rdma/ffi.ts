@@ -49,7 +49,10 @@ export interface Library {
 
   /** bool mlx5dv_is_supported(struct ibv_device *device) */
   mlx5dv_is_supported(device: DevicePtr): boolean;
-  /** struct ibv_context *mlx5dv_open_device(struct ibv_device *device, struct mlx5dv_context_attr *attr), off this thread */
+  /**
+   * struct ibv_context *mlx5dv_open_device(struct ibv_device *device, struct mlx5dv_context_attr *attr), off this
+   * thread
+   */
   mlx5dv_open_device(device: DevicePtr): Promise<{context: ContextPtr | null; errno: number}>;
   /** int mlx5dv_query_device(struct ibv_context *context, struct mlx5dv_context *attrs_out) */
   mlx5dv_query_device(context: ContextPtr, attrsOut: Uint8Array): number;
@@ -87,7 +90,10 @@ export interface Library {
 }
 
 export interface LoginObjects {
-  /** struct mlx5dv_crypto_login_obj *mlx5dv_crypto_login_create(struct ibv_context *, struct mlx5dv_crypto_login_attr_ex *) */
+  /**
+   * struct mlx5dv_crypto_login_obj *mlx5dv_crypto_login_create(struct ibv_context *, struct mlx5dv_crypto_login_attr_ex
+   * *)
+   */
   mlx5dv_crypto_login_create(context: ContextPtr, loginAttr: Uint8Array): LoginPtr | null;
   /** int mlx5dv_crypto_login_query(struct mlx5dv_crypto_login_obj *, struct mlx5dv_crypto_login_query_attr *) */
   mlx5dv_crypto_login_query(login: LoginPtr, queryAttr: Uint8Array): number;
@@ -96,8 +102,8 @@ export interface LoginObjects {
 }
 
 /**
- * `done` comes on this thread, in a later turn of the event loop, with an errno that is 0 or positive. What a pointer or
- * a structure stands for has to live until then. EAGAIN when Koffi has no room for another call.
+ * `done` comes on this thread, in a later turn of the event loop, with an errno that is 0 or positive. What a pointer
+ * or a structure stands for has to live until then. EAGAIN when Koffi has no room for another call.
  */
 export interface AsyncCalls {
   mlx5dv_dek_create(context: ContextPtr, initAttr: Uint8Array, done: (dek: DekPtr | null, errno: number) => void): void;

@@ -1,6 +1,7 @@
 /**
- * What DEKs are to be made of, checked and copied as soon as it is handed in, as one list or column for C to take from: what the
- * caller has may change, or be wiped. Keys lie outside V8's heap, and are wiped by create.ts; labels are no secret.
+ * What DEKs are to be made of, checked and copied as soon as it is handed in, as one list or column for C to take from:
+ * what the caller has may change, or be wiped. Keys lie outside V8's heap, and are wiped by create.ts; labels are no
+ * secret.
  */
 import {secretBytes, viewBytes, wipe} from '../bytes.js';
 import {KEYTAG_BYTES, type KeySize, OPAQUE_BYTES, OPAQUE_LENGTHS, wrappedBytes} from '../dek-layout.js';
@@ -29,7 +30,9 @@ export interface CreateDekOptions {
 export interface DekColumn {
   /** Their keys as wrapped by the login's import KEK: 40, 48, 72 or 80 bytes each. Either this or `plaintext`. */
   wrapped?: Uint8Array | undefined;
-  /** key1, key2 and, if there is one, the keytag: 32, 40, 64 or 72 bytes each. Only for NICs of plaintext import mode. */
+  /**
+   * key1, key2 and, if there is one, the keytag: 32, 40, 64 or 72 bytes each. Only for NICs of plaintext import mode.
+   */
   plaintext?: Uint8Array | undefined;
   /** Bits of key1, as of key2. */
   keySize: KeySize;

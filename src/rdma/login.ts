@@ -1,4 +1,6 @@
-/** The crypto login of a device context: mlx5dv_crypto_login_create(3), and mlx5dv_crypto_login(3) before rdma-core 42. */
+/**
+ * The crypto login of a device context: mlx5dv_crypto_login_create(3), and mlx5dv_crypto_login(3) before rdma-core 42.
+ */
 import {assertInteger, secretBytes, viewBytes, wipe} from '../bytes.js';
 import {type LoginOptions, type LoginState, MAX_ID, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';

@@ -7,8 +7,8 @@ import {makeDirectories, removeDirectories} from '../files/directories.js';
 import {systemError} from '../files/system-error.js';
 
 /**
- * Makes `path` a directory of mode 0700 with nothing but `officer` in it, and calls `fill`. When that fails, all is gone
- * again. To make `officer` is to claim the directory: of two that find it empty at once, one is refused.
+ * Makes `path` a directory of mode 0700 with nothing but `officer` in it, and calls `fill`. When that fails, all is
+ * gone again. To make `officer` is to claim the directory: of two that find it empty at once, one is refused.
  */
 export async function inNewDirectory(path: string, fill: () => Promise<void>): Promise<void> {
   let made: string[] = [];

@@ -1,7 +1,7 @@
 /**
  * Where things stand in the NVRAM image of a virtual ConnectX and in the file of a context: byte offsets, all numbers
- * little-endian. The layouts are described by shim/image.h and shim/context.h, and a test compares these offsets with what the
- * C compiler says.
+ * little-endian. The layouts are described by shim/image.h and shim/context.h, and a test compares these offsets with
+ * what the C compiler says.
  */
 
 export const IMAGE_MAGIC = 'mlx5vnic';

@@ -1,7 +1,7 @@
 /**
  * The NVRAM image of a virtual ConnectX as a file. Processes on the NIC have it mapped, so it is only ever written in
- * place, a field at a time, and never replaced. The image holds import KEKs, credentials and the root key: buffers of it
- * are wiped.
+ * place, a field at a time, and never replaced. The image holds import KEKs, credentials and the root key: buffers of
+ * it are wiped.
  */
 
 import {randomFillSync} from 'node:crypto';
@@ -47,8 +47,8 @@ export function createImage(path: string, image: Uint8Array): void {
 }
 
 /**
- * The whole image as it is now. The caller wipes it. Throws NO_DEVICE when there is none, BAD_INPUT when it is no image,
- * cut short, or of another version.
+ * The whole image as it is now. The caller wipes it. Throws NO_DEVICE when there is none, BAD_INPUT when it is no
+ * image, cut short, or of another version.
  */
 export function readImage(path: string): Buffer {
   const image = Buffer.alloc(IMAGE_BYTES + 1);

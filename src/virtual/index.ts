@@ -1,6 +1,7 @@
 /**
- * The virtual ConnectX for tests of other programs, `mlx5-dek/virtual`: make one, change it while programs run on it, give a
- * program the environment in which it finds it, and count what is on it. docs/virtual-connectx.md says what it answers.
+ * The virtual ConnectX for tests of other programs, `mlx5-dek/virtual`: make one, change it while programs run on it,
+ * give a program the environment in which it finds it, and count what is on it. docs/virtual-connectx.md says what it
+ * answers.
  */
 export type {ImportMode} from '../dek-layout.js';
 export type {LiveContext, LiveCounters, ObjectCounters} from './live.js';

@@ -1,6 +1,7 @@
 /**
- * What is open on a virtual ConnectX right now. A context is an open file, mlx5_N.ctx/SLOT, and lives as long as any process
- * has a copy of its descriptor, or maps a part of it: the lock on the file tells. Its objects are counted in its table.
+ * What is open on a virtual ConnectX right now. A context is an open file, mlx5_N.ctx/SLOT, and lives as long as any
+ * process has a copy of its descriptor, or maps a part of it: the lock on the file tells. Its objects are counted in
+ * its table.
  */
 import fs from 'node:fs';
 import {join} from 'node:path';

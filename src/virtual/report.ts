@@ -167,7 +167,10 @@ function nameOf(table: Readonly<Record<string, number>>, value: number): string 
   return Object.entries(table).find(([, known]) => known === value)?.[0];
 }
 
-/** The report of a device whose image is read by the caller's `read`; the copy is wiped. `contexts` is its directory of contexts. */
+/**
+ * The report of a device whose image is read by the caller's `read`; the copy is wiped. `contexts` is its directory of
+ * contexts.
+ */
 export function reportFrom(name: string, contexts: string, read: () => Buffer): VirtualReport {
   const image = read();
   try {

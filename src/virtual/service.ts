@@ -1,6 +1,9 @@
 /** How long the firmware of a virtual ConnectX spends on a command while all others wait. */
 
-/** Kinds of firmware commands that may take their own time: create, query and destroy of a DEK or a login, and the others. */
+/**
+ * Kinds of firmware commands that may take their own time: create, query and destroy of a DEK or a login, and the
+ * others.
+ */
 export const SERVICES = ['create', 'query', 'destroy', 'other'] as const;
 export type ServiceTimes = Readonly<Record<(typeof SERVICES)[number], number>>;
 /**

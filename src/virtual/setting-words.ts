@@ -1,5 +1,6 @@
 /**
- * `KEY=VALUE` words, as `dek virtual set` takes them, into settings. Nothing is applied here, so one bad word stops all.
+ * `KEY=VALUE` words, as `dek virtual set` takes them, into settings. Nothing is applied here, so one bad word stops
+ * all.
  */
 
 import {constants} from 'node:os';
@@ -73,8 +74,8 @@ export function settingLines(): string[] {
 }
 
 /**
- * Parses `KEY=VALUE` words. The secrets in the result are the caller's to wipe. Throws BAD_ARGUMENT for an unknown key, a bad
- * value, or a setting that is given twice, and whatever `read` throws.
+ * Parses `KEY=VALUE` words. The secrets in the result are the caller's to wipe. Throws BAD_ARGUMENT for an unknown key,
+ * a bad value, or a setting that is given twice, and whatever `read` throws.
  */
 export async function parseSettings(words: readonly string[], read: SecretReader): Promise<Settings> {
   let settings: Settings = {};

@@ -1,6 +1,6 @@
 /**
- * What can be changed on a virtual ConnectX, and the writes that a change takes. A change that does not fit (no room, no
- * such KEK) throws before anything is written.
+ * What can be changed on a virtual ConnectX, and the writes that a change takes. A change that does not fit (no room,
+ * no such KEK) throws before anything is written.
  */
 import {assertInteger, viewBytes} from '../bytes.js';
 import {CREDENTIAL_BYTES, type ImportMode, KEK_BYTES, MAX_ID} from '../dek-layout.js';
@@ -85,7 +85,10 @@ export const STATUSES = {
 
 const BY = {all: 1, opaque: 2, id: 3} as const;
 
-/** Changes `image` and returns the writes that do the same to the file, in an order that a reader may interrupt anywhere. */
+/**
+ * Changes `image` and returns the writes that do the same to the file, in an order that a reader may interrupt
+ * anywhere.
+ */
 export function applySettings(image: Buffer, settings: Settings): ImageWrite[] {
   const writes: ImageWrite[] = [];
   const put = (offset: number, bytes: Uint8Array): void => {

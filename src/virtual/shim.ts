@@ -1,6 +1,6 @@
 /**
- * Compiles the library that programs on a virtual ConnectX are started with: shim/uverbs.c, which includes the other files
- * of that folder.
+ * Compiles the library that programs on a virtual ConnectX are started with: shim/uverbs.c, which includes the other
+ * files of that folder.
  */
 import {execFile} from 'node:child_process';
 import fs from 'node:fs';

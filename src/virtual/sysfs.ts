@@ -11,8 +11,8 @@ export function pciAddress(index: number): string {
 }
 
 /**
- * Writes the entries of device `index` (mlx5_N, uverbsN). `guid` is its node GUID. The device number is the one that the
- * kernel gives uverbsN, and that the shim's fstat answers: an import of a context finds the device by it.
+ * Writes the entries of device `index` (mlx5_N, uverbsN). `guid` is its node GUID. The device number is the one that
+ * the kernel gives uverbsN, and that the shim's fstat answers: an import of a context finds the device by it.
  */
 export function writeSysfs(directory: string, index: number, guid: bigint): void {
   const hex = guid.toString(16).padStart(16, '0');

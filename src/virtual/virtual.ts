@@ -83,8 +83,8 @@ export class VirtualConnectX {
   }
 
   /**
-   * Changes `device`, or all of them. Processes that have it open see the change at once. Nothing is changed when it throws:
-   * BAD_ARGUMENT, EXISTS for an id that is loaded, LIMIT when a table is full.
+   * Changes `device`, or all of them. Processes that have it open see the change at once. Nothing is changed when it
+   * throws: BAD_ARGUMENT, EXISTS for an id that is loaded, LIMIT when a table is full.
    */
   set(settings: Settings, device?: string): void {
     const names = this.#named(device);
@@ -119,9 +119,9 @@ export class VirtualConnectX {
 }
 
 /**
- * Makes a virtual ConnectX in `directory`, which must be empty or not there yet. It is made whole or not at all: what SIGINT,
- * SIGTERM or SIGHUP interrupts is taken back before the process ends. Throws EXISTS when it is neither, BAD_ARGUMENT for a
- * path that LD_PRELOAD cannot hold, UNSUPPORTED without a C compiler.
+ * Makes a virtual ConnectX in `directory`, which must be empty or not there yet. It is made whole or not at all: what
+ * SIGINT, SIGTERM or SIGHUP interrupts is taken back before the process ends. Throws EXISTS when it is neither,
+ * BAD_ARGUMENT for a path that LD_PRELOAD cannot hold, UNSUPPORTED without a C compiler.
  */
 export async function createVirtual(directory: string, options: CreateOptions = {}): Promise<VirtualConnectX> {
   const {devices = 1, settings = {}, shim} = options;
@@ -159,7 +159,9 @@ export async function createVirtual(directory: string, options: CreateOptions = 
   return new VirtualConnectX(path, names);
 }
 
-/** Finds the virtual ConnectX that `createVirtual` made in `directory`. Throws NO_DEVICE when there is none, BAD_INPUT. */
+/**
+ * Finds the virtual ConnectX that `createVirtual` made in `directory`. Throws NO_DEVICE when there is none, BAD_INPUT.
+ */
 export function openVirtual(directory: string): VirtualConnectX {
   const path = pathOf(directory);
   const index = (name: string): number => Number(/^mlx5_(\d+)\.nvram$/.exec(name)?.[1] ?? -1);

@@ -3,7 +3,9 @@
 /** Bytes of an AES block. */
 export const BLOCK_BYTES = 16;
 
-/** AES-ECB in place, of each block that `blocks` consists of. It is aligned to 4 bytes, as a buffer of `secretBytes` is. */
+/**
+ * AES-ECB in place, of each block that `blocks` consists of. It is aligned to 4 bytes, as a buffer of `secretBytes` is.
+ */
 export type BlockCipher = (blocks: Uint8Array) => void;
 
 /** AES (FIPS 197) under `kek`, 16 or 32 bytes, lent to `use`: the key schedule is wiped before the call returns. */

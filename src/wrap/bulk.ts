@@ -1,6 +1,6 @@
 /**
- * Many keys of one size under one KEK: lane.ts says how. This file checks what the caller gives, cuts it into lanes, and
- * keeps the bytes of keys that failed their check from leaving.
+ * Many keys of one size under one KEK: lane.ts says how. This file checks what the caller gives, cuts it into lanes,
+ * and keeps the bytes of keys that failed their check from leaving.
  */
 import {secretBytes, viewBytes, wipe} from '../bytes.js';
 import {KEK_BYTES, SEMIBLOCK_BYTES, wrappedBytes} from '../dek-layout.js';
@@ -14,8 +14,8 @@ const MAX_TOTAL_BYTES = 2 ** 30;
 
 /**
  * Wraps keys of `plaintextBytes` bytes each (16 to 4096, a multiple of 8), concatenated in `plaintexts`. Returns them
- * wrapped, concatenated in the same order, 8 bytes longer each. Like `wrapKey` it does not look at what it wraps: an equal
- * key1 and key2 are not noticed. Throws BAD_ARGUMENT.
+ * wrapped, concatenated in the same order, 8 bytes longer each. Like `wrapKey` it does not look at what it wraps: an
+ * equal key1 and key2 are not noticed. Throws BAD_ARGUMENT.
  */
 export function wrapKeys(kek: Uint8Array, plaintexts: Uint8Array, plaintextBytes: number): Uint8Array {
   assertKeyLength(plaintextBytes);
@@ -35,9 +35,10 @@ export function wrapKeys(kek: Uint8Array, plaintexts: Uint8Array, plaintextBytes
 }
 
 /**
- * The reverse of `wrapKeys`: `plaintextBytes` as given there, the result in a buffer that the caller wipes. Without `failed` it
- * is all or nothing: throws UNWRAP_FAILED, which names the first key that fails its check. With it, the positions of those
- * keys, counted from 0, are added to it, and their bytes in the result are zero. Throws BAD_ARGUMENT.
+ * The reverse of `wrapKeys`: `plaintextBytes` as given there, the result in a buffer that the caller wipes. Without
+ * `failed` it is all or nothing: throws UNWRAP_FAILED, which names the first key that fails its check. With it, the
+ * positions of those keys, counted from 0, are added to it, and their bytes in the result are zero. Throws
+ * BAD_ARGUMENT.
  */
 export function unwrapKeys(
   kek: Uint8Array,
@@ -70,8 +71,8 @@ export function unwrapKeys(
 }
 
 /**
- * Wrapped keys under `from`, wrapped under `to`: the plaintext is nowhere but in scratch that is wiped. `plaintextBytes` and
- * `failed` as for `unwrapKeys`. Throws BAD_ARGUMENT, UNWRAP_FAILED.
+ * Wrapped keys under `from`, wrapped under `to`: the plaintext is nowhere but in scratch that is wiped.
+ * `plaintextBytes` and `failed` as for `unwrapKeys`. Throws BAD_ARGUMENT, UNWRAP_FAILED.
  */
 export function rewrapKeys(
   from: Uint8Array,

@@ -3,7 +3,9 @@ import {viewBytes} from '../bytes.js';
 import {CREDENTIAL_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {unwrapKey, wrapKey} from './kw.js';
 
-/** Wraps `credential` (40 bytes) under `kek` (16 or 32 bytes) into the 48 bytes that a login takes. Throws BAD_ARGUMENT. */
+/**
+ * Wraps `credential` (40 bytes) under `kek` (16 or 32 bytes) into the 48 bytes that a login takes. Throws BAD_ARGUMENT.
+ */
 export function wrapCredential(kek: Uint8Array, credential: Uint8Array): Uint8Array {
   return wrapKey(kek, viewBytes(credential, [CREDENTIAL_BYTES], 'credential'));
 }

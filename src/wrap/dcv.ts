@@ -1,12 +1,14 @@
 /**
- * The check value of a DEK (DCV): names a key without telling it, across all wrappings, by what the key does. Two data units
- * of 512 zero bytes are encrypted as a NIC encrypts them, by AES-XTS (IEEE 1619), and hashed:
+ * The check value of a DEK (DCV): names a key without telling it, across all wrappings, by what the key does. Two data
+ * units of 512 zero bytes are encrypted as a NIC encrypts them, by AES-XTS (IEEE 1619), and hashed:
  *
- *     DCV = the first 16 bytes of SHA-256("dek-dcv-v1" || XTS(key1, key2, tweak, zeros) || XTS(key1, key2, tweak + 1, zeros))
+ *     DCV = the first 16 bytes of SHA-256("dek-dcv-v1" || XTS(key1, key2, tweak, zeros) || XTS(key1, key2, tweak + 1,
+ *     zeros))
  *
- * The tweak is the 16 ASCII bytes `mlx5-dek DCV v1.` as they are: no palindrome, so that its byte order counts, and no LBA, so that
- * no block of stored data is ever made. The second unit counts the increments of tweak and block. Public: it tells nothing
- * of a random key, which keys are the same, and offline whether a guessed key is right. Left out: data units of any other size.
+ * The tweak is the 16 ASCII bytes `mlx5-dek DCV v1.` as they are: no palindrome, so that its byte order counts, and no
+ * LBA, so that no block of stored data is ever made. The second unit counts the increments of tweak and block. Public:
+ * it tells nothing of a random key, which keys are the same, and offline whether a guessed key is right. Left out: data
+ * units of any other size.
  */
 import {createHash} from 'node:crypto';
 import {secretBytes, viewBytes, wipe} from '../bytes.js';
@@ -40,14 +42,16 @@ export function dcvOfCiphertext(ciphertext: Uint8Array): Uint8Array {
   return new Uint8Array(createHash('sha256').update(PREFIX).update(bytes).digest().subarray(0, DCV_BYTES));
 }
 
-/** The DCV (16 bytes, public) of a plaintext DEK (32, 40, 64 or 72 bytes; a keytag does not count). Throws BAD_ARGUMENT. */
+/**
+ * The DCV (16 bytes, public) of a plaintext DEK (32, 40, 64 or 72 bytes; a keytag does not count). Throws BAD_ARGUMENT.
+ */
 export function dekCheckValue(dek: Uint8Array): Uint8Array {
   return withHalves(dek, checkValueOf);
 }
 
 /**
- * Of a plaintext DEK that was put together wrongly these tell how: two bytes each of the DCV of the same key with its halves
- * swapped, with each half reversed, and with both. 6 bytes, public. Throws BAD_ARGUMENT.
+ * Of a plaintext DEK that was put together wrongly these tell how: two bytes each of the DCV of the same key with its
+ * halves swapped, with each half reversed, and with both. 6 bytes, public. Throws BAD_ARGUMENT.
  */
 export function dcvHints(dek: Uint8Array): Uint8Array {
   return withHalves(dek, (key1, key2) => {

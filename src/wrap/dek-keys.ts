@@ -30,8 +30,8 @@ export interface UnwrappedDek extends DekKeys {
 }
 
 /**
- * Wraps a DEK under `kek` (16 or 32 bytes): 40, 48, 72 or 80 bytes. Throws BAD_ARGUMENT; EQUAL_KEYS when key1 and key2 are
- * one key, which FIPS 140-3 IG C.I forbids for AES-XTS.
+ * Wraps a DEK under `kek` (16 or 32 bytes): 40, 48, 72 or 80 bytes. Throws BAD_ARGUMENT; EQUAL_KEYS when key1 and key2
+ * are one key, which FIPS 140-3 IG C.I forbids for AES-XTS.
  */
 export function wrapDek(kek: Uint8Array, dek: DekKeys): Uint8Array {
   if (typeof dek !== 'object' || dek === null) {

@@ -1,6 +1,6 @@
 /**
- * What computes AES here: one of three engines, chosen at first use. Each is asked known answers before it is trusted, and one that is
- * missing or answers wrongly is silently passed over for the next; `dek selftest` tells.
+ * What computes AES here: one of three engines, chosen at first use. Each is asked known answers before it is trusted,
+ * and one that is missing or answers wrongly is silently passed over for the next; `dek selftest` tells.
  */
 import {equalBytes, fromHex, secretBytes} from '../bytes.js';
 import {DekError} from '../errors.js';

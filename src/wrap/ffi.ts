@@ -1,6 +1,6 @@
 /**
- * AES of the libcrypto that Node itself is made with, called in place: EVP_EncryptInit(3). It uses the CPU's AES instructions,
- * and its time does not depend on the key. Nothing is loaded until `loadLibcrypto` is called.
+ * AES of the libcrypto that Node itself is made with, called in place: EVP_EncryptInit(3). It uses the CPU's AES
+ * instructions, and its time does not depend on the key. Nothing is loaded until `loadLibcrypto` is called.
  */
 import {DekError} from '../errors.js';
 import {loadKoffi} from '../koffi.js';

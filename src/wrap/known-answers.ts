@@ -19,8 +19,8 @@ export type VectorKind = 'kw' | 'dek' | 'credential' | 'kcv' | 'dcv';
 export interface VectorSet {
   kind: VectorKind;
   /**
-   * `wrapped` is the plaintext under the KEK; in a set of kind `kcv`, `kcv` is the KEK's check value; in one of kind `dcv`, `dcv`
-   * and `hints` are those of the plaintext `dek`.
+   * `wrapped` is the plaintext under the KEK; in a set of kind `kcv`, `kcv` is the KEK's check value; in one of kind
+   * `dcv`, `dcv` and `hints` are those of the plaintext `dek`.
    */
   vectors: {
     id: string;

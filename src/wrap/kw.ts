@@ -25,7 +25,10 @@ export const IV_BYTE = 0xa6;
 /** The loop variable j of RFC 3394 section 2.2.1 runs from 0 to 5. */
 export const ROUNDS = 6;
 
-/** Scratch that is kept, since new buffers would cost as much as the AES: A and R[1] ... R[n]; and A | R[i], what AES is given. */
+/**
+ * Scratch that is kept, since new buffers would cost as much as the AES: A and R[1] ... R[n]; and A | R[i], what AES is
+ * given.
+ */
 const scratch = secretBytes(WRAPPED_RANGE.max);
 const block = secretBytes(BLOCK_BYTES);
 const BLOCK = new Int32Array(block.buffer);
@@ -48,8 +51,8 @@ export function wrapKey(kek: Uint8Array, plaintext: Uint8Array): Uint8Array {
 }
 
 /**
- * The plaintext of `wrapped` (24 to 4104 bytes, a multiple of 8), in a buffer that the caller wipes. Throws BAD_ARGUMENT;
- * UNWRAP_FAILED, without saying why, when KEK and bytes do not belong together. RFC 3394 section 2.2.2.
+ * The plaintext of `wrapped` (24 to 4104 bytes, a multiple of 8), in a buffer that the caller wipes. Throws
+ * BAD_ARGUMENT; UNWRAP_FAILED, without saying why, when KEK and bytes do not belong together. RFC 3394 section 2.2.2.
  */
 export function unwrapKey(kek: Uint8Array, wrapped: Uint8Array): Uint8Array {
   const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');

@@ -1,13 +1,16 @@
 /**
- * RFC 3394 for many keys at once. One key is a chain of 6n AES blocks, each of which waits for the one before it, while a CPU
- * could have eight or more on their way. So all keys of a lane advance together: step t of all of them is one AES-ECB call.
+ * RFC 3394 for many keys at once. One key is a chain of 6n AES blocks, each of which waits for the one before it, while
+ * a CPU could have eight or more on their way. So all keys of a lane advance together: step t of all of them is one
+ * AES-ECB call.
  *
- * For each semiblock i there is a row: the AES blocks [A | R[i]] of all keys, side by side. The RFC's step t = n * j + i,
+ * For each semiblock i there is a row: the AES blocks [A | R[i]] of all keys, side by side. The RFC's step t = n * j +
+ * i,
  *
  *     B = AES(K, A | R[i])     A = MSB(64, B) ^ t     R[i] = LSB(64, B)
  *
- * is done where it lies: row i encrypted in place leaves R[i] where it belongs, and only A, xor t, moves on to the row of the
- * next step. After the last step, 6n in row n, that is row 1. Unwrap takes the same steps backwards and leaves A in row n.
+ * is done where it lies: row i encrypted in place leaves R[i] where it belongs, and only A, xor t, moves on to the row
+ * of the next step. After the last step, 6n in row n, that is row 1. Unwrap takes the same steps backwards and leaves A
+ * in row n.
  */
 import {secretBytes, wipe} from '../bytes.js';
 import {SEMIBLOCK_BYTES} from '../dek-layout.js';
@@ -20,8 +23,8 @@ const ROWS_BYTES = 128 * 1024;
 const KEYS_BYTES = (ROWS_BYTES * 3) / 4;
 
 /**
- * The scratch of all lanes: the rows, and the keys on their way in or out. V8 makes twice as fast code for views that never
- * change. They are signed, since a number of 2^31 and above may be put on V8's heap, where it cannot be wiped.
+ * The scratch of all lanes: the rows, and the keys on their way in or out. V8 makes twice as fast code for views that
+ * never change. They are signed, since a number of 2^31 and above may be put on V8's heap, where it cannot be wiped.
  */
 const rowBytes = secretBytes(ROWS_BYTES);
 const keyBytes = secretBytes(KEYS_BYTES);
@@ -41,7 +44,10 @@ export function laneKeys(n: number): number {
   return 2 * Math.floor(ROWS_BYTES / (2 * n * BLOCK_BYTES));
 }
 
-/** `count` keys of `n` semiblocks each. All lanes have the same scratch: one is used at a time, and wiped before the next. */
+/**
+ * `count` keys of `n` semiblocks each. All lanes have the same scratch: one is used at a time, and wiped before the
+ * next.
+ */
 export class Lane {
   readonly count: number;
   readonly #n: number;
@@ -94,8 +100,8 @@ export class Lane {
   }
 
   /**
-   * RFC 3394 section 2.2.2. Before: A in row n, and R. After: the plaintexts in R. `failed` is called with the position of each
-   * key that fails its check.
+   * RFC 3394 section 2.2.2. Before: A in row n, and R. After: the plaintexts in R. `failed` is called with the position
+   * of each key that fails its check.
    */
   unwrap(decryptBlocks: BlockCipher, failed: (position: number) => void): void {
     const n = this.#n;

@@ -1,6 +1,6 @@
 /**
- * AES of @noble/ciphers, in JavaScript: runs everywhere, and everything it makes can be wiped. It looks up tables: not hardened
- * against an attacker who shares this CPU's caches.
+ * AES of @noble/ciphers, in JavaScript: runs everywhere, and everything it makes can be wiped. It looks up tables: not
+ * hardened against an attacker who shares this CPU's caches.
  */
 import {createRequire} from 'node:module';
 import {secretBytes, wipe} from '../bytes.js';

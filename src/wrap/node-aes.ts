@@ -1,6 +1,7 @@
 /**
- * AES of node:crypto: there at once, where libcrypto by Koffi has to be loaded. Each call makes a new buffer, which is copied back
- * and wiped. It is not used to unwrap: a search of the memory found a block of plaintext after that (Node 20 and 24).
+ * AES of node:crypto: there at once, where libcrypto by Koffi has to be loaded. Each call makes a new buffer, which is
+ * copied back and wiped. It is not used to unwrap: a search of the memory found a block of plaintext after that (Node
+ * 20 and 24).
  */
 import type {Cipher, Decipher} from 'node:crypto';
 import {createRequire} from 'node:module';

@@ -1,4 +1,6 @@
-/** What the words after `dek` lead to before a command runs, and how the process ends when its output cannot be written. */
+/**
+ * What the words after `dek` lead to before a command runs, and how the process ends when its output cannot be written.
+ */
 import {spawnSync} from 'node:child_process';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';

@@ -1,4 +1,7 @@
-/** The man pages: every command, argument and flag is in one, they are what the manifest makes, and mandoc finds no fault. */
+/**
+ * The man pages: every command, argument and flag is in one, they are what the manifest makes, and mandoc finds no
+ * fault.
+ */
 import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';
 import {join} from 'node:path';

@@ -1,7 +1,8 @@
 /**
- * After each command that handles secrets: none of them is left in the memory of its process, neither whole, nor as text,
- * nor in pieces of 8 bytes, which is the unit that key wrap works in. The search comes when the command is done and its
- * process has not ended yet. What it cannot see: registers, and what the kernel keeps (page cache, pipe buffers).
+ * After each command that handles secrets: none of them is left in the memory of its process, neither whole, nor as
+ * text, nor in pieces of 8 bytes, which is the unit that key wrap works in. The search comes when the command is done
+ * and its process has not ended yet. What it cannot see: registers, and what the kernel keeps (page cache, pipe
+ * buffers).
  */
 import {createCipheriv, randomBytes} from 'node:crypto';
 import fs from 'node:fs';

@@ -50,7 +50,8 @@ describe(`a manifest of ${COUNT} DEKs`, function () {
     const grown = (await peakBytes(COUNT)) - base;
     const fileBytes = fs.statSync(join(directory, `${COUNT}`)).size;
     const measured = `${(grown / 2 ** 20).toFixed(1)} MiB for ${(fileBytes / 2 ** 20).toFixed(1)} MiB of manifest`;
-    // What V8's young generation takes while it is busy, whatever the count; and the tables, one of them twice while it grows.
+    // What V8's young generation takes while it is busy, whatever the count; and the tables, one of them twice while it
+    // grows.
     const allowed = 48 * 2 ** 20 + 100 * COUNT;
     expect(grown, measured).to.be.lessThan(allowed);
     if (process.env['SLOW']) console.log(`      peak memory over that of 1,000 DEKs: ${measured}`);

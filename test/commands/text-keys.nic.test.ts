@@ -1,4 +1,6 @@
-/** Text in place of a key: refused where it is not the key in hex or base64, taken as it is where that was asked for. */
+/**
+ * Text in place of a key: refused where it is not the key in hex or base64, taken as it is where that was asked for.
+ */
 import fs from 'node:fs';
 import {expect} from 'chai';
 import {unwrapKey, wrapCredential, wrapKey} from '../../src/wrap/index.js';

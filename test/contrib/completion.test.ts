@@ -10,7 +10,9 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const COMPLETION = join(ROOT, 'contrib', 'completion');
 const manifest = JSON.parse(fs.readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8'));
 
-/** For each shell: a program that prints what it offers for the words that it is given, of which the last is unfinished. */
+/**
+ * For each shell: a program that prints what it offers for the words that it is given, of which the last is unfinished.
+ */
 const SHELLS: Record<string, string[]> = {
   bash: [
     'bash',

@@ -1,6 +1,6 @@
 /*
- * filter CMD [ARG...]: runs CMD as SystemCallFilter= and SystemCallErrorNumber=EPERM would have it. The calls that are allowed
- * come from allowed.h, a line each: ALLOW(number).
+ * filter CMD [ARG...]: runs CMD as SystemCallFilter= and SystemCallErrorNumber=EPERM would have it. The calls that are
+ * allowed come from allowed.h, a line each: ALLOW(number).
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,6 +1,6 @@
 /**
- * The units of contrib/systemd, as far as they can be judged without a service manager: systemd-analyze finds no fault and
- * little exposure, and the agent does its work under the system calls that its unit allows.
+ * The units of contrib/systemd, as far as they can be judged without a service manager: systemd-analyze finds no fault
+ * and little exposure, and the agent does its work under the system calls that its unit allows.
  */
 import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';

@@ -84,7 +84,8 @@ describe('encoding', () => {
     expect(message(ascii('ab'.repeat(32)), [40, 48])).to.equal('"kek" file:k holds 32 bytes in hex, expected 40 or 48');
   });
 
-  // Of perftest's README and programs: a byte a line, 0x and two digits; of DPDK's guide: white space anywhere between bytes.
+  // Of perftest's README and programs: a byte a line, 0x and two digits; of DPDK's guide: white space anywhere between
+  // bytes.
   const bytes = [...Array(16).keys()].map((i) => i * 17);
   const each = (digits: (byte: number) => string): string[] => bytes.map(digits);
   const two = (byte: number): string => byte.toString(16).padStart(2, '0');
@@ -115,7 +116,8 @@ describe('encoding', () => {
       .map((text) => text.replace(/./gs, '$&\0'));
     fc.assert(
       fc.property(fc.oneof(text, withMark, utf16), (text) => {
-        // What is hex or base64 of the right length is too short for raw: 16 digits are 8 or 12 bytes, 32 digits 16 or 24.
+        // What is hex or base64 of the right length is too short for raw: 16 digits are 8 or 12 bytes, 32 digits 16 or
+        // 24.
         const isHex = /^[0-9a-f]{32}$/i.test(text);
         if (!isHex) expect(message(ascii(text), LENGTHS)).to.not.equal('no error');
         expect(decode(ascii(text), LENGTHS, 'x', 'raw')).to.deep.equal(ascii(text));

@@ -6,7 +6,9 @@ import {findDuplicates, newTables} from '../../src/manifest/duplicates.js';
 import {hash} from '../../src/manifest/fingerprint.js';
 import {FingerprintTable} from '../../src/manifest/fingerprint-table.js';
 
-/** HalfSipHash-1-3, after the authors' C (halfsiphash.c): the 64 bits of its output, and 32 more drawn in the same way. */
+/**
+ * HalfSipHash-1-3, after the authors' C (halfsiphash.c): the 64 bits of its output, and 32 more drawn in the same way.
+ */
 function reference(message: Uint8Array, k0: number, k1: number): number[] {
   const rotate = (x: number, by: number): number => ((x << by) | (x >>> (32 - by))) >>> 0;
   const v = [k0, k1 ^ 0xee, 0x6c796765 ^ k0, 0x74656462 ^ k1].map((x) => x >>> 0) as [number, number, number, number];

@@ -1,4 +1,7 @@
-/** Manifests for the tests of apply: DEKs by name, wrapped by the import KEK of a virtual ConnectX, and what an agent holds. */
+/**
+ * Manifests for the tests of apply: DEKs by name, wrapped by the import KEK of a virtual ConnectX, and what an agent
+ * holds.
+ */
 import fs from 'node:fs';
 import {join} from 'node:path';
 import type {KeyFormat} from '../../src/agent/protocol.js';

@@ -1,4 +1,7 @@
-/** Generators and helpers that the tests of the wrap engine share. `SLOW=1` runs every property a hundred times as often. */
+/**
+ * Generators and helpers that the tests of the wrap engine share. `SLOW=1` runs every property a hundred times as
+ * often.
+ */
 import fc from 'fast-check';
 import {DEK_LAYOUTS} from '../../src/dek-layout.js';
 import {DekError} from '../../src/errors.js';

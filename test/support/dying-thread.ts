@@ -1,4 +1,6 @@
-/** A thread of a crew that ends at its third job, as `workerData` of the test says: by itself, or for want of memory. */
+/**
+ * A thread of a crew that ends at its third job, as `workerData` of the test says: by itself, or for want of memory.
+ */
 import {parentPort} from 'node:worker_threads';
 
 let jobs = 0;

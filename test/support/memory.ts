@@ -1,6 +1,6 @@
 /**
- * Searches the memory of a running process for secrets, through /proc/PID/maps and /proc/PID/mem: proc(5). The process must
- * be ours; stop it first (SIGSTOP), so that it does not change under the search.
+ * Searches the memory of a running process for secrets, through /proc/PID/maps and /proc/PID/mem: proc(5). The process
+ * must be ours; stop it first (SIGSTOP), so that it does not change under the search.
  */
 import fs from 'node:fs';
 
@@ -29,8 +29,8 @@ export interface Hit {
 const CHUNK_BYTES = 2 ** 22;
 
 /**
- * What would betray a secret: each piece of 8 bytes that starts at a multiple of 8 (AES key wrap works on such pieces), and
- * its text in hex and base64.
+ * What would betray a secret: each piece of 8 bytes that starts at a multiple of 8 (AES key wrap works on such pieces),
+ * and its text in hex and base64.
  */
 export function needlesOf(name: string, secret: Uint8Array): Needle[] {
   const bytes = Buffer.from(secret);

@@ -1,8 +1,8 @@
 /** How a service manager passes a socket on: sd_listen_fds(3). */
 
 /**
- * Python 3: `-c PASS_ON PATH COUNT CMD...` binds a socket at PATH (none when it is empty), makes it descriptor 3 of this process,
- * says that there are COUNT, and becomes CMD.
+ * Python 3: `-c PASS_ON PATH COUNT CMD...` binds a socket at PATH (none when it is empty), makes it descriptor 3 of
+ * this process, says that there are COUNT, and becomes CMD.
  */
 export const PASS_ON = `import os, socket, sys
 path, count, *command = sys.argv[1:]

@@ -1,7 +1,8 @@
 /**
- * A terminal session as a text file, in the habit of age's testdata: `$ ` and a command line, what it prints (stdout and
- * stderr as they come), and `[exit N]` unless N is 0. A command line goes on in lines that start with `> `; lines with `# `
- * are comments. In the output `[..]` stands for any text within a line, and `...` alone for any number of lines.
+ * A terminal session as a text file, in the habit of age's testdata: `$ ` and a command line, what it prints (stdout
+ * and stderr as they come), and `[exit N]` unless N is 0. A command line goes on in lines that start with `> `; lines
+ * with `# ` are comments. In the output `[..]` stands for any text within a line, and `...` alone for any number of
+ * lines.
  */
 
 /** One command of a session with what it should print. */
@@ -48,8 +49,8 @@ export function parseSession(text: string): Part[] {
 }
 
 /**
- * The session as it went, to be compared with its file: where the output is as expected the patterns stand in its place,
- * so that only differences differ.
+ * The session as it went, to be compared with its file: where the output is as expected the patterns stand in its
+ * place, so that only differences differ.
  */
 export function renderSession(parts: readonly Part[], outcomes: ReadonlyMap<Step, Outcome>): string {
   const lines = parts.flatMap((part) => {

@@ -1,6 +1,6 @@
 /**
- * What a test may lack on the machine it runs on, which is the only reason to skip it. scripts/test.ts prints each reason that
- * was used, and a skip that is not of this list fails the run.
+ * What a test may lack on the machine it runs on, which is the only reason to skip it. scripts/test.ts prints each
+ * reason that was used, and a skip that is not of this list fails the run.
  */
 import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';

@@ -8,7 +8,10 @@ export function temporaryDirectory(): string {
   return fs.mkdtempSync(join(tmpdir(), 'dek-test-'));
 }
 
-/** The path of a file that all test files of a run share, which scripts/test.ts removes after it; undefined outside such a run. */
+/**
+ * The path of a file that all test files of a run share, which scripts/test.ts removes after it; undefined outside such
+ * a run.
+ */
 export function sharedFile(name: string): string | undefined {
   const directory = process.env['DEK_TEST_SHARED'];
   return directory === undefined ? undefined : join(directory, name);

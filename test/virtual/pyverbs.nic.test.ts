@@ -166,8 +166,9 @@ function unpack(from: string, to: string): void {
 }
 
 /**
- * What $MLX5_CRYPTO_TEST_INFO names: wrapped values and data as lists of big-endian 64-bit numbers, plaintext keys as lists of
- * native 32-bit numbers. The expected data is that of OpenSSL. `swapped`: the NIC gets key1 and key2 the other way round.
+ * What $MLX5_CRYPTO_TEST_INFO names: wrapped values and data as lists of big-endian 64-bit numbers, plaintext keys as
+ * lists of native 32-bit numbers. The expected data is that of OpenSSL. `swapped`: the NIC gets key1 and key2 the other
+ * way round.
  */
 function infoFile({nic, kek}: TestDevice, swapped: boolean): string {
   const credential = dek(

@@ -1,6 +1,6 @@
 /**
- * Each vector of this folder against three implementations that are not ours: @noble/ciphers, OpenSSL through node:crypto,
- * and python3-cryptography, which made the files (make.py).
+ * Each vector of this folder against three implementations that are not ours: @noble/ciphers, OpenSSL through
+ * node:crypto, and python3-cryptography, which made the files (make.py).
  */
 import {execFileSync} from 'node:child_process';
 import {createCipheriv, createDecipheriv} from 'node:crypto';
@@ -26,7 +26,9 @@ function opensslUnwrap(kek: Uint8Array, wrapped: Uint8Array, iv = DEFAULT_IV): B
   return Buffer.concat([decipher.update(wrapped), decipher.final()]);
 }
 
-/** CMAC over one zero block by its definition, NIST SP 800-38B section 6.2: OpenSSL's CMAC has no way in from Node 20. */
+/**
+ * CMAC over one zero block by its definition, NIST SP 800-38B section 6.2: OpenSSL's CMAC has no way in from Node 20.
+ */
 function opensslCmac(kek: Uint8Array): Buffer {
   const encrypt = (block: Buffer) => {
     const cipher = createCipheriv(kek.length === 16 ? 'aes-128-ecb' : 'aes-256-ecb', kek, null).setAutoPadding(false);

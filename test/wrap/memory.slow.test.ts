@@ -1,4 +1,7 @@
-/** After bulk work: neither a KEK nor a key is left in the memory of the process, whichever engine has done what it is used for. */
+/**
+ * After bulk work: neither a KEK nor a key is left in the memory of the process, whichever engine has done what it is
+ * used for.
+ */
 import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {tmpdir} from 'node:os';

@@ -110,7 +110,10 @@ export class Healer {
     await this.#dekSet.aloneOrNot(heal).finally(() => wipe(kek ?? undefined));
   }
 
-  /** The KEK that it takes to make these again, undefined when none is needed; null, and an event, when it cannot be read. */
+  /**
+   * The KEK that it takes to make these again, undefined when none is needed; null, and an event, when it cannot be
+   * read.
+   */
   async #readKek(names: readonly string[]): Promise<Uint8Array | undefined | null> {
     const nic = this.#nic;
     const needing = names.filter((name) => isBroken(nic.deks.get(name)) && isOfManifest(nic.deks.get(name)!));

@@ -1,6 +1,7 @@
 /**
- * The health check of one NIC: every interval its login and every DEK are asked for, spread over the interval so that nothing
- * else has to wait, and what is broken is made whole: a login that turned INVALID, a DEK in ERROR, a NIC that went away.
+ * The health check of one NIC: every interval its login and every DEK are asked for, spread over the interval so that
+ * nothing else has to wait, and what is broken is made whole: a login that turned INVALID, a DEK in ERROR, a NIC that
+ * went away.
  */
 
 import {setTimeout as pause} from 'node:timers/promises';

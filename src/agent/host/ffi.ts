@@ -18,7 +18,9 @@ const SO_PEERCRED = 17;
 const SO_ACCEPTCONN = 30;
 const SO_PEERGROUPS = 59;
 const AF_UNIX = 1;
-/** struct sockaddr_un of unix(7): a family of 2 bytes, then the path, which ends with a NUL unless it fills the rest. */
+/**
+ * struct sockaddr_un of unix(7): a family of 2 bytes, then the path, which ends with a NUL unless it fills the rest.
+ */
 const SOCKADDR_UN_BYTES = 110;
 const PR_SET_DUMPABLE = 4;
 const RLIMIT_CORE = 4;

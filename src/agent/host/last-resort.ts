@@ -1,12 +1,13 @@
 /**
- * The end of a process whose agent cannot end in good order, because something does not come back: a command that a NIC does
- * not answer, a call on a mount that hangs. The kernel frees on the NICs what the process held.
+ * The end of a process whose agent cannot end in good order, because something does not come back: a command that a NIC
+ * does not answer, a call on a mount that hangs. The kernel frees on the NICs what the process held.
  */
 import type {Events} from '../events.js';
 import {exitNow} from './ffi.js';
 
 /**
- * An agent that is to end and gets nothing done for so long hangs. libibverbs may take five seconds to open a NIC that is away.
+ * An agent that is to end and gets nothing done for so long hangs. libibverbs may take five seconds to open a NIC that
+ * is away.
  */
 const PATIENCE_MS = 6000;
 const LOOK_MS = 250;
@@ -29,8 +30,9 @@ export class LastResort {
   }
 
   /**
-   * From now on the process ends by itself, as soon as it has nothing left to do, or is ended when the NICs have answered nothing
-   * for six seconds; `last` is called before that. The status is the one that was set for this process, or 1.
+   * From now on the process ends by itself, as soon as it has nothing left to do, or is ended when the NICs have
+   * answered nothing for six seconds; `last` is called before that. The status is the one that was set for this
+   * process, or 1.
    */
   begin(last: () => void = () => {}): void {
     let seen = this.#watched?.answers();

@@ -1,6 +1,7 @@
 /**
- * A DEK that should be on a NIC: what it was made of, and what the NIC said of it last. One that should be there and is not,
- * because the NIC went away or would not make it again, stays in the set without a handle, for the health check to heal.
+ * A DEK that should be on a NIC: what it was made of, and what the NIC said of it last. One that should be there and is
+ * not, because the NIC went away or would not make it again, stays in the set without a handle, for the health check to
+ * heal.
  */
 import {toHex} from '../../bytes.js';
 import {type DekLayout, OPAQUE_BYTES} from '../../dek-layout.js';

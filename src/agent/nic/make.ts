@@ -1,6 +1,6 @@
 /**
- * Makes DEKs on one NIC: tries again what the NIC was too busy for. Asked to, it finds each READY, and takes back what is not
- * whole.
+ * Makes DEKs on one NIC: tries again what the NIC was too busy for. Asked to, it finds each READY, and takes back what
+ * is not whole.
  */
 import {gather, wipe} from '../../bytes.js';
 import {type DekState, layoutOf, OPAQUE_BYTES} from '../../dek-layout.js';
@@ -14,8 +14,8 @@ type Results = readonly (Dek | DekError)[];
 type States = (DekState | DekError | undefined)[];
 
 /**
- * Makes the DEKs of a column: the DEK or why there is none for each, in order. With `dismiss` the NIC is asked for each right
- * after its create, and those that are not READY go there.
+ * Makes the DEKs of a column: the DEK or why there is none for each, in order. With `dismiss` the NIC is asked for each
+ * right after its create, and those that are not READY go there.
  */
 export async function makeDeks(
   nic: NicDevice,
@@ -36,8 +36,8 @@ export async function makeDeks(
 }
 
 /**
- * A DEK or an error for each of these positions, which are all different and in order; also when none can be sent, since that
- * may turn out at a retry, after others were made.
+ * A DEK or an error for each of these positions, which are all different and in order; also when none can be sent,
+ * since that may turn out at a retry, after others were made.
  */
 async function createAt(
   {device}: NicDevice,
@@ -58,7 +58,10 @@ async function createAt(
   }
 }
 
-/** The DEKs at these positions, each of them once and in order: a copy, or the column itself for all. The caller wipes a copy. */
+/**
+ * The DEKs at these positions, each of them once and in order: a copy, or the column itself for all. The caller wipes a
+ * copy.
+ */
 export function pickColumn(column: DekColumn, positions: readonly number[]): DekColumn {
   const {keySize, keytag, wrapped, plaintext, opaque, allowEqualKeys} = column;
   if (positions.length * OPAQUE_BYTES === opaque.length) return column;

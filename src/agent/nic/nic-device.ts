@@ -111,7 +111,10 @@ export class NicDevice {
     }
   }
 
-  /** Opens the NIC anew. Resolves to the way to close the old context. Throws what `openDevice` throws while it is not back. */
+  /**
+   * Opens the NIC anew. Resolves to the way to close the old context. Throws what `openDevice` throws while it is not
+   * back.
+   */
   async reopen(): Promise<() => Promise<void>> {
     const old = this.#device;
     this.#device = await openDevice(this.name);
@@ -120,7 +123,10 @@ export class NicDevice {
     return () => this.#close(old);
   }
 
-  /** Destroys all DEKs, logs out, closes. Goes on where the NIC says no: the close, or the end of the process, frees all. */
+  /**
+   * Destroys all DEKs, logs out, closes. Goes on where the NIC says no: the close, or the end of the process, frees
+   * all.
+   */
   close(): Promise<void> {
     return this.#close(this.#device);
   }

@@ -101,8 +101,8 @@ export class NicLogin {
   }
 
   /**
-   * Back to the login that `last` was, or to none, after a change that failed. Where the NIC does not let it the health check
-   * tries again.
+   * Back to the login that `last` was, or to none, after a change that failed. Where the NIC does not let it the health
+   * check tries again.
    */
   async restore(before: LoginOptions | undefined): Promise<void> {
     if (!this.#nic.gone && this.#current?.request !== before) {

@@ -104,7 +104,9 @@ export class Nic {
     return results.map((result) => (result?.code === 'CLOSED' ? undefined : result));
   }
 
-  /** Destroys DEKs that are no part of the set any more. Those that the NIC will not let go of are tried again later. */
+  /**
+   * Destroys DEKs that are no part of the set any more. Those that the NIC will not let go of are tried again later.
+   */
   async dismiss(deks: readonly Dek[]): Promise<void> {
     const results = await this.destroy(deks);
     const left = deks.filter((_, i) => results[i] && !this.gone);

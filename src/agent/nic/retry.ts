@@ -1,6 +1,6 @@
 /**
- * Trying again what the NIC refused only for now: EAGAIN and EBUSY, which are BUSY here whatever the call. Before rdma-core
- * 40 every refusal is EREMOTEIO, that for now among them: it is worth a few tries.
+ * Trying again what the NIC refused only for now: EAGAIN and EBUSY, which are BUSY here whatever the call. Before
+ * rdma-core 40 every refusal is EREMOTEIO, that for now among them: it is worth a few tries.
  */
 import {setTimeout as pause} from 'node:timers/promises';
 import {DekError} from '../../errors.js';
@@ -11,8 +11,9 @@ const ATTEMPTS_WITHOUT_REASON = 4;
 const FIRST_PAUSE_MS = 5;
 
 /**
- * Runs a batch and tries its BUSY items again, eight times in about a second, and those refused without a reason, four times
- * in a tenth of that, after pauses that double and differ at random, so that many hosts do not come back at once. The results stand in the order of the items.
+ * Runs a batch and tries its BUSY items again, eight times in about a second, and those refused without a reason, four
+ * times in a tenth of that, after pauses that double and differ at random, so that many hosts do not come back at once.
+ * The results stand in the order of the items.
  */
 export async function retryBusy<Item, Result>(
   items: readonly Item[],

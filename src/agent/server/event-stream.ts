@@ -17,7 +17,9 @@ export class EventStream {
     this.#status = status;
   }
 
-  /** The answer to one who follows: the status, then each event. One who reads too slowly is cut off: nothing is kept. */
+  /**
+   * The answer to one who follows: the status, then each event. One who reads too slowly is cut off: nothing is kept.
+   */
   follow(): JsonLines {
     const lines = new JsonLines();
     this.#followers.add(lines);

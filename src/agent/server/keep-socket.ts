@@ -1,4 +1,7 @@
-/** Listens on the agent's socket as long as the agent lives: looks whether it is there, and binds it anew when it is not. */
+/**
+ * Listens on the agent's socket as long as the agent lives: looks whether it is there, and binds it anew when it is
+ * not.
+ */
 import type {Events} from '../events.js';
 import type {Listener} from './listener.js';
 import {isPassedSocketThere, type PassedSocket} from './passed-socket.js';
@@ -7,8 +10,8 @@ import {bindSocket} from './socket.js';
 const LOOK_MS = 1000;
 
 /**
- * Listens on a socket: one to bind, for group `gid` too, or one that was passed. Resolves to the way to end that. Throws what
- * `bindSocket` throws.
+ * Listens on a socket: one to bind, for group `gid` too, or one that was passed. Resolves to the way to end that.
+ * Throws what `bindSocket` throws.
  */
 export async function listenOn(
   listener: Listener,

@@ -1,7 +1,7 @@
 /**
- * The agent's end of its socket, from the first moment on. What answers, Fastify with its schemas and prom-client, takes longer
- * to load than all else that an agent does at its start: for `dek run` it comes when the first request does, or a little later.
- * Not later still: the files of a running agent may be gone after an upgrade.
+ * The agent's end of its socket, from the first moment on. What answers, Fastify with its schemas and prom-client,
+ * takes longer to load than all else that an agent does at its start: for `dek run` it comes when the first request
+ * does, or a little later. Not later still: the files of a running agent may be gone after an upgrade.
  */
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import {DekError, errorJson} from '../../errors.js';

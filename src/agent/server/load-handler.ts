@@ -1,6 +1,6 @@
 /**
- * Loads what answers requests: Fastify with its schemas, and prom-client. Apart from all else, because it takes longer to load
- * than an agent takes to start (listener.ts).
+ * Loads what answers requests: Fastify with its schemas, and prom-client. Apart from all else, because it takes longer
+ * to load than an agent takes to start (listener.ts).
  */
 import type {AgentEvent} from '../events.js';
 import type {RequestHandler} from './listener.js';

@@ -1,6 +1,6 @@
 /**
- * The socket that a service manager has bound and passed on: sd_listen_fds(3), one descriptor, number 3. It is used as it
- * is: who can reach it is what the manager's unit says, and it stays when the agent ends.
+ * The socket that a service manager has bound and passed on: sd_listen_fds(3), one descriptor, number 3. It is used as
+ * it is: who can reach it is what the manager's unit says, and it stays when the agent ends.
  */
 import {DekError} from '../../errors.js';
 import {lstatNow} from '../../files/stat.js';
@@ -18,8 +18,8 @@ export interface PassedSocket {
 }
 
 /**
- * The socket that was passed to this process, or undefined. Takes it out of the environment: a program that this process
- * starts has not got it. Throws BAD_INPUT when it is not one listening unix socket with a path.
+ * The socket that was passed to this process, or undefined. Takes it out of the environment: a program that this
+ * process starts has not got it. Throws BAD_INPUT when it is not one listening unix socket with a path.
  */
 export function passedSocket(): PassedSocket | undefined {
   const {LISTEN_PID: pid, LISTEN_FDS: count} = process.env;

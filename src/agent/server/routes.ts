@@ -108,7 +108,9 @@ function sendLines(reply: FastifyReply, lines: JsonLines): FastifyReply {
   return reply.type(JSON_LINES).send(lines.body);
 }
 
-/** Creates a DEK from the wrapped key in the body, or from a plaintext key that is read from the client's descriptor. */
+/**
+ * Creates a DEK from the wrapped key in the body, or from a plaintext key that is read from the client's descriptor.
+ */
 async function create(
   dekSet: DekSet,
   {params: {name}, query, body = NOTHING, raw}: FastifyRequest<Requests['create']>,
@@ -129,7 +131,9 @@ async function create(
   }
 }
 
-/** A member of the agent's group may not have it read what that member could not, nor wait for it. Throws PERMISSION. */
+/**
+ * A member of the agent's group may not have it read what that member could not, nor wait for it. Throws PERMISSION.
+ */
 function assertNamesSources(socket: Socket): void {
   const uid = peerOfSocket(socket)?.uid;
   if (uid === 0 || uid === process.geteuid?.()) return;

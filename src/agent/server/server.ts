@@ -1,6 +1,6 @@
 /**
- * What answers the requests that come to the agent's socket (listener.ts): who may speak, and errors with a shape. A bad
- * request ends that request, never the agent.
+ * What answers the requests that come to the agent's socket (listener.ts): who may speak, and errors with a shape. A
+ * bad request ends that request, never the agent.
  */
 import fastify, {type FastifyInstance, type FastifyReply} from 'fastify';
 import {DekError, errorJson} from '../../errors.js';

@@ -1,6 +1,7 @@
 /**
- * The agent's socket in the file system: where it lies, who can reach it, and whether the agent that made it lives. That is
- * what a lock says, `PATH.held`, not the socket: a socket can be removed under an agent that lives, which then binds it anew.
+ * The agent's socket in the file system: where it lies, who can reach it, and whether the agent that made it lives.
+ * That is what a lock says, `PATH.held`, not the socket: a socket can be removed under an agent that lives, which then
+ * binds it anew.
  */
 import {chmodSync, chownSync, renameSync, unlinkSync} from 'node:fs';
 import {connect} from 'node:net';
@@ -17,10 +18,10 @@ const MAX_PATH_BYTES = 107;
 type Listen = (path: string) => Promise<unknown>;
 
 /**
- * Puts a socket at `path`, mode 0600 in a directory of mode 0700, or 0660 and 0750 for group `gid`: `listen` binds it under
- * a name of its own, and it is renamed when it is ready, over the socket of a dead agent if there is one. Throws EXISTS
- * when an agent listens there, BUSY when one lives that does not, UNSAFE_SECRET when the directory is open to others,
- * BAD_ARGUMENT for a path that cannot be a socket.
+ * Puts a socket at `path`, mode 0600 in a directory of mode 0700, or 0660 and 0750 for group `gid`: `listen` binds it
+ * under a name of its own, and it is renamed when it is ready, over the socket of a dead agent if there is one. Throws
+ * EXISTS when an agent listens there, BUSY when one lives that does not, UNSAFE_SECRET when the directory is open to
+ * others, BAD_ARGUMENT for a path that cannot be a socket.
  */
 export async function bindSocket(path: string, gid: number | undefined, listen: Listen): Promise<BoundSocket> {
   if (Buffer.byteLength(ownName(path)) > MAX_PATH_BYTES) {
@@ -69,8 +70,8 @@ export class BoundSocket {
   }
 
   /**
-   * Binds it anew when it is not there any more, and says whether it did. Throws EXISTS when something else is in its place,
-   * or another agent has taken the lock, and what keeps it from being bound.
+   * Binds it anew when it is not there any more, and says whether it did. Throws EXISTS when something else is in its
+   * place, or another agent has taken the lock, and what keeps it from being bound.
    */
   async keep(): Promise<boolean> {
     const {path, gid} = this.#place;

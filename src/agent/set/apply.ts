@@ -1,10 +1,10 @@
 /**
- * `apply`: makes the agent hold exactly the DEKs of a manifest. Everything new is made beside what is there; only then the new
- * takes the place of the old, so that a refusal leaves the set, and the login, as they were.
+ * `apply`: makes the agent hold exactly the DEKs of a manifest. Everything new is made beside what is there; only then
+ * the new takes the place of the old, so that a refusal leaves the set, and the login, as they were.
  *
- * A DEK is READY when it is created, says mlx5dv_dek_create(3), and firmware does one command after the other: a query behind
- * each create nearly doubles the time of a start. So it is asked for only when the caller wants it; the health check asks for
- * all DEKs soon after a start anyway.
+ * A DEK is READY when it is created, says mlx5dv_dek_create(3), and firmware does one command after the other: a query
+ * behind each create nearly doubles the time of a start. So it is asked for only when the caller wants it; the health
+ * check asks for all DEKs soon after a start anyway.
  */
 
 import {DekError} from '../../errors.js';
@@ -74,8 +74,9 @@ async function logIn(dekSet: DekSet, {header: {login}}: ManifestFile): Promise<v
 }
 
 /**
- * Makes what is new or changed, on every NIC or on none. Resolves to what could not be made, if the options allow that; else
- * throws the first refusal of those that came, when no command is under way any more and all that was made is in `staged`.
+ * Makes what is new or changed, on every NIC or on none. Resolves to what could not be made, if the options allow that;
+ * else throws the first refusal of those that came, when no command is under way any more and all that was made is in
+ * `staged`.
  */
 async function stage(
   staged: Staged,

@@ -1,6 +1,6 @@
 /**
- * Many DEKs of one layout in columns, on their way from a manifest to the NICs: those of `Columns` are of all layouts, and have
- * no names yet.
+ * Many DEKs of one layout in columns, on their way from a manifest to the NICs: those of `Columns` are of all layouts,
+ * and have no names yet.
  */
 import {gather} from '../../bytes.js';
 import {type DekLayout, OPAQUE_BYTES} from '../../dek-layout.js';

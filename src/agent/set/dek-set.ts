@@ -177,8 +177,8 @@ export class DekSet {
   }
 
   /**
-   * Destroys DEKs and returns their names. All names are looked up first: NO_DEK leaves all of them alive. One that a NIC
-   * does not let go of stays in the set: where it is gone by then it is missing, which the health check mends.
+   * Destroys DEKs and returns their names. All names are looked up first: NO_DEK leaves all of them alive. One that a
+   * NIC does not let go of stays in the set: where it is gone by then it is missing, which the health check mends.
    */
   destroy(request: DestroyRequest, signal?: AbortSignal): Promise<string[]> {
     return this.alone({signal}, async () => {
@@ -202,8 +202,8 @@ export class DekSet {
   }
 
   /**
-   * Runs a change when those before it are done, unless `signal` has fired by then. With `long`, its name, changes that come
-   * meanwhile are refused as BUSY.
+   * Runs a change when those before it are done, unless `signal` has fired by then. With `long`, its name, changes that
+   * come meanwhile are refused as BUSY.
    */
   alone<T>({signal, long}: {signal?: AbortSignal | undefined; long?: string}, change: () => Promise<T>): Promise<T> {
     if (this.#long) {
@@ -225,7 +225,10 @@ export class DekSet {
     return result;
   }
 
-  /** `alone`, or not at all while something long runs: an apply makes all whole itself, and the next check sees what is left. */
+  /**
+   * `alone`, or not at all while something long runs: an apply makes all whole itself, and the next check sees what is
+   * left.
+   */
   async aloneOrNot(change: () => Promise<void>): Promise<void> {
     try {
       await this.alone({}, change);

@@ -9,8 +9,8 @@ import type {Nic} from '../nic/nic.js';
 import type {DekBatch} from './dek-batch.js';
 
 /**
- * A DEK or an error for each, in order. With `kek` a NIC in plaintext import mode gets them unwrapped, right before their
- * create. With `query` each is found READY.
+ * A DEK or an error for each, in order. With `kek` a NIC in plaintext import mode gets them unwrapped, right before
+ * their create. With `query` each is found READY.
  */
 export async function makeBatch(
   nic: Nic,

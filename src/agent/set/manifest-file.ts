@@ -1,6 +1,6 @@
 /**
- * A manifest as the agent uses it: read whole and checked before anything is done, then once more to do it. A large one is read
- * again for that, through the same open file, and must be what it was; a small one is kept.
+ * A manifest as the agent uses it: read whole and checked before anything is done, then once more to do it. A large one
+ * is read again for that, through the same open file, and must be what it was; a small one is kept.
  */
 
 import {createHash} from 'node:crypto';
@@ -18,9 +18,9 @@ import {type Lines, linesOf} from '../../manifest/lines.js';
 import {columnsOf} from '../../manifest/read.js';
 import {type DekBatch, dekBatches, pick} from './dek-batch.js';
 
-// The first reading goes by the pool, as a mount that does not answer must not stop this thread. It has then been seen to answer, and
-// the file is in the cache: the second one, while DEKs are made, is on this thread, since the pool is busy with firmware commands,
-// behind which a read would wait.
+// The first reading goes by the pool, as a mount that does not answer must not stop this thread. It has then been seen
+// to answer, and the file is in the cache: the second one, while DEKs are made, is on this thread, since the pool is
+// busy with firmware commands, behind which a read would wait.
 const openFile = promisify(fs.open);
 const fstat = promisify(fs.fstat);
 const read = promisify(fs.read);
@@ -95,7 +95,9 @@ export class ManifestFile {
     return this.#digest;
   }
 
-  /** How many DEKs it has; `goOn` is called now and then, to give up by throwing. Throws BAD_INPUT as `batches` does. */
+  /**
+   * How many DEKs it has; `goOn` is called now and then, to give up by throwing. Throws BAD_INPUT as `batches` does.
+   */
   async count(goOn: () => void): Promise<number> {
     let deks = 0;
     for await (const {count} of this.#columns()) {
@@ -106,8 +108,8 @@ export class ManifestFile {
   }
 
   /**
-   * Its DEKs that are wanted, in batches of one layout; all of them without `isWanted`. Throws BAD_INPUT at a fault, and at the
-   * end when a large file is not what it was the last time.
+   * Its DEKs that are wanted, in batches of one layout; all of them without `isWanted`. Throws BAD_INPUT at a fault,
+   * and at the end when a large file is not what it was the last time.
    */
   async *batches(isWanted?: (batch: DekBatch, i: number) => boolean): AsyncGenerator<DekBatch, void> {
     for await (const columns of this.#columns()) {

@@ -39,8 +39,8 @@ export class ManifestFollower {
   }
 
   /**
-   * Applies a manifest, `opened` where the caller has opened it, and follows it from now on when that worked. Throws NO_INPUT
-   * when there is none to reload.
+   * Applies a manifest, `opened` where the caller has opened it, and follows it from now on when that worked. Throws
+   * NO_INPUT when there is none to reload.
    */
   async apply(
     request: ApplyRequest,
@@ -107,8 +107,8 @@ export class ManifestFollower {
   }
 
   /**
-   * Reads the KEK that it takes to make DEKs of the manifest on `nic`, if any; the caller wipes it. Apart from `withBatches`,
-   * so that no change waits for a source that gives nothing.
+   * Reads the KEK that it takes to make DEKs of the manifest on `nic`, if any; the caller wipes it. Apart from
+   * `withBatches`, so that no change waits for a source that gives nothing.
    */
   async readKek(nic: Nic, signal: AbortSignal): Promise<Uint8Array | undefined> {
     if (nic.importMode !== 'plaintext' || this.#kek === undefined) return undefined;
@@ -116,8 +116,8 @@ export class ManifestFollower {
   }
 
   /**
-   * Calls `use` with the DEKs of these names, in batches, as the manifest on disk has them now, and with how it was made. A `kek`
-   * must be the one that has wrapped it. Throws what stands in the way.
+   * Calls `use` with the DEKs of these names, in batches, as the manifest on disk has them now, and with how it was
+   * made. A `kek` must be the one that has wrapped it. Throws what stands in the way.
    */
   async withBatches(
     names: ReadonlySet<string>,
@@ -157,7 +157,10 @@ function readKekOf({spec, format}: KekSource, signal: AbortSignal): Promise<Uint
   return readSecret(spec, KEK_BYTES, 'kek', format, sourceLimit(signal));
 }
 
-/** Opens a manifest unless it is open, and reads the KEK that must have wrapped it if `source` names one; wipes and closes both after. */
+/**
+ * Opens a manifest unless it is open, and reads the KEK that must have wrapped it if `source` names one; wipes and
+ * closes both after.
+ */
 async function withManifest<T>(
   from: ManifestFile | string,
   source: KekSource | undefined,

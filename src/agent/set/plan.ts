@@ -74,8 +74,8 @@ export async function makePlan(dekSet: DekSet, manifest: ManifestFile, signal: A
 }
 
 /**
- * Whether every NIC has room for the new DEKs beside the old ones that they replace. Throws NO_LOGIN; LIMIT when one has no room
- * for what the manifest names.
+ * Whether every NIC has room for the new DEKs beside the old ones that they replace. Throws NO_LOGIN; LIMIT when one
+ * has no room for what the manifest names.
  */
 export function assertCanBeMade(dekSet: DekSet, manifest: ManifestFile, plan: ApplyPlan): boolean {
   const named = plan.create + plan.replace + plan.unchanged;

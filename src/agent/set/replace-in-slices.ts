@@ -1,7 +1,7 @@
 /**
- * An apply on a NIC that has no room for the old DEKs and the new ones at once: what the manifest does not name goes first, and
- * then a slice after the other is destroyed and made anew. It cannot be taken back: what the NIC refuses is missing then, and is
- * listed, as with `keepGoing`.
+ * An apply on a NIC that has no room for the old DEKs and the new ones at once: what the manifest does not name goes
+ * first, and then a slice after the other is destroyed and made anew. It cannot be taken back: what the NIC refuses is
+ * missing then, and is listed, as with `keepGoing`.
  */
 
 import {DekError} from '../../errors.js';
@@ -47,7 +47,9 @@ export async function replaceInSlices(
   return failed.sort((a, b) => a.line - b.line);
 }
 
-/** Destroys the DEKs of a batch on every NIC and makes them as the batch has them; one that a NIC refuses is on none. */
+/**
+ * Destroys the DEKs of a batch on every NIC and makes them as the batch has them; one that a NIC refuses is on none.
+ */
 async function remake(
   nics: readonly Nic[],
   batch: DekBatch,

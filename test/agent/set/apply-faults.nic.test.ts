@@ -1,4 +1,7 @@
-/** What the NIC may do to an apply: be busy, refuse, go away. The set is the old one or the new one after it, never a mix. */
+/**
+ * What the NIC may do to an apply: be busy, refuse, go away. The set is the old one or the new one after it, never a
+ * mix.
+ */
 import {expect} from 'chai';
 import {COMMANDS, type InjectedFault, OBJECTS, STATUSES} from '../../../src/virtual/settings.js';
 import {apply, held, setOf, type Vol, vols, writeManifestFile} from '../../support/agent-manifests.js';
