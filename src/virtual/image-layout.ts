@@ -33,6 +33,7 @@ export const IMAGE = {
   root_key: 40,
   service_us: 72,
   policy: 88,
+  tweak: 89,
   next_object: 96,
   slots_used: 100,
   next_qpn: 104,

@@ -8,20 +8,9 @@ import type {ImportMode} from '../dek-layout.js';
 import {keyCheckValue} from '../wrap/kcv.js';
 import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, RULES} from './image-layout.js';
 import {type LiveCounters, liveCounters} from './live.js';
+import {ENGINES, type Engine, type NicState, POLICIES, type Policy, STATES, TWEAKS, type Tweak} from './properties.js';
 import {SERVICES, type ServiceTimes} from './service.js';
-import {
-  COMMANDS,
-  ENGINES,
-  type Engine,
-  IMPORT_MODES,
-  type NicState,
-  OBJECTS,
-  POLICIES,
-  type Policy,
-  STATES,
-  STATUSES,
-  slots,
-} from './settings.js';
+import {COMMANDS, IMPORT_MODES, OBJECTS, STATUSES, slots} from './settings.js';
 
 export interface VirtualReport {
   readonly name: string;
@@ -35,6 +24,7 @@ export interface VirtualReport {
   readonly parallel: number;
   readonly serviceUs: ServiceTimes;
   readonly policy: Policy;
+  readonly tweak: Tweak;
   readonly gone: boolean;
   /** The C name of the errno that opening fails with, or null. */
   readonly openError: string | null;
@@ -92,6 +82,7 @@ function reportOf(name: string, image: Buffer, contexts: string): VirtualReport 
     parallel: image[IMAGE.parallel]!,
     serviceUs: serviceTimes(image),
     policy: POLICIES[image[IMAGE.policy]!]!,
+    tweak: TWEAKS[image[IMAGE.tweak]!]!,
     gone: image[IMAGE.gone] !== 0,
     openError: openErrno === 0 ? null : errnoName(openErrno),
     importKeks: validKeys(image, IMAGE.kek).map((at) => importKek(image, at)),

@@ -7,18 +7,16 @@ import {constants} from 'node:os';
 import {fromHex, hideKey, wipe} from '../bytes.js';
 import {CREDENTIAL_BYTES, KEK_BYTES, MAX_ID} from '../dek-layout.js';
 import {DekError} from '../errors.js';
+import {ENGINES, POLICIES, STATES, TWEAKS} from './properties.js';
 import {SERVICE_PRESETS, SERVICES, type ServiceTimes} from './service.js';
 import {
   COMMANDS,
-  ENGINES,
   type ErrorRule,
   IMPORT_MODES,
   type InjectedFault,
   OBJECTS,
   type OfficerKey,
-  POLICIES,
   type Settings,
-  STATES,
   STATUSES,
 } from './settings.js';
 
@@ -40,9 +38,12 @@ const KEYS: Readonly<Record<string, Key>> = {
   'latency-us': integerKey('latencyUs', 0, 1_000_000),
   parallel: integerKey('parallel', 1, 64),
   'service-us': {
-    values: `${Object.keys(SERVICE_PRESETS).join('|')} | KIND:0..1000000, several with commas; KIND: ${SERVICES.join(', ')}`,
+    values:
+      `${Object.keys(SERVICE_PRESETS).join('|')} | KIND:0..1000000, several with commas; ` +
+      `KIND: ${SERVICES.join(', ')}`,
     parse: (value) => one('serviceUs', serviceTimes(value)),
   },
+  tweak: {values: TWEAKS.join('|'), parse: (value) => one('tweak', oneOf(TWEAKS, value))},
   policy: {values: POLICIES.join('|'), parse: (value) => one('policy', oneOf(POLICIES, value))},
   gone: {values: 'yes|no', parse: (value) => one('gone', {yes: true, no: false}[value])},
   'open-error': {values: 'none|ERRNO, such as EACCES', parse: (value) => one('openErrno', errnoOf(value))},
@@ -58,7 +59,8 @@ const KEYS: Readonly<Record<string, Key>> = {
   'revoke-credential': {values: 'ID', parse: (value) => list('revokeCredentials', integer(value, 0, MAX_ID))},
   fault: {
     values:
-      `none | COMMAND[-OBJECT][,status=STATUS][,syndrome=N][,times=N|always]; COMMAND: any, ${keysOf(COMMANDS).join(', ')}; ` +
+      'none | COMMAND[-OBJECT][,status=STATUS][,syndrome=N][,times=N|always]; ' +
+      `COMMAND: any, ${keysOf(COMMANDS).join(', ')}; ` +
       `OBJECT: ${keysOf(OBJECTS).join(', ')}; STATUS: a number, or ${keysOf(STATUSES).join(', ')}`,
     parse: (value) => (value === 'none' ? {faults: []} : list('faults', fault(value))),
   },

@@ -7,6 +7,7 @@ import {CREDENTIAL_BYTES, type ImportMode, KEK_BYTES, MAX_ID} from '../dek-layou
 import {DekError} from '../errors.js';
 import type {ImageWrite} from './image.js';
 import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, LANES, RULES} from './image-layout.js';
+import {ENGINES, type Engine, type NicState, POLICIES, type Policy, STATES, TWEAKS, type Tweak} from './properties.js';
 import {SERVICES, type ServiceTimes} from './service.js';
 
 /** A secret that the officer loads: an import KEK (16 or 32 bytes) or a credential (40), under a 24-bit id. */
@@ -45,6 +46,8 @@ export interface Settings {
   readonly serviceUs?: Partial<ServiceTimes>;
   /** `fips`: a DEK whose key1 equals its key2 is refused. */
   readonly policy?: Policy;
+  /** Anything but `ieee-1619` makes a NIC whose data no other can read. */
+  readonly tweak?: Tweak;
   readonly gone?: boolean;
   /** The errno that opening the device fails with; 0 for none. */
   readonly openErrno?: number;
@@ -57,13 +60,6 @@ export interface Settings {
 }
 
 export const IMPORT_MODES = ['plaintext', 'wrapped'] as const satisfies readonly ImportMode[];
-export const STATES = ['commissioning', 'operational', 'going-to-commissioning'] as const;
-export const ENGINES = ['single-block', 'multi-block'] as const;
-export type NicState = (typeof STATES)[number];
-export type Engine = (typeof ENGINES)[number];
-
-export const POLICIES = ['default', 'fips'] as const;
-export type Policy = (typeof POLICIES)[number];
 
 /** Firmware opcodes by the name of the command. */
 export const COMMANDS = {caps: 0x100, create: 0xa00, query: 0xa02, destroy: 0xa03} as const;
@@ -112,6 +108,7 @@ export function applySettings(image: Buffer, settings: Settings): ImageWrite[] {
     number(IMAGE.service_us + 4 * index, 4, settings.serviceUs?.[kind] ?? 0, 1_000_000, `serviceUs.${kind}`);
   }
   number(IMAGE.policy, 1, indexIn(POLICIES, settings.policy), 1, 'policy');
+  number(IMAGE.tweak, 1, indexIn(TWEAKS, settings.tweak), 2, 'tweak');
   // A NIC that goes takes all objects along: what was opened before belongs to an era that is over.
   if (settings.gone && image[IMAGE.gone] === 0) put(IMAGE.era, le((image.readUInt32LE(IMAGE.era) + 1) >>> 0, 4));
   number(IMAGE.gone, 1, settings.gone === undefined ? undefined : Number(settings.gone), 1, 'gone');

@@ -21,8 +21,9 @@ import {withLock} from '../files/lock.js';
 import {holdSignals} from '../signals.js';
 import {inNewDirectory, listDirectory, pathError} from './directory.js';
 import {createImage, type ImageWrite, newImage, readImage, writeImage} from './image.js';
+import {ENGINES} from './properties.js';
 import {reportFrom, type VirtualReport} from './report.js';
-import {applySettings, ENGINES, type OfficerKey, type Settings} from './settings.js';
+import {applySettings, type OfficerKey, type Settings} from './settings.js';
 import {compileShim} from './shim.js';
 import {writeSysfs} from './sysfs.js';
 

@@ -1,6 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {expect} from 'chai';
+import {IMAGE} from '../../src/virtual/image-layout.js';
 import {type DekKeys, wrapDek} from '../../src/wrap/index.js';
 import {Client, hex, login} from '../support/client.js';
 import {type TestDevice, testDevice} from '../support/device.js';
@@ -121,6 +122,28 @@ describe('AES-XTS on the virtual ConnectX', () => {
       await client.end();
       nic.remove();
     }
+  });
+
+  it('counts the tweak as no other does, when told so', async () => {
+    const keys = newKeys(256);
+    await ready(keys);
+    const plain = randomBytes(1024);
+    await client.ask(`put 0 0 ${hex(plain)}`);
+    const written = async (tweak: bigint): Promise<string> => {
+      await cipher('list 0:1024', 512, true, tweakOf(tweak));
+      await client.askAll(['write 0 k0 0 1024 0 mr 65536', 'poll 0 1']);
+      return hex(await memory(65536, 1024));
+    };
+    const end = (1n << 64n) - 1n;
+    const [first, second] = [plain.subarray(0, 512), plain.subarray(512)];
+    expect(await written(end)).to.equal(hex(encrypted(keys, 512, end, plain)));
+    device.nic.set({tweak: 'increment-64'});
+    expect(device.nic.show().tweak).to.equal('increment-64');
+    expect(await written(7n)).to.equal(hex(encrypted(keys, 512, 7n, plain)));
+    const wrapped = Buffer.concat([encrypted(keys, 512, end, first), encrypted(keys, 512, 0n, second)]);
+    expect(await written(end)).to.equal(hex(wrapped));
+    device.nic.set({tweak: 'reversed'});
+    expect(await written(1n)).to.equal(hex(encrypted(keys, 512, 1n << 120n, plain)));
   });
 
   it('takes a unit that a layout cuts up, repeats, or has from another key', async () => {
@@ -262,6 +285,9 @@ describe('AES-XTS on the virtual ConnectX', () => {
       process.kill(client.pid, 'SIGSTOP');
       const needles = [...needlesOf('key1', keys.key1), ...needlesOf('key2', keys.key2)];
       expect(describeHits(searchMemory(client.pid, needles))).to.equal('');
+      const image = `${device.directory}/mlx5_0.nvram`;
+      const root = needlesOf('root key', fs.readFileSync(image).subarray(IMAGE.root_key, IMAGE.root_key + 32));
+      expect(describeHits(searchMemory(client.pid, root, {skip: ({path}) => path === image}))).to.equal('');
       const file = fs.readFileSync(`${device.directory}/mlx5_0.ctx/0`);
       for (const {name, bytes} of [...needles, ...needlesOf('keytag', keys.keytag!)]) {
         expect(file.includes(Buffer.from(bytes)), name).to.equal(false);

@@ -27,6 +27,7 @@ int main(void)
 	FIELD(image, root_key);
 	FIELD(image, service_us);
 	FIELD(image, policy);
+	FIELD(image, tweak);
 	FIELD(image, next_object);
 	FIELD(image, slots_used);
 	FIELD(image, next_qpn);

@@ -77,6 +77,7 @@ describe('the settings of a virtual ConnectX', () => {
     'fault=make',
     'fault=create-qp',
     'policy=strict',
+    'tweak=none',
     'service-us=fast',
     'service-us=create',
     'service-us=create:1000001',
@@ -183,7 +184,9 @@ describe('the settings of a virtual ConnectX', () => {
       const script = `
         const {openVirtual} = await import(process.argv[1]);
         const nic = openVirtual(process.argv[2]);
-        for (let i = 0; i < 5; i++) nic.set({keks: [{id: Number(process.argv[3]) * 5 + i, secret: new Uint8Array(16).fill(i + 1)}]});
+        const first = Number(process.argv[3]) * 5;
+        const kek = (i) => ({id: first + i, secret: new Uint8Array(16).fill(i + 1)});
+        for (let i = 0; i < 5; i++) nic.set({keks: [kek(i)]});
       `;
       const module = new URL('../../src/virtual/index.js', import.meta.url).href;
       const writers = Array.from({length: 8}, (_, i) => {

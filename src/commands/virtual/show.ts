@@ -58,6 +58,7 @@ function facts(report: VirtualReport): [string, string][] {
       `${total.workRequests}, ${total.bytesEncrypted} bytes encrypted, ${total.bytesDecrypted} decrypted`,
     ],
   ];
+  if (report.tweak !== 'ieee-1619') facts.push(['tweak', report.tweak]);
   if (report.failedSelftests !== 0) facts.push(['failed self-tests', `0x${report.failedSelftests.toString(16)}`]);
   if (report.openError !== null) facts.push(['open fails with', report.openError]);
   for (const {command, object, status, syndrome, left, hits} of report.faults) {

@@ -81,7 +81,8 @@ struct image {
 	uint8_t root_key[32]; /* random: what a context keeps of a DEK is wrapped under it */
 	uint32_t service_us[4]; /* enum service: what firmware spends on a command while all others wait */
 	uint8_t policy; /* enum policy */
-	uint8_t reserved[7];
+	uint8_t tweak; /* enum tweak */
+	uint8_t reserved[6];
 	uint32_t next_object; /* from here on written by this library */
 	uint32_t slots_used; /* slots from here on were never used */
 	uint32_t next_qpn; /* 24 bits, as the two below; used again after all others */
@@ -109,6 +110,8 @@ struct image {
 };
 enum state { COMMISSIONING = 0, OPERATIONAL = 1, GOING_TO_COMMISSIONING = 2 };
 enum policy { POLICY_DEFAULT = 0, POLICY_FIPS = 1 }; /* fips refuses a DEK with key1 == key2 */
+/* How the tweak goes from one data unit to the next, and in which order a BSF has its bytes. */
+enum tweak { TWEAK_IEEE_1619 = 0, TWEAK_INCREMENT_64 = 1, TWEAK_REVERSED = 2 };
 enum service { SERVE_CREATE, SERVE_QUERY, SERVE_DESTROY, SERVE_OTHER };
 
 _Static_assert(sizeof(struct key) == 64 && sizeof(struct slot) == 32, "no padding");

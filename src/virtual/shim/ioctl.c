@@ -15,6 +15,7 @@ struct method {
 	} attr[MOST_ATTRS];
 };
 
+/* clang-format off */
 static const struct method methods[] = {
 	{UVERBS_OBJECT_DEVICE, UVERBS_METHOD_INVOKE_WRITE, invoke_write, 5,
 	 {{UVERBS_ATTR_CORE_IN, IN, 0, true},
@@ -110,6 +111,7 @@ static const struct method methods[] = {
 	{MLX5_IB_OBJECT_DEVX_OBJ, MLX5_IB_METHOD_DEVX_OBJ_DESTROY, devx_destroy, 1,
 	 {{MLX5_IB_ATTR_DEVX_OBJ_DESTROY_HANDLE, HANDLE, 0, false}}},
 };
+/* clang-format on */
 
 /*
  * Sorts the attributes of a call into the order of its method, and checks them as the kernel does. Returns an errno.

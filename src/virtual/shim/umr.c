@@ -112,7 +112,8 @@ static bool is_known(const uint8_t *control, const uint8_t *context, const struc
 static bool read_bsfs(const uint8_t *bsf, uint32_t octowords, const struct mkey *m, uint64_t length,
 		      struct crypto *crypto)
 {
-	const bool big_endian = m->body.context->nic->image->engines & 2;
+	const struct image *image = m->body.context->nic->image;
+	const bool big_endian = !(image->engines & 2) == (LOAD(image->tweak) == TWEAK_REVERSED);
 
 	*crypto = (struct crypto){.on = false};
 	if (octowords % 4 || octowords > m->bsf_octowords)
