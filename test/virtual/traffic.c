@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define MEMORY (8 << 20)
-#define MANY 64
+#define MANY 256
 
 static struct {
 	struct ibv_context *verbs;
@@ -35,6 +35,7 @@ static struct {
 	struct ibv_cq *cq;
 	struct ibv_mr *mr;
 	uint8_t *memory;
+	bool imported;
 } contexts[MANY];
 static struct {
 	struct ibv_qp *qp;
@@ -118,6 +119,10 @@ static void do_dek(char **word)
 	parse_hex(word[4], (uint8_t *)attr.key, sizeof(attr.key));
 	if (word[5])
 		memcpy(attr.opaque, word[5], strnlen(word[5], sizeof(attr.opaque)));
+	if (contexts[number(word[1])].imported) { /* the context has a login, which libmlx5 here knows nothing of */
+		attr.comp_mask = MLX5DV_DEK_INIT_ATTR_CRYPTO_LOGIN;
+		attr.crypto_login = (void *)&attr;
+	}
 	deks[dek_count] = mlx5dv_dek_create(contexts[number(word[1])].verbs, &attr);
 	explicit_bzero(attr.key, sizeof(attr.key));
 	if (!deks[dek_count])
@@ -656,6 +661,7 @@ static void do_import(char **word)
 	close(s);
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
 	contexts[c].verbs = ibv_import_device(fd);
+	contexts[c].imported = true;
 	if (!contexts[c].verbs)
 		return answer(errno);
 	contexts[c].pd = ibv_import_pd(contexts[c].verbs, handle);
