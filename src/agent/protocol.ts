@@ -9,9 +9,10 @@
  *     GET    /v1/deks                                                {deks: DekStatus[]}
  *     PUT    /v1/deks/NAME?import=wrapped&opaque=HEX   wrapped key   DekStatus
  *     PUT    /v1/deks/NAME?import=plaintext&fd=N       no body       DekStatus
+ *            and &format=..&allowEqualKeys=..
  *     GET    /v1/deks/NAME                                           DekStatus
  *     DELETE /v1/deks?name=NAME&name=NAME              or ?all=true  {destroyed: string[]}
- *     POST   /v1/apply?path=PATH&dryRun=..&keepGoing=..              lines: {progress}, then {result} or an error
+ *     POST   /v1/apply?path=PATH&dryRun=..&keepGoing=..&query=..     lines: {progress}, then {result} or an error
  *            and &kek=SOURCE&kekFormat=.. for NICs that take plaintext
  *     GET    /v1/events                                              lines: AgentEvent, without end
  *     GET    /metrics                                                Prometheus text
@@ -150,6 +151,8 @@ export interface ApplyResult {
 export type DestroyRequest = {all: true} | {names: readonly string[]};
 
 const id = {type: 'integer', minimum: 0, maximum: MAX_ID} as const;
+const ids = {credentialId: id, importKekId: id} as const;
+const flag = {type: 'boolean', default: false} as const;
 const name = {type: 'string', pattern: DEK_NAME} as const;
 const format = {enum: ['raw', 'hex', 'base64']} as const;
 const exactly = {type: 'object', additionalProperties: false} as const;
@@ -172,13 +175,7 @@ export const ROUTES = {
   login: {
     method: 'PUT',
     path: '/v1/login',
-    schema: {
-      querystring: {
-        ...exactly,
-        required: ['credentialId', 'importKekId'],
-        properties: {credentialId: id, importKekId: id},
-      },
-    },
+    schema: {querystring: {...exactly, required: ['credentialId', 'importKekId'], properties: ids}},
   },
   logout: {method: 'DELETE', path: '/v1/login', schema: nothing},
   list: {method: 'GET', path: '/v1/deks', schema: nothing},
@@ -195,7 +192,7 @@ export const ROUTES = {
           opaque: {type: 'string', pattern: '^([0-9a-f]{2}){0,8}$', default: ''},
           fd: {type: 'integer', minimum: 0, maximum: 0x7fffffff},
           format,
-          allowEqualKeys: {type: 'boolean', default: false},
+          allowEqualKeys: flag,
         },
       },
     },
@@ -222,9 +219,9 @@ export const ROUTES = {
           path: {type: 'string', pattern: '^/', maxLength: 4096},
           kek: {type: 'string', pattern: '^(file:/|cred:)', maxLength: 4096},
           kekFormat: format,
-          dryRun: {type: 'boolean', default: false},
-          keepGoing: {type: 'boolean', default: false},
-          query: {type: 'boolean', default: false},
+          dryRun: flag,
+          keepGoing: flag,
+          query: flag,
         },
       },
     },
