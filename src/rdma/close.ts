@@ -1,4 +1,4 @@
-/** Closing a context in order: DEKs, login, PD, device file. The kernel would free all at once; libmlx5 would not. */
+/** Closing a context in order: provers, DEKs, login, PD, device file. The kernel would free all at once; libmlx5 would not. */
 import {DekError} from '../errors.js';
 import type {Context} from './context.js';
 import {forEachDek} from './for-each-dek.js';
@@ -8,9 +8,10 @@ import {refusals} from './refusal.js';
 export function closeContext(context: Context): void {
   const {lib, deks} = context;
   context.ptr;
-  if (context.queue.busy) {
+  if (context.queue.busy || [...context.provers].some(({busy}) => busy)) {
     throw new DekError('BUSY', `calls on ${context.info.name} are under way`, {hint: 'wait for them, or closeAsync()'});
   }
+  for (const prover of context.provers) prover.close();
   try {
     for (const slot of deks.slots()) {
       const errno = lib.mlx5dv_dek_destroy(deks.pointer(slot)!);
@@ -30,6 +31,7 @@ export async function closeContextAsync(context: Context): Promise<void> {
   context.ptr;
   context.refuseCalls(true);
   await context.queue.idle();
+  for (const prover of context.provers) await prover.idle();
   const slots = deks.slots();
   let refused = false;
   const errors = await forEachDek(context, slots.length, {

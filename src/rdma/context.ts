@@ -20,6 +20,13 @@ export interface ContextLogin {
   close(): void;
 }
 
+/** What data-path/prover.ts has made, without its class. */
+export interface ContextProver {
+  readonly busy: boolean;
+  idle(): Promise<void>;
+  close(): void;
+}
+
 export class Context {
   readonly lib: Library;
   readonly info: DeviceInfo;
@@ -28,6 +35,8 @@ export class Context {
   /** DEKs that were created here and not yet destroyed. */
   readonly deks = new DekTable();
   readonly queue: CommandQueue;
+  /** Those that are open. */
+  readonly provers = new Set<ContextProver>();
   login: ContextLogin | undefined;
   /** Creates that are under way: each may name the login. */
   creates = 0;

@@ -121,6 +121,21 @@ export class Dek {
     }
   }
 
+  /** For prover.ts: `dek`, if it is one of `context`; else throws BAD_ARGUMENT. `title` names it there. */
+  static owned(context: Context, dek: unknown, title: string): Dek {
+    if (typeof dek === 'object' && dek !== null && #slot in dek && dek.#context === context) return dek;
+    throw new DekError('BAD_ARGUMENT', `${title}: expected a Dek of ${context.info.name}`);
+  }
+
+  /** For prover.ts: where libmlx5 keeps it. No destroy begins until `giveBack`. Throws CLOSED and BUSY. */
+  static lend(dek: Dek): DekPtr {
+    return dek.#startQuery();
+  }
+
+  static giveBack(dek: Dek): void {
+    dek.#endQuery();
+  }
+
   /** For `device.destroyDeks`. */
   static async destroyAll(context: Context, list: readonly Dek[]): Promise<(DekError | undefined)[]> {
     return Dek.#destroyEach(context, Dek.#ownList(context, list));
@@ -206,10 +221,7 @@ export class Dek {
 
   /** A copy that the caller cannot change, of DEKs of this context only. */
   static #ownList(context: Context, list: unknown): Dek[] {
-    return copyList(list, 'deks').map((dek, i) => {
-      if (typeof dek === 'object' && dek !== null && #slot in dek && dek.#context === context) return dek;
-      throw new DekError('BAD_ARGUMENT', `deks[${i}]: expected a Dek of ${context.info.name}`);
-    });
+    return copyList(list, 'deks').map((dek, i) => Dek.owned(context, dek, `deks[${i}]`));
   }
 
   static #check(value: unknown): Dek {

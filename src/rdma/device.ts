@@ -8,6 +8,7 @@ import {assertObject, copyList, wrongReceiver} from './checks.js';
 import {closeContext, closeContextAsync} from './close.js';
 import {Context} from './context.js';
 import {type CreatedDeks, createDek, createDeks} from './create.js';
+import type {Prover} from './data-path/prover.js';
 import {Dek} from './dek.js';
 import {callFailed} from './errno.js';
 import {library} from './ffi.js';
@@ -125,6 +126,17 @@ export class Device {
   /** `dek.destroy()` for many, off this thread. Resolves with undefined or an error for each, in order. */
   async destroyDeks(deks: readonly Dek[]): Promise<(DekError | undefined)[]> {
     return Dek.destroyAll(Device.#check(this).#context, deks);
+  }
+
+  /**
+   * What lets known data pass DEKs of this device: some queues and memory on the NIC, until it or the device is closed.
+   * Rejects with what the NIC's refusal means, LIMIT when too little memory may be locked, UNSUPPORTED when a queue pair cannot be
+   * connected with itself, and CLOSED.
+   */
+  async openProver(): Promise<Prover> {
+    const context = Device.#check(this).#context;
+    const {Prover} = await import('./data-path/prover.js');
+    return new Prover(context);
   }
 
   /**

@@ -9,7 +9,24 @@ import type {LoginState} from '../dek-layout.js';
 import {DekError, type DekErrorCode} from '../errors.js';
 
 /** What was tried. */
-export type Call = 'list' | 'open' | 'caps' | 'pd' | 'login' | 'loginQuery' | 'logout' | 'create' | 'query' | 'destroy';
+export type Call =
+  | 'list'
+  | 'open'
+  | 'caps'
+  | 'pd'
+  | 'login'
+  | 'loginQuery'
+  | 'logout'
+  | 'create'
+  | 'query'
+  | 'destroy'
+  | 'cq'
+  | 'mr'
+  | 'qp'
+  | 'mkey'
+  | 'connect'
+  | 'post'
+  | 'poll';
 
 /** What the meaning of an errno depends on. */
 export interface About {
@@ -42,6 +59,13 @@ const TRIED: Readonly<Record<Call, (device: string) => string>> = {
   create: (device) => `cannot create a DEK on ${device}`,
   query: (device) => `cannot query a DEK of ${device}`,
   destroy: (device) => `cannot destroy a DEK of ${device}`,
+  cq: (device) => `cannot create a completion queue on ${device}`,
+  mr: (device) => `cannot register memory with ${device}`,
+  qp: (device) => `cannot create a queue pair on ${device}`,
+  mkey: (device) => `cannot create a memory key on ${device}`,
+  connect: (device) => `cannot connect a queue pair of ${device} with itself`,
+  post: (device) => `cannot post work requests to ${device}`,
+  poll: (device) => `cannot poll a completion queue of ${device}`,
 };
 
 const LOGIN_AGAIN = 'log out, then log in with a credential and an import KEK that the crypto officer has loaded';
@@ -143,6 +167,13 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
   query: {
     EINVAL: ({wrapped, loginState}) =>
       (wrapped ? loginLost(loginState) : undefined) ?? ['REFUSED', 'the NIC did not tell the state of the DEK'],
+  },
+  mr: {
+    ENOMEM: () => [
+      'LIMIT',
+      'not enough memory may be locked',
+      'raise ulimit -l, or LimitMEMLOCK= of the systemd unit, by some 100 KiB',
+    ],
   },
   destroy: {
     EBUSY: () => ['BUSY', 'it is in use, or the NIC is busy', 'try again when no MKey uses it; the DEK is still there'],

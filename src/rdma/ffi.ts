@@ -16,7 +16,7 @@ import {CallSlots} from './command-queue.js';
 import {pin} from './pin.js';
 
 /** Koffi takes any BigInt for any pointer: a brand for each C type keeps them apart. */
-type Ptr<CType extends string> = bigint & {readonly __c: CType};
+export type Ptr<CType extends string> = bigint & {readonly __c: CType};
 export type DeviceListPtr = Ptr<'ibv_device **'>;
 export type DevicePtr = Ptr<'ibv_device'>;
 export type ContextPtr = Ptr<'ibv_context'>;

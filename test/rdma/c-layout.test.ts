@@ -4,10 +4,12 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import * as layout from '../../src/rdma/c-layout.js';
+import * as dataPathLayout from '../../src/rdma/data-path/c-layout.js';
 
-type Struct = Readonly<Record<string, number>> & {readonly size: number};
+type Struct = Readonly<Record<string, number>>;
 
 const {C, MLX5DV_CONTEXT_ROOM, ...structs} = layout;
+const {C: DATA_PATH_C, IBV_PORT_ATTR_ROOM, ...dataPathStructs} = dataPathLayout;
 
 /** What gcc says of the installed headers, by the expression asked for. */
 function ask(expressions: readonly string[]): Map<string, number> {
@@ -33,13 +35,13 @@ function ask(expressions: readonly string[]): Map<string, number> {
 
 describe('layout', () => {
   const questions = new Map<string, number>();
-  for (const [name, struct] of Object.entries<Struct>(structs)) {
+  for (const [name, struct] of Object.entries<Struct>({...structs, ...dataPathStructs})) {
     const type = `struct ${name.toLowerCase()}`;
     for (const [member, value] of Object.entries(struct)) {
       questions.set(member === 'size' ? `sizeof(${type})` : `offsetof(${type}, ${member})`, value);
     }
   }
-  for (const [name, value] of Object.entries(C)) questions.set(name, value);
+  for (const [name, value] of Object.entries({...C, ...DATA_PATH_C})) questions.set(name, value);
 
   let answers: Map<string, number>;
   before(() => {
@@ -54,6 +56,10 @@ describe('layout', () => {
       else expect(answers.get(question)).to.equal(value);
     });
   }
+
+  it('has room for what a port tells', () => {
+    expect(ask(['sizeof(struct ibv_port_attr)']).get('sizeof(struct ibv_port_attr)')).to.be.at.most(IBV_PORT_ATTR_ROOM);
+  });
 
   it('has room for the key and the credential', () => {
     expect(layout.MLX5DV_DEK_INIT_ATTR.comp_mask - layout.MLX5DV_DEK_INIT_ATTR.key).to.equal(128);

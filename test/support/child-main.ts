@@ -3,6 +3,7 @@ import {expect} from 'chai';
 import {DekError} from '../../src/errors.js';
 import {assertAccess} from '../../src/rdma/device.js';
 import * as rdma from '../../src/rdma/index.js';
+import * as dcv from '../../src/wrap/dcv.js';
 
 /** The error that `call` throws (or rejects with), which has to be a DekError of `code`. */
 async function refusal(code: string, call: () => unknown): Promise<DekError> {
@@ -18,6 +19,7 @@ async function refusal(code: string, call: () => unknown): Promise<DekError> {
 
 const kit = {
   ...rdma,
+  ...dcv,
   assertAccess,
   expect,
   refusal,
@@ -26,7 +28,7 @@ const kit = {
   /** Tells a DEK from an error in what `createDeks` resolves with. */
   isDek: (result: rdma.Dek | DekError): result is rdma.Dek => !(result instanceof DekError),
   /** What one function leaves for the next. */
-  kept: {} as {device?: rdma.Device; login?: rdma.Login; dek?: rdma.Dek; deks?: rdma.Dek[]},
+  kept: {} as {device?: rdma.Device; login?: rdma.Login; dek?: rdma.Dek; deks?: rdma.Dek[]; prover?: rdma.Prover},
   import: (name: string) => import(name),
 };
 export type Kit = typeof kit;

@@ -1,5 +1,8 @@
 /** A virtual ConnectX as the tests of the bindings see it: secrets as hex, since they go to a child process as JSON. */
+import {randomBytes} from 'node:crypto';
+import {toHex} from '../../src/bytes.js';
 import type {CreateOptions, Settings} from '../../src/virtual/index.js';
+import {dekCheckValue} from '../../src/wrap/dcv.js';
 import {wrapKey} from '../../src/wrap/index.js';
 import {type TestDevice, testDevice} from './device.js';
 
@@ -33,6 +36,25 @@ export class Nic {
   live(device?: string): {contexts: number; pds: number; logins: number; deks: number} {
     const {contexts, pds, logins, deks} = this.#device.nic.show(device).live;
     return {contexts, pds, logins, deks};
+  }
+
+  /** What of the data path lives on the NIC now. */
+  liveDataPath(): {cqs: number; qps: number; mrs: number; mkeys: number} {
+    const {cqs, qps, mrs, mkeys} = this.#device.nic.show().live;
+    return {cqs, qps, mrs, mkeys};
+  }
+
+  /** A random key, wrapped by the NIC's import KEK, with what proves it; `made` says which bytes are wrapped in its place. */
+  randomKey(
+    {keySize, keytag}: {keySize: number; keytag: boolean},
+    made: (plaintext: Buffer) => Buffer = (plaintext) => plaintext,
+  ): {wrapped: string; dcv: string; keytag: string | undefined} {
+    const plaintext = randomBytes(keySize / 4 + (keytag ? 8 : 0));
+    return {
+      wrapped: toHex(wrapKey(this.#device.kek, made(Buffer.from(plaintext)))),
+      dcv: toHex(dekCheckValue(plaintext)),
+      keytag: keytag ? toHex(plaintext.subarray(-8)) : undefined,
+    };
   }
 
   revokeKek(): void {

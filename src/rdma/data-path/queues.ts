@@ -1,0 +1,91 @@
+/**
+ * The completion queue and the queue pair of a prover, which has a new QP after each error: in state ERROR one completes
+ * nothing any more. Connected with itself by force loopback, else by the NIC's own address.
+ */
+import {DekError} from '../../errors.js';
+import type {Context} from '../context.js';
+import {libraryVersion} from '../ffi.js';
+import {Cq} from './cq.js';
+import {forceLoopback} from './force-loopback.js';
+import {connectByAddress} from './own-address.js';
+import {Qp} from './qp.js';
+
+export class Queues {
+  readonly cq: Cq;
+  readonly #context: Context;
+  readonly #entries: number;
+  #qp: Qp | undefined;
+  #byAddress: boolean;
+
+  /** With room for `entries` work requests. Throws what the NIC's refusal means. */
+  constructor(context: Context, entries: number) {
+    this.#context = context;
+    this.#entries = entries;
+    // libmlx5 of rdma-core 40 does not follow the state of a QP that the firmware was told to change, and posts nothing.
+    this.#byAddress = libraryVersion()?.startsWith('40.') ?? false;
+    this.cq = new Cq(context.lib, context.ptr, 2 * entries, context.info.name);
+  }
+
+  /** The QP, in RTS. Throws what the NIC's refusal means, UNSUPPORTED when it cannot be connected with itself. */
+  get qp(): Qp {
+    this.#qp ??= this.#newQp();
+    return this.#qp;
+  }
+
+  /** After an error, or when no answer comes: the NIC is done with whatever was posted. */
+  dropQp(): void {
+    this.#qp?.close();
+    this.#qp = undefined;
+  }
+
+  /** Whether there is another way to connect: from now on it is taken. */
+  takeOtherWay(): boolean {
+    const hasOther = !this.#byAddress;
+    this.#byAddress = true;
+    return hasOther;
+  }
+
+  close(): void {
+    this.dropQp();
+    this.cq.close();
+  }
+
+  #newQp(): Qp {
+    if (this.#byAddress) return this.#connected((qp) => this.#connectByAddress(qp));
+    try {
+      return this.#connected((qp) => {
+        if (!forceLoopback(qp)) throw new DekError('UNSUPPORTED', 'the firmware refused force loopback');
+      });
+    } catch (error) {
+      if (!(error instanceof DekError) || error.code !== 'UNSUPPORTED') throw error;
+      const qp = this.#connected((qp) => this.#connectByAddress(qp));
+      this.#byAddress = true;
+      return qp;
+    }
+  }
+
+  #connected(connect: (qp: Qp) => void): Qp {
+    const {lib, pd, ptr, info} = this.#context;
+    const qp = new Qp(lib, ptr, pd, this.cq, this.#entries, info.name);
+    try {
+      connect(qp);
+      return qp;
+    } catch (error) {
+      qp.close();
+      throw error;
+    }
+  }
+
+  #connectByAddress(qp: Qp): void {
+    const {lib, ptr, info} = this.#context;
+    try {
+      connectByAddress(lib, ptr, qp, info.name);
+    } catch (cause) {
+      if (!this.#context.answers()) throw cause;
+      throw new DekError('UNSUPPORTED', `${info.name} cannot be connected with itself`, {
+        hint: 'neither by force loopback nor by its own address: see whether its port is up (ibv_devinfo)',
+        cause,
+      });
+    }
+  }
+}
