@@ -23,16 +23,15 @@ export {
   readManifest,
   writeManifest,
 } from './manifest/index.js';
-export {
-  type Caps,
-  type CreateDekOptions,
-  type Dek,
-  type DekColumn,
-  type Device,
-  type DeviceInfo,
-  type Login,
-  listDevices,
-  openDevice,
+export {listDevices, openDevice} from './nics.js';
+export type {
+  Caps,
+  CreateDekOptions,
+  Dek,
+  DekColumn,
+  Device,
+  DeviceInfo,
+  Login,
 } from './rdma/index.js';
 export {
   type DekKeys,

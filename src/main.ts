@@ -6,9 +6,12 @@ import {shutDoors} from './cli/doors.js';
 import {printError} from './cli/print-error.js';
 import {COMMANDS} from './command-table.js';
 import {DekError, systemCode} from './errors.js';
+import {noteInherited} from './files/inherited.js';
 
 /** Runs the command that `argv`, the words after `dek`, names. Sets `process.exitCode`. */
 export async function main(argv: string[]): Promise<void> {
+  // What runs a command of the user's passes them on: to be found before anything is opened here.
+  if (argv.includes('--')) noteInherited();
   process.stdout.on('error', (error) => {
     if (systemCode(error) === 'EPIPE') process.exit(); // the reader, `head` for one, has seen enough
     process.stderr.write(`error: cannot write to standard output: ${systemCode(error) ?? error.message}\n`);

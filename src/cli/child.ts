@@ -1,12 +1,18 @@
 /** A command of the user's that runs inside ours: `dek run -- CMD`, `dek virtual exec DIR -- CMD`. */
-import {type ChildProcess, spawn} from 'node:child_process';
+import {type ChildProcess, type StdioOptions, spawn} from 'node:child_process';
+import fs from 'node:fs';
 import {constants} from 'node:os';
 import {DekError, systemCode} from '../errors.js';
+import {inheritedDescriptors} from '../files/inherited.js';
 import {printError} from './print-error.js';
+import {Witness} from './witness.js';
 
-const PASSED_ON = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
-/** The terminal sends these to every process in its foreground, CMD included: passing them on would send them twice. */
-const FROM_TERMINAL: readonly string[] = ['SIGINT', 'SIGQUIT'];
+const PASSED_ON = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+/** Who sends a signal to many sends it to one after the other. */
+const TO_ALL_MS = 50;
+
+/** They name the process that they are meant for, by its id: sd_listen_fds(3), sd_watchdog_enabled(3). */
+const NAMING_A_PROCESS = ['LISTEN_PID', 'WATCHDOG_PID'] as const;
 
 /** What a shell exits with when there is no such program, and when it cannot be run: sh(1). */
 const NO_SUCH_PROGRAM = 127;
@@ -23,11 +29,13 @@ export function splitAtDashes(argv: readonly string[]): {own: string[]; command:
 /** Signals that reach us while a command of the user's is about to run or runs: they are CMD's, and must not end us. */
 export class SignalRelay {
   #child: ChildProcess | undefined;
+  #witness: Witness | undefined;
   #first: NodeJS.Signals | undefined;
   readonly #abort = new AbortController();
 
   constructor() {
     for (const signal of PASSED_ON) process.on(signal, this.#pass);
+    process.on('SIGCONT', this.#goOn);
   }
 
   /** The first signal that came before CMD was there. */
@@ -40,27 +48,36 @@ export class SignalRelay {
     return this.#abort.signal;
   }
 
-  /** From here on signals go to `child`. */
+  /** From here on signals go to `child`, but for those that it has got as well as this process: twice is not once. */
   passTo(child: ChildProcess): void {
     this.#child = child;
+    this.#witness = new Witness(PASSED_ON);
   }
 
   /** From here on signals do what they do. */
   stop(): void {
     for (const signal of PASSED_ON) process.off(signal, this.#pass);
+    process.off('SIGCONT', this.#goOn);
+    this.#witness?.stop();
   }
 
   readonly #pass = (signal: NodeJS.Signals): void => {
-    if (!this.#child) {
-      if (signal === 'SIGCONT') return; // stopped and gone on: no reason to give up
-      this.#first ??= signal;
-      this.#abort.abort();
-    } else if (!(process.stdin.isTTY && FROM_TERMINAL.includes(signal))) this.#child.kill(signal);
+    if (this.#child) {
+      setTimeout(() => this.#witness?.hasSeen(signal) || this.#child?.kill(signal), TO_ALL_MS).unref();
+      return;
+    }
+    this.#first ??= signal;
+    this.#abort.abort();
+  };
+
+  /** It does no harm twice; and before CMD is there it is no reason to give up. */
+  readonly #goOn = (): void => {
+    this.#child?.kill('SIGCONT');
   };
 }
 
 /**
- * Runs CMD with our stdin, stdout and stderr, passes signals on, and resolves to its exit status as a shell has it:
+ * Runs CMD with all descriptors that this process was started with, passes signals on, and resolves to its exit status as a shell has it:
  * 128 + n when signal n killed it or came before it was started, 127 when there is no such program, 126 when it cannot
  * be started; the last two are told on stderr.
  */
@@ -72,7 +89,11 @@ export async function runChild(
   if (relay.first) return signalStatus(relay.first);
   try {
     // Some errors are thrown here (ENOTDIR, an empty name), others come as an event (ENOENT, EACCES).
-    const child = spawn(file, args, {stdio: 'inherit', env});
+    const inherited = inheritedDescriptors();
+    const [program, ...words] = named([file, ...args], env);
+    const child = spawn(program, words, {stdio: stdioOf(inherited), env});
+    // Else who waits for the end of a pipe would wait for this process as well.
+    for (const fd of inherited) fs.closeSync(fd);
     relay.passTo(child);
     return await new Promise((resolve, reject) => {
       child.once('exit', (code, signal) => resolve(code ?? signalStatus(signal)));
@@ -84,6 +105,23 @@ export async function runChild(
     printError(new DekError('NO_INPUT', `cannot run ${file || '""'}: ${reason}`, {cause}), {json: false});
     return missing ? NO_SUCH_PROGRAM : CANNOT_RUN;
   }
+}
+
+/** Our stdin, stdout and stderr, and each of these descriptors, under its own number. */
+function stdioOf(descriptors: readonly number[]): StdioOptions {
+  const stdio: (number | 'ignore')[] = [0, 1, 2];
+  for (const fd of descriptors) {
+    while (stdio.length < fd) stdio.push('ignore'); // from 3 on that is: closed
+    stdio.push(fd);
+  }
+  return stdio;
+}
+
+/** The command whose process has the id that variables for this process name: a shell that becomes CMD, where there are any. */
+function named(command: readonly [string, ...string[]], env: NodeJS.ProcessEnv): readonly [string, ...string[]] {
+  const ours = NAMING_A_PROCESS.filter((name) => env[name] === `${process.pid}`);
+  if (ours.length === 0) return command;
+  return ['sh', '-c', `${ours.map((name) => `${name}=$$`).join(' ')} exec "$@"`, 'sh', ...command];
 }
 
 /** The exit status that a shell gives to a command that signal n ended: 128 + n. */

@@ -15,8 +15,14 @@ export default class Run extends DekCommand {
   static override summary = 'run a command with its own agent';
   static override description =
     'Starts an agent, runs CMD with DEK_AGENT_SOCKET set to its socket, and ends the agent when CMD ends, which ' +
-    'destroys the DEKs that CMD created. Signals are passed on to CMD. The exit status is that of CMD: 128 + n ' +
-    'if signal n killed it, 127 if it was not found, 126 if it could not be run.';
+    'destroys the DEKs that CMD created.\n\n' +
+    'CMD runs as if dek had not started it: it has every descriptor that dek was started with, LISTEN_PID and ' +
+    'WATCHDOG_PID name it if they named dek, and a signal to dek is passed on to it once, even if the terminal or ' +
+    'the service manager sends it to all processes. The exit status is that of CMD: 128 + n if signal n killed it, ' +
+    '127 if it was not found, 126 if it could not be run.\n\n' +
+    'A systemd unit that starts dek run needs KillMode=mixed, so that only dek tells CMD to stop, and ' +
+    'NotifyAccess=all, so that CMD may say that it is ready. A container whose first process is dek run needs an ' +
+    'init (docker run --init), because dek does not wait for orphans of CMD.';
   static override usage =
     '[--device NAME,...] [--manifest FILE] [--kek SOURCE [--kek-format FORMAT]] [--query | --no-query] [--check-interval SECONDS] -- CMD [ARG...]';
   static override examples = [

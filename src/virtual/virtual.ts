@@ -21,6 +21,7 @@ import {withLock} from '../files/lock.js';
 import {holdSignals} from '../signals.js';
 import {inNewDirectory, listDirectory, pathError} from './directory.js';
 import {createImage, type ImageWrite, newImage, readImage, writeImage} from './image.js';
+import {assertKeepsUser, assertShimLoads, shimOf, VIRTUAL} from './loaded.js';
 import {ENGINES} from './properties.js';
 import {reportFrom, type VirtualReport} from './report.js';
 import {applySettings, type OfficerKey, type Settings} from './settings.js';
@@ -73,14 +74,20 @@ export class VirtualConnectX {
 
   /** What a program needs in its environment, beside what `base` has, to find this NIC and no other. */
   environment(base: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
-    const preload = join(this.directory, 'uverbs.so');
+    const preload = shimOf(this.directory);
     const others = (base['LD_PRELOAD'] ?? '').split(/[\s:]+/).filter((path) => path !== '' && path !== preload);
     return {
       ...base,
       LD_PRELOAD: [preload, ...others].join(':'),
       SYSFS_PATH: join(this.directory, 'sysfs'),
-      DEK_VIRTUAL: this.directory,
+      [VIRTUAL]: this.directory,
     };
+  }
+
+  /** Throws UNSUPPORTED when `command` would be started with this environment, and without this NIC. */
+  assertFoundBy([file]: readonly [string, ...string[]], env: NodeJS.ProcessEnv): void {
+    assertShimLoads(this.directory, env);
+    assertKeepsUser(file, env['PATH']);
   }
 
   /**
@@ -144,7 +151,7 @@ export async function createVirtual(directory: string, options: CreateOptions = 
     }
     await holdSignals((interrupted) =>
       inNewDirectory(path, async () => {
-        await placeShim(join(path, 'uverbs.so'), shim);
+        await placeShim(shimOf(path), shim);
         fs.writeFileSync(join(path, 'officer', 'import-kek'), kek.secret, {flag: 'wx', mode: 0o600});
         fs.writeFileSync(join(path, 'officer', 'credential'), credential.secret, {flag: 'wx', mode: 0o600});
         for (const [index, name] of names.entries()) {
@@ -169,7 +176,7 @@ export function openVirtual(directory: string): VirtualConnectX {
   const images = listDirectory(path)
     .filter((name) => index(name) >= 0)
     .sort((a, b) => index(a) - index(b));
-  if (images.length === 0 || !fs.existsSync(join(path, 'uverbs.so'))) {
+  if (images.length === 0 || !fs.existsSync(shimOf(path))) {
     throw new DekError('NO_DEVICE', `${directory} is not a virtual ConnectX`, {hint: 'dek virtual create makes one'});
   }
   for (const name of images) wipe(readImage(join(path, name)));

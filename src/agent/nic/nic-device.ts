@@ -4,7 +4,8 @@
  */
 import type {DekState} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import {type Dek, type Device, isCalled, type NicImportMode, openDevice} from '../../rdma/index.js';
+import {openDevice} from '../../nics.js';
+import {type Dek, type Device, isCalled, type NicImportMode} from '../../rdma/index.js';
 import type {Events} from '../events.js';
 import {retryBusy} from './retry.js';
 

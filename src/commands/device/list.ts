@@ -1,6 +1,7 @@
 import {DekCommand} from '../../cli/base.js';
 import {tableLines} from '../../cli/table.js';
-import {type DeviceInfo, listDevices} from '../../rdma/index.js';
+import {listDevices} from '../../nics.js';
+import type {DeviceInfo} from '../../rdma/index.js';
 
 export default class DeviceList extends DekCommand {
   static override summary = 'list the RDMA devices of this host';

@@ -1,14 +1,8 @@
 import * as Args from '@oclif/core/args';
 import {DekCommand} from '../../cli/base.js';
 import {factLines} from '../../cli/table.js';
-import {
-  type Caps,
-  type Device,
-  type DeviceInfo,
-  type LoginApiName,
-  libraryVersion,
-  openDevice,
-} from '../../rdma/index.js';
+import {openDevice} from '../../nics.js';
+import {type Caps, type Device, type DeviceInfo, type LoginApiName, libraryVersion} from '../../rdma/index.js';
 
 interface Shown extends DeviceInfo {
   caps: Caps;

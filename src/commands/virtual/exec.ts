@@ -7,8 +7,15 @@ export default class VirtualExec extends DekCommand {
   static override summary = 'run a command on a virtual ConnectX';
   static override description =
     'CMD and its children see the virtual ConnectX in DIR, and no other NIC. CMD may be any program that uses ' +
-    'libibverbs, such as dek, ibv_devinfo or pyverbs. Signals are passed on to CMD. The exit status is that of ' +
-    'CMD: 128 + n if signal n killed it, 127 if it was not found, 126 if it could not be run.';
+    'libibverbs, such as dek, ibv_devinfo or pyverbs. dek refuses to start CMD if the dynamic linker would leave the ' +
+    'virtual ConnectX out: on a file system mounted noexec, or for a program that changes its user, such as sudo. A ' +
+    'statically linked program never sees it. If dek itself is started by CMD without it, dek opens no NIC.\n\n' +
+    'CMD runs as if dek had not started it: it has every descriptor that dek was started with, LISTEN_PID and ' +
+    'WATCHDOG_PID name it if they named dek, and a signal to dek is passed on to it once, even if the terminal or ' +
+    'the service manager sends it to all processes. The exit status is that of CMD: 128 + n if signal n killed it, ' +
+    '127 if it was not found, 126 if it could not be run.\n\n' +
+    'As the first process of a container it needs an init (docker run --init), because dek does not wait for orphans ' +
+    'of CMD.';
   static override usage = 'DIR -- CMD [ARG...]';
   static override examples = [
     'dek virtual exec nic -- ibv_devinfo',
@@ -24,6 +31,10 @@ export default class VirtualExec extends DekCommand {
     const {own, command} = splitAtDashes(this.argv);
     const {args} = await this.parse(VirtualExec, own);
     const nic = openVirtual(args.dir);
-    process.exitCode = await runChild(command, nic.environment(), new SignalRelay());
+    const environment = nic.environment();
+    nic.assertFoundBy(command, environment);
+    const relay = new SignalRelay();
+    process.exitCode = await runChild(command, environment, relay);
+    relay.stop();
   }
 }
