@@ -31,7 +31,8 @@ int main(int argc, char **argv)
 			if (mlx5dv_dek_destroy(made[i]))
 				fail("destroy");
 		double destroyed = now();
-		printf("%.1f %.1f %.1f\n", (created - start) / deks, (queried - created) / deks, (destroyed - queried) / deks);
+		printf("%.1f %.1f %.1f\n", (created - start) / deks, (queried - created) / deks,
+		       (destroyed - queried) / deks);
 		fflush(stdout);
 	}
 	mlx5dv_crypto_login_destroy(nic.login);

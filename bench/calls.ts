@@ -94,7 +94,8 @@ export function renderCalls(costs: readonly CallCost[]): string {
     (bindingsNs - cNs).toFixed(0),
   ]);
   const heading = ['call', 'C, ns', 'bindings, ns', 'ratio', 'added, ns'];
-  return `${DEKS} DEKs a round, medians of ${ROUNDS} rounds, virtual ConnectX without latency\n${table([heading, ...rows])}`;
+  const title = `${DEKS} DEKs a round, medians of ${ROUNDS} rounds, virtual ConnectX without latency`;
+  return `${title}\n${table([heading, ...rows])}`;
 }
 
 function hex(bytes: Uint8Array): string {

@@ -31,7 +31,8 @@ case $1 in
   keygen)
     openssl rand $(($2 * 72)) | split -b 72 -a 4 --additional-suffix=.plain - "$work/k"
     each .plain .new -e -a -A -K "$(hex "$3")"
-    results .new awk 1 | awk '{printf "{\"name\":\"vol-%d\",\"keySize\":256,\"keytag\":true,\"wrapped\":\"%s\"}\n", NR, $0}'
+    line='{\"name\":\"vol-%d\",\"keySize\":256,\"keytag\":true,\"wrapped\":\"%s\"}\n'
+    results .new awk 1 | awk "{printf \"$line\", NR, \$0}"
     ;;
   check)
     wrapped_of "$2"

@@ -83,5 +83,6 @@ export function renderCores(costs: readonly CoresCost[]): string {
     'ratio',
     'openssl speed',
   ];
-  return `wrapped by a crew, ${PIECES} pieces of ${KEYS_A_PIECE} keys, medians of ${ROUNDS} rounds\n${table([heading, ...rows])}`;
+  const title = `wrapped by a crew, ${PIECES} pieces of ${KEYS_A_PIECE} keys, medians of ${ROUNDS} rounds`;
+  return `${title}\n${table([heading, ...rows])}`;
 }

@@ -185,7 +185,8 @@ export function renderFleet(costs: readonly FleetCost[]): string {
   const usEach = ((manySlow.dekMs - fewSlow.dekMs) * 1000) / (manySlow.deks - fewSlow.deks);
   const createUs = SERVICE_PRESETS[manySlow.service]!.create;
   return [
-    'process start to the first instruction of CMD, all DEKs made; virtual ConnectX, one firmware command after the other',
+    'process start to the first instruction of CMD, all DEKs made; ' +
+      'virtual ConnectX, one firmware command after the other',
     table([heading, ...rows]),
     `bytes of resident memory a DEK, beyond C's: ${((grown * 1024) / (many.deks - few.deks)).toFixed(0)}`,
     `a DEK more costs ${usEach.toFixed(1)} us on ${manySlow.service}, whose create takes ${createUs} us: ` +

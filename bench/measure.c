@@ -35,7 +35,8 @@ int main(int argc, char **argv)
 	if (child < 0 || wait4(child, &status, 0, &usage) != child)
 		return 2;
 	double wall = now() - start;
-	double cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e9 + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e3;
+	double cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e9 +
+		     (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e3;
 	FILE *file = fopen(argv[1], "w");
 	if (!file || fprintf(file, "%.0f %.0f %ld\n", wall, cpu, usage.ru_maxrss) < 0 || fclose(file))
 		return 2;

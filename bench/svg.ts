@@ -5,8 +5,9 @@ const PLOT = {left: 80, right: 590, top: 56, bottom: 400} as const;
 /** Of the names beside the lines. */
 const NAME_PIXELS = 17;
 const COLOURS = ['#2f81f7', '#e5534b', '#d4860b', '#2da44e', '#a371f7', '#17a2a2', '#c2549d', '#848d97'];
-const STYLE = `text { font: 13px sans-serif; fill: #1f2328 } .title { font-size: 16px; font-weight: bold } .back { fill: #fff }
-  .grid { stroke: #d1d9e0 } .line { fill: none; stroke-width: 2 } .end { text-anchor: end } .middle { text-anchor: middle }
+const STYLE = `text { font: 13px sans-serif; fill: #1f2328 } .title { font-size: 16px; font-weight: bold }
+  .back { fill: #fff } .grid { stroke: #d1d9e0 } .line { fill: none; stroke-width: 2 }
+  .end { text-anchor: end } .middle { text-anchor: middle }
   @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .back { fill: #0d1117 } .grid { stroke: #3d444d } }`;
 
 interface Axis {

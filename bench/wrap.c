@@ -66,7 +66,8 @@ int main(int argc, char **argv)
 		fail("cannot read the plaintexts");
 	long total = ftell(file);
 	rewind(file);
-	unsigned char *plain = malloc(total), *wrapped = malloc(total / bytes * (bytes + 8)), *back = malloc(total + 16);
+	unsigned char *plain = malloc(total), *back = malloc(total + 16);
+	unsigned char *wrapped = malloc(total / bytes * (bytes + 8));
 	if (!plain || !wrapped || !back || fread(plain, 1, total, file) != (size_t)total)
 		fail("cannot read the plaintexts");
 

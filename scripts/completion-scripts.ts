@@ -103,10 +103,17 @@ function bash(commands: readonly CommandLine[], topics: readonly Topic[]): strin
         : [`    ${names.map((name) => `'${words.join(' ')} ${name}'`).join(' | ')}) ${bashValue(value)}; return ;;`],
     ),
   );
-  const rest = commands.flatMap(({words, flags, argument}) => [
-    `    '${words.join(' ')}')`,
-    `      if [[ $cur == -* ]]; then _dek_words '${flags.flatMap(({names}) => names).join(' ')}'; else ${bashValue(argument)}; fi ;;`,
-  ]);
+  const rest = commands.flatMap(({words, flags, argument}) => {
+    const names = flags.flatMap(({names}) => names).join(' ');
+    return [
+      `    '${words.join(' ')}')`,
+      `      if [[ $cur == -* ]]; then _dek_words '${names}'; else ${bashValue(argument)}; fi ;;`,
+    ];
+  });
+  const places = topics.map(({words, next}) => {
+    const nexts = [...next.map(({word}) => word), ...(words.length === 0 ? ['--help', '--version'] : [])];
+    return `    '${words.join(' ')}') _dek_words '${nexts.join(' ')}' ;;`;
+  });
   return `# Completion of dek for bash. ${HEAD}
 _dek_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
 _dek_file() { compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); }
@@ -132,7 +139,7 @@ ${steps.map((step) => `      '${step}'`).join(' | \\\n')}) command=\${command:+$
 ${values.join('\n')}
   esac
   case $command in
-${topics.map(({words, next}) => `    '${words.join(' ')}') _dek_words '${next.map(({word}) => word).join(' ')}${words.length === 0 ? ' --help --version' : ''}' ;;`).join('\n')}
+${places.join('\n')}
 ${rest.join('\n')}
   esac
 }
@@ -148,17 +155,19 @@ function bashValue(value: Value): string {
 function zsh(commands: readonly CommandLine[], topics: readonly Topic[]): string {
   const described = topics.map(({words, next}) => {
     const list = next.map(({word, summary}) => `      ${zshQuote(`${word}:${summary}`)}`);
-    return `  if (( CURRENT == ${words.length + 2} ))${words.map((word) => ` && [[ $words[2] == ${word} ]]`).join('')}; then
+    const isThere = words.map((word) => ` && [[ $words[2] == ${word} ]]`).join('');
+    return `  if (( CURRENT == ${words.length + 2} ))${isThere}; then
     next=(\n${list.join('\n')}\n    )
     _describe command next
     return
   fi`;
   });
   const cases = commands.map(({words, flags, argument, runs}) => {
-    const specs = flags.map(
-      ({names, description, value}) =>
-        `      ${names.length > 1 ? `'(${names.join(' ')})'{${names.join(',')}}` : `'${names[0]}'`}${zshQuote(`[${description.replaceAll(/[[\]]/g, '')}]${value === undefined ? '' : `:value:${zshValue(value)}`}`)}`,
-    );
+    const specs = flags.map(({names, description, value}) => {
+      const name = names.length > 1 ? `'(${names.join(' ')})'{${names.join(',')}}` : `'${names[0]}'`;
+      const text = `[${description.replaceAll(/[[\]]/g, '')}]${value === undefined ? '' : `:value:${zshValue(value)}`}`;
+      return `      ${name}${zshQuote(text)}`;
+    });
     const args = runs ? "'*::command:_normal'" : `'*:argument:${zshValue(argument)}'`;
     return `    '${words.join(' ')} '*)
       shift ${words.length} words; (( CURRENT -= ${words.length} ))

@@ -1,6 +1,6 @@
 /**
- * Draws docs/architecture.svg from docs/architecture.pic: boxes in columns and rows, with arrows between them. The source says
- * what its lines mean; a line that means nothing is an error.
+ * Draws docs/architecture.svg from docs/architecture.pic: boxes in columns and rows, with arrows between them. The
+ * source says what its lines mean; a line that means nothing is an error.
  */
 import fs from 'node:fs';
 import {fileURLToPath} from 'node:url';

@@ -48,11 +48,12 @@ function allows(lengths: readonly number[] | LengthRange, length: number): boole
 }
 
 function unexpected(title: string, lengths: readonly number[] | LengthRange, got: string): DekError {
-  const expected =
-    'step' in lengths
-      ? `Uint8Array of ${lengths.min} to ${lengths.max} bytes${lengths.step === 1 ? '' : `, a multiple of ${lengths.step}`}`
-      : `Uint8Array of length ${orList(lengths)}`;
-  return new DekError('BAD_ARGUMENT', `"${title}" expected ${expected}, got ${got}`);
+  return new DekError('BAD_ARGUMENT', `"${title}" expected Uint8Array of ${lengthText(lengths)}, got ${got}`);
+}
+
+function lengthText(lengths: readonly number[] | LengthRange): string {
+  if (!('step' in lengths)) return `length ${orList(lengths)}`;
+  return `${lengths.min} to ${lengths.max} bytes${lengths.step === 1 ? '' : `, a multiple of ${lengths.step}`}`;
 }
 
 /** Throws BAD_ARGUMENT unless `value` is an integer between `min` and `max`, both included. */

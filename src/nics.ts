@@ -1,6 +1,6 @@
 /**
- * The NICs of this host, or of the virtual ConnectX that this process is to run on: never those of the host in its place. The
- * bindings (rdma) know nothing of it, and open what libibverbs finds.
+ * The NICs of this host, or of the virtual ConnectX that this process is to run on: never those of the host in its
+ * place. The bindings (rdma) know nothing of it, and open what libibverbs finds.
  */
 import {
   type Device,

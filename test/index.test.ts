@@ -80,7 +80,8 @@ describe('index', () => {
       const {cache} = createRequire(import.meta.url);
       const loaded = () => {
         const files = [...Object.keys(cache), ...readFileSync('/proc/self/maps', 'utf8').split('\\n')];
-        return ['koffi', 'fastify', '@oclif'].filter((name) => files.some((file) => file.includes('node_modules/' + name)));
+        const isLoaded = (name) => files.some((file) => file.includes('node_modules/' + name));
+        return ['koffi', 'fastify', '@oclif'].filter(isLoaded);
       };
       const dek = await import('mlx5-dek');
       dek.wrapKey(new Uint8Array(32), new Uint8Array(32));

@@ -77,9 +77,9 @@ export class SignalRelay {
 }
 
 /**
- * Runs CMD with all descriptors that this process was started with, passes signals on, and resolves to its exit status as a shell has it:
- * 128 + n when signal n killed it or came before it was started, 127 when there is no such program, 126 when it cannot
- * be started; the last two are told on stderr.
+ * Runs CMD with all descriptors that this process was started with, passes signals on, and resolves to its exit status
+ * as a shell has it: 128 + n when signal n killed it or came before it was started, 127 when there is no such program,
+ * 126 when it cannot be started; the last two are told on stderr.
  */
 export async function runChild(
   [file, ...args]: [string, ...string[]],
@@ -117,7 +117,10 @@ function stdioOf(descriptors: readonly number[]): StdioOptions {
   return stdio;
 }
 
-/** The command whose process has the id that variables for this process name: a shell that becomes CMD, where there are any. */
+/**
+ * The command whose process has the id that variables for this process name: a shell that becomes CMD, where there are
+ * any.
+ */
 function named(command: readonly [string, ...string[]], env: NodeJS.ProcessEnv): readonly [string, ...string[]] {
   const ours = NAMING_A_PROCESS.filter((name) => env[name] === `${process.pid}`);
   if (ours.length === 0) return command;

@@ -18,6 +18,9 @@ export const kekFlags = {
   'kek-format': formatFlag('the KEK'),
 };
 
+/** These flags in a line of usage. */
+export const KEK_USAGE = '--kek SOURCE [--kek-format FORMAT]';
+
 /** The values of `kekFlags`. */
 export interface KekOptions {
   kek: string;

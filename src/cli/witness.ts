@@ -1,7 +1,8 @@
 /**
- * Tells whether a signal came to this process alone, or to all of its group as well: from the terminal, by kill(2) of a group, from
- * a service manager to all processes of a unit. Node does not say who has sent a signal; a process of ours beside CMD, to
- * which nobody sends signals, has it pending when all have got it. It is env(1) as cat(1), which blocks these signals.
+ * Tells whether a signal came to this process alone, or to all of its group as well: from the terminal, by kill(2) of a
+ * group, from a service manager to all processes of a unit. Node does not say who has sent a signal; a process of ours
+ * beside CMD, to which nobody sends signals, has it pending when all have got it. It is env(1) as cat(1), which blocks
+ * these signals.
  */
 import {type ChildProcess, spawn} from 'node:child_process';
 import fs from 'node:fs';

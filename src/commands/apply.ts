@@ -9,6 +9,10 @@ import {socketFlag} from '../cli/flags.js';
 import {Progress} from '../cli/progress.js';
 import {DekError} from '../errors.js';
 
+/** For USAGE: what goes with a manifest and with --reload. */
+const OPTIONS =
+  '[--dry-run] [--keep-going] [--query | --no-query] [--kek SOURCE [--kek-format FORMAT]] [--socket PATH] [--json]';
+
 export default class Apply extends DekCommand {
   static override summary = 'make the agent hold exactly the DEKs of a manifest';
   static override description =
@@ -16,10 +20,7 @@ export default class Apply extends DekCommand {
     'those that are not in the manifest, and leaves the rest alone. Every new DEK is created before an old one is ' +
     'destroyed. If the NIC refuses one, those created so far are destroyed and the agent holds what it held ' +
     'before. The agent reads the file itself, remembers its path, and heals DEKs from it.';
-  static override usage = [
-    'MANIFEST [--dry-run] [--keep-going] [--query | --no-query] [--kek SOURCE [--kek-format FORMAT]] [--socket PATH] [--json]',
-    '--reload [--dry-run] [--keep-going] [--query | --no-query] [--kek SOURCE [--kek-format FORMAT]] [--socket PATH] [--json]',
-  ];
+  static override usage = [`MANIFEST ${OPTIONS}`, `--reload ${OPTIONS}`];
   static override examples = [
     'dek apply /etc/dek/manifest',
     {description: 'Show what would be done', command: 'dek apply /etc/dek/manifest --dry-run'},

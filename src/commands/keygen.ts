@@ -3,7 +3,7 @@ import type {NewKeys} from '../bulk/make.js';
 import {randomPlaintexts} from '../bulk/plaintexts.js';
 import {fromHex, toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
-import {kekFlags, withKek} from '../cli/kek.js';
+import {KEK_USAGE, kekFlags, withKek} from '../cli/kek.js';
 import {type HeaderOptions, headerFlags, headerOf} from '../cli/manifest-header.js';
 import {withCrew} from '../cli/many-deks.js';
 import {type NewDekOptions, newDekFlags, newDeks} from '../cli/new-deks.js';
@@ -48,6 +48,11 @@ interface ManifestOptions extends HeaderOptions, NewDekOptions {
 /** How many are made at a time. */
 const PIECE_DEKS = 512;
 
+/** For USAGE: what is made, what it is called in a manifest, the login of a new manifest. */
+const DEK = `${KEK_USAGE} [--size BITS] [--keytag | --keytag-value HEX]`;
+const NAMED = '--name NAME [--count N] [--first N] [--opaque TEXT]';
+const LOGIN = '(--import-kek-id ID --credential-id ID --credential FILE | --no-login)';
+
 export default class Keygen extends DekCommand {
   static override summary = 'generate random DEKs, wrapped under an import KEK';
   static override description =
@@ -56,9 +61,9 @@ export default class Keygen extends DekCommand {
     '--name, the DEKs go into a manifest: the one given with --manifest, or a new one, which needs the ids and ' +
     'the wrapped credential of a login. Each then has a keytag of its own, which is not printed.';
   static override usage = [
-    '--kek SOURCE [--kek-format FORMAT] [--size BITS] [--keytag | --keytag-value HEX] [--output FILE [--force]] [--format FORMAT] [--json]',
-    '--kek SOURCE [--kek-format FORMAT] [--size BITS] [--keytag | --keytag-value HEX] --name NAME [--count N] [--first N] [--opaque TEXT] --manifest FILE [--json]',
-    '--kek SOURCE [--kek-format FORMAT] [--size BITS] [--keytag | --keytag-value HEX] --name NAME [--count N] [--first N] [--opaque TEXT] (--import-kek-id ID --credential-id ID --credential FILE | --no-login) [--device NAME,...] [--output FILE [--force]] [--json]',
+    `${DEK} [--output FILE [--force]] [--format FORMAT] [--json]`,
+    `${DEK} ${NAMED} --manifest FILE [--json]`,
+    `${DEK} ${NAMED} ${LOGIN} [--device NAME,...] [--output FILE [--force]] [--json]`,
   ];
   static override examples = [
     'dek keygen --kek file:kek.bin --output data.dek',

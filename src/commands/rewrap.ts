@@ -36,7 +36,8 @@ export default class Rewrap extends DekCommand {
     'the old manifest or the new one is there, whole. Load the new KEK into the NICs before a host starts with the ' +
     'new manifest, and keep the old KEK until no host uses the old manifest.';
   static override usage =
-    'MANIFEST --from SOURCE [--from-format FORMAT] --to SOURCE [--to-format FORMAT] [--import-kek-id ID] [--output FILE [--force]] [--json]';
+    'MANIFEST --from SOURCE [--from-format FORMAT] --to SOURCE [--to-format FORMAT] [--import-kek-id ID] ' +
+    '[--output FILE [--force]] [--json]';
   static override examples = [
     'dek rewrap fleet.manifest --from file:kek-1.bin --to file:kek-2.bin --import-kek-id 0x21',
     'dek rewrap fleet.manifest --from file:kek-1.bin --to cred:kek-2 --output fleet-2.manifest',

@@ -24,7 +24,8 @@ export default class Run extends DekCommand {
     'NotifyAccess=all, so that CMD may say that it is ready. A container whose first process is dek run needs an ' +
     'init (docker run --init), because dek does not wait for orphans of CMD.';
   static override usage =
-    '[--device NAME,...] [--manifest FILE] [--kek SOURCE [--kek-format FORMAT]] [--query | --no-query] [--check-interval SECONDS] -- CMD [ARG...]';
+    '[--device NAME,...] [--manifest FILE] [--kek SOURCE [--kek-format FORMAT]] [--query | --no-query] ' +
+    '[--check-interval SECONDS] -- CMD [ARG...]';
   static override examples = [
     {
       description: 'A script that logs in, creates DEKs and starts a service',

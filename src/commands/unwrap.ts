@@ -4,7 +4,7 @@ import {equalBytes, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {sizeFlags} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
-import {kekFlags, withKek} from '../cli/kek.js';
+import {KEK_USAGE, kekFlags, withKek} from '../cli/kek.js';
 import {withCrew} from '../cli/many-deks.js';
 import {deliver, deliverStream, outputFlags} from '../cli/output.js';
 import {countDeks, nameDek, nameKek} from '../cli/phrases.js';
@@ -42,6 +42,9 @@ interface UnwrapFlags extends RevealOptions {
   keytag?: boolean | undefined;
 }
 
+/** For USAGE: how plaintext is written out. */
+const REVEAL = '--reveal [--output FILE [--force]] [--format FORMAT]';
+
 export default class Unwrap extends DekCommand {
   static override summary = 'verify wrapped DEKs, or reveal their plaintext';
   static override description =
@@ -52,9 +55,9 @@ export default class Unwrap extends DekCommand {
     'fault ends the command; dek manifest check lists them all. A DEK that is intact but whose key1 equals key2 is ' +
     'written too; the exit status is 8 then.';
   static override usage = [
-    'FILE --kek SOURCE [--kek-format FORMAT] [--input-format FORMAT] [--json | --reveal [--output FILE [--force]] [--format FORMAT]]',
-    'FILE --kek SOURCE [--kek-format FORMAT] --size BITS [--keytag] [--json | --reveal [--output FILE [--force]]]',
-    '--manifest FILE --kek SOURCE [--kek-format FORMAT] [--name NAME] [--json | --reveal [--output FILE [--force]] [--format FORMAT]]',
+    `FILE ${KEK_USAGE} [--input-format FORMAT] [--json | ${REVEAL}]`,
+    `FILE ${KEK_USAGE} --size BITS [--keytag] [--json | --reveal [--output FILE [--force]]]`,
+    `--manifest FILE ${KEK_USAGE} [--name NAME] [--json | ${REVEAL}]`,
   ];
   static override examples = [
     'dek unwrap data.dek --kek file:kek.bin',

@@ -5,7 +5,7 @@ import {equalBytes, secretCopy, toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {sizeFlags} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
-import {kekFlags, withKek} from '../cli/kek.js';
+import {KEK_USAGE, kekFlags, withKek} from '../cli/kek.js';
 import {withCrew} from '../cli/many-deks.js';
 import {type NewDekOptions, newDekFlags, newDeks} from '../cli/new-deks.js';
 import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/output.js';
@@ -52,6 +52,10 @@ interface WrapFlags extends Target {
   'input-format'?: Format | undefined;
 }
 
+/** For USAGE: what one DEK is wrapped from, and what a stream of DEKs is. */
+const ONE = `SOURCE ${KEK_USAGE} [--input-format FORMAT]`;
+const STREAM = `SOURCE ${KEK_USAGE} --size BITS [--keytag] [--input-format raw]`;
+
 export default class Wrap extends DekCommand {
   static override summary = 'wrap plaintext DEKs under an import KEK';
   static override description =
@@ -61,10 +65,10 @@ export default class Wrap extends DekCommand {
     'output. An output file is written whole or not at all; output on stdout is valid only if the exit status is ' +
     '0.';
   static override usage = [
-    'SOURCE --kek SOURCE [--kek-format FORMAT] [--input-format FORMAT] [--output FILE [--force]] [--format FORMAT] [--json]',
-    'SOURCE --kek SOURCE [--kek-format FORMAT] [--input-format FORMAT] --manifest FILE --name NAME [--opaque TEXT] [--json]',
-    'SOURCE --kek SOURCE [--kek-format FORMAT] --size BITS [--keytag] [--input-format raw] [--output FILE [--force]] [--json]',
-    'SOURCE --kek SOURCE [--kek-format FORMAT] --size BITS [--keytag] [--input-format raw] --manifest FILE --name NAME [--first N] [--opaque TEXT] [--json]',
+    `${ONE} [--output FILE [--force]] [--format FORMAT] [--json]`,
+    `${ONE} --manifest FILE --name NAME [--opaque TEXT] [--json]`,
+    `${STREAM} [--output FILE [--force]] [--json]`,
+    `${STREAM} --manifest FILE --name NAME [--first N] [--opaque TEXT] [--json]`,
   ];
   static override examples = [
     'dek wrap file:dek.bin --kek file:kek.bin --output data.dek',

@@ -1,6 +1,6 @@
 /**
- * The descriptors from 3 on that this process was started with. Node closes them to what it starts, so that they have to be
- * named. It marks them (FD_CLOEXEC) as it does its own, which are told by what they are: proc(5), /proc/PID/fd.
+ * The descriptors from 3 on that this process was started with. Node closes them to what it starts, so that they have
+ * to be named. It marks them (FD_CLOEXEC) as it does its own, which are told by what they are: proc(5), /proc/PID/fd.
  */
 import fs from 'node:fs';
 
@@ -23,7 +23,8 @@ export function inheritedDescriptors(): readonly number[] {
 function findInherited(): number[] {
   const links = linksOf('self');
   const ofParent = new Set(linksOf(`${process.ppid}`).values());
-  // Of a pipe to itself a process has both ends. Such a pipe can be passed on too, as make(1) does: its parent has it then.
+  // Of a pipe to itself a process has both ends. Such a pipe can be passed on too, as make(1) does: its parent has it
+  // then.
   const ends = new Map<string, number>();
   for (const link of links.values()) ends.set(link, (ends.get(link) ?? 0) + 1);
   const isPipeToItself = (link: string): boolean =>

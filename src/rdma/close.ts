@@ -1,4 +1,7 @@
-/** Closing a context in order: provers, DEKs, login, PD, device file. The kernel would free all at once; libmlx5 would not. */
+/**
+ * Closing a context in order: provers, DEKs, login, PD, device file. The kernel would free all at once; libmlx5 would
+ * not.
+ */
 import {DekError} from '../errors.js';
 import type {Context} from './context.js';
 import {forEachDek} from './for-each-dek.js';

@@ -130,8 +130,8 @@ export class Device {
 
   /**
    * What lets known data pass DEKs of this device: some queues and memory on the NIC, until it or the device is closed.
-   * Rejects with what the NIC's refusal means, LIMIT when too little memory may be locked, UNSUPPORTED when a queue pair cannot be
-   * connected with itself, and CLOSED.
+   * Rejects with what the NIC's refusal means, LIMIT when too little memory may be locked, UNSUPPORTED when a queue
+   * pair cannot be connected with itself, and CLOSED.
    */
   async openProver(): Promise<Prover> {
     const context = Device.#check(this).#context;

@@ -126,7 +126,7 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
     EINVAL: () => [
       'REFUSED',
       'the NIC refused the credential',
-      'either an id is wrong, or the credential was wrapped by another import KEK, or the officer deleted one of the two',
+      'an id is wrong, the credential was wrapped under another import KEK, or the officer deleted one of the two',
     ],
     ENOMEM: () => ['LIMIT', 'the NIC has no room for another login'],
     EOPNOTSUPP: () => [

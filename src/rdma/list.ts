@@ -124,7 +124,9 @@ const NAME_FORMS =
 export function selectDevice<T extends {readonly info: DeviceInfo}>(devices: readonly T[], name?: string): T {
   if (devices.length === 0) {
     throw new DekError('NO_DEVICE', 'this host has no RDMA device', {
-      hint: 'check that the NIC is there (lspci -d 15b3:) and that mlx5_core, mlx5_ib and ib_uverbs are loaded; to try dek without a NIC: dek virtual create',
+      hint:
+        'check that the NIC is there (lspci -d 15b3:) and that mlx5_core, mlx5_ib and ib_uverbs are loaded; ' +
+        'to try dek without a NIC: dek virtual create',
     });
   }
   const wanted = name?.toLowerCase();

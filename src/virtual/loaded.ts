@@ -1,6 +1,6 @@
 /**
- * Whether the dynamic linker loads the library of a virtual ConnectX. Where it cannot (noexec, another architecture, a program that
- * changes its user) it goes on without, and the program finds the NICs of the host: ld.so(8), LD_PRELOAD.
+ * Whether the dynamic linker loads the library of a virtual ConnectX. Where it cannot (noexec, another architecture, a
+ * program that changes its user) it goes on without, and the program finds the NICs of the host: ld.so(8), LD_PRELOAD.
  */
 import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';
@@ -19,7 +19,10 @@ export function shimOf(directory: string): string {
   return join(directory, 'uverbs.so');
 }
 
-/** Throws UNSUPPORTED when this process should have been started on a virtual ConnectX, and was started without its library. */
+/**
+ * Throws UNSUPPORTED when this process should have been started on a virtual ConnectX, and was started without its
+ * library.
+ */
 export function assertShimLoaded(): void {
   const directory = process.env[VIRTUAL];
   if (directory === undefined || hasMapped(fs.readFileSync('/proc/self/maps', 'latin1'), directory)) return;
@@ -45,7 +48,10 @@ export function assertShimLoads(directory: string, env: NodeJS.ProcessEnv): void
   );
 }
 
-/** Throws UNSUPPORTED when `file`, as a shell finds it, takes on another user: the dynamic linker ignores LD_PRELOAD then. */
+/**
+ * Throws UNSUPPORTED when `file`, as a shell finds it, takes on another user: the dynamic linker ignores LD_PRELOAD
+ * then.
+ */
 export function assertKeepsUser(file: string, path: string | undefined): void {
   const names = file.includes('/') ? [file] : (path ?? '').split(delimiter).map((directory) => join(directory, file));
   const found = names.map(statIfAny).find((stats) => stats?.isFile());
@@ -55,7 +61,9 @@ export function assertKeepsUser(file: string, path: string | undefined): void {
   });
 }
 
-/** Whether its code is among these mappings, proc(5): on noexec the linker leaves behind a part that is not executable. */
+/**
+ * Whether its code is among these mappings, proc(5): on noexec the linker leaves behind a part that is not executable.
+ */
 function hasMapped(maps: string, directory: string): boolean {
   try {
     const library = fs.realpathSync.native(shimOf(directory));

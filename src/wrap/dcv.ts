@@ -2,8 +2,8 @@
  * The check value of a DEK (DCV): names a key without telling it, across all wrappings, by what the key does. Two data
  * units of 512 zero bytes are encrypted as a NIC encrypts them, by AES-XTS (IEEE 1619), and hashed:
  *
- *     DCV = the first 16 bytes of SHA-256("dek-dcv-v1" || XTS(key1, key2, tweak, zeros) || XTS(key1, key2, tweak + 1,
- *     zeros))
+ *     DCV = the first 16 bytes of SHA-256("dek-dcv-v1"
+ *                                         || XTS(key1, key2, tweak, zeros) || XTS(key1, key2, tweak + 1, zeros))
  *
  * The tweak is the 16 ASCII bytes `mlx5-dek DCV v1.` as they are: no palindrome, so that its byte order counts, and no
  * LBA, so that no block of stored data is ever made. The second unit counts the increments of tweak and block. Public:

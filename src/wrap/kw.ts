@@ -86,7 +86,8 @@ export function unwrapFailed(): DekError<'UNWRAP_FAILED'> {
  */
 export function wrapInPlace(encryptBlock: BlockCipher, data: Uint8Array): void {
   const n = plaintextBytes(data.length) / SEMIBLOCK_BYTES;
-  const R = new Int32Array(data.buffer, data.byteOffset, data.length / 4); // R[i] is the words 2i and 2i + 1; R[0] is room for A
+  // R[i] is the words 2i and 2i + 1; R[0] is room for A.
+  const R = new Int32Array(data.buffer, data.byteOffset, data.length / 4);
   block.fill(IV_BYTE, 0, SEMIBLOCK_BYTES);
   for (let j = 0; j < ROUNDS; j++) {
     for (let i = 1; i <= n; i++) {

@@ -129,7 +129,7 @@ describe('agent', () => {
     }
   });
 
-  it('has never held the KEK, the credential or a DEK in plaintext: not in its memory, not in its log', async function () {
+  it('has never held the KEK, the credential or a DEK in plaintext, in its memory or its log', async function () {
     skipWithout('root', this); // reading the memory of a process that is not dumpable needs root
     const key1 = Buffer.from('a5c1170e93b2447fd86021be5f3390d4', 'hex');
     const key2 = Buffer.from('6b08f2d95e1c4aa7b3704419c2fe8d15', 'hex');

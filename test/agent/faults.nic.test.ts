@@ -28,7 +28,7 @@ describe('agent under faults', () => {
     expect(left).to.deep.equal(NOTHING);
   });
 
-  it('says that its login is INVALID when the import KEK is revoked, and logs in again when there is a new one', async () => {
+  it('says that its login is INVALID when the import KEK is revoked, and logs in again with a new one', async () => {
     device.nic.set({revokeKeks: [device.kekId]});
     expect((await agent.client.status()).devices[0]?.login?.state).to.equal('INVALID');
     const error = await thrownBy(() => agent.create('vol-2'));

@@ -214,7 +214,8 @@ describe('what hangs', function () {
     await agent.create('x');
     // Whoever holds this lock keeps the next create on the virtual NIC waiting.
     const script =
-      "import fcntl, sys, time; f = open(sys.argv[1], 'r+'); fcntl.lockf(f, fcntl.LOCK_EX, 1); print(1, flush=True); time.sleep(60)";
+      "import fcntl, sys, time; f = open(sys.argv[1], 'r+'); " +
+      'fcntl.lockf(f, fcntl.LOCK_EX, 1); print(1, flush=True); time.sleep(60)';
     const dekSet = spawn('python3', ['-c', script, join(device.directory, 'mlx5_0.nvram')], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -1,4 +1,7 @@
-/** CMD of `dek run` and `dek virtual exec` as if it had been started without them: its descriptors, its process id, its signals. */
+/**
+ * CMD of `dek run` and `dek virtual exec` as if it had been started without them: its descriptors, its process id, its
+ * signals.
+ */
 import {spawnSync} from 'node:child_process';
 import {expect} from 'chai';
 import {type TestDevice, testDevice} from '../support/device.js';
@@ -12,7 +15,8 @@ pipe, ours = os.pipe(), os.pipe()
 listening = socket.socket(socket.AF_UNIX)
 listening.bind('')
 listening.listen()
-for fd, to in ((listening.fileno(), 30), (os.open('/etc/passwd', os.O_RDONLY), 31), (pipe[0], 32), (os.open('/dev/null', os.O_RDWR), 400)):
+passwd, null = os.open('/etc/passwd', os.O_RDONLY), os.open('/dev/null', os.O_RDWR)
+for fd, to in ((listening.fileno(), 30), (passwd, 31), (pipe[0], 32), (null, 400)):
     os.dup2(fd, to)
 os.closerange(3, 30)
 os.dup2(30, 3)
@@ -119,7 +123,8 @@ describe('CMD', function () {
         const script = `
 import os, subprocess, sys
 reading, writing = os.pipe()
-child = subprocess.Popen(sys.argv[1:], pass_fds=[writing], env=dict(os.environ, FD=str(writing)), stdout=subprocess.PIPE)
+env = dict(os.environ, FD=str(writing))
+child = subprocess.Popen(sys.argv[1:], pass_fds=[writing], env=env, stdout=subprocess.PIPE)
 os.close(writing)
 child.stdout.readline()
 print(os.read(reading, 9), child.poll())

@@ -44,7 +44,8 @@ describe('raw streams', function () {
       const torn = await runDek(['unwrap', '-', ...size], {input: wrapped.stdout.subarray(1)});
       expect([torn.status, torn.stderr.split('\n')[0]]).to.deep.equal([
         2,
-        `error: "wrapped" standard input holds ${10 * wrappedBytes - 1} bytes, which are no whole keys of ${wrappedBytes}`,
+        `error: "wrapped" standard input holds ${10 * wrappedBytes - 1} bytes, ` +
+          `which are no whole keys of ${wrappedBytes}`,
       ]);
     });
   }

@@ -174,5 +174,5 @@ describe('run', function () {
 
 /** Prints PR_GET_DUMPABLE (3), RLIMIT_CORE and the core dump filter of the process: prctl(2), core(5). */
 const DUMPABLE =
-  'import ctypes, resource; ' +
-  'print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE), open("/proc/self/coredump_filter").read().strip())';
+  'import ctypes, resource; filter = open("/proc/self/coredump_filter").read().strip(); ' +
+  'print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE), filter)';

@@ -18,7 +18,8 @@ describe('wrap', function () {
       expect(status).to.equal(0);
       expect(stdout).to.deep.equal(Buffer.from(wrapKey(KEK, plaintext)));
       expect(stderr).to.equal(
-        `wrapped a ${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag into ${wrappedBytes} bytes under the KEK with KCV ${KCV}\n`,
+        `wrapped a ${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag into ${wrappedBytes} bytes ` +
+          `under the KEK with KCV ${KCV}\n`,
       );
     });
   }

@@ -16,7 +16,7 @@ async function refusal(call: Promise<unknown>): Promise<string> {
 }
 
 describe('descriptor', () => {
-  it('refuses the /dev/null that Node puts in the place of a closed standard output, and takes that of a shell', async () => {
+  it('refuses the /dev/null that Node opens for a closed standard output, and takes that of a shell', async () => {
     for (const [flags, outcome] of [
       ['r+', 'IO cannot write standard output: it is closed, or /dev/null open for reading too'],
       ['w', 'no error'],

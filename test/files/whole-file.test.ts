@@ -90,7 +90,8 @@ describe('whole file, of keys', () => {
     function writeWith(what: string, before: string, force: boolean): {signal: string | null; stdout: string} {
       const script = `
         import fs from 'node:fs';
-        const [object, name] = [${what.includes('promises') ? 'fs.promises' : 'fs'}, ${JSON.stringify(what.split('.').at(-1))}];
+        const object = ${what.includes('promises') ? 'fs.promises' : 'fs'};
+        const name = ${JSON.stringify(what.split('.').at(-1))};
         const original = object[name];
         object[name] = (...args) => { ${before}; return original(...args); };
         const {writeWholeFile} = await import(${JSON.stringify(MODULE)});
@@ -138,9 +139,11 @@ describe('whole file, of keys', () => {
     }
 
     it('a failure whose rest cannot be removed, that is said', () => {
-      const failure = `fs.promises.unlink = () => Promise.reject(Object.assign(new Error('y'), {code: 'EROFS'})); throw new Error('x')`;
+      const unlink = "() => Promise.reject(Object.assign(new Error('y'), {code: 'EROFS'}))";
+      const failure = `fs.promises.unlink = ${unlink}; throw new Error('x')`;
       expect(writeWith('fsync', failure, false).stdout).to.equal(
-        `PERMISSION cannot remove the unfinished ${path}: read-only file system it may hold a key: remove it yourself\n`,
+        `PERMISSION cannot remove the unfinished ${path}: read-only file system ` +
+          'it may hold a key: remove it yourself\n',
       );
     });
   });

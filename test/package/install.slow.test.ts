@@ -1,6 +1,6 @@
 /**
- * The packed file, installed as strangers do, with empty caches and no network: npm, pnpm and yarn 1 with their habits. Each
- * installation runs the main job on the virtual ConnectX.
+ * The packed file, installed as strangers do, with empty caches and no network: npm, pnpm and yarn 1 with their habits.
+ * Each installation runs the main job on the virtual ConnectX.
  */
 import {execFileSync, spawn, spawnSync} from 'node:child_process';
 import {once} from 'node:events';
@@ -30,7 +30,8 @@ const thread = new Worker(new URL('dist/src/bulk/thread.js', import.meta.resolve
 });
 const [{isLoaded}] = await once(thread, 'message');
 await thread.terminate();
-console.log(JSON.stringify({keySize, isLoaded, devices: listDevices().length, types: [typeof openDevice, typeof openVirtual]}));
+const types = [typeof openDevice, typeof openVirtual];
+console.log(JSON.stringify({keySize, isLoaded, devices: listDevices().length, types}));
 `;
 
 describe('package installed', function () {

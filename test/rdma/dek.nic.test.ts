@@ -138,7 +138,7 @@ for (const loginApi of ['object', 'session'] as const) {
       });
     }
 
-    it('is refused a key with one bit flipped, one under another KEK, and, by policy, one with key1 == key2', async () => {
+    it('is refused a key with one bit flipped, one under another KEK, and, by policy, key1 == key2', async () => {
       nic.set({policy: 'fips'});
       const layout = LAYOUTS[3]!;
       const keys = [

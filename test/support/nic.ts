@@ -44,7 +44,10 @@ export class Nic {
     return {cqs, qps, mrs, mkeys};
   }
 
-  /** A random key, wrapped by the NIC's import KEK, with what proves it; `made` says which bytes are wrapped in its place. */
+  /**
+   * A random key, wrapped by the NIC's import KEK, with what proves it; `made` says which bytes are wrapped in its
+   * place.
+   */
   randomKey(
     {keySize, keytag}: {keySize: number; keytag: boolean},
     made: (plaintext: Buffer) => Buffer = (plaintext) => plaintext,

@@ -1,4 +1,7 @@
-/** A registry of npm's on this machine, which has the package's dependencies as they are in node_modules and package-lock.json. */
+/**
+ * A registry of npm's on this machine, which has the package's dependencies as they are in node_modules and
+ * package-lock.json.
+ */
 import {execFileSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
 import {once} from 'node:events';
@@ -19,7 +22,9 @@ interface Locked {
   optionalDependencies?: Record<string, string>;
 }
 
-/** Serves `names` and what they depend on. What node_modules has not, for other machines, can be seen and not be had. */
+/**
+ * Serves `names` and what they depend on. What node_modules has not, for other machines, can be seen and not be had.
+ */
 export async function startRegistry(root: string, names: readonly string[], directory: string): Promise<Registry> {
   const lock = JSON.parse(fs.readFileSync(join(root, 'package-lock.json'), 'utf8'));
   const locked = (name: string): Locked => lock.packages[`node_modules/${name}`];

@@ -106,7 +106,9 @@ function cannotLoad(cause: unknown): DekError {
 function bareAnswer(status: 400 | 500, error: DekError): string {
   const body = JSON.stringify(errorJson(error));
   const head = `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : 'Internal Server Error'}`;
-  return `${head}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+  const length = Buffer.byteLength(body);
+  const lines = [head, 'Connection: close', 'Content-Type: application/json', `Content-Length: ${length}`, '', body];
+  return lines.join('\r\n');
 }
 
 export function badRequest(message: string): DekError<'BAD_ARGUMENT'> {

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import {toHex, wipe} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {formatFlag} from '../../cli/format-flag.js';
-import {kekFlags, withKek} from '../../cli/kek.js';
+import {KEK_USAGE, kekFlags, withKek} from '../../cli/kek.js';
 import {deliver, outputFlags} from '../../cli/output.js';
 import {nameKek} from '../../cli/phrases.js';
 import {readSecret} from '../../custody/source.js';
@@ -23,7 +23,7 @@ export default class CredentialWrap extends DekCommand {
     'Wraps the 40 secret bytes of a credential into the 48 bytes that a login takes. The crypto officer has ' +
     'loaded the credential and the import KEK into the NIC; the login names both by their ids.';
   static override usage =
-    'SOURCE --kek SOURCE [--kek-format FORMAT] [--input-format FORMAT] [--output FILE [--force]] [--format FORMAT] [--json]';
+    `SOURCE ${KEK_USAGE} [--input-format FORMAT] [--output FILE [--force]] [--format FORMAT] [--json]`;
   static override examples = ['dek credential wrap file:credential.bin --kek file:kek.bin --output credential.wrapped'];
   static override args = {
     source: Args.string({

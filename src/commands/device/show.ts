@@ -48,13 +48,14 @@ function nextStep({importMode, operational, failedSelftests}: Caps): string | nu
     case 'none':
       return 'Use a NIC with an AES-XTS engine, or enable crypto in its firmware.';
     case 'unknown':
-      return 'The NIC has no crypto, or did not answer: check that it is a crypto-enabled model, and update firmware and rdma-core.';
+      return 'Check that the NIC is a crypto-enabled model, and update its firmware and rdma-core.';
     case 'plaintext':
       return null;
     case 'wrapped':
       return operational
         ? null
-        : 'A crypto officer loads import KEKs and credentials into this port and function, then sets it operational (mlxreg, register CRYPTO_OPERATIONAL).';
+        : 'The crypto officer has to load import KEKs and credentials into this port and function, and then to set ' +
+            'it operational (mlxreg, register CRYPTO_OPERATIONAL).';
   }
 }
 

@@ -8,9 +8,9 @@ import {openVirtual, type VirtualReport} from '../../virtual/index.js';
 export default class VirtualShow extends DekCommand {
   static override summary = 'show the state of a virtual ConnectX';
   static override description =
-    'Shows, for each device, its mode, limits and faults, the ids of its KEKs (with their key check values) and credentials, ' +
-    'and the live contexts, PDs, logins, DEKs, queues and memory keys. A context lives as long as any process has a copy ' +
-    'of its descriptor. With --json, each context is listed with its objects and its processes.';
+    'Shows, for each device, its mode, limits and faults, the ids of its KEKs (with their key check values) and ' +
+    'credentials, and the live contexts, PDs, logins, DEKs, queues and memory keys. A context lives as long as any ' +
+    'process has a copy of its descriptor. With --json, each context is listed with its objects and its processes.';
   static override examples = [
     'dek virtual show nic',
     {

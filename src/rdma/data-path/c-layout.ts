@@ -1,7 +1,7 @@
 /**
- * The C structures of the data path, as ../c-layout.ts has those of the control path: size in bytes, offsets of members, and
- * where the pointers of the functions stand that the headers call inline. A test compares them with gcc's offsetof; releases of
- * rdma-core only append to them. Left out: members that are only ever zero, or never read.
+ * The C structures of the data path, as ../c-layout.ts has those of the control path: size in bytes, offsets of
+ * members, and where the pointers of the functions stand that the headers call inline. A test compares them with gcc's
+ * offsetof; releases of rdma-core only append to them. Left out: members that are only ever zero, or never read.
  */
 
 /** struct ibv_context: the function that ibv_poll_cq(3) calls. */

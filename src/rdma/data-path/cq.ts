@@ -24,7 +24,10 @@ export class Cq {
     this.#poll = verbs.pollerOf(context);
   }
 
-  /** Calls `each`, which must not throw, for every work request that is done by now: its id, and an `enum ibv_wc_status`. */
+  /**
+   * Calls `each`, which must not throw, for every work request that is done by now: its id, and an `enum
+   * ibv_wc_status`.
+   */
   poll(each: (id: number, status: number) => void): void {
     for (;;) {
       const count = this.#poll(this.ptr, BATCH, this.#completions);

@@ -1,7 +1,7 @@
 /**
- * The data path of libibverbs and libmlx5 through Koffi, for proofs alone: the functions by their C names, as ../ffi.ts has
- * those of the control path. What the headers call inline through a pointer in a public struct is called through that pointer.
- * Loaded when the first proof is asked for.
+ * The data path of libibverbs and libmlx5 through Koffi, for proofs alone: the functions by their C names, as ../ffi.ts
+ * has those of the control path. What the headers call inline through a pointer in a public struct is called through
+ * that pointer. Loaded when the first proof is asked for.
  */
 import type {TypeObject} from 'koffi';
 import {DekError} from '../../errors.js';
@@ -17,11 +17,14 @@ type QpExPtr = Ptr<'ibv_qp_ex'>;
 type DvQpExPtr = Ptr<'mlx5dv_qp_ex'>;
 
 /**
- * Those that return a pointer return null on an error and leave the reason in errno; those that return a number return 0 or a
- * positive errno.
+ * Those that return a pointer return null on an error and leave the reason in errno; those that return a number return
+ * 0 or a positive errno.
  */
 export interface DataPath {
-  /** struct ibv_cq *ibv_create_cq(struct ibv_context *, int cqe, void *cq_context, struct ibv_comp_channel *, int vector) */
+  /**
+   * struct ibv_cq *ibv_create_cq(struct ibv_context *, int cqe, void *cq_context, struct ibv_comp_channel *, int
+   * vector)
+   */
   ibv_create_cq(context: ContextPtr, cqe: number, cqContext: null, channel: null, vector: 0): CqPtr | null;
   /** int ibv_destroy_cq(struct ibv_cq *cq) */
   ibv_destroy_cq(cq: CqPtr): number;
@@ -37,7 +40,9 @@ export interface DataPath {
   ibv_modify_qp(qp: QpPtr, attr: Uint8Array, mask: number): number;
   /** int ibv_destroy_qp(struct ibv_qp *qp) */
   ibv_destroy_qp(qp: QpPtr): number;
-  /** struct ibv_qp *mlx5dv_create_qp(struct ibv_context *, struct ibv_qp_init_attr_ex *, struct mlx5dv_qp_init_attr *) */
+  /**
+   * struct ibv_qp *mlx5dv_create_qp(struct ibv_context *, struct ibv_qp_init_attr_ex *, struct mlx5dv_qp_init_attr *)
+   */
   mlx5dv_create_qp(context: ContextPtr, attr: Uint8Array, driver: Uint8Array): QpPtr | null;
   /** int mlx5dv_devx_qp_modify(struct ibv_qp *qp, const void *in, size_t inlen, void *out, size_t outlen) */
   mlx5dv_devx_qp_modify(qp: QpPtr, in_: Uint8Array, inlen: number, out: Uint8Array, outlen: number): number;
@@ -46,13 +51,18 @@ export interface DataPath {
   /** int mlx5dv_destroy_mkey(struct mlx5dv_mkey *mkey) */
   mlx5dv_destroy_mkey(mkey: MkeyPtr): number;
 
-  /** int ibv_poll_cq(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc), of the CQs of this context: how many, or negative */
+  /**
+   * int ibv_poll_cq(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc), of the CQs of this context: how many, or
+   * negative
+   */
   pollerOf(context: ContextPtr): (cq: CqPtr, entries: number, wc: Uint8Array) => number;
   /** The number of a QP; the keys of an MR, and of an MKey. */
   qpNumber(qp: QpPtr): number;
   mrKeys(mr: MrPtr): {lkey: number; rkey: number};
   mkeyKey(mkey: MkeyPtr): number;
-  /** ibv_wr_post(3) and mlx5dv_wr_post(3) for one QP, in the state in which it is: in another they are other functions. */
+  /**
+   * ibv_wr_post(3) and mlx5dv_wr_post(3) for one QP, in the state in which it is: in another they are other functions.
+   */
   workRequestsOf(qp: QpPtr): WorkRequestCalls;
 }
 

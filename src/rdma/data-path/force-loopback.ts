@@ -1,6 +1,6 @@
 /**
- * Force loopback: firmware commands connect a QP with itself inside the NIC (mlx5dv_devx_qp_modify(3), layouts of mlx5_ifc.h), as
- * mlx5dv_dr and SPDK do it. No GID, no address, and as far as is known no port that is up.
+ * Force loopback: firmware commands connect a QP with itself inside the NIC (mlx5dv_devx_qp_modify(3), layouts of
+ * mlx5_ifc.h), as mlx5dv_dr and SPDK do it. No GID, no address, and as far as is known no port that is up.
  */
 import {dataPath} from './ffi.js';
 import type {Qp} from './qp.js';

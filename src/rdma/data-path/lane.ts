@@ -1,4 +1,7 @@
-/** What one passage at a time needs beside the queues: two memory keys, and where the ciphertext and what comes back lie. */
+/**
+ * What one passage at a time needs beside the queues: two memory keys, and where the ciphertext and what comes back
+ * lie.
+ */
 import type {Library, PdPtr} from '../ffi.js';
 import {Mkey} from './mkey.js';
 import type {Mr} from './mr.js';
@@ -7,7 +10,10 @@ import type {Memory} from './work-requests.js';
 /** Of two data units. */
 export const PASSAGE_BYTES = 1024;
 
-/** What is in memory before the NIC writes: neither ciphertext nor zeros, so that nothing written is not taken for either. */
+/**
+ * What is in memory before the NIC writes: neither ciphertext nor zeros, so that nothing written is not taken for
+ * either.
+ */
 const UNTOUCHED = 0xa5;
 
 export class Lane {

@@ -1,4 +1,7 @@
-/** The other way to connect a QP with itself: by the NIC's own address, ibv_modify_qp(3). The port has to be up, with RoCE or IB. */
+/**
+ * The other way to connect a QP with itself: by the NIC's own address, ibv_modify_qp(3). The port has to be up, with
+ * RoCE or IB.
+ */
 import {callFailed} from '../errno.js';
 import type {ContextPtr, Library} from '../ffi.js';
 import {IBV_QP_ATTR as ATTR, C, IBV_PORT_ATTR, IBV_PORT_ATTR_ROOM} from './c-layout.js';

@@ -1,7 +1,7 @@
 /**
- * What a NIC makes of known data: data units of zeros pass the engine with a DEK, from memory to the wire and, looped inside the
- * NIC, into memory; and back. It compares nothing: a round trip alone proves nothing. Several passages are under way at once; one
- * that fails takes those behind it along (they are flushed), which are tried again alone.
+ * What a NIC makes of known data: data units of zeros pass the engine with a DEK, from memory to the wire and, looped
+ * inside the NIC, into memory; and back. It compares nothing: a round trip alone proves nothing. Several passages are
+ * under way at once; one that fails takes those behind it along (they are flushed), which are tried again alone.
  */
 import {constants} from 'node:os';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
@@ -40,8 +40,8 @@ export interface Passage {
 }
 
 /**
- * What came of it: 512 or 1,024 bytes of ciphertext, and whether the zeros came back; or the `enum ibv_wc_status` by which the NIC
- * refused; or why it was not tried.
+ * What came of it: 512 or 1,024 bytes of ciphertext, and whether the zeros came back; or the `enum ibv_wc_status` by
+ * which the NIC refused; or why it was not tried.
  */
 export type Outcome =
   | {readonly ciphertext: Uint8Array; readonly isWhole: boolean}
@@ -74,7 +74,9 @@ export class Prover {
   #running: Promise<unknown> | undefined;
   #open = true;
 
-  /** Not for callers: `device.openProver()` makes provers. Throws what the NIC's refusal means; nothing is left then. */
+  /**
+   * Not for callers: `device.openProver()` makes provers. Throws what the NIC's refusal means; nothing is left then.
+   */
   constructor(context: Context) {
     const {lib, info} = context;
     this.#context = context;
@@ -111,9 +113,9 @@ export class Prover {
   }
 
   /**
-   * Lets data units of zeros pass, 16 passages at a time; the event loop turns meanwhile. Resolves with an outcome for each, in
-   * order. Rejects, and sends nothing, with BAD_ARGUMENT, CLOSED, and BUSY while others are under way. While a DEK is in use its
-   * `destroy` is BUSY.
+   * Lets data units of zeros pass, 16 passages at a time; the event loop turns meanwhile. Resolves with an outcome for
+   * each, in order. Rejects, and sends nothing, with BAD_ARGUMENT, CLOSED, and BUSY while others are under way. While a
+   * DEK is in use its `destroy` is BUSY.
    */
   async pass(passages: readonly Passage[]): Promise<Outcome[]> {
     const self = Prover.#check(this);

@@ -1,6 +1,6 @@
 /**
- * A queue pair of type RC for the work requests of a proof: they lay out memory keys, and RDMA WRITE from them. It is made in
- * RESET, and connected with itself by force-loopback.ts or own-address.ts. Left out: receives.
+ * A queue pair of type RC for the work requests of a proof: they lay out memory keys, and RDMA WRITE from them. It is
+ * made in RESET, and connected with itself by force-loopback.ts or own-address.ts. Left out: receives.
  */
 import {callFailed} from '../errno.js';
 import type {ContextPtr, Library, PdPtr} from '../ffi.js';
@@ -46,8 +46,8 @@ export class Qp {
   }
 
   /**
-   * Posts the work requests that `build` gives, all or none. Between its first and its last line libmlx5 holds a lock: `build`
-   * waits for nothing, and what it throws takes all back. In RTS; throws what the refusal means.
+   * Posts the work requests that `build` gives, all or none. Between its first and its last line libmlx5 holds a lock:
+   * `build` waits for nothing, and what it throws takes all back. In RTS; throws what the refusal means.
    */
   post(build: (requests: WorkRequests) => void): void {
     // Not before: libmlx5 puts other functions there in RTS.

@@ -1,6 +1,6 @@
 /**
- * The completion queue and the queue pair of a prover, which has a new QP after each error: in state ERROR one completes
- * nothing any more. Connected with itself by force loopback, else by the NIC's own address.
+ * The completion queue and the queue pair of a prover, which has a new QP after each error: in state ERROR one
+ * completes nothing any more. Connected with itself by force loopback, else by the NIC's own address.
  */
 import {DekError} from '../../errors.js';
 import type {Context} from '../context.js';
@@ -21,7 +21,8 @@ export class Queues {
   constructor(context: Context, entries: number) {
     this.#context = context;
     this.#entries = entries;
-    // libmlx5 of rdma-core 40 does not follow the state of a QP that the firmware was told to change, and posts nothing.
+    // libmlx5 of rdma-core 40 does not follow the state of a QP that the firmware was told to change, and posts
+    // nothing.
     this.#byAddress = libraryVersion()?.startsWith('40.') ?? false;
     this.cq = new Cq(context.lib, context.ptr, 2 * entries, context.info.name);
   }

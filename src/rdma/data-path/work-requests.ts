@@ -1,4 +1,6 @@
-/** Work requests, ibv_wr_post(3) and mlx5dv_wr_post(3): to lay out a memory key with a DEK, and to write through one. */
+/**
+ * Work requests, ibv_wr_post(3) and mlx5dv_wr_post(3): to lay out a memory key with a DEK, and to write through one.
+ */
 
 import type {DekPtr} from '../ffi.js';
 import {C, MLX5DV_CRYPTO_ATTR as CRYPTO, IBV_SGE, MLX5DV_MKEY_CONF_ATTR} from './c-layout.js';
@@ -42,7 +44,10 @@ export class WorkRequests {
     this.#crypto.setUint32(CRYPTO.data_unit_size, C.MLX5DV_BLOCK_SIZE_512, true);
   }
 
-  /** Posts what `build` gives: 0, or an errno and nothing was posted. What `build` throws is thrown, and nothing was posted. */
+  /**
+   * Posts what `build` gives: 0, or an errno and nothing was posted. What `build` throws is thrown, and nothing was
+   * posted.
+   */
   post(build: (requests: WorkRequests) => void): number {
     this.#calls.wr_start();
     try {

@@ -33,7 +33,7 @@ describe('health under faults', function () {
 
   for (const fault of FAULTS) {
     const {command, object = 'NIC'} = fault;
-    it(`goes on when every ${command} of a ${object} fails, whatever the status, and heals when that is over`, async () => {
+    it(`goes on when every ${command} of a ${object} fails with any status, and heals when that is over`, async () => {
       for (const [i, status] of statuses.entries()) {
         device.nic.set({faults: [{...fault, status, times: 'always'}]}, `mlx5_${i}`);
       }

@@ -49,7 +49,8 @@ describe('socket', () => {
 
   /** A socket file on which nobody accepts: its process was killed. */
   async function leaveStale(path: string): Promise<void> {
-    const script = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    const listen = `require('net').createServer().listen(${JSON.stringify(path)}, die)`;
+    const script = `const die = () => process.kill(process.pid, 'SIGKILL'); ${listen}`;
     await new Promise((ended) => spawn(process.execPath, ['-e', script]).once('exit', ended));
     expect(fs.lstatSync(path).isSocket()).to.equal(true);
   }
