@@ -47,8 +47,10 @@ const EXIT_STATUS = {
   INTERNAL: 1,
 } as const;
 
+/** What went wrong, for programs. dek(1) has the exit status of each. */
 export type DekErrorCode = keyof typeof EXIT_STATUS;
 
+/** What an error has besides its code and message. */
 export interface DekErrorOptions {
   /** The next step, as a sentence of its own. */
   hint?: string | undefined;
@@ -59,8 +61,11 @@ export interface DekErrorOptions {
 
 /** Every error that this package throws on purpose. `message` never holds key material. */
 export class DekError<Code extends DekErrorCode = DekErrorCode> extends Error {
+  /** What went wrong, for programs. */
   readonly code: Code;
+  /** The next step, as a sentence of its own. */
   readonly hint: string | undefined;
+  /** The C name of the errno behind this error, such as `EINVAL`. */
   readonly errno: string | undefined;
 
   constructor(code: Code, message: string, options: DekErrorOptions = {}) {

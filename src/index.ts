@@ -4,14 +4,30 @@
  */
 export {type AgentClient, connectAgent} from './agent/client.js';
 export type {
+  AgentEvent,
+  AgentEvents,
+  EventDeks,
+  EventFailure,
+  EventLevel,
+  EventName,
+  EventOnDevice,
+} from './agent/events.js';
+export type {
   AgentStatus,
+  ApplyFailure,
+  ApplyPlan,
+  ApplyRequest,
+  ApplyResult,
   CreateRequest,
   DekStatus,
   DestroyRequest,
+  KeyFormat,
+  KnownDekState,
   LoginStatus,
+  NicStatus,
 } from './agent/protocol.js';
 export type {DekState, ImportMode, KeySize, LoginOptions, LoginState} from './dek-layout.js';
-export {DekError, type DekErrorCode} from './errors.js';
+export {DekError, type DekErrorCode, type DekErrorOptions} from './errors.js';
 export {
   type ByteSource,
   type Manifest,
@@ -27,11 +43,19 @@ export {listDevices, openDevice} from './nics.js';
 export type {
   Caps,
   CreateDekOptions,
+  CreatedDeks,
+  CryptoEngine,
   Dek,
   DekColumn,
   Device,
   DeviceInfo,
   Login,
+  LoginApiName,
+  NicImportMode,
+  OpenOptions,
+  Outcome,
+  Passage,
+  Prover,
 } from './rdma/index.js';
 export {
   type DekKeys,
@@ -39,6 +63,7 @@ export {
   dekCheckValue,
   keyCheckValue,
   rewrapKeys,
+  type SplitOptions,
   type UnwrappedDek,
   unwrapCredential,
   unwrapDek,

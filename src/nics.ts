@@ -11,15 +11,25 @@ import {
 } from './rdma/index.js';
 import {assertShimLoaded} from './virtual/loaded.js';
 
-/** The RDMA devices: an empty list when there are none. Throws NO_LIBRARY, UNSUPPORTED, or what the list call says. */
+/**
+ * The RDMA devices of this host, mlx5 or not. Opens none.
+ * @returns a list, empty when there is none
+ * @throws DekError: NO_LIBRARY; UNSUPPORTED when the virtual ConnectX that is asked for is not loaded; or what the list
+ *   call says
+ */
 export function listDevices(): DeviceInfo[] {
   assertShimLoaded();
   return listAll();
 }
 
 /**
- * Opens the device called `name` (`mlx5_0`, PCI address or node GUID), or the only one. Throws NO_DEVICE, BAD_ARGUMENT
- * when several are meant, PERMISSION, UNSUPPORTED for a device that is not mlx5, NO_LIBRARY. Does not block.
+ * Opens a device. Does not block: libmlx5 waits for a device that cannot be opened, up to five seconds, in another
+ * thread.
+ * @param name - `mlx5_0`, a PCI address or a node GUID; the only device when left out
+ * @param options - which login API to use
+ * @returns the device, which the caller closes
+ * @throws DekError: NO_DEVICE; BAD_ARGUMENT when several are meant; PERMISSION; UNSUPPORTED for a device that is not
+ *   mlx5, or when the virtual ConnectX that is asked for is not loaded; NO_LIBRARY
  */
 export async function openDevice(name?: string, options?: OpenOptions): Promise<Device> {
   assertShimLoaded();

@@ -51,6 +51,8 @@ const PUBLIC: {
     failed?: number[],
   ): Uint8Array;
   keyCheckValue(kek: Uint8Array): Uint8Array;
+  dekCheckValue(dek: Uint8Array): Uint8Array;
+  dcvHints(dek: Uint8Array): Uint8Array;
   listDevices(): dek.DeviceInfo[];
   openDevice(name?: string): Promise<Device>;
   connectAgent(socket?: string): Promise<dek.AgentClient>;
@@ -119,6 +121,8 @@ const NAMES: Record<keyof typeof PUBLIC, 'function'> = {
   unwrapKeys: 'function',
   rewrapKeys: 'function',
   keyCheckValue: 'function',
+  dekCheckValue: 'function',
+  dcvHints: 'function',
   listDevices: 'function',
   openDevice: 'function',
   connectAgent: 'function',

@@ -1,7 +1,7 @@
 /** An agent, whole: NICs, manifest, health check, socket, server. `dek agent` runs one; `dek run` one for a command. */
 
 import {packageVersion} from '../package.js';
-import {Events, type Level, logTo} from './events.js';
+import {type EventLevel, Events, logTo} from './events.js';
 import {HealthCheck} from './health/health.js';
 import {forbidDumps} from './host/ffi.js';
 import type {LastResort} from './host/last-resort.js';
@@ -30,7 +30,7 @@ export interface AgentOptions {
   /** Ask the NIC for each DEK of a manifest right after its create. */
   query: boolean;
   checkIntervalMs: number;
-  logLevel: Level;
+  logLevel: EventLevel;
   /** How far the manifest is applied. */
   progress?: (done: number, total: number) => void;
   /**

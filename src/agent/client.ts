@@ -23,19 +23,34 @@ import {socketPath} from './socket-path.js';
 /** An agent that does not answer for this long is stuck. */
 const TIMEOUT_MS = 60_000;
 
-/** Talks to one agent. Every method throws the agent's own DekError, NO_AGENT when none listens, PERMISSION, or IO. */
+/**
+ * Talks to one agent, a request a call. Every method throws the agent's own DekError, or NO_AGENT when none listens,
+ * PERMISSION, or IO when it does not answer within a minute.
+ */
 export class AgentClient {
   /** The path of the agent's socket. */
   readonly socket: string;
 
+  /** @internal `connectAgent()` makes clients. */
   constructor(socket: string) {
     this.socket = socket;
   }
 
+  /**
+   * How the agent is.
+   * @returns its NICs, logins and numbers of DEKs
+   * @throws DekError: NO_AGENT, PERMISSION, IO
+   */
   status(): Promise<AgentStatus> {
     return this.#send('status');
   }
 
+  /**
+   * Has the agent log in to each of its NICs.
+   * @param options - the wrapped credential of 48 bytes, and the ids of credential and import KEK on the NICs
+   * @returns the login as the NICs see it
+   * @throws DekError: BAD_ARGUMENT; the agent's own, NO_AGENT, PERMISSION or IO
+   */
   async login({credential, credentialId, importKekId}: LoginOptions): Promise<LoginStatus> {
     const body = viewBytes(credential, [WRAPPED_CREDENTIAL_BYTES], 'credential');
     assertInteger(credentialId, 0, MAX_ID, 'credentialId');
@@ -43,10 +58,20 @@ export class AgentClient {
     return this.#send('login', {query: `credentialId=${credentialId}&importKekId=${importKekId}`, body});
   }
 
+  /**
+   * Has the agent log out of each of its NICs.
+   * @throws DekError: the agent's own, NO_AGENT, PERMISSION or IO
+   */
   async logout(): Promise<void> {
     await this.#send('logout');
   }
 
+  /**
+   * Has the agent create a DEK on each of its NICs.
+   * @param request - its name, key and label
+   * @returns the DEK as the NICs see it
+   * @throws DekError: BAD_ARGUMENT; the agent's own, NO_AGENT, PERMISSION or IO
+   */
   async createDek({name, opaque, wrapped, plaintext}: CreateRequest): Promise<DekStatus> {
     assertDekName(name);
     const label = viewBytes(opaque, OPAQUE_LENGTHS, 'opaque');
@@ -64,16 +89,32 @@ export class AgentClient {
     return this.#send('create', {name, query: `${query}`, body});
   }
 
+  /**
+   * Asks the NICs for a DEK.
+   * @param name - as it was created
+   * @returns its state
+   * @throws DekError: BAD_ARGUMENT, NO_DEK; the agent's own, NO_AGENT, PERMISSION or IO
+   */
   async queryDek(name: string): Promise<DekStatus> {
     assertDekName(name);
     return this.#send('query', {name});
   }
 
+  /**
+   * Asks the NICs for all DEKs of the agent.
+   * @returns their states, by name
+   * @throws DekError: the agent's own, NO_AGENT, PERMISSION or IO
+   */
   async listDeks(): Promise<DekStatus[]> {
     return (await this.#send<{deks: DekStatus[]}>('list')).deks;
   }
 
-  /** The names of the DEKs that were destroyed. */
+  /**
+   * Has the agent destroy DEKs.
+   * @param which - all, or those named; none is destroyed when one of the names is unknown
+   * @returns the names of those that were destroyed
+   * @throws DekError: BAD_ARGUMENT, NO_DEK; the agent's own, NO_AGENT, PERMISSION or IO
+   */
   async destroyDeks(which: DestroyRequest): Promise<string[]> {
     const {all, names = []} = which as {all?: boolean; names?: readonly string[]};
     if ((all === true) === names.length > 0) {
@@ -85,8 +126,11 @@ export class AgentClient {
   }
 
   /**
-   * Applies a manifest, by its absolute path, or the last one again; rejects with the refusal that undid it. `progress`
-   * is called with DEKs made so far and DEKs to make.
+   * Has the agent hold exactly the DEKs of a manifest, all or nothing unless `keepGoing`.
+   * @param asked - the manifest, and how far to go
+   * @param progress - is called with DEKs made so far and DEKs to make
+   * @returns what was done
+   * @throws DekError: the refusal that undid it; the agent's own, NO_AGENT, PERMISSION or IO
    */
   async apply(asked: ApplyRequest, progress: (done: number, total: number) => void = () => {}): Promise<ApplyResult> {
     const query = new URLSearchParams({dryRun: `${asked.dryRun}`, keepGoing: `${asked.keepGoing}`});
@@ -103,7 +147,11 @@ export class AgentClient {
     throw new DekError('IO', 'the agent ended before the apply was done', {hint: 'dek status tells what is there'});
   }
 
-  /** What happens in the agent from now on; the first is its status. Ends with the agent. */
+  /**
+   * What happens in the agent from now on; the first is its status.
+   * @returns the events, until the agent ends or the caller stops
+   * @throws DekError: the agent's own, NO_AGENT, PERMISSION or IO
+   */
   events(): AsyncGenerator<AgentEvent, void> {
     return this.#lines('events') as AsyncGenerator<AgentEvent, void>;
   }
@@ -187,8 +235,10 @@ export class AgentClient {
 }
 
 /**
- * A client of the agent at `socket`, or at the default place: $DEK_AGENT_SOCKET, $XDG_RUNTIME_DIR/dek/agent.sock,
- * /run/dek/agent.sock. Asks nothing yet: the first call tells whether one listens. Throws BAD_ARGUMENT.
+ * Finds a running agent.
+ * @param socket - the path of its socket; the default place when left out, as in dek(1)
+ * @returns a client, which holds nothing open between calls
+ * @throws DekError: NO_AGENT when none answers there; BAD_ARGUMENT, PERMISSION, IO
  */
 export async function connectAgent(socket?: string): Promise<AgentClient> {
   if (socket !== undefined && typeof socket !== 'string') {

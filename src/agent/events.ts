@@ -7,20 +7,23 @@ import type {NicImportMode} from '../rdma/index.js';
 import type {AgentStatus, ApplyPlan} from './protocol.js';
 
 /** `debug` is for the counters alone: neither logged nor streamed. */
-export type Level = 'debug' | 'info' | 'warn' | 'error';
+export type EventLevel = 'debug' | 'info' | 'warn' | 'error';
 
-interface OnDevice {
+/** On which NIC. */
+export interface EventOnDevice {
   /** `mlx5_0` */
   device: string;
 }
 
-interface Failure {
+/** What failed. */
+export interface EventFailure {
   /** What went wrong, in words. */
   error: string;
 }
 
 /** Some DEKs: how many, and the first of their names. */
-export interface SomeDeks {
+export interface EventDeks {
+  /** How many. */
   deks: number;
   names: readonly string[];
 }
@@ -33,52 +36,53 @@ export interface AgentEvents {
   closed: {devices: string; socket: string};
   create: {name: string; keySize: KeySize; keytag: boolean; import: ImportMode};
   destroy: {name: string} | {deks: number};
-  login: OnDevice & {credentialId: number; importKekId: number};
-  'login-failed': OnDevice & Failure;
-  logout: OnDevice;
-  'logout-failed': OnDevice & Failure;
+  login: EventOnDevice & {credentialId: number; importKekId: number};
+  'login-failed': EventOnDevice & EventFailure;
+  logout: EventOnDevice;
+  'logout-failed': EventOnDevice & EventFailure;
   apply: ApplyPlan & {path: string; digest: string; failed: number; ms: number};
-  'apply-failed': Failure & {path: string};
-  'reload-failed': Failure;
-  'manifest-unreadable': Failure;
-  heal: OnDevice & ({login: true} | SomeDeks);
-  'heal-failed': OnDevice & SomeDeks & Failure;
-  'check-failed': OnDevice & Failure;
-  'destroy-failed': OnDevice & {deks: number};
-  'close-failed': OnDevice & Failure;
-  'device-gone': OnDevice;
-  'device-back': OnDevice & {missingDeks: number};
-  'device-changed': OnDevice & {importMode: NicImportMode; operational: boolean; missingDeks: number};
+  'apply-failed': EventFailure & {path: string};
+  'reload-failed': EventFailure;
+  'manifest-unreadable': EventFailure;
+  heal: EventOnDevice & ({login: true} | EventDeks);
+  'heal-failed': EventOnDevice & EventDeks & EventFailure;
+  'check-failed': EventOnDevice & EventFailure;
+  'destroy-failed': EventOnDevice & {deks: number};
+  'close-failed': EventOnDevice & EventFailure;
+  'device-gone': EventOnDevice;
+  'device-back': EventOnDevice & {missingDeks: number};
+  'device-changed': EventOnDevice & {importMode: NicImportMode; operational: boolean; missingDeks: number};
   /** A batch of creates: DEKs made, the errno (or code) of each refusal, and how long all of it took. */
-  made: OnDevice & {deks: number; refused: readonly string[]; seconds: number};
+  made: EventOnDevice & {deks: number; refused: readonly string[]; seconds: number};
   'socket-bound': {socket: string};
-  'socket-lost': Failure & {socket: string};
+  'socket-lost': EventFailure & {socket: string};
   'peer-refused': {pid: number | undefined; uid: number | undefined};
-  internal: Failure;
+  internal: EventFailure;
   'end-hangs': {seconds: number};
 }
 
+/** The names of the events. */
 export type EventName = keyof AgentEvents;
 
 /** Any of them, with the time (ISO 8601, UTC), as it is logged and streamed. */
 export type AgentEvent = {
-  [Name in EventName]: {time: string; level: Level; event: Name} & AgentEvents[Name];
+  [Name in EventName]: {time: string; level: EventLevel; event: Name} & AgentEvents[Name];
 }[EventName];
 
 type Hear = (event: AgentEvent) => void;
 
-const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
+const LEVELS: readonly EventLevel[] = ['debug', 'info', 'warn', 'error'];
 
 export class Events {
   readonly #listeners = new Set<Hear>();
 
-  emit<Name extends EventName>(level: Level, event: Name, fields: AgentEvents[Name]): void {
+  emit<Name extends EventName>(level: EventLevel, event: Name, fields: AgentEvents[Name]): void {
     const told = eventOf(level, event, fields);
     for (const hear of this.#listeners) hear(told);
   }
 
   /** Calls `hear` for each event of at least this level from now on; returns the way to stop it. */
-  listen(hear: Hear, least: Level = 'debug'): () => void {
+  listen(hear: Hear, least: EventLevel = 'debug'): () => void {
     const filtered: Hear = (event) => {
       if (LEVELS.indexOf(event.level) >= LEVELS.indexOf(least)) hear(event);
     };
@@ -88,11 +92,11 @@ export class Events {
 }
 
 /** An event of now. */
-export function eventOf<Name extends EventName>(level: Level, event: Name, fields: AgentEvents[Name]): AgentEvent {
+export function eventOf<Name extends EventName>(level: EventLevel, event: Name, fields: AgentEvents[Name]): AgentEvent {
   return {time: new Date().toISOString(), level, event, ...fields} as AgentEvent;
 }
 
 /** Writes events of at least this level to stderr. */
-export function logTo(events: Events, least: Level): void {
+export function logTo(events: Events, least: EventLevel): void {
   events.listen((event) => process.stderr.write(`${JSON.stringify(event)}\n`), least);
 }

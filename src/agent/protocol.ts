@@ -31,6 +31,7 @@ export const MAX_BODY_BYTES = 128;
 /** UNKNOWN: the NIC would not say, because the login is not valid or the NIC is gone. */
 export type KnownDekState = DekState | 'UNKNOWN';
 
+/** A DEK of the agent, as the NICs see it. */
 export interface DekStatus {
   name: string;
   state: KnownDekState;
@@ -43,9 +44,12 @@ export interface DekStatus {
   devices?: Record<string, KnownDekState>;
 }
 
+/** A login of the agent, as the NIC sees it. */
 export interface LoginStatus {
   state: LoginState | 'UNKNOWN';
+  /** Of the credential on the NIC: 24 bits. */
   credentialId: number;
+  /** Of the import KEK on the NIC: 24 bits. */
   importKekId: number;
 }
 
@@ -61,8 +65,10 @@ export interface NicStatus {
   maxDeks: number;
 }
 
+/** How an agent is. */
 export interface AgentStatus {
   version: string;
+  /** Its process. */
   pid: number;
   /** Whether the manifest that the agent was started with is still being applied. */
   starting: boolean;
@@ -122,14 +128,19 @@ export interface ApplyRequest {
 
 /** What an apply would do, or did: numbers of DEKs. */
 export interface ApplyPlan {
+  /** DEKs that are new. */
   create: number;
+  /** DEKs whose key is another. */
   replace: number;
+  /** DEKs that the manifest has no more. */
   destroy: number;
+  /** DEKs that stay as they are. */
   unchanged: number;
 }
 
 /** A DEK of a manifest that could not be made. */
 export interface ApplyFailure {
+  /** Of the manifest, whose header is line 1. */
   line: number;
   name: string;
   device: string;
@@ -138,6 +149,7 @@ export interface ApplyFailure {
   errno?: string;
 }
 
+/** What an apply did. */
 export interface ApplyResult {
   path: string;
   /** SHA-256 of the manifest in hex. */

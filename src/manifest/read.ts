@@ -31,6 +31,7 @@ export interface Manifest {
   readonly entries: AsyncGenerator<ManifestEntry, void>;
 }
 
+/** How to read a manifest. */
 export interface ReadManifestOptions {
   /**
    * Called with each line after the header that is at fault, which is then left out; after one that is cut off or too
@@ -45,15 +46,26 @@ export interface ReadManifestOptions {
 }
 
 /**
- * Reads the header from `source`, any iterable of byte chunks, and gives access to the DEKs. A manifest is good only
- * when `entries` has come to its end: take no DEK of it into use before. Throws BAD_INPUT.
+ * Reads a manifest as a stream.
+ * @param source - any iterable of chunks of bytes
+ * @param options - what to do at a fault
+ * @returns the header, and the DEKs as they are asked for. A manifest is good only when `entries` has come to its end:
+ *   take no DEK of it into use before
+ * @throws DekError: BAD_INPUT, with the line at fault
  */
 export async function readManifest(source: ByteSource, options: ReadManifestOptions = {}): Promise<Manifest> {
   const {header, lines} = await openLines(source);
   return {header, entries: await begun(entriesOf(await columnsOf(lines, options), options))};
 }
 
-/** The same for the file `path`. Throws BAD_INPUT, NO_INPUT, PERMISSION, IO. */
+/**
+ * `readManifest` of a file.
+ * @param path - its path
+ * @param options - what to do at a fault
+ * @returns the header, and the DEKs as they are asked for. A manifest is good only when `entries` has come to its end:
+ *   take no DEK of it into use before
+ * @throws DekError: BAD_INPUT, with the line at fault; NO_INPUT, PERMISSION, IO
+ */
 export async function openManifest(path: string, options: ReadManifestOptions = {}): Promise<Manifest> {
   return readManifest(chunksOf(path), options);
 }

@@ -10,8 +10,11 @@ import {parseLines} from './parse-lines.js';
 const CHUNK_CHARACTERS = 2 ** 16;
 
 /**
- * Yields the bytes of a manifest, in chunks of about 64 KiB: `pipeline(Readable.from(writeManifest(...)),
- * process.stdout)`. Throws BAD_ARGUMENT or BAD_INPUT, with the line that would have been at fault.
+ * Writes a manifest: `pipeline(Readable.from(writeManifest(...)), process.stdout)`.
+ * @param header - what all DEKs have in common
+ * @param deks - the DEKs, in the order of the file
+ * @returns the bytes, in chunks of about 64 KiB
+ * @throws DekError: BAD_ARGUMENT or BAD_INPUT, with the line that would have been at fault
  */
 export async function* writeManifest(
   header: ManifestHeader,

@@ -8,8 +8,10 @@ import type {ContextPtr, Library} from './ffi.js';
 /** How the NIC takes DEKs; `none`: it has no AES-XTS engine; `unknown`: the library could not find out. */
 export type NicImportMode = ImportMode | 'none' | 'unknown';
 
+/** The crypto engines of a NIC: mlx5dv_query_device(3), crypto_engines. */
 export type CryptoEngine = 'AES_XTS' | 'AES_XTS_SINGLE_BLOCK' | 'AES_XTS_MULTI_BLOCK';
 
+/** What the crypto of a NIC can do. */
 export interface Caps {
   readonly importMode: NicImportMode;
   /** In wrapped import mode: whether the crypto officer has made the NIC operational, so that it takes logins. */
@@ -19,6 +21,7 @@ export interface Caps {
   /** Bit mask of failed self-tests; its meaning is NVIDIA's. Anything but 0 is bad. */
   readonly failedSelftests: number;
   readonly engines: readonly CryptoEngine[];
+  /** The logarithm of `maxDeks` to base 2; 0 when unknown. */
   readonly logMaxDeks: number;
   /** DEKs that fit on the NIC, of all processes together; 0 when unknown. */
   readonly maxDeks: number;

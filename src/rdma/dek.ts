@@ -22,7 +22,7 @@ export class Dek {
   /** Its place in the context's table; -1 once destroyed. */
   #slot: number;
 
-  /** Not for callers: `device.createDek()` makes DEKs. */
+  /** @internal `device.createDek()` makes DEKs. */
   constructor(context: Context, pointer: DekPtr, kind: number) {
     this.#context = context;
     this.#kind = kind;
@@ -46,8 +46,10 @@ export class Dek {
   }
 
   /**
-   * Asks the NIC for the DEK's state and its 8 opaque bytes. A wrapped DEK is told only under a valid login: throws
-   * NO_LOGIN or NOT_READY without one. Throws CLOSED after `destroy`, BUSY while `destroyAsync` is at it.
+   * Asks the NIC for the DEK on this thread.
+   * @returns its state, and its 8 opaque bytes
+   * @throws DekError: NO_LOGIN or NOT_READY for a wrapped DEK without a valid login; CLOSED after `destroy`; BUSY while
+   *   `destroyAsync` is at it
    */
   query(): {state: DekState; opaque: Uint8Array} {
     const self = Dek.#check(this);
@@ -58,7 +60,12 @@ export class Dek {
     return {state: stateAt(own.view, 0), opaque: own.bytes.slice(ATTR.opaque, ATTR.opaque + OPAQUE_BYTES)};
   }
 
-  /** `query`, off this thread. */
+  /**
+   * `query`, off this thread.
+   * @returns its state, and its 8 opaque bytes
+   * @throws DekError: NO_LOGIN or NOT_READY for a wrapped DEK without a valid login; CLOSED after `destroy`; BUSY while
+   *   `destroyAsync` is at it
+   */
   async queryAsync(): Promise<{state: DekState; opaque: Uint8Array}> {
     const self = Dek.#check(this);
     const attrs = newAttrs(1);
@@ -69,8 +76,9 @@ export class Dek {
   }
 
   /**
-   * Removes the DEK from the NIC. Throws CLOSED the second time, and BUSY while another call of this DEK is under way;
-   * any other error leaves it alive as well, to be tried again.
+   * Removes the DEK from the NIC, on this thread.
+   * @throws DekError: CLOSED the second time; BUSY while another call of this DEK is under way; any other error leaves
+   *   it alive as well, to be tried again
    */
   destroy(): void {
     const self = Dek.#check(this);
@@ -80,20 +88,27 @@ export class Dek {
     if (errno !== 0) throw refusals(self.#context)('destroy', errno, self.#wrapped);
   }
 
-  /** `destroy`, off this thread. */
+  /**
+   * `destroy`, off this thread.
+   * @throws DekError: CLOSED the second time; BUSY while another call of this DEK is under way; any other error leaves
+   *   it alive as well, to be tried again
+   */
   async destroyAsync(): Promise<void> {
     const self = Dek.#check(this);
     const [error] = await Dek.#destroyEach(self.#context, [self]);
     if (error !== undefined) throw error;
   }
 
-  /** `destroy`, and nothing when it is gone already. */
+  /**
+   * `destroy`, and nothing when it is gone already.
+   * @throws DekError: BUSY, and what the NIC says, as `destroy`
+   */
   [Symbol.dispose](): void {
     const self = Dek.#check(this);
     if (!self.closed) self.destroy();
   }
 
-  /** For `device.queryDeks`. */
+  /** @internal For `device.queryDeks`. */
   static async queryAll(context: Context, list: readonly Dek[]): Promise<(DekState | DekError)[]> {
     const deks = Dek.#ownList(context, list);
     const attrs = newAttrs(deks.length);
@@ -102,7 +117,9 @@ export class Dek {
     return errors.map((error, i) => error ?? stateAt(view, i * ATTR.size));
   }
 
-  /** For create.ts: the state of a DEK that was made just now, and that nobody else has yet. Does not throw. */
+  /**
+   * @internal For create.ts: the state of a DEK that was made just now, and that nobody else has yet. Does not throw.
+   */
   static firstState(dek: Dek, refusal: Refusal): DekState | DekError {
     try {
       return dek.#answer(dek.#context.lib.mlx5dv_dek_query(dek.#alive(), own.clear()), own, refusal);
@@ -111,7 +128,7 @@ export class Dek {
     }
   }
 
-  /** The same, off this thread. */
+  /** @internal The same, off this thread. */
   static firstStateAsync(dek: Dek, attr: DekAttr, refusal: Refusal, done: (state: DekState | DekError) => void): void {
     const ended = (errno: number): void => done(dek.#answer(errno, attr, refusal));
     try {
@@ -121,22 +138,23 @@ export class Dek {
     }
   }
 
-  /** For prover.ts: `dek`, if it is one of `context`; else throws BAD_ARGUMENT. `title` names it there. */
+  /** @internal For prover.ts: `dek`, if it is one of `context`; else throws BAD_ARGUMENT. `title` names it there. */
   static owned(context: Context, dek: unknown, title: string): Dek {
     if (typeof dek === 'object' && dek !== null && #slot in dek && dek.#context === context) return dek;
     throw new DekError('BAD_ARGUMENT', `${title}: expected a Dek of ${context.info.name}`);
   }
 
-  /** For prover.ts: where libmlx5 keeps it. No destroy begins until `giveBack`. Throws CLOSED and BUSY. */
+  /** @internal For prover.ts: where libmlx5 keeps it. No destroy begins until `giveBack`. Throws CLOSED and BUSY. */
   static lend(dek: Dek): DekPtr {
     return dek.#startQuery();
   }
 
+  /** @internal For prover.ts. */
   static giveBack(dek: Dek): void {
     dek.#endQuery();
   }
 
-  /** For `device.destroyDeks`. */
+  /** @internal For `device.destroyDeks`. */
   static async destroyAll(context: Context, list: readonly Dek[]): Promise<(DekError | undefined)[]> {
     return Dek.#destroyEach(context, Dek.#ownList(context, list));
   }

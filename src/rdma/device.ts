@@ -17,6 +17,7 @@ import {type DeviceInfo, selectDevice, withDevices} from './list.js';
 import {createLogin, type Login} from './login.js';
 import type {LoginApiName} from './login-api.js';
 
+/** How to open a device. */
 export interface OpenOptions {
   /** Which login API to use; by default login objects where the library has them (rdma-core >= 42). */
   loginApi?: LoginApiName | undefined;
@@ -34,7 +35,7 @@ export class Device {
   /** The last one. */
   #login: Login | undefined;
 
-  /** Not for callers: `openDevice()` makes devices. */
+  /** @internal `openDevice()` makes devices. */
   constructor(context: Context, loginApi: LoginApiName) {
     if (!(context instanceof Context)) throw new DekError('BAD_ARGUMENT', 'a Device comes from openDevice()');
     this.#context = context;
@@ -46,6 +47,7 @@ export class Device {
     return Device.#check(this).#context.info.name;
   }
 
+  /** Its names, addresses and kind. */
   get info(): DeviceInfo {
     return Device.#check(this).#context.info;
   }
@@ -56,9 +58,10 @@ export class Device {
   }
 
   /**
-   * What the NIC says now, a firmware command; `importMode` is `unknown` when it refuses to tell. Where that differs
-   * from `caps` only a new `openDevice()` makes use of it. Engines are those of the open, and without one all is of the
-   * open. Throws CLOSED and DEVICE_GONE.
+   * What the NIC says now, a firmware command. Where that differs from `caps` only a new `openDevice()` makes use of
+   * it. Engines are those of the open, and without one all is of the open.
+   * @returns its capabilities; `importMode` is `unknown` when the NIC refuses to tell
+   * @throws DekError: CLOSED, DEVICE_GONE
    */
   readCaps(): Caps {
     return Device.#check(this).#context.capsNow();
@@ -69,6 +72,7 @@ export class Device {
     return Device.#check(this).#loginApi;
   }
 
+  /** Whether `close` was called. */
   get closed(): boolean {
     return Device.#check(this).#context.closed;
   }
@@ -84,7 +88,13 @@ export class Device {
     return login === undefined || login.closed ? undefined : login;
   }
 
-  /** Logs in. Throws EXISTS when there is a login, REFUSED when the NIC does not take the credential, CLOSED. */
+  /**
+   * Logs in. One login at a time.
+   * @param options - the wrapped credential of 48 bytes, and the ids of credential and import KEK on the NIC
+   * @returns the login, which ends with `close` or with the device
+   * @throws DekError: BAD_ARGUMENT; EXISTS when there is a login; REFUSED when the NIC does not take the credential;
+   *   CLOSED
+   */
   login(options: LoginOptions): Login {
     const self = Device.#check(this);
     self.#login = createLogin(self.#context, self.#loginApi, options);
@@ -92,19 +102,25 @@ export class Device {
   }
 
   /**
-   * Creates a DEK. Throws BAD_ARGUMENT when key, size and tag do not agree, NO_LOGIN for a wrapped key without a
-   * login, REFUSED when the NIC does not take the key, LIMIT when it is full, UNSUPPORTED for the wrong import mode.
+   * Creates a DEK on this thread.
+   * @param options - the key, wrapped or plaintext, what it is, and its label
+   * @returns the DEK, which lives until `destroy`, or until the device closes
+   * @throws DekError: BAD_ARGUMENT when key, size and tag do not agree; NO_LOGIN for a wrapped key without a login;
+   *   REFUSED when the NIC does not take the key; LIMIT when it is full; UNSUPPORTED for the wrong import mode; CLOSED
    */
   createDek(options: CreateDekOptions): Dek {
     return createDek(Device.#check(this).#context, options);
   }
 
   /**
-   * Creates many DEKs: a list of any, or a column of one layout, for which nothing is made but the DEK. Resolves with a
-   * DEK or the NIC's refusal for each, in order; with `query` each is asked for its state right after its create.
-   * Wrapped ones are made off this thread, plaintext ones on it, 16 a turn of the event loop. Rejects, and sends
-   * nothing, when one of the options is wrong or none can be sent (what `createDek` throws before it asks the NIC). All
-   * is copied first: the caller may wipe its buffers as soon as it has the promise.
+   * Creates many DEKs: a list of any, or a column of one layout, for which nothing is made but the DEK. Wrapped ones
+   * are made off this thread, plaintext ones on it, 16 a turn of the event loop. All is copied first: the caller may
+   * wipe its buffers as soon as it has the promise.
+   * @param deks - what to make them of
+   * @param options - `query`: ask each for its state right after its create
+   * @returns a DEK or the NIC's refusal for each, in order, and their states if they were asked for
+   * @throws DekError, and sends nothing, when one of `deks` is wrong or none can be sent: what `createDek` throws
+   *   before it asks the NIC
    */
   async createDeks(
     deks: readonly CreateDekOptions[] | DekColumn,
@@ -118,20 +134,31 @@ export class Device {
     return createDeks(context, keys, query);
   }
 
-  /** `dek.query()` for many, off this thread. Resolves with a state or an error for each, in order. */
+  /**
+   * `dek.query()` for many, off this thread.
+   * @param deks - DEKs of this device
+   * @returns a state or an error for each, in order
+   * @throws DekError: BAD_ARGUMENT for a DEK of another device; CLOSED
+   */
   async queryDeks(deks: readonly Dek[]): Promise<(DekState | DekError)[]> {
     return Dek.queryAll(Device.#check(this).#context, deks);
   }
 
-  /** `dek.destroy()` for many, off this thread. Resolves with undefined or an error for each, in order. */
+  /**
+   * `dek.destroy()` for many, off this thread.
+   * @param deks - DEKs of this device
+   * @returns undefined or an error for each, in order
+   * @throws DekError: BAD_ARGUMENT for a DEK of another device; CLOSED
+   */
   async destroyDeks(deks: readonly Dek[]): Promise<(DekError | undefined)[]> {
     return Dek.destroyAll(Device.#check(this).#context, deks);
   }
 
   /**
    * What lets known data pass DEKs of this device: some queues and memory on the NIC, until it or the device is closed.
-   * Rejects with what the NIC's refusal means, LIMIT when too little memory may be locked, UNSUPPORTED when a queue
-   * pair cannot be connected with itself, and CLOSED.
+   * @returns the prover, which the caller closes
+   * @throws DekError: LIMIT when too little memory may be locked; UNSUPPORTED when a queue pair cannot be connected with
+   *   itself; CLOSED; and what the NIC's refusal means
    */
   async openProver(): Promise<Prover> {
     const context = Device.#check(this).#context;
@@ -140,11 +167,11 @@ export class Device {
   }
 
   /**
-   * Destroys all DEKs, logs out and closes the device. Throws CLOSED the second time, and BUSY while calls are under
-   * way, or when the NIC would not let go of a DEK or of the login yet: the device stays open then, with what is left,
-   * to be closed again.
-   * When the NIC no longer answers, closing the device file is enough for it to forget everything; what stays until
-   * the process ends are a few small structures of libmlx5, about 100 bytes a DEK, without keys.
+   * Destroys all DEKs, logs out and closes the device. When the NIC no longer answers, closing the device file is
+   * enough for it to forget everything; what stays until the process ends are a few small structures of libmlx5, about
+   * 100 bytes a DEK, without keys.
+   * @throws DekError: CLOSED the second time; BUSY while calls are under way, or when the NIC would not let go of a DEK
+   *   or of the login yet: the device stays open then, with what is left, to be closed again
    */
   close(): void {
     closeContext(Device.#check(this).#context);
@@ -153,12 +180,16 @@ export class Device {
   /**
    * `close`, off this thread: from now on every call is CLOSED; those under way come to their end, those that wait for
    * their turn end as CLOSED.
+   * @throws DekError: as `close`
    */
   async closeAsync(): Promise<void> {
     await closeContextAsync(Device.#check(this).#context);
   }
 
-  /** `close`, and nothing when closed already. */
+  /**
+   * `close`, and nothing when closed already.
+   * @throws DekError: BUSY, as `close`
+   */
   [Symbol.dispose](): void {
     const self = Device.#check(this);
     if (!self.closed) self.close();
@@ -171,9 +202,13 @@ export class Device {
 }
 
 /**
- * Opens the device called `name` (`mlx5_0`, PCI address or node GUID), or the only one. Throws NO_DEVICE, BAD_ARGUMENT
- * when several are meant, PERMISSION, UNSUPPORTED for a device that is not mlx5, NO_LIBRARY. Does not block: libmlx5
- * waits for a device that cannot be opened, up to five seconds, in another thread.
+ * Opens a device. Does not block: libmlx5 waits for a device that cannot be opened, up to five seconds, in another
+ * thread.
+ * @param name - `mlx5_0`, a PCI address or a node GUID; the only device when left out
+ * @param options - which login API to use
+ * @returns the device, which the caller closes
+ * @throws DekError: NO_DEVICE; BAD_ARGUMENT when several are meant; PERMISSION; UNSUPPORTED for a device that is not
+ *   mlx5; NO_LIBRARY
  */
 export async function openDevice(name?: string, options: OpenOptions = {}): Promise<Device> {
   if (name !== undefined && typeof name !== 'string') throw new DekError('BAD_ARGUMENT', '"name" expected a string');

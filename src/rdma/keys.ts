@@ -11,6 +11,7 @@ import {assertObject} from './checks.js';
 import {Kind} from './dek.js';
 import type {InitAttr} from './structs.js';
 
+/** What a DEK is made of. */
 export interface CreateDekOptions {
   /** The key as wrapped by the login's import KEK: 40, 48, 72 or 80 bytes. Either this or `plaintext`. */
   wrapped?: Uint8Array | undefined;

@@ -42,7 +42,11 @@ const MODELS: Readonly<Record<string, string>> = {
   A2DF: 'BlueField-4',
 };
 
-/** The RDMA devices of this host: an empty list when it has none. Throws NO_LIBRARY, or what the list call says. */
+/**
+ * The RDMA devices of this host, mlx5 or not. Opens none.
+ * @returns a list, empty when there is none
+ * @throws DekError: NO_LIBRARY, or what the list call says
+ */
 export function listDevices(): DeviceInfo[] {
   return withDevices(library(), (devices) => devices.map(({info}) => info));
 }

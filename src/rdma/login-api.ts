@@ -12,6 +12,10 @@ import {
 } from './c-layout.js';
 import type {ContextPtr, Library, LoginObjects, LoginPtr} from './ffi.js';
 
+/**
+ * The two login APIs of libmlx5: mlx5dv_crypto_login(3), of the context; mlx5dv_crypto_login_create(3), an object, from
+ * rdma-core 42 on.
+ */
 export type LoginApiName = 'object' | 'session';
 
 /** VALID; NO_LOGIN: logged out; INVALID: the officer deleted its import KEK or credential from the NIC. */

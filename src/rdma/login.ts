@@ -14,7 +14,9 @@ import {LOGIN_APIS, type LoginApiName, type LoginCalls} from './login-api.js';
 
 /** A crypto login. One per device context; DEKs that were made under it outlive it. */
 export class Login {
+  /** Of the credential on the NIC: 24 bits. */
   readonly credentialId: number;
+  /** Of the import KEK on the NIC: 24 bits. */
   readonly importKekId: number;
   readonly #context: Context;
   readonly #calls: LoginCalls;
@@ -22,7 +24,7 @@ export class Login {
   readonly #object: LoginPtr | null;
   #open = true;
 
-  /** Not for callers: `device.login()` makes logins. */
+  /** @internal `device.login()` makes logins. */
   constructor(context: Context, calls: LoginCalls, object: LoginPtr | null, credentialId: number, importKekId: number) {
     this.#context = context;
     this.#calls = calls;
@@ -37,7 +39,11 @@ export class Login {
     return !self.#open || self.#context.closed;
   }
 
-  /** Asks the NIC. Throws CLOSED after `close`, DEVICE_GONE and what else the NIC says. */
+  /**
+   * Asks the NIC.
+   * @returns whether the login holds
+   * @throws DekError: CLOSED after `close`; DEVICE_GONE and what else the NIC says
+   */
   query(): LoginState {
     const self = Login.#check(this);
     self.#assertOpen();
@@ -55,8 +61,9 @@ export class Login {
   }
 
   /**
-   * Logs out. Throws CLOSED the second time, and BUSY when the NIC wants to be asked again, or while DEKs are being
-   * created: the login lives on then.
+   * Logs out.
+   * @throws DekError: CLOSED the second time; BUSY when the NIC wants to be asked again, or while DEKs are being
+   *   created: the login lives on then
    */
   close(): void {
     const self = Login.#check(this);
@@ -74,7 +81,10 @@ export class Login {
     if (error !== undefined) throw error;
   }
 
-  /** `close`, and nothing when closed already. */
+  /**
+   * `close`, and nothing when closed already.
+   * @throws DekError: BUSY, as `close`
+   */
   [Symbol.dispose](): void {
     const self = Login.#check(this);
     if (!self.closed) self.close();

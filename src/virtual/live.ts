@@ -21,23 +21,33 @@ import {slots} from './settings.js';
 
 /** Objects of a context, or of all. */
 export interface ObjectCounters {
+  /** Protection domains. */
   readonly pds: number;
+  /** Login objects and sessions. */
   readonly logins: number;
+  /** DEKs. */
   readonly deks: number;
+  /** Completion queues. */
   readonly cqs: number;
+  /** Queue pairs. */
   readonly qps: number;
+  /** Memory regions. */
   readonly mrs: number;
+  /** MKeys for crypto. */
   readonly mkeys: number;
 }
 
 /** An open context: its objects, and the pids of the processes that have it. */
 export interface LiveContext extends ObjectCounters {
+  /** Pids. */
   readonly processes: readonly number[];
 }
 
 /** Live objects of all contexts together, and of each. `processes` are pids. */
 export interface LiveCounters extends ObjectCounters {
+  /** Open contexts. */
   readonly contexts: number;
+  /** Pids. */
   readonly processes: readonly number[];
   readonly open: readonly LiveContext[];
 }

@@ -2,10 +2,13 @@
 
 export const STATES = ['commissioning', 'operational', 'going-to-commissioning'] as const;
 export const ENGINES = ['single-block', 'multi-block'] as const;
+/** Whether a NIC in wrapped import mode takes logins. */
 export type NicState = (typeof STATES)[number];
+/** The crypto engines that a virtual ConnectX can have. */
 export type Engine = (typeof ENGINES)[number];
 
 export const POLICIES = ['default', 'fips'] as const;
+/** Whether a NIC refuses what FIPS 140-3 forbids. */
 export type Policy = (typeof POLICIES)[number];
 
 /**
@@ -13,4 +16,5 @@ export type Policy = (typeof POLICIES)[number];
  * AES_XTS_TWEAK_INC_64 makes it; or with the bytes of the first one the other way round.
  */
 export const TWEAKS = ['ieee-1619', 'increment-64', 'reversed'] as const;
+/** How a NIC makes the tweak of a data unit. */
 export type Tweak = (typeof TWEAKS)[number];

@@ -12,15 +12,19 @@ import {ENGINES, type Engine, type NicState, POLICIES, type Policy, STATES, TWEA
 import {SERVICES, type ServiceTimes} from './service.js';
 import {COMMANDS, IMPORT_MODES, OBJECTS, STATUSES, slots} from './settings.js';
 
+/** How a device of a virtual ConnectX is, and what programs did to it. */
 export interface VirtualReport {
   readonly name: string;
   readonly nodeGuid: string;
   readonly importMode: ImportMode;
   readonly state: NicState;
   readonly engines: readonly Engine[];
+  /** Bit mask, as in `Caps`. */
   readonly failedSelftests: number;
+  /** It has room for 2 to the power of this many DEKs. */
   readonly logMaxDeks: number;
   readonly latencyUs: number;
+  /** How many firmware commands run at once. */
   readonly parallel: number;
   readonly serviceUs: ServiceTimes;
   readonly policy: Policy;
@@ -48,20 +52,25 @@ export interface VirtualReport {
   };
 }
 
+/** A fault that was injected. */
 export interface FaultReport {
   readonly command: string;
   readonly object: string;
   readonly status: string;
+  /** The code of the firmware that the kernel logs: 32 bits. */
   readonly syndrome: number;
   /** How many more commands it fails. */
   readonly left: number | 'always';
+  /** How many times it struck. */
   readonly hits: number;
 }
 
+/** A rule by which DEKs turn to ERROR. */
 export interface DekErrorReport {
   /** `all`, `id:N` or `opaque:hex:BYTES`. */
   readonly which: string;
   readonly future: boolean;
+  /** How many times it struck. */
   readonly hits: number;
 }
 

@@ -12,7 +12,9 @@ import {SERVICES, type ServiceTimes} from './service.js';
 
 /** A secret that the officer loads: an import KEK (16 or 32 bytes) or a credential (40), under a 24-bit id. */
 export interface OfficerKey {
+  /** 24 bits. */
   readonly id: number;
+  /** A KEK of 16 or 32 bytes, or a credential of 40. */
   readonly secret: Uint8Array;
 }
 
@@ -22,7 +24,9 @@ export interface InjectedFault {
   readonly object?: keyof typeof OBJECTS;
   /** Firmware status, 1 to 255; STATUSES has the named ones. */
   readonly status?: number;
+  /** The code of the firmware that the kernel logs: 32 bits. */
   readonly syndrome?: number;
+  /** How many commands fail. */
   readonly times?: number | 'always';
 }
 
@@ -37,7 +41,9 @@ export interface Settings {
   readonly importMode?: ImportMode;
   readonly state?: NicState;
   readonly engines?: readonly Engine[];
+  /** Bit mask; 0: none. */
   readonly failedSelftests?: number;
+  /** Room for 2 to the power of this many DEKs: 0 to 31. */
   readonly logMaxDeks?: number;
   readonly latencyUs?: number;
   /** How many firmware commands run at once. */
@@ -51,7 +57,9 @@ export interface Settings {
   readonly gone?: boolean;
   /** The errno that opening the device fails with; 0 for none. */
   readonly openErrno?: number;
+  /** Ids of import KEKs to take away, 24 bits each: logins under them turn INVALID. */
   readonly revokeKeks?: readonly number[];
+  /** Ids of credentials to take away, 24 bits each: logins under them turn INVALID. */
   readonly revokeCredentials?: readonly number[];
   readonly keks?: readonly OfficerKey[];
   readonly credentials?: readonly OfficerKey[];

@@ -35,6 +35,7 @@ const FIRST_GUID = 0x506b4b0300c0ffeen;
 /** Opaque to the dynamic linker in LD_PRELOAD: separators and its own variables. */
 const UNUSABLE_IN_LD_PRELOAD = /[\s:$]/;
 
+/** What to make a virtual ConnectX of. */
 export interface CreateOptions {
   /** 1 to 16; 1 when left out. */
   readonly devices?: number | undefined;
@@ -44,6 +45,7 @@ export interface CreateOptions {
   readonly kekId?: number | undefined;
   /** 40 bytes; random when left out. */
   readonly credential?: Uint8Array | undefined;
+  /** 24 bits; random when left out. */
   readonly credentialId?: number | undefined;
   readonly settings?: Settings | undefined;
   /** An uverbs.so that is compiled already: it is copied. */
@@ -56,7 +58,7 @@ export class VirtualConnectX {
   /** `mlx5_0` and so on. */
   readonly devices: readonly string[];
 
-  /** Use `createVirtual` or `openVirtual`. */
+  /** @internal `createVirtual()` and `openVirtual()` make them. */
   constructor(directory: string, devices: readonly string[]) {
     this.directory = directory;
     this.devices = devices;
@@ -72,7 +74,12 @@ export class VirtualConnectX {
     return join(this.directory, 'officer', 'credential');
   }
 
-  /** What a program needs in its environment, beside what `base` has, to find this NIC and no other. */
+  /**
+   * Where a program finds this NIC and no other.
+   * @param base - the environment of the program without it
+   * @returns a copy of `base` with LD_PRELOAD, SYSFS_PATH and DEK_VIRTUAL
+   * @throws nothing
+   */
   environment(base: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
     const preload = shimOf(this.directory);
     const others = (base['LD_PRELOAD'] ?? '').split(/[\s:]+/).filter((path) => path !== '' && path !== preload);
@@ -84,15 +91,20 @@ export class VirtualConnectX {
     };
   }
 
-  /** Throws UNSUPPORTED when `command` would be started with this environment, and without this NIC. */
+  /**
+   * @internal For `dek virtual exec`: throws UNSUPPORTED when `command` would be started with this environment, and
+   *   without this NIC.
+   */
   assertFoundBy([file]: readonly [string, ...string[]], env: NodeJS.ProcessEnv): void {
     assertShimLoads(this.directory, env);
     assertKeepsUser(file, env['PATH']);
   }
 
   /**
-   * Changes `device`, or all of them. Processes that have it open see the change at once. Nothing is changed when it
-   * throws: BAD_ARGUMENT, EXISTS for an id that is loaded, LIMIT when a table is full.
+   * Changes a device. Processes that have it open see the change at once. Nothing is changed when it throws.
+   * @param settings - what to change
+   * @param device - `mlx5_0` and so on; all devices when left out
+   * @throws DekError: BAD_ARGUMENT; NO_DEVICE; EXISTS for an id that is loaded; LIMIT when a table is full
    */
   set(settings: Settings, device?: string): void {
     const names = this.#named(device);
@@ -107,7 +119,12 @@ export class VirtualConnectX {
     }
   }
 
-  /** The state of `device`, or of the first. */
+  /**
+   * How a device is.
+   * @param device - `mlx5_0` and so on; the first when left out
+   * @returns its settings, what is loaded, and what is live on it
+   * @throws DekError: NO_DEVICE, BAD_INPUT
+   */
   show(device = this.devices[0]!): VirtualReport {
     const [name] = this.#named(device);
     return reportFrom(name!, join(this.directory, `${name}.ctx`), () => readImage(this.#image(name!)));
@@ -127,9 +144,13 @@ export class VirtualConnectX {
 }
 
 /**
- * Makes a virtual ConnectX in `directory`, which must be empty or not there yet. It is made whole or not at all: what
- * SIGINT, SIGTERM or SIGHUP interrupts is taken back before the process ends. Throws EXISTS when it is neither,
- * BAD_ARGUMENT for a path that LD_PRELOAD cannot hold, UNSUPPORTED without a C compiler.
+ * Makes a virtual ConnectX in a directory, whole or not at all: what SIGINT, SIGTERM or SIGHUP interrupts is taken back
+ * before the process ends.
+ * @param directory - its path; empty or not there yet
+ * @param options - devices, keys and settings
+ * @returns the virtual ConnectX; nothing is to be closed
+ * @throws DekError: EXISTS when the directory is not empty; BAD_ARGUMENT for a path that LD_PRELOAD cannot hold;
+ *   UNSUPPORTED without a C compiler
  */
 export async function createVirtual(directory: string, options: CreateOptions = {}): Promise<VirtualConnectX> {
   const {devices = 1, settings = {}, shim} = options;
@@ -168,7 +189,10 @@ export async function createVirtual(directory: string, options: CreateOptions = 
 }
 
 /**
- * Finds the virtual ConnectX that `createVirtual` made in `directory`. Throws NO_DEVICE when there is none, BAD_INPUT.
+ * Finds the virtual ConnectX that `createVirtual` made.
+ * @param directory - its path
+ * @returns the virtual ConnectX; nothing is to be closed
+ * @throws DekError: NO_DEVICE when there is none; BAD_INPUT
  */
 export function openVirtual(directory: string): VirtualConnectX {
   const path = pathOf(directory);

@@ -13,9 +13,13 @@ import {Lane, laneKeys} from './lane.js';
 const MAX_TOTAL_BYTES = 2 ** 30;
 
 /**
- * Wraps keys of `plaintextBytes` bytes each (16 to 4096, a multiple of 8), concatenated in `plaintexts`. Returns them
- * wrapped, concatenated in the same order, 8 bytes longer each. Like `wrapKey` it does not look at what it wraps: an
- * equal key1 and key2 are not noticed. Throws BAD_ARGUMENT.
+ * Wraps many keys of one length. Like `wrapKey` it does not look at what it wraps: an equal key1 and key2 are not
+ * noticed.
+ * @param kek - the import KEK, 16 or 32 bytes
+ * @param plaintexts - the keys, one after the other, 1 GiB at most when wrapped
+ * @param plaintextBytes - bytes of a key before it is wrapped: 16 to 4096, a multiple of 8
+ * @returns the wrapped keys in the same order, 8 bytes longer each
+ * @throws DekError: BAD_ARGUMENT
  */
 export function wrapKeys(kek: Uint8Array, plaintexts: Uint8Array, plaintextBytes: number): Uint8Array {
   assertKeyLength(plaintextBytes);
@@ -35,10 +39,14 @@ export function wrapKeys(kek: Uint8Array, plaintexts: Uint8Array, plaintextBytes
 }
 
 /**
- * The reverse of `wrapKeys`: `plaintextBytes` as given there, the result in a buffer that the caller wipes. Without
- * `failed` it is all or nothing: throws UNWRAP_FAILED, which names the first key that fails its check. With it, the
- * positions of those keys, counted from 0, are added to it, and their bytes in the result are zero. Throws
- * BAD_ARGUMENT.
+ * The reverse of `wrapKeys`.
+ * @param kek - the import KEK, 16 or 32 bytes
+ * @param wrapped - the wrapped keys, one after the other, `plaintextBytes` + 8 bytes each
+ * @param plaintextBytes - bytes of a key before it is wrapped: 16 to 4096, a multiple of 8
+ * @param failed - the positions, counted from 0, of keys that fail their check are added to it, and their bytes in the
+ *   result are zero; without it one such key fails all
+ * @returns the keys in the same order, in a buffer that the caller wipes
+ * @throws DekError: BAD_ARGUMENT; UNWRAP_FAILED, which names the first key that fails, when `failed` is left out
  */
 export function unwrapKeys(
   kek: Uint8Array,
@@ -71,8 +79,15 @@ export function unwrapKeys(
 }
 
 /**
- * Wrapped keys under `from`, wrapped under `to`: the plaintext is nowhere but in scratch that is wiped.
- * `plaintextBytes` and `failed` as for `unwrapKeys`. Throws BAD_ARGUMENT, UNWRAP_FAILED.
+ * Takes keys from one import KEK to another: the plaintext is nowhere but in scratch that is wiped.
+ * @param from - the KEK that they are wrapped by, 16 or 32 bytes
+ * @param to - the KEK to wrap them by, 16 or 32 bytes
+ * @param wrapped - the wrapped keys, one after the other, `plaintextBytes` + 8 bytes each
+ * @param plaintextBytes - bytes of a key before it is wrapped: 16 to 4096, a multiple of 8
+ * @param failed - the positions, counted from 0, of keys that fail their check are added to it, and their bytes in the
+ *   result are zero; without it one such key fails all
+ * @returns the keys wrapped by `to`, in the same order
+ * @throws DekError: BAD_ARGUMENT; UNWRAP_FAILED, which names the first key that fails, when `failed` is left out
  */
 export function rewrapKeys(
   from: Uint8Array,

@@ -43,7 +43,10 @@ export function dcvOfCiphertext(ciphertext: Uint8Array): Uint8Array {
 }
 
 /**
- * The DCV (16 bytes, public) of a plaintext DEK (32, 40, 64 or 72 bytes; a keytag does not count). Throws BAD_ARGUMENT.
+ * The check value of a DEK (DCV): public, and the same for one key however it is wrapped.
+ * @param dek - a plaintext DEK of 32, 40, 64 or 72 bytes; a keytag does not count
+ * @returns 16 bytes
+ * @throws DekError: BAD_ARGUMENT
  */
 export function dekCheckValue(dek: Uint8Array): Uint8Array {
   return withHalves(dek, checkValueOf);
@@ -51,7 +54,10 @@ export function dekCheckValue(dek: Uint8Array): Uint8Array {
 
 /**
  * Of a plaintext DEK that was put together wrongly these tell how: two bytes each of the DCV of the same key with its
- * halves swapped, with each half reversed, and with both. 6 bytes, public. Throws BAD_ARGUMENT.
+ * halves swapped, with each half reversed, and with both. Public.
+ * @param dek - 32, 40, 64 or 72 bytes
+ * @returns 6 bytes
+ * @throws DekError: BAD_ARGUMENT
  */
 export function dcvHints(dek: Uint8Array): Uint8Array {
   return withHalves(dek, (key1, key2) => {

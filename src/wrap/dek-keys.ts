@@ -30,8 +30,12 @@ export interface UnwrappedDek extends DekKeys {
 }
 
 /**
- * Wraps a DEK under `kek` (16 or 32 bytes): 40, 48, 72 or 80 bytes. Throws BAD_ARGUMENT; EQUAL_KEYS when key1 and key2
- * are one key, which FIPS 140-3 IG C.I forbids for AES-XTS.
+ * Wraps a DEK as a NIC takes it.
+ * @param kek - the import KEK, 16 or 32 bytes
+ * @param dek - its keys, of 16 or 32 bytes each, and its keytag if it has one
+ * @returns 40, 48, 72 or 80 bytes
+ * @throws DekError: BAD_ARGUMENT; EQUAL_KEYS when key1 and key2 are one key, which FIPS 140-3 IG C.I forbids for
+ *   AES-XTS
  */
 export function wrapDek(kek: Uint8Array, dek: DekKeys): Uint8Array {
   if (typeof dek !== 'object' || dek === null) {
@@ -63,8 +67,13 @@ export interface SplitOptions {
 }
 
 /**
- * The DEK in `wrapped` (40, 48, 72 or 80 bytes). Its parts are views of one new buffer: wipe each of them. Throws
- * BAD_ARGUMENT; UNWRAP_FAILED; EQUAL_KEYS when what was wrapped has key1 == key2, unless `allowEqualKeys`.
+ * The reverse of `wrapDek`.
+ * @param kek - the import KEK, 16 or 32 bytes
+ * @param wrapped - 40, 48, 72 or 80 bytes
+ * @param options - how to take the DEK apart
+ * @returns its parts, which are views of one new buffer: wipe each of them
+ * @throws DekError: BAD_ARGUMENT; UNWRAP_FAILED; EQUAL_KEYS when what was wrapped has key1 == key2, unless
+ *   `allowEqualKeys`
  */
 export function unwrapDek(kek: Uint8Array, wrapped: Uint8Array, options: SplitOptions = {}): UnwrappedDek {
   const plaintext = unwrapKey(kek, viewBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped'));

@@ -9,7 +9,7 @@ export {
 export {rewrapKeys, unwrapKeys, wrapKeys} from './bulk.js';
 export {unwrapCredential, wrapCredential} from './credential.js';
 export {arrangementOf, dcvHints, dekCheckValue} from './dcv.js';
-export {type DekKeys, splitDek, type UnwrappedDek, unwrapDek, wrapDek} from './dek-keys.js';
+export {type DekKeys, type SplitOptions, splitDek, type UnwrappedDek, unwrapDek, wrapDek} from './dek-keys.js';
 export {keyCheckValue} from './kcv.js';
 export {checkKnownAnswers, type KnownAnswerResult, type VectorSet} from './known-answers.js';
 export {unwrapKey, wrapKey} from './kw.js';

@@ -8,7 +8,12 @@ import {KCV_BYTES, KEK_BYTES} from '../dek-layout.js';
 import {BLOCK_BYTES} from './aes.js';
 import {engineToWrap} from './engine.js';
 
-/** The key check value (5 bytes, public) of `kek` (16 or 32 bytes). Throws BAD_ARGUMENT. */
+/**
+ * The key check value of a KEK: public, and the same five bytes mean the same KEK.
+ * @param kek - the import KEK, 16 or 32 bytes
+ * @returns 5 bytes
+ * @throws DekError: BAD_ARGUMENT
+ */
 export function keyCheckValue(kek: Uint8Array): Uint8Array {
   const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
   const block = secretBytes(BLOCK_BYTES);

@@ -34,8 +34,11 @@ const block = secretBytes(BLOCK_BYTES);
 const BLOCK = new Int32Array(block.buffer);
 
 /**
- * Wraps `plaintext` (16 to 4096 bytes, a multiple of 8) under `kek` (16 or 32 bytes). The result is 8 bytes longer and
- * the same each time. Throws BAD_ARGUMENT. RFC 3394 section 2.2.1.
+ * AES key wrap, RFC 3394 section 2.2.1: the same result each time.
+ * @param kek - the import KEK, 16 or 32 bytes
+ * @param plaintext - 16 to 4096 bytes, a multiple of 8
+ * @returns the wrapped key, 8 bytes longer than `plaintext`
+ * @throws DekError: BAD_ARGUMENT
  */
 export function wrapKey(kek: Uint8Array, plaintext: Uint8Array): Uint8Array {
   const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
@@ -51,8 +54,11 @@ export function wrapKey(kek: Uint8Array, plaintext: Uint8Array): Uint8Array {
 }
 
 /**
- * The plaintext of `wrapped` (24 to 4104 bytes, a multiple of 8), in a buffer that the caller wipes. Throws
- * BAD_ARGUMENT; UNWRAP_FAILED, without saying why, when KEK and bytes do not belong together. RFC 3394 section 2.2.2.
+ * The reverse of `wrapKey`, RFC 3394 section 2.2.2.
+ * @param kek - the import KEK, 16 or 32 bytes
+ * @param wrapped - 24 to 4104 bytes, a multiple of 8
+ * @returns the plaintext, 8 bytes shorter, in a buffer that the caller wipes
+ * @throws DekError: BAD_ARGUMENT; UNWRAP_FAILED, without saying why, when KEK and bytes do not belong together
  */
 export function unwrapKey(kek: Uint8Array, wrapped: Uint8Array): Uint8Array {
   const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');

@@ -3,7 +3,7 @@
 import {fromHex, wipe} from '../../bytes.js';
 import {type DekLayout, type LoginOptions, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import type {SomeDeks} from '../events.js';
+import type {EventDeks} from '../events.js';
 import {type HeldDek, heldDek, isBroken, isSame, opaqueText} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import {type DekBatch, pick} from '../set/dek-batch.js';
@@ -185,12 +185,12 @@ export class Healer {
     this.#dekSet.events.emit('error', 'heal-failed', {device: this.#nic.name, ...describeNames(names), error});
   }
 
-  #tellHealed(what: {login: true} | SomeDeks): void {
+  #tellHealed(what: {login: true} | EventDeks): void {
     this.#dekSet.events.emit('warn', 'heal', {device: this.#nic.name, ...what});
   }
 }
 
-function describeNames(names: readonly string[]): SomeDeks {
+function describeNames(names: readonly string[]): EventDeks {
   return {deks: names.length, names: names.slice(0, NAMES_SHOWN)};
 }
 

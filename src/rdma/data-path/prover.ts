@@ -66,6 +66,7 @@ interface Run {
   status: number | undefined;
 }
 
+/** What lets known data pass the DEKs of a device: `device.openProver()` makes it. */
 export class Prover {
   readonly #context: Context;
   readonly #queues: Queues;
@@ -74,9 +75,7 @@ export class Prover {
   #running: Promise<unknown> | undefined;
   #open = true;
 
-  /**
-   * Not for callers: `device.openProver()` makes provers. Throws what the NIC's refusal means; nothing is left then.
-   */
+  /** @internal `device.openProver()` makes provers. Throws what the NIC's refusal means; nothing is left then. */
   constructor(context: Context) {
     const {lib, info} = context;
     this.#context = context;
@@ -98,6 +97,7 @@ export class Prover {
     context.provers.add(this);
   }
 
+  /** Whether it was closed, or its device was. */
   get closed(): boolean {
     return !Prover.#check(this).#open;
   }
@@ -107,15 +107,21 @@ export class Prover {
     return Prover.#check(this).#running !== undefined;
   }
 
-  /** Resolves when none are. */
+  /**
+   * Waits until no passages are under way.
+   * @throws nothing
+   */
   async idle(): Promise<void> {
     await Prover.#check(this).#running?.catch(() => {});
   }
 
   /**
-   * Lets data units of zeros pass, 16 passages at a time; the event loop turns meanwhile. Resolves with an outcome for
-   * each, in order. Rejects, and sends nothing, with BAD_ARGUMENT, CLOSED, and BUSY while others are under way. While a
-   * DEK is in use its `destroy` is BUSY.
+   * Lets data units of zeros pass, 16 passages at a time; the event loop turns meanwhile. While a DEK is in use its
+   * `destroy` is BUSY.
+   * @param passages - a DEK each, its keytag of 8 bytes if it has one, a tweak of 16 bytes, 1 or 2 data units of 512
+   *   bytes
+   * @returns an outcome for each, in order
+   * @throws DekError, and sends nothing: BAD_ARGUMENT, CLOSED, and BUSY while others are under way
    */
   async pass(passages: readonly Passage[]): Promise<Outcome[]> {
     const self = Prover.#check(this);
@@ -135,7 +141,10 @@ export class Prover {
     return jobs.map(({outcome}) => outcome!);
   }
 
-  /** Takes all that it has off the NIC. Throws BUSY while passages are under way; nothing when closed already. */
+  /**
+   * Takes all that it has off the NIC, and does nothing when closed already.
+   * @throws DekError: BUSY while passages are under way
+   */
   close(): void {
     const self = Prover.#check(this);
     if (self.#running !== undefined) throw new DekError('BUSY', 'this prover is at work', {hint: 'wait for it'});
@@ -148,6 +157,10 @@ export class Prover {
     self.#queues.close();
   }
 
+  /**
+   * `close`.
+   * @throws DekError: BUSY while passages are under way
+   */
   [Symbol.dispose](): void {
     Prover.#check(this).close();
   }
