@@ -124,10 +124,12 @@ export function fromHex(hex: string, title: string): Uint8Array {
 }
 
 /**
- * `text` as a message may repeat it: not when it is 32 or more characters of hex or base64, which may be a key that
- * somebody typed in a wrong place.
+ * `text` as a message may repeat it: not when it may be a key that somebody typed in a wrong place, 16 bytes or more
+ * in hex or base64. What has no capitals, or nothing else, is no base64 of a random key.
  */
 export function hideKey(text: string): string {
-  if (!/^[0-9A-Za-z+/_-]{32,}={0,2}$/.test(text)) return text;
-  return `(${text.length} characters, not shown: they may be a key)`;
+  const isHex = /^(0x)?[0-9a-f]{32,}$/i.test(text);
+  const isBase64 =
+    /^([0-9A-Za-z+/_-]{22}|[0-9A-Za-z+/_-]{32,})={0,2}$/.test(text) && /[a-z]/.test(text) && /[A-Z]/.test(text);
+  return isHex || isBase64 ? `(${text.length} characters, not shown: they may be a key)` : text;
 }

@@ -1,4 +1,5 @@
 /** What a DEK can be called, in the agent and in a manifest. */
+import {hideKey} from './bytes.js';
 import {DekError} from './errors.js';
 
 /** 1 to 128 letters, digits and . _ : @ + - with a letter or a digit first: safe in paths, shells and file names. */
@@ -10,7 +11,7 @@ export const DEK_NAME_RULE = '1 to 128 letters, digits and . _ : @ + -, a letter
 /** Throws BAD_ARGUMENT unless `name` can name a DEK. */
 export function assertDekName(name: string): void {
   if (typeof name === 'string' && new RegExp(DEK_NAME).test(name)) return;
-  throw new DekError('BAD_ARGUMENT', `${JSON.stringify(`${name}`.slice(0, 140))} cannot name a DEK`, {
+  throw new DekError('BAD_ARGUMENT', `${JSON.stringify(hideKey(`${name}`.slice(0, 140)))} cannot name a DEK`, {
     hint: `use ${DEK_NAME_RULE}`,
   });
 }

@@ -85,12 +85,26 @@ describe('viewBytes', () => {
 });
 
 describe('hideKey', () => {
-  for (const text of ['0'.repeat(32), 'fF09'.repeat(16), `${'aB3/'.repeat(10)}aB+=`, `${'aB-_'.repeat(8)}==`]) {
+  const base64 = Buffer.from('00112233445566778899aabbccddeeff', 'hex').toString('base64');
+  const keys = [
+    '0'.repeat(32),
+    'fF09'.repeat(16),
+    `0x${'fF09'.repeat(8)}`,
+    `${'aB3/'.repeat(10)}aB+=`,
+    `${'aB-_'.repeat(8)}==`,
+  ];
+  for (const text of [...keys, base64, base64.slice(0, -2)]) {
     it(`hides ${text.length} characters that may be a key`, () => {
       expect(hideKey(text)).to.equal(`(${text.length} characters, not shown: they may be a key)`);
     });
   }
-  for (const text of ['', '0'.repeat(31), '/var/lib/dek/volumes/volume-0001.dek', `.${'a'.repeat(40)}`]) {
+  for (const text of [
+    '',
+    '0'.repeat(31),
+    '/var/lib/dek/volumes/volume-0001.dek',
+    `.${'a'.repeat(40)}`,
+    '/srv/storage/cluster-a/manifests/all',
+  ]) {
     it(`shows "${text}"`, () => {
       expect(hideKey(text)).to.equal(text);
     });

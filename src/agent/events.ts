@@ -3,6 +3,7 @@
  * the counters of GET /metrics. Fields are facts, never key material.
  */
 import type {ImportMode, KeySize} from '../dek-layout.js';
+import {jsonText} from '../printable.js';
 import type {NicImportMode} from '../rdma/index.js';
 import type {AgentStatus, ApplyPlan} from './protocol.js';
 
@@ -98,5 +99,5 @@ export function eventOf<Name extends EventName>(level: EventLevel, event: Name, 
 
 /** Writes events of at least this level to stderr. */
 export function logTo(events: Events, least: EventLevel): void {
-  events.listen((event) => process.stderr.write(`${JSON.stringify(event)}\n`), least);
+  events.listen((event) => process.stderr.write(`${jsonText(event)}\n`), least);
 }

@@ -7,6 +7,7 @@
 import {boolean} from '@oclif/core/flags';
 import {type ArgInput, type FlagInput, type Input, type ParserOutput, parse} from '@oclif/core/parser';
 import {DekError} from '../errors.js';
+import {jsonText, printable} from '../printable.js';
 import {printError} from './print-error.js';
 
 /** A command that can be run. */
@@ -46,7 +47,7 @@ export abstract class DekCommand {
     const command = new this(argv);
     try {
       const result = await command.run();
-      if (command.jsonEnabled()) console.log(JSON.stringify(result, null, 2));
+      if (command.jsonEnabled()) console.log(jsonText(result, 2));
     } catch (error) {
       printError(error, {json: command.jsonEnabled(), command: name});
     }
@@ -72,14 +73,14 @@ export abstract class DekCommand {
     return this.#hasJson && this.argv.slice(0, dashes < 0 ? undefined : dashes).includes('--json');
   }
 
-  /** Prints a line of the result as text. */
+  /** Prints a line of the result as text: a path in it begins no other. */
   protected log(text: string): void {
-    if (!this.jsonEnabled()) console.log(text);
+    if (!this.jsonEnabled()) console.log(printable(text));
   }
 
   /** Tells the person at the terminal something that is not data: on stderr, and not under `--json`. */
   protected note(text: string): void {
-    if (!this.jsonEnabled()) process.stderr.write(`${text}\n`);
+    if (!this.jsonEnabled()) process.stderr.write(`${printable(text)}\n`);
   }
 
   get #hasJson(): boolean {

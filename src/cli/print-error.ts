@@ -1,19 +1,31 @@
 /** One error, as text for people or JSON for programs, and the exit status that goes with it. */
+import {existsSync} from 'node:fs';
+import {hideKey} from '../bytes.js';
 import {DekError, errorJson} from '../errors.js';
+import {jsonText, printable} from '../printable.js';
 import {mappedStack} from './stack.js';
 import {usageMessage, withoutFrame} from './usage-error.js';
 
-/** Prints `error` (JSON on stdout, text on stderr) and sets `process.exitCode`. `command` is named for its help. */
+/**
+ * Prints `error` (JSON on stdout, text on stderr) and sets `process.exitCode`. `command` is named for its help. Whatever threw
+ * it, no word is repeated that may be a key which somebody typed in a wrong place.
+ */
 export function printError(error: unknown, {json, command}: {json: boolean; command?: string}): void {
   if (error instanceof Error) error.message = withoutFrame(error.message);
-  const shown = error instanceof DekError ? error : foreignError(error, command);
-  process.exitCode = shown.exitStatus;
-  if (json) process.stdout.write(`${JSON.stringify(errorJson(shown), null, 2)}\n`);
+  const thrown = error instanceof DekError ? error : foreignError(error, command);
+  process.exitCode = thrown.exitStatus;
+  const {errno, hint} = thrown;
+  const shown = new DekError(thrown.code, withoutKeys(thrown.message), {
+    errno,
+    hint: hint === undefined ? undefined : withoutKeys(hint),
+  });
+  if (json) process.stdout.write(`${jsonText(errorJson(shown), 2)}\n`);
   else {
-    process.stderr.write(`error: ${shown.message}\n`);
-    if (shown.hint !== undefined) process.stderr.write(`hint: ${shown.hint}\n`);
+    process.stderr.write(`error: ${printable(shown.message)}\n`);
+    if (shown.hint !== undefined) process.stderr.write(`hint: ${printable(shown.hint)}\n`);
     if (process.env['DEK_DEBUG']) {
-      process.stderr.write(`${mappedStack(String(error instanceof Error ? error.stack : error))}\n`);
+      const stack = withoutKeys(mappedStack(String(error instanceof Error ? error.stack : error)));
+      process.stderr.write(`${stack.split('\n').map(printable).join('\n')}\n`);
     }
   }
 }
@@ -26,4 +38,13 @@ function foreignError(error: unknown, command: string | undefined): DekError {
     return new DekError('INTERNAL', message, {hint, cause: error});
   }
   return new DekError('BAD_ARGUMENT', usageMessage(message), {hint: `see: ${command ?? 'dek'} --help`, cause: error});
+}
+
+/** `text` without words that may be keys. What is a file is none, whatever it is called. */
+function withoutKeys(text: string): string {
+  const here = `${process.cwd()}/`;
+  return text.replace(/[^\s"'=,()]*[^\s"'=,():;.]/g, (word) => {
+    const given = word.startsWith(here) ? word.slice(here.length) : word;
+    return existsSync(word) ? word : hideKey(given) === given ? word : hideKey(given);
+  });
 }

@@ -4,6 +4,7 @@ import {type AgentStatus, isReady} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
 import {describeAgent} from '../cli/describe.js';
 import {socketFlag} from '../cli/flags.js';
+import {jsonText} from '../printable.js';
 
 export default class Status extends DekCommand {
   static override summary = 'show the state of the agent';
@@ -23,7 +24,7 @@ export default class Status extends DekCommand {
     const status = await agent.status();
     for (const line of describeAgent(agent.socket, status)) this.log(line);
     if (!isReady(status)) process.exitCode = 7;
-    if (flags.follow) for await (const event of agent.events()) process.stdout.write(`${JSON.stringify(event)}\n`);
+    if (flags.follow) for await (const event of agent.events()) process.stdout.write(`${jsonText(event)}\n`);
     return {...status, socket: agent.socket};
   }
 }

@@ -12,6 +12,7 @@ import {orList, secretBytes, wipe} from '../bytes.js';
 import {Deadline, type Limit} from '../deadline.js';
 import {DekError, systemCode} from '../errors.js';
 import {systemError} from '../files/system-error.js';
+import {printable} from '../printable.js';
 import {decode, type Format} from './encoding.js';
 import {ciphertextSource, type Source, sourceOf} from './spec.js';
 
@@ -121,7 +122,7 @@ async function assertReadable(pid: number, fd: number, name: string): Promise<vo
 }
 
 async function readSource(source: Source, lengths: readonly number[], format: Format | undefined): Promise<Uint8Array> {
-  const notice = (): unknown => source.deadline ?? process.stderr.write(`waiting for ${source.name}\n`);
+  const notice = (): unknown => source.deadline ?? process.stderr.write(`waiting for ${printable(source.name)}\n`);
   const waiting = setTimeout(notice, WAIT_NOTICE_MS);
   const limit = TEXT_BYTES * Math.max(...lengths);
   const content = secretBytes(limit + 1);

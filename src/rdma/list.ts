@@ -4,6 +4,7 @@
  */
 import {readFileSync, realpathSync} from 'node:fs';
 import {basename} from 'node:path';
+import {hideKey} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {IBV_DEVICE} from './c-layout.js';
 import {callFailed, errnoName} from './errno.js';
@@ -138,12 +139,14 @@ export function selectDevice<T extends {readonly info: DeviceInfo}>(devices: rea
   if (found.length === 1) return found[0]!;
   const names = (found.length === 0 ? devices : found).map(({info}) => info.name).join(', ');
   if (found.length === 0) {
-    throw new DekError('NO_DEVICE', `no RDMA device is called ${JSON.stringify(name)}; there is ${names}`, {
+    throw new DekError('NO_DEVICE', `no RDMA device is called ${JSON.stringify(hideKey(name!))}; there is ${names}`, {
       hint: NAME_FORMS,
     });
   }
   const asked =
-    name === undefined ? 'this host has several RDMA devices' : `${JSON.stringify(name)} means several RDMA devices`;
+    name === undefined
+      ? 'this host has several RDMA devices'
+      : `${JSON.stringify(hideKey(name))} means several RDMA devices`;
   throw new DekError('BAD_ARGUMENT', `${asked}: ${names}`, {hint: NAME_FORMS});
 }
 

@@ -103,13 +103,15 @@ async function parseWord(word: string, read: SecretReader): Promise<Settings> {
       'BAD_ARGUMENT',
       key ? `${name} needs a value: ${name}=${key.values}` : `no setting "${hideKey(name!)}"`,
       {
-        hint: ['the settings are', ...settingLines()].join('\n  '),
+        hint: `the settings are ${settingLines().join('; ')}`,
       },
     );
   }
   const settings = await key.parse(rest.join('='), read);
   if (settings) return settings;
-  throw new DekError('BAD_ARGUMENT', `not a value of ${name}: ${rest.join('=')}`, {hint: `${name}=${key.values}`});
+  throw new DekError('BAD_ARGUMENT', `not a value of ${name}: ${hideKey(rest.join('='))}`, {
+    hint: `${name}=${key.values}`,
+  });
 }
 
 /** Lists grow; a single value given twice, or `none` beside a rule, is a mistake. */

@@ -14,7 +14,7 @@
 import {randomBytes, randomInt} from 'node:crypto';
 import fs from 'node:fs';
 import {join, resolve} from 'node:path';
-import {assertInteger, secretBytes, viewBytes, wipe} from '../bytes.js';
+import {assertInteger, hideKey, secretBytes, viewBytes, wipe} from '../bytes.js';
 import {CREDENTIAL_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {withLock} from '../files/lock.js';
@@ -133,7 +133,7 @@ export class VirtualConnectX {
   #named(device: string | undefined): readonly string[] {
     if (device === undefined) return this.devices;
     if (this.devices.includes(device)) return [device];
-    throw new DekError('NO_DEVICE', `no device ${device} in ${this.directory}`, {
+    throw new DekError('NO_DEVICE', `no device ${hideKey(device)} in ${this.directory}`, {
       hint: `there is ${this.devices.join(', ')}`,
     });
   }

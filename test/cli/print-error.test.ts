@@ -109,6 +109,29 @@ describe('print-error', () => {
     expect(status).to.equal(2);
   });
 
+  it('prints no control characters, and begins no line with what a message holds', () => {
+    const name = 'm\x1b[31m\nDEKs: 1000 READY\u202e';
+    const {stderr} = printed(new DekError('NO_INPUT', `cannot read ${name}`, {hint: `chmod 600 ${name}`}));
+    const shown = 'm\\x1b[31m\\nDEKs: 1000 READY\\u202e';
+    expect(stderr).to.equal(`error: cannot read ${shown}\nhint: chmod 600 ${shown}\n`);
+    const json = printed(new DekError('NO_INPUT', name), {json: true}).stdout;
+    expect(json).to.not.match(/[\x1b\u202e]/);
+    expect(JSON.parse(json).error.message).to.equal(name);
+  });
+
+  it('repeats no word that may be a key, but the paths of files', () => {
+    const key = Buffer.from('00112233445566778899aabbccddeeff').toString('base64');
+    const error = new DekError('NO_DEK', `no "${key}" at ${process.cwd()}/${key}`, {hint: `try ${key}`});
+    for (const options of [{}, {json: true}, {debug: true}]) {
+      const {stdout, stderr} = printed(error, options);
+      expect(stdout + stderr)
+        .to.include('not shown')
+        .and.not.include(key);
+    }
+    const file = process.execPath;
+    expect(printed(new DekError('IO', `cannot read ${file}`)).stderr).to.equal(`error: cannot read ${file}\n`);
+  });
+
   it('calls any other error a defect, without its stack', () => {
     const {stdout, stderr, status} = printed(foreignError());
     expect(stderr).to.match(/^error: x is not a function\nhint: this is a defect of dek; DEK_DEBUG=1 .*\n$/);

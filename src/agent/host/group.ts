@@ -1,5 +1,6 @@
 /** Groups by name, as the system's name service knows them. */
 import {execFileSync} from 'node:child_process';
+import {hideKey} from '../../bytes.js';
 import {DekError} from '../../errors.js';
 
 /** The id of a group that is given by name or number. Throws BAD_ARGUMENT when there is none. */
@@ -12,7 +13,10 @@ export function groupId(group: string): number {
     const id = Number(entry.split(':')[2]);
     if (Number.isInteger(id)) return id;
   } catch (cause) {
-    throw new DekError('BAD_ARGUMENT', `there is no group "${group}"`, {hint: 'getent group lists them', cause});
+    throw new DekError('BAD_ARGUMENT', `there is no group "${hideKey(group)}"`, {
+      hint: 'getent group lists them',
+      cause,
+    });
   }
-  throw new DekError('BAD_ARGUMENT', `there is no group "${group}"`);
+  throw new DekError('BAD_ARGUMENT', `there is no group "${hideKey(group)}"`);
 }

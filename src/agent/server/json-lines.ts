@@ -1,6 +1,7 @@
 /** JSON lines over HTTP: answers that take long, and events without end. */
 import {once} from 'node:events';
 import {PassThrough} from 'node:stream';
+import {jsonText} from '../../printable.js';
 
 /** What a client may be behind before it counts as one that does not keep up. */
 const ROOM_BYTES = 2 ** 20;
@@ -13,7 +14,7 @@ export class JsonLines {
 
   /** False when the client does not keep up: what follows would only pile up. */
   write(value: unknown): boolean {
-    return this.body.writable ? this.body.write(`${JSON.stringify(value)}\n`) : false;
+    return this.body.writable ? this.body.write(`${jsonText(value)}\n`) : false;
   }
 
   end(): void {

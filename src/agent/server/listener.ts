@@ -5,6 +5,7 @@
  */
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import {DekError, errorJson} from '../../errors.js';
+import {jsonText} from '../../printable.js';
 import {isKnown, peerOfSocket} from './peers.js';
 
 /** A client that has sent half a body for this long is cut off; Node itself cuts off half a head. */
@@ -104,7 +105,7 @@ function cannotLoad(cause: unknown): DekError {
 
 /** An answer without Fastify. */
 function bareAnswer(status: 400 | 500, error: DekError): string {
-  const body = JSON.stringify(errorJson(error));
+  const body = jsonText(errorJson(error));
   const head = `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : 'Internal Server Error'}`;
   const length = Buffer.byteLength(body);
   const lines = [head, 'Connection: close', 'Content-Type: application/json', `Content-Length: ${length}`, '', body];

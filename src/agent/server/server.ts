@@ -4,6 +4,7 @@
  */
 import fastify, {type FastifyInstance, type FastifyReply} from 'fastify';
 import {DekError, errorJson} from '../../errors.js';
+import {jsonText} from '../../printable.js';
 import type {Peer} from '../host/ffi.js';
 import {httpStatus, MAX_BODY_BYTES} from '../protocol.js';
 import {badRequest} from './listener.js';
@@ -31,6 +32,7 @@ export function buildServer(core: AgentCore, allows: (peer: Peer) => boolean): F
     });
   });
 
+  app.setReplySerializer((value) => jsonText(value));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', {parseAs: 'buffer'}, (_request, body, done) => done(null, body));
   app.setNotFoundHandler((request, reply) => {

@@ -3,6 +3,7 @@
  * alone, one after the other; questions are answered at any time. A change that fails leaves what was there before.
  */
 
+import {hideKey} from '../../bytes.js';
 import {
   type ImportMode,
   type LoginOptions,
@@ -244,7 +245,8 @@ export class DekSet {
 
   #held(nic: Nic, name: string): HeldDek {
     const held = nic.deks.get(name);
-    if (!held) throw new DekError('NO_DEK', `there is no DEK named ${name}`, {hint: 'dek list shows those that are'});
+    if (!held)
+      throw new DekError('NO_DEK', `there is no DEK named ${hideKey(name)}`, {hint: 'dek list shows those that are'});
     return held;
   }
 }

@@ -26,7 +26,9 @@ export default class VirtualShow extends DekCommand {
     const {args} = await this.parse(VirtualShow);
     const nic = openVirtual(args.dir);
     const reports = nic.devices.map((name) => nic.show(name));
-    this.log(reports.map((report) => factLines(facts(report)).join('\n')).join('\n\n'));
+    for (const [i, report] of reports.entries()) {
+      for (const line of [...(i === 0 ? [] : ['']), ...factLines(facts(report))]) this.log(line);
+    }
     return reports;
   }
 }
