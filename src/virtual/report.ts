@@ -6,11 +6,12 @@ import {constants} from 'node:os';
 import {toHex, wipe} from '../bytes.js';
 import type {ImportMode} from '../dek-layout.js';
 import {keyCheckValue} from '../wrap/kcv.js';
+import {COMMANDS, OBJECTS, STATUSES} from './faults.js';
 import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, RULES} from './image-layout.js';
 import {type LiveCounters, liveCounters} from './live.js';
 import {ENGINES, type Engine, type NicState, POLICIES, type Policy, STATES, TWEAKS, type Tweak} from './properties.js';
 import {SERVICES, type ServiceTimes} from './service.js';
-import {COMMANDS, IMPORT_MODES, OBJECTS, STATUSES, slots} from './settings.js';
+import {IMPORT_MODES, slots} from './settings.js';
 
 /** How a device of a virtual ConnectX is, and what programs did to it. */
 export interface VirtualReport {

@@ -7,18 +7,10 @@ import {constants} from 'node:os';
 import {fromHex, hideKey, wipe} from '../bytes.js';
 import {CREDENTIAL_BYTES, KEK_BYTES, MAX_ID} from '../dek-layout.js';
 import {DekError} from '../errors.js';
+import {COMMANDS, type ErrorRule, type InjectedFault, OBJECTS, STATUSES} from './faults.js';
 import {ENGINES, POLICIES, STATES, TWEAKS} from './properties.js';
 import {SERVICE_PRESETS, SERVICES, type ServiceTimes} from './service.js';
-import {
-  COMMANDS,
-  type ErrorRule,
-  IMPORT_MODES,
-  type InjectedFault,
-  OBJECTS,
-  type OfficerKey,
-  type Settings,
-  STATUSES,
-} from './settings.js';
+import {IMPORT_MODES, type OfficerKey, type Settings} from './settings.js';
 
 /** Reads a secret of one of `lengths` bytes from where `source` says: the caller's custody. */
 export type SecretReader = (source: string, lengths: readonly number[], title: string) => Promise<Uint8Array>;

@@ -1,6 +1,6 @@
 /** Changes of an agent with two NICs, of which the second refuses: what was there before is there again. */
 import {expect} from 'chai';
-import {STATUSES} from '../../src/virtual/settings.js';
+import {STATUSES} from '../../src/virtual/faults.js';
 import {allReady} from '../support/agent-log.js';
 import {AgentProcess} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';

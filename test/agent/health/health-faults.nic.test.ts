@@ -1,5 +1,5 @@
 import {expect} from 'chai';
-import {type COMMANDS, type InjectedFault, OBJECTS, STATUSES} from '../../../src/virtual/settings.js';
+import {type COMMANDS, type InjectedFault, OBJECTS, STATUSES} from '../../../src/virtual/faults.js';
 import {allReady} from '../../support/agent-log.js';
 import {AgentProcess} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';

@@ -3,7 +3,7 @@
  * mix.
  */
 import {expect} from 'chai';
-import {COMMANDS, type InjectedFault, OBJECTS, STATUSES} from '../../../src/virtual/settings.js';
+import {COMMANDS, type InjectedFault, OBJECTS, STATUSES} from '../../../src/virtual/faults.js';
 import {apply, held, setOf, type Vol, vols, writeManifestFile} from '../../support/agent-manifests.js';
 import {AgentProcess, live, NOTHING} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';

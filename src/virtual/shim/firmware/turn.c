@@ -1,6 +1,6 @@
 /*
- * What all firmware commands share: the time they take, the faults that were set, the head of the answer. Commands
- * run with the mutex held; what sleeps or unwraps gives it up.
+ * How long a firmware command takes: the latency of each, many at once, and the time that the firmware itself needs,
+ * one command after the other.
  */
 
 static uint64_t now_ns(void)
@@ -77,52 +77,4 @@ static void wait_turn(struct image *image, uint16_t opcode)
 		;
 	if (latency || service)
 		wait_until(served > end ? served : end, served > end);
-}
-
-/* Counts one use of a fault; false when none is left. */
-static bool use_up(uint32_t *left)
-{
-	uint32_t seen = LOAD(*left);
-
-	do {
-		if (seen == ALWAYS || seen == 0)
-			return seen == ALWAYS;
-	} while (!__atomic_compare_exchange_n(left, &seen, seen - 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
-	return true;
-}
-
-/* Takes a command in: latency, then the faults that were set. Returns an errno, or 0 with the verdict so far. */
-static int begin(struct context *c, uint16_t opcode, uint16_t type, struct verdict *v)
-{
-	struct image *image = c->nic->image;
-
-	pthread_mutex_unlock(&mutex);
-	wait_turn(image, opcode);
-	pthread_mutex_lock(&mutex);
-	if (!present(c))
-		return EIO;
-	ADD(image->commands, 1);
-	*v = DONE;
-	for (int i = 0; i < RULES && v->status == OK; i++) {
-		struct fault *f = &image->fault[i];
-
-		if (!LOAD(f->active) || (f->opcode && f->opcode != opcode) || (f->type && f->type != type) ||
-		    !use_up(&f->left))
-			continue;
-		ADD(f->hits, 1);
-		*v = REFUSE(f->status, f->syndrome);
-	}
-	return 0;
-}
-
-/* Writes the head of the out mailbox. Returns the errno of the ioctl: the kernel hands a refusal on as EREMOTEIO. */
-static int answer(struct context *c, uint8_t *out, struct verdict v, uint32_t id)
-{
-	out[0] = v.status;
-	put32(out + 4, v.syndrome);
-	put32(out + 8, id);
-	if (v.status == OK)
-		return 0;
-	ADD(c->nic->image->refused, 1);
-	return EREMOTEIO;
 }

@@ -1,6 +1,6 @@
 /*
  * Memory keys: memory regions (ibv_reg_mr), and MKeys that a DEVX command makes free and a UMR lays out: a list or an
- * interleaved pattern over other keys, with AES-XTS in between if it says so (umr.c, crypto.c). Left out: memory
+ * interleaved pattern over other keys, with AES-XTS in between if it says so (umr.c, cipher.c). Left out: memory
  * windows, on-demand paging, re-registration, device memory, dma-buf.
  */
 
