@@ -1,6 +1,6 @@
 /**
- * Text that comes from outside, a path for one, on its way to a terminal: without the characters that move the cursor, begin a
- * line, or turn the direction of the text around. A file's name may hold any of them.
+ * Text that comes from outside, a path for one, on its way to a terminal: without the characters that move the cursor,
+ * begin a line, or turn the direction of the text around. A file's name may hold any of them.
  */
 
 /** C0, DEL and C1; what sets the direction of text; what ends a line or a paragraph. */
@@ -15,7 +15,9 @@ export function printable(text: string): string {
   return text.replace(CONTROLS, (control) => SHORT[control] ?? escapeOf(control));
 }
 
-/** The JSON text of `value`, with the control characters that JSON would let through as escapes: the value is the same. */
+/**
+ * The JSON text of `value`, with the control characters that JSON would let through as escapes: the value is the same.
+ */
 export function jsonText(value: unknown, indent?: number): string {
   const text = JSON.stringify(value, null, indent);
   return text.replace(CONTROLS_IN_JSON, (control) => `\\u${hex(control, 4)}`);

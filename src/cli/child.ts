@@ -23,7 +23,7 @@ export function splitAtDashes(argv: readonly string[]): {own: string[]; command:
   const at = argv.indexOf('--');
   const [file, ...rest] = at < 0 ? [] : argv.slice(at + 1);
   if (file !== undefined) return {own: argv.slice(0, at), command: [file, ...rest]};
-  throw new DekError('BAD_ARGUMENT', 'no command was given', {hint: 'put it after two dashes: ... -- CMD ARG...'});
+  throw new DekError('BAD_ARGUMENT', 'no command given', {hint: 'put it after two dashes: -- CMD ARG...'});
 }
 
 /** Signals that reach us while a command of the user's is about to run or runs: they are CMD's, and must not end us. */

@@ -52,7 +52,7 @@ function describeFailed(failed: number): string {
 }
 
 function describeNic({name, importMode, gone, login, maxDeks}: NicStatus): string {
-  if (gone) return `${name}, gone: it answers nothing any more`;
+  if (gone) return `${name}, gone: it does not answer`;
   const room = maxDeks > 0 ? `, room for ${countDeks(maxDeks)}` : '';
   if (importMode === 'plaintext') return `${name}, plaintext import${room}`;
   return `${name}, ${importMode} import${room}, login ${login ? describeLogin(login) : 'none'}`;

@@ -50,7 +50,7 @@ export async function headerOf(options: HeaderOptions, kek: Uint8Array): Promise
   if (options['no-login']) return {...header, login: null};
   if (importKekId === undefined || credentialId === undefined || credential === undefined) {
     throw new DekError('BAD_ARGUMENT', 'a new manifest needs --import-kek-id, --credential-id and --credential', {
-      hint: 'for NICs in plaintext import mode, which need no login, say --no-login',
+      hint: 'for NICs in plaintext import mode, give --no-login instead',
     });
   }
   const wrapped = await readCiphertext(credential, [WRAPPED_CREDENTIAL_BYTES], 'wrapped credential');

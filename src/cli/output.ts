@@ -12,7 +12,7 @@ export const outputFlags = {
     char: 'o',
     helpValue: 'FILE',
     description: 'write to this new file (mode 0600) instead of stdout',
-    parse: async (path) => outputPath(path, 'stdout is where it goes without --output'),
+    parse: async (path) => outputPath(path, 'leave out --output to write to stdout'),
   }),
   force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
   format: Flags.option({
@@ -25,7 +25,7 @@ export const outputFlags = {
 /** What `--output` names. Throws BAD_ARGUMENT when that is no file; `hint` says what stands for it. */
 export function outputPath(path: string, hint: string): string {
   if (path !== '-' && path !== '') return path;
-  throw new DekError('BAD_ARGUMENT', '--output names a file', {hint});
+  throw new DekError('BAD_ARGUMENT', '--output expected a file', {hint});
 }
 
 /** The values of `outputFlags`. */
@@ -59,7 +59,7 @@ export async function deliverStream(
   {output, force, format = 'raw'}: OutputOptions,
   {what, json, isRaw = true, isSecret = false}: {what: string; json: boolean; isRaw?: boolean; isSecret?: boolean},
 ): Promise<void> {
-  if (format !== 'raw') throw new DekError('BAD_ARGUMENT', `${what} is raw, there is no --format for it`);
+  if (format !== 'raw') throw new DekError('BAD_ARGUMENT', `${what} is always raw: --format does not apply`);
   if (output !== undefined) return writeWholeFile(output, chunks, {force, isSecret});
   const hint = 'write it to --output FILE';
   if (json) throw new DekError('BAD_ARGUMENT', `${what} is not part of --json`, {hint});

@@ -7,8 +7,8 @@ import {mappedStack} from './stack.js';
 import {usageMessage, withoutFrame} from './usage-error.js';
 
 /**
- * Prints `error` (JSON on stdout, text on stderr) and sets `process.exitCode`. `command` is named for its help. Whatever threw
- * it, no word is repeated that may be a key which somebody typed in a wrong place.
+ * Prints `error` (JSON on stdout, text on stderr) and sets `process.exitCode`. `command` is named for its help.
+ * Whatever threw it, no word is repeated that may be a key which somebody typed in a wrong place.
  */
 export function printError(error: unknown, {json, command}: {json: boolean; command?: string}): void {
   if (error instanceof Error) error.message = withoutFrame(error.message);

@@ -57,7 +57,7 @@ export default class Rewrap extends DekCommand {
       char: 'o',
       helpValue: 'FILE',
       description: 'write to this new file (mode 0600) and leave the manifest unchanged',
-      parse: async (path) => outputPath(path, 'without --output the manifest itself is replaced'),
+      parse: async (path) => outputPath(path, 'leave out --output to replace the manifest itself'),
     }),
     force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
   };

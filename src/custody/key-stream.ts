@@ -31,7 +31,7 @@ export async function* readKeys(
     if (total === 0) throw new DekError('BAD_INPUT', `${name} is empty`);
     if (length % eachBytes !== 0) {
       wipe(piece);
-      throw new DekError('BAD_INPUT', `${name} holds ${total} bytes, which are no whole keys of ${eachBytes}`);
+      throw new DekError('BAD_INPUT', `${name} holds ${total} bytes, not a multiple of ${eachBytes}`);
     }
     const keys = piece.subarray(0, length);
     const text = format === 'raw' ? -1 : firstText(keys, eachBytes);

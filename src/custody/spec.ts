@@ -33,7 +33,7 @@ export function sourceOf(spec: string, title: string): Source {
   const source = parseSource(spec, title);
   if (source) return source;
   const hint = fs.existsSync(spec) ? `for a file write file:${spec}` : SOURCES_HINT;
-  throw new DekError('BAD_ARGUMENT', `"${title}" is not given by a source`, {hint});
+  throw new DekError('BAD_ARGUMENT', `"${title}" is not a source`, {hint});
 }
 
 /** The source of something wrapped. */

@@ -12,5 +12,5 @@ export async function findWrapped(path: string, name: string): Promise<Uint8Arra
   let wrapped: Uint8Array | undefined;
   for await (const entry of entries) if (entry.name === name) wrapped = entry.wrapped;
   if (wrapped) return wrapped;
-  throw new DekError('NO_DEK', `no DEK of the name "${hideKey(name)}" is in ${path}`);
+  throw new DekError('NO_DEK', `${path} has no DEK named "${hideKey(name)}"`);
 }

@@ -220,7 +220,7 @@ function loginNamedBy(context: Context, kind: number): bigint | undefined {
   const {info, login} = context;
   if (login === undefined) {
     throw new DekError('NO_LOGIN', `${info.name} is not logged in`, {
-      hint: 'A wrapped DEK is created under a login: log in first',
+      hint: 'log in first: a wrapped DEK is created under a login',
     });
   }
   return login.object ?? undefined;

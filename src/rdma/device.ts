@@ -157,7 +157,8 @@ export class Device {
   /**
    * What lets known data pass DEKs of this device: some queues and memory on the NIC, until it or the device is closed.
    * @returns the prover, which the caller closes
-   * @throws DekError: LIMIT when too little memory may be locked; UNSUPPORTED when a queue pair cannot be connected with
+   * @throws DekError: LIMIT when too little memory may be locked; UNSUPPORTED when a queue pair cannot be connected
+   * with
    *   itself; CLOSED; and what the NIC's refusal means
    */
   async openProver(): Promise<Prover> {

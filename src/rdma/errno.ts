@@ -78,7 +78,7 @@ const gone = (): Meaning => [
 /** EIO is also what libmlx5 makes of a firmware status that it has no errno for: one failed command, not a lost NIC. */
 const failedInside = ({answers}: About): Meaning =>
   answers?.()
-    ? ['REFUSED', 'the firmware failed at it', 'try again; if it stays so, look for mlx5_core in the kernel log']
+    ? ['REFUSED', 'the firmware failed', 'try again; if it fails again, look for mlx5_core in the kernel log']
     : gone();
 const busy = (): Meaning => ['BUSY', 'the NIC is busy', 'try again after a moment'];
 const filesOpen = (): Meaning => [
@@ -104,12 +104,12 @@ const ANY_CALL: Table = {
   EPERM: denied,
   EACCES: denied,
   EINVAL: () => ['REFUSED', 'the NIC or its driver refused the arguments'],
-  ENOMEM: () => ['LIMIT', 'the NIC or the system has no memory left for it'],
+  ENOMEM: () => ['LIMIT', 'the NIC or the system is out of memory'],
   EOPNOTSUPP: () => ['UNSUPPORTED', 'the NIC, its firmware or its driver cannot do that'],
   EREMOTEIO: () => [
     'REFUSED',
-    'the firmware refused, and rdma-core before 40 does not pass on why',
-    'update libibverbs1 and ibverbs-providers for a reason',
+    'the firmware refused; rdma-core before 40 does not say why',
+    'update libibverbs1 and ibverbs-providers to learn the reason',
   ],
 };
 
@@ -117,7 +117,7 @@ const DEVX_NEEDED = 'the kernel needs the mlx5_ib driver with DEVX, and the firm
 
 const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
   open: {
-    ENOENT: () => ['NO_DEVICE', 'its device node is not there', 'check that the module ib_uverbs is loaded'],
+    ENOENT: () => ['NO_DEVICE', 'its device node does not exist', 'check that the module ib_uverbs is loaded'],
     EINVAL: () => ['UNSUPPORTED', 'the driver does not give access to firmware objects (DEVX)', DEVX_NEEDED],
     EOPNOTSUPP: () => ['UNSUPPORTED', 'the driver does not give access to firmware objects (DEVX)', DEVX_NEEDED],
   },
@@ -136,10 +136,10 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
     ],
   },
   loginQuery: {
-    EINVAL: () => ['REFUSED', 'the NIC did not tell the state of the login', LOGIN_AGAIN],
+    EINVAL: () => ['REFUSED', 'the NIC did not report the state of the login', LOGIN_AGAIN],
   },
   logout: {
-    ENOENT: () => ['NO_LOGIN', 'there is no login any more'],
+    ENOENT: () => ['NO_LOGIN', 'there is no login'],
   },
   create: {
     EINVAL: ({wrapped, loginState}) => {
@@ -150,7 +150,7 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
         loginLost(loginState) ?? [
           'REFUSED',
           'the NIC refused the wrapped key',
-          'either it was wrapped by another import KEK than the login names, or it was altered, or key1 equals key2',
+          'it was wrapped under another import KEK than the login names, or altered, or its key1 equals key2',
         ]
       );
     },
@@ -162,11 +162,11 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
         'destroy DEKs that are not needed; the limit counts those of all processes',
       ];
     },
-    EOPNOTSUPP: () => ['UNSUPPORTED', 'the NIC has no AES-XTS engine, or its firmware no DEKs'],
+    EOPNOTSUPP: () => ['UNSUPPORTED', 'the NIC has no AES-XTS engine, or its firmware does not support DEKs'],
   },
   query: {
     EINVAL: ({wrapped, loginState}) =>
-      (wrapped ? loginLost(loginState) : undefined) ?? ['REFUSED', 'the NIC did not tell the state of the DEK'],
+      (wrapped ? loginLost(loginState) : undefined) ?? ['REFUSED', 'the NIC did not report the state of the DEK'],
   },
   mr: {
     ENOMEM: () => [

@@ -113,7 +113,7 @@ export function createLogin(context: Context, apiName: LoginApiName, options: Lo
     const {lib, ptr, info} = context;
     if (context.login !== undefined) {
       throw new DekError('EXISTS', `${info.name} is logged in already`, {
-        hint: 'A device context has one login: close it first',
+        hint: 'close it first: a device context has one login',
       });
     }
     assertFit(context, 'login');

@@ -52,7 +52,7 @@ describe('linked modules', () => {
     await withAgent(async (agent) => {
       expect(await thrownBy(() => agent.client.status())).to.include({
         code: 'INTERNAL',
-        message: 'the agent cannot load what answers',
+        message: 'the agent cannot load its server',
         hint: 'its log says why',
       });
       expect(agent.log).to.match(

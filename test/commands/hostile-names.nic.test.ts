@@ -1,4 +1,7 @@
-/** What others choose, the path of a manifest, and keys that are typed in a wrong place, on their way to the terminal and the log. */
+/**
+ * What others choose, the path of a manifest, and keys that are typed in a wrong place, on their way to the terminal
+ * and the log.
+ */
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';

@@ -210,7 +210,7 @@ describe('wrap and unwrap on a manifest', function () {
 
   const ONE = 'name a file with a wrapped DEK, or give --manifest';
   for (const [title, args, status, message] of [
-    ['a name that is not there', ['--manifest', 'M', '--name', 'vol-9'], 3, 'no DEK of the name "vol-9" is in M'],
+    ['a name that is not there', ['--manifest', 'M', '--name', 'vol-9'], 3, 'M has no DEK named "vol-9"'],
     ['a name without a manifest', ['--name', 'vol-1'], 2, '--name requires --manifest'],
     ['a file and a manifest', ['FILE', '--manifest', 'M', '--name', 'vol-1'], 2, ONE],
     ['nothing', [], 2, ONE],
@@ -218,7 +218,7 @@ describe('wrap and unwrap on a manifest', function () {
     it(`unwrap refuses ${title}`, async () => {
       const given = args.map((arg) => (arg === 'M' ? manifest : arg));
       const {status: is, stderr} = await runDek(['unwrap', ...given, '--kek', kek]);
-      expect([is, stderr.split('\n')[0]]).to.deep.equal([status, `error: ${message.replace(/M$/, manifest)}`]);
+      expect([is, stderr.split('\n')[0]]).to.deep.equal([status, `error: ${message.replace(/\bM\b/, manifest)}`]);
     });
   }
 });
@@ -291,14 +291,14 @@ describe('manifest check', function () {
     const header = headerLine({importKekKcv: KCV, ...noLogin});
     const deks = [dekLine(1, {keytag: false, wrapped: equal}), dekLine(2, {wrapped: base64(48)})];
     const one = await runDek(['manifest', 'check', '-', '--kek', kek], {input: text(header, deks[0]!)});
-    expect(one.stdout.toString().split('\n')[0]).to.equal('line 2: wrapped: whole, but key1 equals key2');
+    expect(one.stdout.toString().split('\n')[0]).to.equal('line 2: wrapped: intact, but key1 equals key2');
     expect(one.status).to.equal(8);
     const both = await runDek(['manifest', 'check', '-', '--kek', kek], {input: text(header, ...deks.toReversed())});
     expect([both.status, both.stdout.toString().split('\n').slice(0, 2)]).to.deep.equal([
       2,
       [
         'line 2: wrapped: expected 80 bytes for a 256-bit key with keytag, got 48',
-        'line 3: wrapped: whole, but key1 equals key2',
+        'line 3: wrapped: intact, but key1 equals key2',
       ],
     ]);
   });

@@ -44,8 +44,7 @@ describe('raw streams', function () {
       const torn = await runDek(['unwrap', '-', ...size], {input: wrapped.stdout.subarray(1)});
       expect([torn.status, torn.stderr.split('\n')[0]]).to.deep.equal([
         2,
-        `error: "wrapped" standard input holds ${10 * wrappedBytes - 1} bytes, ` +
-          `which are no whole keys of ${wrappedBytes}`,
+        `error: "wrapped" standard input holds ${10 * wrappedBytes - 1} bytes, ` + `not a multiple of ${wrappedBytes}`,
       ]);
     });
   }
@@ -143,7 +142,7 @@ describe('raw streams', function () {
       'a part of a key at the end',
       () => runDek(['wrap', '-', '--size', '256', '--kek', kek, '--output', gone], {input: keys.subarray(1)}),
       2,
-      `"plaintext" standard input holds ${keys.length - 1} bytes, which are no whole keys of 64`,
+      `"plaintext" standard input holds ${keys.length - 1} bytes, not a multiple of 64`,
     ],
     [
       'nothing',

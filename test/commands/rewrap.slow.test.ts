@@ -74,7 +74,7 @@ describe('rewrap', function () {
     lines[2] = JSON.stringify({...dek, wrapped: Buffer.from(wrapKey(KEK, equal)).toString('base64')});
     fs.writeFileSync(manifest, `${lines.join('\n')}\n`);
     const {status, stderr} = await rewrap();
-    expect([status, stderr.split('\n')[1]]).to.deep.equal([0, 'line 3: whole, but key1 equals key2']);
+    expect([status, stderr.split('\n')[1]]).to.deep.equal([0, 'line 3: intact, but key1 equals key2']);
     expect((await plaintexts(fs.readFileSync(manifest), OTHER_KEK))[1]).to.equal(toHex(equal));
   });
 
@@ -105,8 +105,8 @@ describe('rewrap', function () {
       6,
       `"from" has KCV ${OTHER_KCV}, and the manifest was wrapped under KCV ${KCV}`,
     ],
-    ['an --output that is no file', nothing, [...good, '--output', '-'], 2, '--output names a file'],
-    ['an empty --output', nothing, [...good, '--output', ''], 2, '--output names a file'],
+    ['an --output that is no file', nothing, [...good, '--output', '-'], 2, '--output expected a file'],
+    ['an empty --output', nothing, [...good, '--output', ''], 2, '--output expected a file'],
     ['the same KEK twice', nothing, ['--from', kek, '--to', kek], 2, '"from" and "to" are the same KEK'],
     [
       'an altered DEK in its last line',
@@ -125,13 +125,7 @@ describe('rewrap', function () {
       2,
       'two inputs come from one stream, which can be read only once',
     ],
-    [
-      'a KEK on the command line',
-      nothing,
-      ['--from', kek, '--to', '00'.repeat(32)],
-      2,
-      '"to" is not given by a source',
-    ],
+    ['a KEK on the command line', nothing, ['--from', kek, '--to', '00'.repeat(32)], 2, '"to" is not a source'],
   ] as [string, () => void, string[], number, string][]) {
     it(`refuses ${title}, and the manifest stays`, async () => {
       prepare();

@@ -146,7 +146,7 @@ describe('run', function () {
     }
     for (const args of [[], ['--'], ['true'], ['--device', 'mlx5_0']]) {
       const {status, stderr} = dekRun(args);
-      expect([status, stderr.split('\n')[0]]).to.deep.equal([2, 'error: no command was given']);
+      expect([status, stderr.split('\n')[0]]).to.deep.equal([2, 'error: no command given']);
     }
     expect(dekRun(['--device', 'mlx5_7', '--', 'echo', 'ran'])).to.include({status: 3, stdout: ''});
     expect(dekRun(['--devise', 'mlx5_0', '--', 'echo', 'ran'])).to.include({status: 2, stdout: ''});

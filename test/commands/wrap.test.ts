@@ -84,7 +84,7 @@ describe('wrap', function () {
       'error: "plaintext" standard input holds 48 bytes, expected 32, 40, 64 or 72',
     ],
     ['nothing', ['-', '--kek', kek], '', 2, 'error: "plaintext" standard input is empty, expected 32, 40, 64 or 72'],
-    ['a bare path', [dekFile, '--kek', kek], '', 2, 'error: "plaintext" is not given by a source'],
+    ['a bare path', [dekFile, '--kek', kek], '', 2, 'error: "plaintext" is not a source'],
     [
       'hex that is said to be raw',
       ['-', '--kek', kek, '--input-format', 'raw'],

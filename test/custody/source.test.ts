@@ -224,7 +224,7 @@ describe('source', () => {
     for (const spec of [HEX, '', 'env:KEK', 'fd:', 'fd:x', 'fd:-1', 'fd:1e1', 'File:k', 'fd:1234567890']) {
       it(`does not repeat "${spec}", which may be a key`, async () => {
         const message = await refusal(kek(spec));
-        expect(message).to.match(/^BAD_ARGUMENT "kek" is not given by a source \(name a source: file:PATH/);
+        expect(message).to.match(/^BAD_ARGUMENT "kek" is not a source \(name a source: file:PATH/);
         if (spec.length > 10) expect(message).to.not.include(spec);
       });
     }

@@ -1,4 +1,6 @@
-/** The public modules, as their declarations show them: every type that they name is exported, every name is explained. */
+/**
+ * The public modules, as their declarations show them: every type that they name is exported, every name is explained.
+ */
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';

@@ -57,7 +57,7 @@ describe('dek device', () => {
     device.nic.set({state: 'commissioning'}, 'mlx5_1');
     const {stdout, status} = dek('show', 'mlx5_1');
     expect(stdout).to.match(/^state: +commissioning: the NIC takes no logins yet$/m);
-    expect(stdout).to.match(/^not ready: A crypto officer .*CRYPTO_OPERATIONAL/m);
+    expect(stdout).to.match(/^not ready: the crypto officer .*CRYPTO_OPERATIONAL/m);
     expect(status).to.equal(0);
   });
 
@@ -65,7 +65,7 @@ describe('dek device', () => {
     device.nic.set({state: 'operational', failedSelftests: 0x8001}, 'mlx5_1');
     const {stdout} = dek('show', 'mlx5_1');
     expect(stdout).to.match(/^self-tests: +FAILED, code 0x8001$/m);
-    expect(stdout).to.match(/^not ready: Do not use the crypto of this NIC/m);
+    expect(stdout).to.match(/^not ready: do not use the crypto of this NIC/m);
   });
 
   it('shows a NIC of plaintext import mode', () => {

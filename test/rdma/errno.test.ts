@@ -14,7 +14,7 @@ describe('errno', () => {
   const cases: [Call, keyof typeof constants.errno, Partial<About>, DekErrorCode, RegExp][] = [
     ['list', 'EPERM', {}, 'PERMISSION', /^cannot list RDMA devices: .*\(EPERM\)$/],
     ['open', 'EMFILE', {}, 'LIMIT', /^cannot open mlx5_0: too many open files/],
-    ['open', 'ENOENT', {}, 'NO_DEVICE', /device node is not there/],
+    ['open', 'ENOENT', {}, 'NO_DEVICE', /device node does not exist/],
     ['open', 'EINVAL', {}, 'UNSUPPORTED', /DEVX/],
     ['open', 'EOPNOTSUPP', {}, 'UNSUPPORTED', /DEVX/],
     ['open', 'EACCES', {}, 'PERMISSION', /refused access/],
@@ -23,7 +23,7 @@ describe('errno', () => {
     ['login', 'EOPNOTSUPP', {}, 'UNSUPPORTED', /not operational/],
     ['login', 'ENOMEM', {}, 'LIMIT', /another login/],
     ['loginQuery', 'EINVAL', {}, 'REFUSED', /state of the login/],
-    ['logout', 'ENOENT', {}, 'NO_LOGIN', /no login any more/],
+    ['logout', 'ENOENT', {}, 'NO_LOGIN', /there is no login/],
     ['create', 'ENOMEM', {maxDeks: () => 1024}, 'LIMIT', /holds at most 1024 \(ENOMEM\)$/],
     ['create', 'ENOMEM', {maxDeks: () => 0}, 'LIMIT', /no room for another DEK \(ENOMEM\)$/],
     ['create', 'EINVAL', {wrapped: true, loginState: () => 'VALID'}, 'REFUSED', /refused the wrapped key/],
@@ -33,7 +33,7 @@ describe('errno', () => {
     ['create', 'EOPNOTSUPP', {}, 'UNSUPPORTED', /no AES-XTS engine/],
     ['query', 'EINVAL', {wrapped: true, loginState: () => 'NO_LOGIN'}, 'NO_LOGIN', /no login/],
     ['query', 'EINVAL', {wrapped: false, loginState: () => 'NO_LOGIN'}, 'REFUSED', /state of the DEK/],
-    ['create', 'EIO', {answers: () => true}, 'REFUSED', /firmware failed at it/],
+    ['create', 'EIO', {answers: () => true}, 'REFUSED', /the firmware failed/],
     ['create', 'EIO', {answers: () => false}, 'DEVICE_GONE', /stopped answering/],
     ['destroy', 'EBUSY', {}, 'BUSY', /in use/],
   ];

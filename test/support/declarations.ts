@@ -1,6 +1,7 @@
 /**
- * What a public module says of itself in the .d.ts files that the compiler wrote: names, comments, members, parameters. It
- * reads their text, since the compiler has no interface for programs; their form is the compiler's own and always the same.
+ * What a public module says of itself in the .d.ts files that the compiler wrote: names, comments, members, parameters.
+ * It reads their text, since the compiler has no interface for programs; their form is the compiler's own and always
+ * the same.
  */
 import fs from 'node:fs';
 import {dirname, join} from 'node:path';

@@ -100,7 +100,7 @@ function limitBody(request: IncomingMessage): void {
 }
 
 function cannotLoad(cause: unknown): DekError {
-  return new DekError('INTERNAL', 'the agent cannot load what answers', {hint: 'its log says why', cause});
+  return new DekError('INTERNAL', 'the agent cannot load its server', {hint: 'its log says why', cause});
 }
 
 /** An answer without Fastify. */

@@ -166,7 +166,7 @@ async function assertFree(path: string): Promise<void> {
     throw new DekError('EXISTS', `${path} exists and is not a socket`, {hint: 'choose another --socket'});
   }
   if (await accepts(path)) {
-    throw new DekError('EXISTS', `an agent listens on ${path} already`, {hint: 'dek status shows it'});
+    throw new DekError('EXISTS', `an agent already listens on ${path}`, {hint: 'dek status shows it'});
   }
 }
 

@@ -120,7 +120,7 @@ export class DekSet {
     label.set(opaque);
     return this.alone({signal}, async () => {
       if (this.nics.some((nic) => nic.deks.has(name))) {
-        throw new DekError('EXISTS', `there is a DEK named ${name}`, {hint: `dek destroy ${name}`});
+        throw new DekError('EXISTS', `a DEK named ${name} already exists`, {hint: `dek destroy ${name}`});
       }
       for (const nic of this.nics) {
         // What libmlx5 would refuse may be possible now.
@@ -246,7 +246,7 @@ export class DekSet {
   #held(nic: Nic, name: string): HeldDek {
     const held = nic.deks.get(name);
     if (!held)
-      throw new DekError('NO_DEK', `there is no DEK named ${hideKey(name)}`, {hint: 'dek list shows those that are'});
+      throw new DekError('NO_DEK', `there is no DEK named ${hideKey(name)}`, {hint: 'dek list shows the names'});
     return held;
   }
 }

@@ -49,7 +49,7 @@ export class ManifestFollower {
   ): Promise<ApplyResult> {
     const path = request.path ?? this.#applied?.path;
     if (path === undefined) {
-      throw new DekError('NO_INPUT', 'no manifest was applied that could be reloaded', {hint: 'dek apply MANIFEST'});
+      throw new DekError('NO_INPUT', 'no manifest has been applied yet', {hint: 'dek apply MANIFEST'});
     }
     const named = request.kek === undefined ? undefined : {spec: request.kek, format: request.kekFormat};
     const known = named ?? (path === this.#applied?.path ? this.#kek : undefined);

@@ -43,19 +43,19 @@ function describe({info, caps, loginApi}: Device): Shown {
 }
 
 function nextStep({importMode, operational, failedSelftests}: Caps): string | null {
-  if (failedSelftests !== 0) return 'Do not use the crypto of this NIC; report the self-test code to NVIDIA support.';
+  if (failedSelftests !== 0) return 'do not use the crypto of this NIC; report the self-test code to NVIDIA support';
   switch (importMode) {
     case 'none':
-      return 'Use a NIC with an AES-XTS engine, or enable crypto in its firmware.';
+      return 'use a NIC with an AES-XTS engine, or enable crypto in its firmware';
     case 'unknown':
-      return 'Check that the NIC is a crypto-enabled model, and update its firmware and rdma-core.';
+      return 'check that the NIC is a crypto-enabled model, and update its firmware and rdma-core';
     case 'plaintext':
       return null;
     case 'wrapped':
       return operational
         ? null
-        : 'The crypto officer has to load import KEKs and credentials into this port and function, and then to set ' +
-            'it operational (mlxreg, register CRYPTO_OPERATIONAL).';
+        : 'the crypto officer has to load import KEKs and credentials into this port and function, and then to set ' +
+            'it operational (mlxreg, register CRYPTO_OPERATIONAL)';
   }
 }
 

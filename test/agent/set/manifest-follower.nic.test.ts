@@ -77,7 +77,7 @@ describe('follower', function () {
 
   it('lives on at SIGHUP when there is nothing to reload', async () => {
     agent.child.kill('SIGHUP');
-    await until(() => agent.log.includes('no manifest was applied'));
+    await until(() => agent.log.includes('no manifest has been applied'));
     expect((await agent.client.status()).manifest).to.equal(null);
   });
 
