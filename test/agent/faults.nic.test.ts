@@ -16,7 +16,7 @@ describe('agent under faults', () => {
 
   beforeEach(async () => {
     device = await testDevice({settings: {logMaxDeks: 3}});
-    agent = await AgentProcess.start(device);
+    agent = await AgentProcess.start(device, {fastClock: true});
     await agent.login();
     await agent.create('vol-1');
   });

@@ -77,6 +77,8 @@ describe('what hangs', function () {
     });
 
     it('is given up after ten seconds', async () => {
+      await agent!.end();
+      agent = await AgentProcess.start(device, {fastClock: true});
       const error = await thrownBy(() =>
         apply(agent!, writeManifestFile(device, vols(1, 3), {login: false}), {kek: `file:${pipe}`}),
       );
@@ -209,7 +211,7 @@ describe('what hangs', function () {
 
   it('is a NIC that does not answer: the agent ends all the same', async () => {
     await prepare({});
-    agent = await AgentProcess.start(device);
+    agent = await AgentProcess.start(device, {fastClock: true});
     await agent.login();
     await agent.create('x');
     // Whoever holds this lock keeps the next create on the virtual NIC waiting.

@@ -12,7 +12,10 @@ describe('agent of two NICs', () => {
 
   beforeEach(async () => {
     device = await testDevice({devices: 2});
-    agent = await AgentProcess.start(device, {args: ['--device', 'mlx5_0,mlx5_1', '--check-interval', '1']});
+    agent = await AgentProcess.start(device, {
+      args: ['--device', 'mlx5_0,mlx5_1', '--check-interval', '1'],
+      fastClock: true,
+    });
   });
   afterEach(async () => {
     await agent.end();

@@ -8,6 +8,8 @@ import {AgentClient} from '../../src/agent/client.js';
 import {wrapDek} from '../../src/wrap/index.js';
 import {type TestDevice, testDevice} from './device.js';
 
+const FAST_CLOCK = new URL('./fast-clock.js', import.meta.url).href;
+
 /** bin/dek.cjs of this checkout. */
 export const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
 
@@ -18,6 +20,8 @@ interface StartOptions {
   args?: string[];
   env?: NodeJS.ProcessEnv;
   prefix?: string[];
+  /** Its clock runs faster: fast-clock.ts. */
+  fastClock?: boolean;
 }
 
 export class AgentProcess {
@@ -38,8 +42,16 @@ export class AgentProcess {
 
   /** Starts one, by `prefix` if given, and waits for its READY line; rejects with its stderr when it ends instead. */
   static async start(device: TestDevice, options: StartOptions = {}): Promise<AgentProcess> {
-    const {dek = DEK, socket = join(device.directory, 'agent.sock'), args = [], env = {}, prefix = []} = options;
-    const [file, ...rest] = [...prefix, process.execPath, dek, 'agent', '--socket', socket, ...args];
+    const {
+      dek = DEK,
+      socket = join(device.directory, 'agent.sock'),
+      args = [],
+      env = {},
+      prefix = [],
+      fastClock = false,
+    } = options;
+    const preload = fastClock ? ['--import', FAST_CLOCK] : [];
+    const [file, ...rest] = [...prefix, process.execPath, ...preload, dek, 'agent', '--socket', socket, ...args];
     const child = spawn(file!, rest, {
       env: {...device.nic.environment(), ...env},
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -83,7 +95,7 @@ export function agentForEach(args: string[], use: (device: TestDevice, agent: Ag
   let agent: AgentProcess;
   beforeEach(async () => {
     device = await testDevice();
-    agent = await AgentProcess.start(device, {args});
+    agent = await AgentProcess.start(device, {args, fastClock: args.includes('--check-interval')});
     use(device, agent);
   });
   afterEach(async () => {

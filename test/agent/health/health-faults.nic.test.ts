@@ -24,7 +24,10 @@ describe('health under faults', function () {
   beforeEach(async () => {
     device = await testDevice({devices: statuses.length});
     const manifest = await writeFleet(device, {count: COUNT});
-    agent = await AgentProcess.start(device, {args: ['--check-interval', '1', '--manifest', manifest]});
+    agent = await AgentProcess.start(device, {
+      args: ['--check-interval', '1', '--manifest', manifest],
+      fastClock: true,
+    });
   });
   afterEach(async () => {
     await agent.end();

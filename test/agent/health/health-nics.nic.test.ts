@@ -25,6 +25,7 @@ describe('health of NICs', function () {
     device = await testDevice(options);
     const manifest = await writeFleet(device, {count});
     agent = await AgentProcess.start(device, {
+      fastClock: true,
       args: ['--check-interval', '1', '--manifest', manifest, ...args(device.nic)],
     });
   }

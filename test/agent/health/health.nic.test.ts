@@ -20,7 +20,10 @@ describe('health', function () {
   beforeEach(async () => {
     device = await testDevice();
     const manifest = await writeFleet(device, {count: COUNT});
-    agent = await AgentProcess.start(device, {args: ['--check-interval', '1', '--manifest', manifest]});
+    agent = await AgentProcess.start(device, {
+      args: ['--check-interval', '1', '--manifest', manifest],
+      fastClock: true,
+    });
   });
   afterEach(async () => {
     await agent.end();

@@ -12,7 +12,10 @@ describe('apply on two NICs', function () {
 
   beforeEach(async () => {
     device = await testDevice({devices: 2});
-    agent = await AgentProcess.start(device, {args: ['--device', 'mlx5_0,mlx5_1', '--check-interval', '1']});
+    agent = await AgentProcess.start(device, {
+      args: ['--device', 'mlx5_0,mlx5_1', '--check-interval', '1'],
+      fastClock: true,
+    });
   });
   afterEach(async () => {
     device.nic.set({faults: []});
@@ -141,7 +144,10 @@ describe('apply on two NICs', function () {
     beforeEach(async () => {
       expect(await agent.end()).to.equal(0);
       device.nic.set({importMode: 'plaintext'}, 'mlx5_1');
-      agent = await AgentProcess.start(device, {args: ['--device', 'mlx5_0,mlx5_1', '--check-interval', '1']});
+      agent = await AgentProcess.start(device, {
+        args: ['--device', 'mlx5_0,mlx5_1', '--check-interval', '1'],
+        fastClock: true,
+      });
     });
 
     it('unwraps for that one only', async () => {

@@ -21,7 +21,7 @@ describe('apply under faults', function () {
 
   beforeEach(async () => {
     device = await testDevice({settings: {credentials: [OTHER_CREDENTIAL]}});
-    agent = await AgentProcess.start(device, {args: ['--check-interval', '1']});
+    agent = await AgentProcess.start(device, {args: ['--check-interval', '1'], fastClock: true});
     await apply(agent, oldManifest());
   });
   afterEach(async () => {
