@@ -42,7 +42,7 @@ describe('keygen', function () {
     it(`refuses the keytag "${value}"`, async () => {
       const {status, stdout, stderr} = await runDek(['keygen', '--kek', kek, '--keytag-value', value]);
       expect([status, stdout.length]).to.deep.equal([2, 0]);
-      expect(stderr).to.match(/^error: "keytag-value" expected /);
+      expect(stderr).to.match(value === '' ? /^error: --keytag-value is empty$/m : /^error: "keytag-value" expected /);
     });
   }
 

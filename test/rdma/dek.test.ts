@@ -93,7 +93,7 @@ describe('createDek', () => {
       },
     });
     device.createDek(options);
-    expect(reads.sort()).to.deep.equal(['keySize', 'keytag', 'opaque', 'plaintext', 'wrapped']);
+    expect(reads.sort()).to.deep.equal(['allowEqualKeys', 'keySize', 'keytag', 'opaque', 'plaintext', 'wrapped']);
     expect(fake.names).to.include('mlx5dv_dek_create');
   });
 

@@ -1,6 +1,6 @@
 /**
- * Preloaded (`node --import`) into an agent under test: its clock runs five times as fast, so that no test waits in real time for
- * a check, a pause or a timeout that is as long as users need it. The agent itself has no such setting.
+ * Preloaded (`node --import`) into an agent under test: its clock runs five times as fast, so that no test waits in
+ * real time for a check, a pause or a timeout that is as long as users need it. The agent itself has no such setting.
  */
 import {syncBuiltinESMExports} from 'node:module';
 import timers from 'node:timers';
