@@ -6,7 +6,11 @@ import {shutDoors} from './cli/doors.js';
 import {printError} from './cli/print-error.js';
 import {COMMANDS} from './command-table.js';
 import {DekError, systemCode} from './errors.js';
+import {assertRoomFor} from './files/descriptor.js';
 import {noteInherited} from './files/inherited.js';
+
+/** The files that a command may have open at once, beside those that it starts with: as many for `dek run`. */
+const FILES = 24;
 
 /** Runs the command that `argv`, the words after `dek`, names. Sets `process.exitCode`. */
 export async function main(argv: string[]): Promise<void> {
@@ -28,6 +32,7 @@ export async function main(argv: string[]): Promise<void> {
   const name = argv.slice(0, count).join(' ');
   try {
     await shutDoors();
+    assertRoomFor(FILES);
     const {default: Command} = await COMMANDS[name]!();
     await Command.run(argv.slice(count), `dek ${name}`);
   } catch (error) {

@@ -4,7 +4,8 @@ import {type IncomingMessage, type RequestOptions, request} from 'node:http';
 import {assertInteger, toHex, viewBytes} from '../bytes.js';
 import {DEK_WRAPPED_BYTES, type LoginOptions, MAX_ID, OPAQUE_LENGTHS, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
-import {DekError, systemCode} from '../errors.js';
+import {DekError} from '../errors.js';
+import {connectionFailed} from './connection-error.js';
 import type {AgentEvent} from './events.js';
 import {
   type AgentStatus,
@@ -161,7 +162,7 @@ export class AgentClient {
     const sent = request(this.#request(route, asked));
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       sent.on('response', resolve);
-      sent.on('error', (error) => reject(this.#failed(error)));
+      sent.on('error', (error) => reject(connectionFailed(this.socket, error)));
       sent.end();
     });
     try {
@@ -177,7 +178,7 @@ export class AgentClient {
       }
       if (rest !== '') throw errorFromJson(parseJson(rest));
     } catch (error) {
-      throw error instanceof DekError ? error : this.#failed(error as Error);
+      throw error instanceof DekError ? error : connectionFailed(this.socket, error as Error);
     } finally {
       sent.destroy();
     }
@@ -191,7 +192,7 @@ export class AgentClient {
         response.on('data', (piece: string) => {
           text += piece;
         });
-        response.on('error', (error) => reject(this.#failed(error)));
+        response.on('error', (error) => reject(connectionFailed(this.socket, error)));
         response.on('end', () => {
           const answer = parseJson(text);
           if (response.statusCode === 200 && answer !== undefined) resolve(answer as T);
@@ -199,7 +200,7 @@ export class AgentClient {
         });
       });
       sent.on('timeout', () => sent.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
-      sent.on('error', (error) => reject(this.#failed(error)));
+      sent.on('error', (error) => reject(connectionFailed(this.socket, error)));
       sent.end(asked.body);
     });
   }
@@ -208,29 +209,6 @@ export class AgentClient {
     const {method, path} = ROUTES[route];
     const named = path.replace(':name', encodeURIComponent(name));
     return {socketPath: this.socket, method, path: query ? `${named}?${query}` : named, agent: false};
-  }
-
-  #failed(cause: Error): DekError {
-    const code = systemCode(cause);
-    if (code === 'ENOENT' || code === 'ECONNREFUSED') {
-      return new DekError('NO_AGENT', `no agent listens on ${this.socket}`, {
-        hint: 'start one with: dek agent & or, for the life of one command: dek run -- CMD',
-        cause,
-      });
-    }
-    if (code === 'EACCES') {
-      return new DekError('PERMISSION', `permission denied on ${this.socket}`, {
-        hint: 'use the agent as its user, as root, or share it with dek agent --group GROUP',
-        cause,
-      });
-    }
-    if (code === 'ECONNRESET' || code === 'EPIPE') {
-      return new DekError('IO', `the agent on ${this.socket} broke off before it answered`, {
-        hint: 'dek status tells whether it still runs; when it ends, its DEKs go with it',
-        cause,
-      });
-    }
-    return new DekError('IO', `the agent on ${this.socket} failed to answer: ${cause.message}`, {cause});
   }
 }
 

@@ -51,10 +51,10 @@ export class Witness {
     });
     // Without these programs every signal is passed on.
     child.on('error', () => {});
-    child.stdin.on('error', () => {});
+    child.stdin?.on('error', () => {});
     // It ends with this process, when its pipe does, and holds it back no longer.
     child.unref();
-    (child.stdin as unknown as {unref(): void}).unref();
+    (child.stdin as {unref?(): void} | null)?.unref?.();
     this.#process = child;
   }
 }

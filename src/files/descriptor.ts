@@ -1,14 +1,29 @@
-/** Writes to an open descriptor, such as standard output. Bytes go from the caller's buffer to the kernel. */
+/** Room for descriptors, and writing to an open one, such as standard output. Bytes go from the caller's buffer to the kernel. */
 import fs from 'node:fs';
 import {promisify} from 'node:util';
 import {DekError, systemCode} from '../errors.js';
-import {systemError} from './system-error.js';
+import {isTooManyFiles, systemError, tooManyFiles} from './system-error.js';
 
 const write = promisify(fs.write);
 const sleep = promisify(setTimeout);
 
 /** How soon a descriptor in non-blocking mode is tried again. */
 const RETRY_MS = 20;
+
+/**
+ * Throws LIMIT unless this process can open as many files more. Much of what is called here and in libraries takes a
+ * file that it cannot open for one that is not there.
+ */
+export function assertRoomFor(files: number): void {
+  const opened: number[] = [];
+  try {
+    while (opened.length < files) opened.push(fs.openSync('/dev/null', 'r'));
+  } catch (error) {
+    if (isTooManyFiles(error)) throw tooManyFiles(`this needs ${files} files at once`, error);
+  } finally {
+    for (const fd of opened) fs.closeSync(fd);
+  }
+}
 
 /**
  * Writes `bytes` to an open descriptor. Throws IO, also for a standard stream that this process was started without.

@@ -61,6 +61,17 @@ export function systemError(
   return new DekError(code, `cannot ${attempt} ${shown}: ${words}`, {hint, errno, cause: error});
 }
 
+/** Whether `error` is that this process, or the system, has too many files open. */
+export function isTooManyFiles(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE'].includes(systemCode(error) ?? '');
+}
+
+/** The DekError for that, at something else than a file; `failed` says what could not be done. */
+export function tooManyFiles(failed: string, cause: unknown): DekError<'LIMIT'> {
+  const errno = systemCode(cause);
+  return new DekError('LIMIT', `${failed}: too many open files`, {hint: TOO_MANY_FILES, errno, cause});
+}
+
 /** The DekError for a file that is there already. */
 export function existsError(path: string): DekError<'EXISTS'> {
   return new DekError('EXISTS', `${path} exists`, {hint: 'name another file, or replace it with --force'});

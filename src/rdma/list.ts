@@ -6,6 +6,7 @@ import {readFileSync, realpathSync} from 'node:fs';
 import {basename} from 'node:path';
 import {hideKey} from '../bytes.js';
 import {DekError} from '../errors.js';
+import {assertRoomFor} from '../files/descriptor.js';
 import {IBV_DEVICE} from './c-layout.js';
 import {callFailed, errnoName} from './errno.js';
 import {type DevicePtr, type Library, library} from './ffi.js';
@@ -27,6 +28,9 @@ export interface DeviceInfo {
   /** Whether libmlx5 drives it: only then can it hold DEKs. */
   readonly mlx5: boolean;
 }
+
+/** The files that libibverbs has open at once while it looks for devices. */
+const FILES = 4;
 
 /** PCI device ids (vendor 15b3) from ConnectX-6 on, as libmlx5's own table names them. */
 const MODELS: Readonly<Record<string, string>> = {
@@ -69,6 +73,8 @@ export function withDevices<T>(lib: Library, use: (devices: ListedDevice[]) => T
   const free = () => lib.ibv_free_device_list(list);
   let result: T;
   try {
+    // libibverbs passes over a device whose files it cannot open.
+    if (lib.pointersAt(list).length === 0) assertRoomFor(FILES);
     result = use(lib.pointersAt(list).map((ptr) => ({ptr: ptr as DevicePtr, info: describe(lib, ptr as DevicePtr)})));
   } catch (error) {
     free();

@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import {delimiter, join} from 'node:path';
 import {DekError} from '../errors.js';
 import {statNow} from '../files/stat.js';
+import {isTooManyFiles, tooManyFiles} from '../files/system-error.js';
 
 /** The variable that names the directory of the virtual ConnectX. */
 export const VIRTUAL = 'DEK_VIRTUAL';
@@ -39,6 +40,7 @@ export function assertShimLoaded(): void {
 export function assertShimLoads(directory: string, env: NodeJS.ProcessEnv): void {
   // As good as any program that is there, and smaller than Node.
   const {error, stdout, stderr} = spawnSync('cat', ['/proc/self/maps'], {env, encoding: 'latin1'});
+  if (isTooManyFiles(error)) throw tooManyFiles('no program can be started', error);
   if (!error && hasMapped(stdout, directory)) return;
   const reason = error?.message ?? /cannot be preloaded \((.*)\)/.exec(stderr)?.[1] ?? stderr.trim().split('\n')[0];
   throw new DekError(

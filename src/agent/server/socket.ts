@@ -11,9 +11,10 @@ import {makeDirectories} from '../../files/directories.js';
 import {type HeldLock, holdLock, tryHold} from '../../files/lock.js';
 import {lstatNow, statNow} from '../../files/stat.js';
 import {systemError} from '../../files/system-error.js';
+import {assertShortEnough} from '../socket-path.js';
 
-/** The kernel's limit: sockaddr_un.sun_path is 108 bytes with its NUL, unix(7). */
-const MAX_PATH_BYTES = 107;
+/** What is appended to the path while the socket is not ready. */
+const OWN = `.${process.pid}`;
 
 type Listen = (path: string) => Promise<unknown>;
 
@@ -24,15 +25,7 @@ type Listen = (path: string) => Promise<unknown>;
  * others, BAD_ARGUMENT for a path that cannot be a socket.
  */
 export async function bindSocket(path: string, gid: number | undefined, listen: Listen): Promise<BoundSocket> {
-  if (Buffer.byteLength(ownName(path)) > MAX_PATH_BYTES) {
-    throw new DekError(
-      'BAD_ARGUMENT',
-      `the socket path ${path} is too long: the kernel takes ${MAX_PATH_BYTES} bytes`,
-      {
-        hint: 'name a shorter one with --socket; for dek run set TMPDIR',
-      },
-    );
-  }
+  assertShortEnough(path, OWN);
   makeDirectory(dirname(path), gid);
   let lock: HeldLock | undefined;
   try {
@@ -100,7 +93,7 @@ export class BoundSocket {
 
 /** Binds a socket and puts it in its place, which the lock has to be held for. */
 async function place({path, gid, listen}: Place): Promise<Inode> {
-  const own = ownName(path);
+  const own = path + OWN;
   const umask = process.umask(0o177);
   try {
     await assertFree(path);
@@ -120,10 +113,6 @@ async function place({path, gid, listen}: Place): Promise<Inode> {
 function isAt(path: string, {dev, ino}: Inode): boolean {
   const found = lstatNow(path);
   return found?.dev === dev && found.ino === ino;
-}
-
-function ownName(path: string): string {
-  return `${path}.${process.pid}`;
 }
 
 /** Not PATH.lock: that is the lock of contrib/fleet/dek-fleet-start, which is held while an agent starts. */
