@@ -92,6 +92,8 @@ const denied = (): Meaning => [
   'check the mode of /dev/infiniband/uverbs*, and in a container its device cgroup',
 ];
 
+const noUmr = (): Meaning => ['UNSUPPORTED', 'the NIC lays out no memory keys for its AES-XTS engine (UMR)'];
+
 /** Whatever the call. */
 const ANY_CALL: Table = {
   EIO: failedInside,
@@ -175,6 +177,8 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
       'raise ulimit -l, or LimitMEMLOCK= of the systemd unit, by some 100 KiB',
     ],
   },
+  qp: {EINVAL: noUmr, EOPNOTSUPP: noUmr, EREMOTEIO: noUmr},
+  mkey: {EINVAL: noUmr, EOPNOTSUPP: noUmr, EREMOTEIO: noUmr},
   destroy: {
     EBUSY: () => ['BUSY', 'it is in use, or the NIC is busy', 'try again when no MKey uses it; the DEK is still there'],
   },

@@ -2,7 +2,7 @@
 import {randomBytes} from 'node:crypto';
 import {toHex} from '../../src/bytes.js';
 import type {CreateOptions, Settings} from '../../src/virtual/index.js';
-import {dekCheckValue} from '../../src/wrap/dcv.js';
+import {dcvHints, dekCheckValue} from '../../src/wrap/dcv.js';
 import {wrapKey} from '../../src/wrap/index.js';
 import {type TestDevice, testDevice} from './device.js';
 
@@ -51,11 +51,12 @@ export class Nic {
   randomKey(
     {keySize, keytag}: {keySize: number; keytag: boolean},
     made: (plaintext: Buffer) => Buffer = (plaintext) => plaintext,
-  ): {wrapped: string; dcv: string; keytag: string | undefined} {
+  ): {wrapped: string; dcv: string; hints: string; keytag: string | undefined} {
     const plaintext = randomBytes(keySize / 4 + (keytag ? 8 : 0));
     return {
       wrapped: toHex(wrapKey(this.#device.kek, made(Buffer.from(plaintext)))),
       dcv: toHex(dekCheckValue(plaintext)),
+      hints: toHex(dcvHints(plaintext)),
       keytag: keytag ? toHex(plaintext.subarray(-8)) : undefined,
     };
   }

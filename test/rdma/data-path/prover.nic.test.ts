@@ -251,7 +251,7 @@ describe('Prover', () => {
   it('is refused by name where the NIC makes no memory keys', async () => {
     nic.set({faults: [{status: 2, times: 'always'}]});
     await child.run(async ({kept, refusal, expect}) => {
-      const error = await refusal('REFUSED', () => kept.device!.openProver());
+      const error = await refusal('UNSUPPORTED', () => kept.device!.openProver());
       expect(error.message).to.contain('cannot create a memory key on mlx5_0');
     });
     expect(nic.liveDataPath()).to.deep.equal(NOTHING);

@@ -1,0 +1,161 @@
+/**
+ * Proves DEKs of one NIC: asks it for what the DCV is made of, and where that is another, asks in other ways which tell what
+ * is wrong: the tweak given the other way round, each data unit alone. Left out: what to do about it.
+ */
+import {equalBytes} from '../../bytes.js';
+import {DekError} from '../../errors.js';
+import {type Dek, type Device, libraryVersion, type Prover} from '../../rdma/index.js';
+import {arrangementOf} from '../../wrap/dcv.js';
+import {type Finding, notProvable, type Reason} from '../proof.js';
+import {type Answer, ask} from './ask.js';
+
+/** A DEK to be proven. */
+export interface Provable {
+  /** Null when it is missing. */
+  readonly dek: Dek | null;
+  /** 16 bytes, or null when there is none. */
+  readonly dcv: Uint8Array | null;
+  /** 6 bytes. */
+  readonly dcvHints?: Uint8Array | null;
+  /** 8 bytes, of a DEK that has one. */
+  readonly keytagValue?: Uint8Array | null;
+}
+
+/** One that can be asked for. */
+interface Subject {
+  readonly dek: Dek;
+  readonly dcv: Uint8Array;
+  readonly dcvHints: Uint8Array | null;
+  readonly keytag: Uint8Array | undefined;
+}
+
+/** libmlx5 before this release does not turn the tweak over for the multi-block engine. */
+const TURNS_TWEAK_SINCE = 44;
+
+export class Proving {
+  readonly #device: Device;
+  readonly #prover: Prover | Finding;
+
+  private constructor(device: Device, prover: Prover | Finding) {
+    this.#device = device;
+    this.#prover = prover;
+  }
+
+  /** On a NIC that proves nothing each DEK is found so. */
+  static async open(device: Device): Promise<Proving> {
+    try {
+      return new Proving(device, await device.openProver());
+    } catch (error) {
+      const finding = findingOf(error);
+      return new Proving(device, finding.reason === 'no-umr' && isEngineOff(device) ? ENGINE_OFF : finding);
+    }
+  }
+
+  /** A finding for each, in order. Does not throw what the NIC says. */
+  async prove(deks: readonly Provable[]): Promise<Finding[]> {
+    const subjects = deks.map(subjectOf);
+    const findings = new Map<Subject, Finding>();
+    const there = subjects.filter((subject): subject is Subject => 'dek' in subject);
+    if ('verdict' in this.#prover) for (const subject of there) findings.set(subject, this.#prover);
+    else await this.#proveAll(this.#prover, there, findings);
+    return subjects.map((subject) => ('dek' in subject ? findings.get(subject)! : subject));
+  }
+
+  close(): void {
+    if (!('verdict' in this.#prover)) this.#prover.close();
+  }
+
+  async #proveAll(prover: Prover, subjects: readonly Subject[], findings: Map<Subject, Finding>): Promise<void> {
+    const together = this.#hasMultiBlock;
+    const wrong: Subject[] = [];
+    const values: Uint8Array[] = [];
+    try {
+      for (const [i, answer] of (await ask(prover, subjects, {together, reversed: false})).entries()) {
+        const subject = subjects[i]!;
+        if (!('value' in answer)) findings.set(subject, this.#refused(subject, answer));
+        else if (!answer.isEncrypted) findings.set(subject, {verdict: 'not-encrypted'});
+        else if (!equalBytes(answer.value, subject.dcv)) {
+          wrong.push(subject);
+          values.push(answer.value);
+        } else findings.set(subject, {verdict: answer.isWhole ? 'ok' : 'not-decrypted'});
+      }
+      if (wrong.length === 0) return;
+      const turned = await ask(prover, wrong, {together, reversed: true});
+      const alone = together ? await ask(prover, wrong, {together: false, reversed: false}) : [];
+      for (const [i, subject] of wrong.entries()) {
+        findings.set(subject, this.#wrong(subject, values[i]!, turned[i], alone[i]));
+      }
+    } catch (error) {
+      const finding = findingOf(error);
+      for (const subject of subjects) if (!findings.has(subject)) findings.set(subject, finding);
+    }
+  }
+
+  #wrong({dcv, dcvHints}: Subject, value: Uint8Array, turned?: Answer, alone?: Answer): Finding {
+    const isRight = (answer?: Answer): boolean =>
+      answer !== undefined && 'value' in answer && equalBytes(answer.value, dcv);
+    if (isRight(turned)) {
+      const version = libraryVersion();
+      const isOld = this.#hasMultiBlock && Number.parseInt(version ?? '', 10) < TURNS_TWEAK_SINCE;
+      if (!isOld) return {verdict: 'tweak-reversed'};
+      return {
+        verdict: 'tweak-reversed',
+        message: `libmlx5 of rdma-core ${version} hands the tweak over as it is to a NIC with the multi-block engine`,
+      };
+    }
+    if (isRight(alone)) return {verdict: 'tweak-increment'};
+    return {verdict: (dcvHints && arrangementOf(value, dcvHints)) ?? 'wrong-key'};
+  }
+
+  /** What the refusal of a work request means, which the NIC does not say. */
+  #refused({dek, keytag}: Subject, answer: DekError | {readonly status: number}): Finding {
+    if (answer instanceof DekError) return findingOf(answer);
+    const message = `it completed with status ${answer.status}`;
+    if (isEngineOff(this.#device)) return ENGINE_OFF;
+    try {
+      if (dek.query().state === 'ERROR') return notProvable('dek-error');
+    } catch (error) {
+      return findingOf(error);
+    }
+    return keytag === undefined ? notProvable('refused', message) : {verdict: 'keytag-refused'};
+  }
+
+  get #hasMultiBlock(): boolean {
+    return this.#device.caps.engines.includes('AES_XTS_MULTI_BLOCK');
+  }
+}
+
+const ENGINE_OFF = notProvable('engine-off');
+
+/** Whether the NIC says nothing any more of what its crypto can do. */
+function isEngineOff(device: Device): boolean {
+  try {
+    return device.readCaps().importMode === 'unknown';
+  } catch {
+    return false; // asked only to explain a refusal
+  }
+}
+
+/** What can be asked for, or why not. */
+function subjectOf({dek, dcv, dcvHints = null, keytagValue}: Provable): Subject | Finding {
+  if (dek === null || dek.closed) return notProvable('missing');
+  if (dcv === null) return notProvable('no-dcv');
+  if (!dek.keytag) return {dek, dcv, dcvHints, keytag: undefined};
+  return keytagValue ? {dek, dcv, dcvHints, keytag: keytagValue} : notProvable('no-keytag-value');
+}
+
+/** What an error says of a proof. */
+function findingOf(error: unknown): Finding {
+  if (!(error instanceof DekError)) throw error;
+  return notProvable(reasonOf(error), error.message);
+}
+
+function reasonOf({code, errno}: DekError): Reason {
+  if (code === 'CLOSED') return 'missing';
+  if (code === 'DEVICE_GONE') return 'device-gone';
+  if (code === 'LIMIT') return 'no-memory';
+  if (code === 'IO') return 'no-answer';
+  // Where no command was refused it is the way to itself that the NIC has not (queues.ts).
+  if (code === 'UNSUPPORTED') return errno === undefined ? 'no-loopback' : 'no-umr';
+  return 'refused';
+}
