@@ -12,9 +12,9 @@ export const POLICIES = ['default', 'fips'] as const;
 export type Policy = (typeof POLICIES)[number];
 
 /**
- * How a NIC counts the tweak of data units: as IEEE 1619 says; in its low 64 bits alone, as mlxconfig's
- * AES_XTS_TWEAK_INC_64 makes it; or with the bytes of the first one the other way round.
+ * How a NIC counts the tweak of data units: as IEEE 1619 says; by 2^64, as we read mlxconfig's
+ * AES_XTS_TWEAK_INC_64; or with the bytes of the first one the other way round.
  */
-export const TWEAKS = ['ieee-1619', 'increment-64', 'reversed'] as const;
+export const TWEAKS = ['ieee-1619', 'inc64', 'reversed'] as const;
 /** How a NIC makes the tweak of a data unit. */
 export type Tweak = (typeof TWEAKS)[number];

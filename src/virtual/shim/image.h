@@ -111,7 +111,7 @@ struct image {
 enum state { COMMISSIONING = 0, OPERATIONAL = 1, GOING_TO_COMMISSIONING = 2 };
 enum policy { POLICY_DEFAULT = 0, POLICY_FIPS = 1 }; /* fips refuses a DEK with key1 == key2 */
 /* How the tweak goes from one data unit to the next, and in which order a BSF has its bytes. */
-enum tweak { TWEAK_IEEE_1619 = 0, TWEAK_INCREMENT_64 = 1, TWEAK_REVERSED = 2 };
+enum tweak { TWEAK_IEEE_1619 = 0, TWEAK_INC_64 = 1, TWEAK_REVERSED = 2 };
 enum service { SERVE_CREATE, SERVE_QUERY, SERVE_DESTROY, SERVE_OTHER };
 
 _Static_assert(sizeof(struct key) == 64 && sizeof(struct slot) == 32, "no padding");

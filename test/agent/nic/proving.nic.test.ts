@@ -97,7 +97,7 @@ describe('Proving', () => {
 
   for (const [tweak, onMulti, onSingle] of [
     ['reversed', 'tweak-reversed', 'tweak-reversed'],
-    ['increment-64', 'tweak-increment', 'ok'],
+    ['inc64', 'tweak-increment', 'ok'],
   ] as const) {
     it(`finds a NIC whose tweak is ${tweak}, and a wrong key on it`, async () => {
       await start({tweak});
@@ -140,7 +140,7 @@ describe('Proving', () => {
   const LACKS: readonly [reason: string, settings: Settings][] = [
     ['engine-off', {engines: []}],
     ['device-gone', {gone: true}],
-    ['no-umr', {faults: [{status: 2, times: 'always'}]}],
+    ['no-umr', {faults: [{status: 2, times: 1}]}],
   ];
   for (const [reason, settings] of LACKS) {
     it(`says of all that it shows nothing: ${reason}`, async () => {

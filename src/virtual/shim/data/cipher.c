@@ -27,15 +27,15 @@ static struct object *find_dek(struct mkey *m)
 	return NULL;
 }
 
-/* `all`: with a carry into the high half, as IEEE 1619 has it. */
-static void add_to_tweak(uint8_t tweak[16], uint64_t n, bool all)
+/* One for each data unit, as IEEE 1619 has it, or 2^64. */
+static void add_to_tweak(uint8_t tweak[16], uint64_t n, bool by_2_64)
 {
 	uint64_t low, high;
 
 	memcpy(&low, tweak, 8);
 	memcpy(&high, tweak + 8, 8);
-	low = le64toh(low) + n;
-	high = htole64(le64toh(high) + (all && low < n));
+	low = le64toh(low) + (by_2_64 ? 0 : n);
+	high = htole64(le64toh(high) + (by_2_64 ? n : low < n));
 	low = htole64(low);
 	memcpy(tweak, &low, 8);
 	memcpy(tweak + 8, &high, 8);
@@ -60,7 +60,7 @@ static bool crypt_bytes(struct vault *v, struct mkey *m, uint64_t offset, uint8_
 {
 	struct image *image = m->body.context->nic->image;
 	const uint32_t unit = m->crypto.unit;
-	const bool encrypt = out == m->crypto.on_wire, carries = LOAD(image->tweak) != TWEAK_INCREMENT_64;
+	const bool encrypt = out == m->crypto.on_wire, by_2_64 = LOAD(image->tweak) == TWEAK_INC_64;
 	struct object *dek = find_dek(m);
 	uint8_t kept[80], tweak[16];
 	bool done;
@@ -72,9 +72,9 @@ static bool crypt_bytes(struct vault *v, struct mkey *m, uint64_t offset, uint8_
 		return false;
 	memcpy(kept, dek->key, sizeof(kept));
 	memcpy(tweak, m->crypto.tweak, sizeof(tweak));
-	add_to_tweak(tweak, offset / unit, carries);
+	add_to_tweak(tweak, offset / unit, by_2_64);
 	done = open_key(v, image, kept, dek->size, encrypt, m->crypto.keytag);
-	for (uint32_t at = 0, n; done && at < bytes; at += n, add_to_tweak(tweak, 1, carries)) {
+	for (uint32_t at = 0, n; done && at < bytes; at += n, add_to_tweak(tweak, 1, by_2_64)) {
 		uint32_t in = (offset + at) % unit;
 
 		n = unit - in < bytes - at ? unit - in : bytes - at;
