@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --json] [wrap | cores | commands | calls | concurrent | startup | fleet ...]`: all benches, or
+ * `npm run bench [-- --json] [wrap | pages | cores | commands | calls | concurrent | startup | fleet ...]`: all benches, or
  * those named, in this order.
  */
 import {benchCalls, renderCalls} from './calls.js';
@@ -7,6 +7,7 @@ import {benchCommands, renderCommands} from './commands.js';
 import {benchConcurrent, renderConcurrent} from './concurrent.js';
 import {benchCores, renderCores} from './cores.js';
 import {benchFleet, renderFleet} from './fleet.js';
+import {benchPages, renderPages} from './pages.js';
 import {benchStartup, renderStartup} from './startup.js';
 import {benchWrap} from './wrap.js';
 import {renderWrap, writeWrapResults} from './wrap-report.js';
@@ -17,6 +18,7 @@ const BENCHES = {
     writeWrapResults(costs);
     return told(costs, renderWrap);
   },
+  pages: async () => told(await benchPages(), renderPages),
   cores: async () => told(await benchCores(), renderCores),
   commands: async () => told(await benchCommands(), renderCommands),
   calls: async () => told(await benchCalls(), renderCalls),

@@ -5,12 +5,17 @@
 import {secretBytes, viewBytes, wipe} from '../bytes.js';
 import {KEK_BYTES, SEMIBLOCK_BYTES, wrappedBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
+import type {AesEngine} from './aes.js';
 import {engineToUnwrap, engineToWrap} from './engine.js';
+import {adviseLargePages} from './ffi.js';
 import {MAX_PLAINTEXT_BYTES, MIN_PLAINTEXT_BYTES, wrapKey} from './kw.js';
 import {Lane, laneKeys} from './lane.js';
 
 /** The most bytes in one call: 1 GiB, which is below the largest buffer of every Node that we run on. */
 const MAX_TOTAL_BYTES = 2 ** 30;
+
+/** From here on a result fills several of the large pages of x86-64 and arm64, which have 2 MiB. */
+const LARGE_BYTES = 2 ** 23;
 
 /**
  * Wraps many keys of one length. Like `wrapKey` it does not look at what it wraps: an equal key1 and key2 are not
@@ -27,8 +32,9 @@ export function wrapKeys(kek: Uint8Array, plaintexts: Uint8Array, plaintextBytes
   const input = viewBytes(plaintexts, {min: 0, max: MAX_TOTAL_BYTES, step: plaintextBytes}, 'plaintexts');
   const count = input.length / plaintextBytes;
   if (count === 1) return wrapKey(kekBytes, input); // the same, without the cost of a lane
-  const output = secretBytes(count * wrappedBytes(plaintextBytes));
-  engineToWrap(count).encrypt(kekBytes, (encryptBlocks) => {
+  const engine = engineToWrap(count);
+  const output = resultBytes(count * wrappedBytes(plaintextBytes), engine);
+  engine.encrypt(kekBytes, (encryptBlocks) => {
     inLanes(input, output, count, plaintextBytes, (lane, from, to) => {
       lane.readPlaintexts(from);
       lane.wrap(encryptBlocks);
@@ -60,10 +66,11 @@ export function unwrapKeys(
   const eachBytes = wrappedBytes(plaintextBytes);
   const input = viewBytes(wrapped, {min: 0, max: MAX_TOTAL_BYTES, step: eachBytes}, 'wrapped');
   const count = input.length / eachBytes;
-  const output = secretBytes(count * plaintextBytes);
+  const engine = engineToUnwrap();
+  const output = resultBytes(count * plaintextBytes, engine);
   try {
     const positions: number[] = [];
-    engineToUnwrap().decrypt(kekBytes, (decryptBlocks) => {
+    engine.decrypt(kekBytes, (decryptBlocks) => {
       inLanes(input, output, count, plaintextBytes, (lane, from, to, first) => {
         lane.readWrapped(from);
         lane.unwrap(decryptBlocks, (position) => positions.push(first + position));
@@ -103,9 +110,10 @@ export function rewrapKeys(
   const eachBytes = wrappedBytes(plaintextBytes);
   const input = viewBytes(wrapped, {min: 0, max: MAX_TOTAL_BYTES, step: eachBytes}, 'wrapped');
   const count = input.length / eachBytes;
-  const output = secretBytes(input.length);
+  const engine = engineToUnwrap();
+  const output = resultBytes(input.length, engine);
   const positions: number[] = [];
-  engineToUnwrap().decrypt(fromBytes, (decryptBlocks) =>
+  engine.decrypt(fromBytes, (decryptBlocks) =>
     engineToWrap(count).encrypt(toBytes, (encryptBlocks) => {
       inLanes(input, output, count, plaintextBytes, (lane, source, target, first) => {
         lane.readWrapped(source);
@@ -117,6 +125,13 @@ export function rewrapKeys(
   );
   withhold(output, eachBytes, positions, failed);
   return output;
+}
+
+/** The buffer of a result, in large pages where it is large and Koffi is loaded anyway. */
+function resultBytes(length: number, {name}: AesEngine): Uint8Array {
+  const bytes = secretBytes(length);
+  if (length >= LARGE_BYTES && name === 'libcrypto') adviseLargePages(bytes);
+  return bytes;
 }
 
 /** Calls `use` for lane after lane with its part of `input` and of `output`, and the position of its first key. */
