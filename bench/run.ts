@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- --json] [wrap | pages | cores | commands | calls | concurrent | startup | fleet ...]`: all benches, or
- * those named, in this order.
+ * `npm run bench [-- --json] [wrap | pages | cores | commands | calls | concurrent | startup | fleet ...]`: all
+ * benches, or those named, in this order.
  */
 import {benchCalls, renderCalls} from './calls.js';
 import {benchCommands, renderCommands} from './commands.js';

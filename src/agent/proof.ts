@@ -1,14 +1,15 @@
 /**
- * What a proof says of a DEK: the two data units of its DCV passed the engine of the NIC, and came to its DCV, or not. Pure: words
- * alone, as they stand in JSON.
+ * What a proof says of a DEK: the two data units of its DCV passed the engine of the NIC, and came to its DCV, or not.
+ * Pure: words alone, as they stand in JSON.
  */
 import type {Arrangement} from '../wrap/dcv.js';
 
 /**
- * `ok`: the NIC's ciphertext has the DCV, and comes back. `wrong-key`: another key; an arrangement: this key, put together wrongly.
- * `tweak-reversed`, `tweak-increment`: this key, but the NIC reads the tweak the other way round, or counts it as no other does.
- * `not-encrypted`: the data came out as it went in. `not-decrypted`: the ciphertext is right and does not come back.
- * `keytag-refused`: the NIC compared the keytag. `not-provable`: nothing was shown, and a reason says why.
+ * `ok`: the NIC's ciphertext has the DCV, and comes back. `wrong-key`: another key; an arrangement: this key, put
+ * together wrongly. `tweak-reversed`, `tweak-increment`: this key, but the NIC reads the tweak the other way round, or
+ * counts it as no other does. `not-encrypted`: the data came out as it went in. `not-decrypted`: the ciphertext is
+ * right and does not come back. `keytag-refused`: the NIC compared the keytag. `not-provable`: nothing was shown, and a
+ * reason says why.
  */
 export type Verdict =
   | 'ok'

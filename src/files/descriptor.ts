@@ -1,4 +1,7 @@
-/** Room for descriptors, and writing to an open one, such as standard output. Bytes go from the caller's buffer to the kernel. */
+/**
+ * Room for descriptors, and writing to an open one, such as standard output. Bytes go from the caller's buffer to the
+ * kernel.
+ */
 import fs from 'node:fs';
 import {promisify} from 'node:util';
 import {DekError, systemCode} from '../errors.js';

@@ -17,7 +17,8 @@ describe('room for files', function () {
   for (const command of ['device list', 'device show', 'run -- true', 'selftest']) {
     it(`is missed by dek ${command}, if there is too little`, () => {
       const statuses = LIMITS.map((limit) => {
-        const script = `exec python3 -c "import os, sys; os.closerange(3, 1000); os.execvp(sys.argv[1], sys.argv[1:])" "$@"`;
+        const closed = 'import os, sys; os.closerange(3, 1000); os.execvp(sys.argv[1], sys.argv[1:])';
+        const script = `exec python3 -c "${closed}" "$@"`;
         const limited = ['-c', `ulimit -n ${limit}; ${script}`, 'bash', process.execPath, DEK, ...command.split(' ')];
         const {status, stderr} = device.run('bash', limited);
         if (status !== 0)

@@ -1,6 +1,6 @@
 /**
- * Proves DEKs of one NIC: asks it for what the DCV is made of, and where that is another, asks in other ways which tell what
- * is wrong: the tweak given the other way round, each data unit alone. Left out: what to do about it.
+ * Proves DEKs of one NIC: asks it for what the DCV is made of, and where that is another, asks in other ways which tell
+ * what is wrong: the tweak given the other way round, each data unit alone. Left out: what to do about it.
  */
 import {equalBytes} from '../../bytes.js';
 import {DekError} from '../../errors.js';
