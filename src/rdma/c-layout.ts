@@ -7,8 +7,12 @@
 /** struct ibv_device; the strings end with NUL. */
 export const IBV_DEVICE = {size: 664, name: 24, dev_name: 88, ibdev_path: 408} as const;
 
-/** struct mlx5dv_context_attr */
+/**
+ * struct mlx5dv_context_attr. It grew as well, to 24 bytes in rdma-core 57: the library may read as many as it knows of,
+ * so that it gets more room, of zeros.
+ */
 export const MLX5DV_CONTEXT_ATTR = {size: 16, flags: 0, comp_mask: 8} as const;
+export const MLX5DV_CONTEXT_ATTR_ROOM = 128;
 
 /**
  * struct mlx5dv_context. It grew from release to release (`size` is rdma-core 44's), so that more room is given to the

@@ -94,6 +94,12 @@ const denied = (): Meaning => [
 
 const noUmr = (): Meaning => ['UNSUPPORTED', 'the NIC lays out no memory keys for its AES-XTS engine (UMR)'];
 
+const untold = (): Meaning => [
+  'REFUSED',
+  'the firmware refused; rdma-core before 40 does not say why',
+  'update libibverbs1 and ibverbs-providers to learn the reason',
+];
+
 /** Whatever the call. */
 const ANY_CALL: Table = {
   EIO: failedInside,
@@ -108,11 +114,7 @@ const ANY_CALL: Table = {
   EINVAL: () => ['REFUSED', 'the NIC or its driver refused the arguments'],
   ENOMEM: () => ['LIMIT', 'the NIC or the system is out of memory'],
   EOPNOTSUPP: () => ['UNSUPPORTED', 'the NIC, its firmware or its driver cannot do that'],
-  EREMOTEIO: () => [
-    'REFUSED',
-    'the firmware refused; rdma-core before 40 does not say why',
-    'update libibverbs1 and ibverbs-providers to learn the reason',
-  ],
+  EREMOTEIO: () => untold(),
 };
 
 const DEVX_NEEDED = 'the kernel needs the mlx5_ib driver with DEVX, and the firmware has to allow it';
@@ -156,6 +158,7 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
         ]
       );
     },
+    EREMOTEIO: ({wrapped, loginState}) => (wrapped ? loginLost(loginState) : undefined) ?? untold(),
     ENOMEM: ({maxDeks}) => {
       const most = maxDeks?.() ?? 0;
       return [
@@ -169,6 +172,7 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
   query: {
     EINVAL: ({wrapped, loginState}) =>
       (wrapped ? loginLost(loginState) : undefined) ?? ['REFUSED', 'the NIC did not report the state of the DEK'],
+    EREMOTEIO: ({wrapped, loginState}) => (wrapped ? loginLost(loginState) : undefined) ?? untold(),
   },
   mr: {
     ENOMEM: () => [

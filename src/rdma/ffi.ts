@@ -11,7 +11,7 @@ import {constants, endianness} from 'node:os';
 import type {KoffiFunc, LibraryHandle, TypeObject} from 'koffi';
 import {DekError} from '../errors.js';
 import {loadKoffi} from '../koffi.js';
-import {C, MLX5DV_CONTEXT_ATTR} from './c-layout.js';
+import {C, MLX5DV_CONTEXT_ATTR, MLX5DV_CONTEXT_ATTR_ROOM} from './c-layout.js';
 import {CallSlots} from './command-queue.js';
 import {pin} from './pin.js';
 
@@ -168,7 +168,7 @@ function load(): Library {
   const dekDestroy = func<Destroy>(mlx5, 'int', 'mlx5dv_dek_destroy', pointer);
 
   const openDevice = mlx5.func('mlx5dv_open_device', pointer, [pointer, pointer]);
-  const devxAttr = new Uint8Array(MLX5DV_CONTEXT_ATTR.size);
+  const devxAttr = new Uint8Array(MLX5DV_CONTEXT_ATTR_ROOM);
   devxAttr[MLX5DV_CONTEXT_ATTR.flags] = C.MLX5DV_CONTEXT_FLAGS_DEVX;
 
   return {

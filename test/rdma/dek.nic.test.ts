@@ -2,6 +2,7 @@
 import {expect} from 'chai';
 import {Child} from '../support/child.js';
 import {type Nic, type NicSecrets, newNic} from '../support/nic.js';
+import {ENGINES, errnoOf, has, needing} from '../support/release.js';
 
 type Layout = {keySize: 128 | 256; keytag: boolean; wrappedBytes: number};
 const LAYOUTS: Layout[] = [
@@ -11,10 +12,17 @@ const LAYOUTS: Layout[] = [
   {keySize: 256, keytag: true, wrappedBytes: 80},
 ];
 
+/** The code of all that the firmware refuses, where libmlx5 does not hand its reasons on. */
+const UNTOLD = has('the reasons of the firmware') ? undefined : 'REFUSED';
+const REFUSED_KEY = has('the reasons of the firmware')
+  ? 'the NIC refused the wrapped key (EINVAL)'
+  : 'the firmware refused, and rdma-core before 40 does not pass on why (EREMOTEIO)';
+
 const NOTHING_LEFT = {contexts: 0, pds: 0, logins: 0, deks: 0};
 
 for (const loginApi of ['object', 'session'] as const) {
-  describe(`on the virtual ConnectX, ${loginApi} API`, () => {
+  const suite = loginApi === 'object' ? needing('login objects').describe : describe;
+  suite(`on the virtual ConnectX, ${loginApi} API`, () => {
     let nic: Nic;
     let child: Child;
     before(async () => {
@@ -45,7 +53,7 @@ for (const loginApi of ['object', 'session'] as const) {
         operational: true,
         goingToCommissioning: false,
         failedSelftests: 0,
-        engines: ['AES_XTS_SINGLE_BLOCK', 'AES_XTS_MULTI_BLOCK'],
+        engines: ENGINES,
         logMaxDeks: 4,
         maxDeks: 16,
       });
@@ -105,17 +113,17 @@ for (const loginApi of ['object', 'session'] as const) {
 
     it('queries a DEK only under a login, and destroys it without', async () => {
       await child.run(
-        async ({kept, bytes, expect, refusal}, {key, credential, ...ids}) => {
+        async ({kept, bytes, expect, refusal}, {key, errno, credential, ...ids}) => {
           const device = kept.device!;
           const login = device.login({credential: bytes(credential), ...ids});
           const dek = device.createDek({wrapped: bytes(key), keySize: 256, keytag: true});
           login.close();
           const error = await refusal('NO_LOGIN', () => dek.query());
-          expect(error.errno).to.equal('EINVAL');
+          expect(error.errno).to.equal(errno);
           device.login({credential: bytes(credential), ...ids}).close();
           dek.destroy();
         },
-        {...nic.secrets, key: nic.wrappedKey(LAYOUTS[3]!)},
+        {...nic.secrets, key: nic.wrappedKey(LAYOUTS[3]!), errno: errnoOf('EINVAL')},
       );
     });
 
@@ -127,13 +135,13 @@ for (const loginApi of ['object', 'session'] as const) {
     for (const [title, alter] of refusedLogins) {
       it(`is refused a login with ${title}, and may try again`, async () => {
         await child.run(
-          async ({kept, bytes, expect, refusal}, {wrong, right}) => {
+          async ({kept, bytes, expect, refusal}, {wrong, right, errno}) => {
             const device = kept.device!;
             const error = await refusal('REFUSED', () => device.login({...wrong, credential: bytes(wrong.credential)}));
-            expect(error.errno).to.equal('EINVAL');
+            expect(error.errno).to.equal(errno);
             device.login({...right, credential: bytes(right.credential)});
           },
-          {wrong: alter(nic.secrets), right: nic.secrets},
+          {wrong: alter(nic.secrets), right: nic.secrets, errno: errnoOf('EINVAL')},
         );
       });
     }
@@ -147,37 +155,39 @@ for (const loginApi of ['object', 'session'] as const) {
         nic.wrappedKey(layout, {equal: true}),
       ];
       await child.run(
-        async ({kept, bytes, expect, refusal}, {keys, credential, ...ids}) => {
+        async ({kept, bytes, expect, refusal}, {keys, why, credential, ...ids}) => {
           const device = kept.device!;
           device.login({credential: bytes(credential), ...ids});
           for (const key of keys) {
             const error = await refusal('REFUSED', () =>
               device.createDek({wrapped: bytes(key), keySize: 256, keytag: true}),
             );
-            expect(error.errno).to.equal('EINVAL');
-            expect(error.message).to.equal('cannot create a DEK on mlx5_0: the NIC refused the wrapped key (EINVAL)');
+            expect(error.message).to.equal(`cannot create a DEK on mlx5_0: ${why}`);
           }
         },
-        {keys, ...nic.secrets},
+        {keys, why: REFUSED_KEY, ...nic.secrets},
       );
       nic.set({policy: 'default'});
     });
 
-    it('names the limit when the NIC is full, and has room again after a destroy', async () => {
-      await child.run(
-        async ({kept, bytes, expect, refusal}, {key, credential, ...ids}) => {
-          const device = kept.device!;
-          device.login({credential: bytes(credential), ...ids});
-          const create = () => device.createDek({wrapped: bytes(key), keySize: 256, keytag: true});
-          const deks = Array.from({length: 16}, create);
-          const error = await refusal('LIMIT', create);
-          expect(error.message).to.contain('it holds at most 16 (ENOMEM)');
-          deks[0]!.destroy();
-          create();
-        },
-        {...nic.secrets, key: nic.wrappedKey(LAYOUTS[3]!)},
-      );
-    });
+    needing('the reasons of the firmware').it(
+      'names the limit when the NIC is full, and has room again after a destroy',
+      async () => {
+        await child.run(
+          async ({kept, bytes, expect, refusal}, {key, credential, ...ids}) => {
+            const device = kept.device!;
+            device.login({credential: bytes(credential), ...ids});
+            const create = () => device.createDek({wrapped: bytes(key), keySize: 256, keytag: true});
+            const deks = Array.from({length: 16}, create);
+            const error = await refusal('LIMIT', create);
+            expect(error.message).to.contain('it holds at most 16 (ENOMEM)');
+            deks[0]!.destroy();
+            create();
+          },
+          {...nic.secrets, key: nic.wrappedKey(LAYOUTS[3]!)},
+        );
+      },
+    );
 
     it('tells a DEK in ERROR', async () => {
       const args = {...nic.secrets, key: nic.wrappedKey(LAYOUTS[3]!)};
@@ -211,10 +221,10 @@ for (const loginApi of ['object', 'session'] as const) {
     });
 
     const statuses: [string, number, string, string][] = [
-      ['BAD_RES_STATE', 9, 'REFUSED', 'EINVAL'],
-      ['NO_RES', 0xf, 'BUSY', 'EAGAIN'],
-      ['RES_BUSY', 6, 'BUSY', 'EBUSY'],
-      ['INT_ERR', 1, 'REFUSED', 'EIO'],
+      ['BAD_RES_STATE', 9, 'REFUSED', errnoOf('EINVAL')],
+      ['NO_RES', 0xf, UNTOLD ?? 'BUSY', errnoOf('EAGAIN')],
+      ['RES_BUSY', 6, UNTOLD ?? 'BUSY', errnoOf('EBUSY')],
+      ['INT_ERR', 1, 'REFUSED', errnoOf('EIO')],
     ];
     for (const [name, status, code, errno] of statuses) {
       it(`turns firmware status ${name} at create into ${code}, ${errno}`, async () => {

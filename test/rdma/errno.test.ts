@@ -1,5 +1,6 @@
 import {constants} from 'node:os';
 import {expect} from 'chai';
+import type {LoginState} from '../../src/dek-layout.js';
 import type {DekErrorCode} from '../../src/errors.js';
 import {type About, type Call, callFailed, errnoName} from '../../src/rdma/errno.js';
 
@@ -43,6 +44,16 @@ describe('errno', () => {
       expect(error.code).to.equal(code);
       expect(error.errno).to.equal(errno);
       expect(error.message).to.match(message);
+    });
+  }
+
+  for (const call of ['create', 'query'] as const) {
+    it(`EREMOTEIO at ${call} of a wrapped DEK tells a lost login apart, which rdma-core before 40 does not`, () => {
+      const at = (loginState: LoginState) =>
+        callFailed(call, EREMOTEIO, {device: 'mlx5_0', wrapped: true, loginState: () => loginState}).code;
+      expect(at('INVALID')).to.equal('NOT_READY');
+      expect(at('NO_LOGIN')).to.equal('NO_LOGIN');
+      expect(at('VALID')).to.equal('REFUSED');
     });
   }
 

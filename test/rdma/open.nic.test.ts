@@ -6,6 +6,8 @@ import {dirname, join} from 'node:path';
 import {expect} from 'chai';
 import {Child} from '../support/child.js';
 import {type Nic, newNic} from '../support/nic.js';
+import {needing} from '../support/release.js';
+import {skipWithout} from '../support/skip.js';
 
 const INDEX = new URL('../../src/rdma/index.js', import.meta.url).href;
 const LAYOUT = {keySize: 256, keytag: true};
@@ -213,31 +215,34 @@ describe('caps of other NICs', () => {
     nic?.remove();
   });
 
-  it('plaintext import: takes plaintext DEKs, and neither wrapped ones nor a login', async () => {
-    nic.set({importMode: 'plaintext'});
-    await child.run(
-      async ({openDevice, bytes, refusal, expect}, {key, credential, ...ids}) => {
-        const device = await openDevice();
-        expect(device.caps.importMode).to.equal('plaintext');
-        await refusal('UNSUPPORTED', () => device.login({credential: bytes(credential), ...ids}));
-        await refusal('UNSUPPORTED', () => device.createDek({wrapped: bytes(key), keySize: 256, keytag: true}));
-        for (const [keySize, keytag, plain] of [
-          [128, false, 32],
-          [128, true, 40],
-          [256, false, 64],
-          [256, true, 72],
-        ] as const) {
-          const plaintext = Uint8Array.from({length: plain}, (_, i) => i);
-          const dek = device.createDek({plaintext, keySize, keytag, opaque: bytes('ff')});
-          expect(dek.query()).to.deep.equal({state: 'READY', opaque: bytes('ff00000000000000')});
-          await refusal('EQUAL_KEYS', () => device.createDek({plaintext: plaintext.fill(1), keySize, keytag}));
-        }
-        device.close();
-      },
-      {...nic.secrets, key: nic.wrappedKey(LAYOUT)},
-    );
-    nic.set({importMode: 'wrapped'});
-  });
+  needing('plaintext DEKs').it(
+    'plaintext import: takes plaintext DEKs, and neither wrapped ones nor a login',
+    async () => {
+      nic.set({importMode: 'plaintext'});
+      await child.run(
+        async ({openDevice, bytes, refusal, expect}, {key, credential, ...ids}) => {
+          const device = await openDevice();
+          expect(device.caps.importMode).to.equal('plaintext');
+          await refusal('UNSUPPORTED', () => device.login({credential: bytes(credential), ...ids}));
+          await refusal('UNSUPPORTED', () => device.createDek({wrapped: bytes(key), keySize: 256, keytag: true}));
+          for (const [keySize, keytag, plain] of [
+            [128, false, 32],
+            [128, true, 40],
+            [256, false, 64],
+            [256, true, 72],
+          ] as const) {
+            const plaintext = Uint8Array.from({length: plain}, (_, i) => i);
+            const dek = device.createDek({plaintext, keySize, keytag, opaque: bytes('ff')});
+            expect(dek.query()).to.deep.equal({state: 'READY', opaque: bytes('ff00000000000000')});
+            await refusal('EQUAL_KEYS', () => device.createDek({plaintext: plaintext.fill(1), keySize, keytag}));
+          }
+          device.close();
+        },
+        {...nic.secrets, key: nic.wrappedKey(LAYOUT)},
+      );
+      nic.set({importMode: 'wrapped'});
+    },
+  );
 
   it('commissioning: no login yet', async () => {
     nic.set({state: 'commissioning'});
@@ -273,7 +278,8 @@ describe('caps of other NICs', () => {
     nic.set({failedSelftests: 0});
   });
 
-  it('of another vendor: UNSUPPORTED', async () => {
+  it('of another vendor: UNSUPPORTED', async function () {
+    skipWithout('provider rxe', this);
     const folder = mkdtempSync(join(tmpdir(), 'dek-rxe-'));
     const files = {
       'class/infiniband_verbs/abi_version': '6',
@@ -301,7 +307,7 @@ describe('caps of other NICs', () => {
     }
   });
 
-  it('under a library without login objects: falls back to the session API', async () => {
+  needing('login objects').it('under a library without login objects: falls back to the session API', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'dek-old-'));
     const file = execFileSync('sh', ['-c', 'ldconfig -p | sed -n "s/.*libmlx5.so.1 .*=> //p"'], {encoding: 'utf8'});
     const library = readFileSync(file.trim().split('\n')[0]!);

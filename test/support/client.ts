@@ -4,13 +4,15 @@ import {createInterface} from 'node:readline';
 import {type DekKeys, wrapDek} from '../../src/wrap/index.js';
 import {compileProgram} from './compile.js';
 import type {TestDevice} from './device.js';
+import {has} from './release.js';
 
 export class Client {
   readonly process: ChildProcess;
   readonly #answers: AsyncIterator<string>;
 
   constructor(device: TestDevice, source: 'client.c' | 'traffic.c' = 'client.c') {
-    this.process = device.spawn(compileProgram(source, ['-libverbs', '-lmlx5']), [], {
+    const features = has('login objects') ? ['-DLOGIN_OBJECTS'] : [];
+    this.process = device.spawn(compileProgram(source, [...features, '-libverbs', '-lmlx5']), [], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#answers = createInterface({input: this.process.stdout!})[Symbol.asyncIterator]();

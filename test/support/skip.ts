@@ -22,6 +22,13 @@ const NEEDS = {
       /^[\w.%-]+$/.test(fs.readFileSync('/proc/sys/kernel/core_pattern', 'utf8').trim()) &&
       spawnSync('sh', ['-c', 'ulimit -c unlimited']).status === 0,
   },
+  'provider rxe': {
+    missing: "libibverbs' provider rxe is needed, to see a device of another vendor",
+    isHere: () =>
+      /librxe-rdmav\d+\.so/.test(
+        spawnSync('find', ['/usr/lib', '-name', 'librxe-rdmav*.so'], {encoding: 'utf8'}).stdout,
+      ),
+  },
   'no RDMA': {
     missing: 'a host without RDMA devices is needed: this one has some',
     isHere: () => !fs.existsSync('/sys/class/infiniband') || fs.readdirSync('/sys/class/infiniband').length === 0,
@@ -39,6 +46,11 @@ export function skipWithout(need: Need, context: Context): void {
   const {test} = context;
   reasons.set((test as {type?: string}).type === 'hook' ? test!.parent! : test!, missing);
   context.skip();
+}
+
+/** Says why a test or a suite that is registered as skipped is not run. */
+export function giveReason(skipped: object, reason: string): void {
+  reasons.set(skipped, reason);
 }
 
 /** Why this test was skipped; undefined when no reason of the list was given. */

@@ -6,6 +6,7 @@ import {type DekKeys, wrapDek} from '../../src/wrap/index.js';
 import {Client, hex, login} from '../support/client.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 import {describeHits, needlesOf, searchMemory} from '../support/memory.js';
+import {needing} from '../support/release.js';
 import {xts} from '../support/xts.js';
 
 /** Data units and their number in enum mlx5dv_block_size. */
@@ -14,7 +15,7 @@ type Unit = keyof typeof UNITS & number;
 
 const OP_ERROR = 'local QP operation error';
 
-describe('AES-XTS on the virtual ConnectX', () => {
+needing('multi-block AES-XTS').describe('AES-XTS on the virtual ConnectX', () => {
   let device: TestDevice;
   let client: Client;
 

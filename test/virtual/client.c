@@ -1,6 +1,7 @@
 /*
  * A program on the NIC, driven by lines: a command a line on stdin, an answer a line on stdout, "ok ..." or the name
- * of an errno. Commands are in the table at the end. Build: cc client.c -libverbs -lmlx5
+ * of an errno. Commands are in the table at the end. Build: cc -DLOGIN_OBJECTS client.c -libverbs -lmlx5, without the -D
+ * under rdma-core before 42, which has no login objects and no plaintext DEKs.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,7 +21,9 @@
 
 static struct ibv_context *context;
 static struct ibv_pd *pd;
+#ifdef LOGIN_OBJECTS
 static struct mlx5dv_crypto_login_obj *login;
+#endif
 static struct mlx5dv_dek *deks[MANY];
 static int dek_count;
 
@@ -156,6 +159,7 @@ static void do_logout(char **word)
 	answer(mlx5dv_crypto_logout(context));
 }
 
+#ifdef LOGIN_OBJECTS
 /* login_create KEK_ID CREDENTIAL_ID HEX: the object. */
 static void do_login_create(char **word)
 {
@@ -190,6 +194,7 @@ static void do_login_destroy(char **word)
 	(void)word;
 	answer(mlx5dv_crypto_login_destroy(login));
 }
+#endif
 
 static struct mlx5dv_dek *create(const char *how, const char *size, const char *tag, const char *hex,
 				 const char *opaque)
@@ -201,10 +206,17 @@ static struct mlx5dv_dek *create(const char *how, const char *size, const char *
 		.pd = pd,
 	};
 
+#ifdef LOGIN_OBJECTS
 	if (strcmp(how, "session") != 0)
 		attr.comp_mask = MLX5DV_DEK_INIT_ATTR_CRYPTO_LOGIN;
 	if (strcmp(how, "object") == 0)
 		attr.crypto_login = login;
+#else
+	if (strcmp(how, "session") != 0) {
+		errno = EOPNOTSUPP;
+		return NULL;
+	}
+#endif
 	parse_hex(hex, (uint8_t *)attr.key, sizeof(attr.key));
 	if (opaque)
 		memcpy(attr.opaque, opaque, strnlen(opaque, sizeof(attr.opaque)));
@@ -422,9 +434,11 @@ static const struct {
 	{"login", do_login},
 	{"state", do_state},
 	{"logout", do_logout},
+#ifdef LOGIN_OBJECTS
 	{"login_create", do_login_create},
 	{"login_query", do_login_query},
 	{"login_destroy", do_login_destroy},
+#endif
 	{"create", do_create},
 	{"explain", do_explain},
 	{"query", do_query},

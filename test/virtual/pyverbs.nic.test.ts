@@ -1,4 +1,4 @@
-import {execFileSync} from 'node:child_process';
+import {execFileSync, spawnSync} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {join} from 'node:path';
@@ -7,6 +7,7 @@ import {gunzipSync} from 'node:zlib';
 import {expect} from 'chai';
 import {wrapDek} from '../../src/wrap/index.js';
 import {type TestDevice, testDevice} from '../support/device.js';
+import {has, skipping} from '../support/release.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 import {xts} from '../support/xts.js';
 
@@ -16,7 +17,15 @@ const PLACES = ['/usr/share/doc/rdma-core/tests', join(ROOT, '.cache', 'rdma-cor
 /** Debian's python3, for which python3-pyverbs is built. */
 const PYTHON = '/usr/bin/python3';
 
-describe("rdma-core's own tests on the virtual ConnectX", () => {
+/** The tests of multi-block engines skip themselves where libmlx5 knows of none. */
+const MULTI_BLOCK = has('multi-block AES-XTS') ? 'ok' : 'skipped';
+
+/** Built for another release of the libraries, as the loader tells. */
+const {stderr} = spawnSync(PYTHON, ['-c', 'import pyverbs.providers.mlx5.mlx5dv'], {encoding: 'utf8'});
+const isOfAnotherRelease = /(version `?\S+ not found|undefined symbol: \w+)/.test(stderr);
+const suite = isOfAnotherRelease ? skipping('pyverbs of the same release as the libraries needed').describe : describe;
+
+suite("rdma-core's own tests on the virtual ConnectX", () => {
   let device: TestDevice;
   let directory: string;
 
@@ -25,6 +34,9 @@ describe("rdma-core's own tests on the virtual ConnectX", () => {
     if (!place) throw new Error(`rdma-core's tests are not in ${PLACES.join(' or ')}: run scripts/setup`);
     directory = temporaryDirectory();
     unpack(place, join(directory, 'tests'));
+    // Later releases ask rdma(8) for the network interface of a port: the kernel knows of no virtual NIC.
+    fs.mkdirSync(join(directory, 'bin'));
+    fs.writeFileSync(join(directory, 'bin', 'rdma'), '#!/bin/sh\necho "[]"\n', {mode: 0o755});
     // The tests log in with credential 0 under KEK 0.
     device = await testDevice({kekId: 0, credentialId: 0});
   });
@@ -38,7 +50,7 @@ describe("rdma-core's own tests on the virtual ConnectX", () => {
     const info = join(directory, 'info.json');
     fs.writeFileSync(info, infoFile(device, swapped));
     const {stdout, stderr} = device.run(PYTHON, [join(directory, 'tests/run_tests.py'), '-v', name, ...more], {
-      env: {MLX5_CRYPTO_TEST_INFO: info},
+      env: {MLX5_CRYPTO_TEST_INFO: info, PATH: `${join(directory, 'bin')}:${process.env['PATH']}`},
     });
     return stdout + stderr;
   }
@@ -82,12 +94,12 @@ describe("rdma-core's own tests on the virtual ConnectX", () => {
     test_mlx5_crypto_signature_mkey: 'ok',
     test_mlx5_crypto_wrapped_dek: 'ok',
     test_mlx5_plaintext_dek_multi_block: 'skipped',
-    test_mlx5_wrapped_dek_multi_block: 'ok',
+    test_mlx5_wrapped_dek_multi_block: MULTI_BLOCK,
   };
   const PLAINTEXT = {
     ...Object.fromEntries(Object.keys(WRAPPED).map((name) => [name, 'skipped'])),
     test_mlx5_crypto_plaintext_dek: 'ok',
-    test_mlx5_plaintext_dek_multi_block: 'ok',
+    test_mlx5_plaintext_dek_multi_block: MULTI_BLOCK,
   };
   /** Those that compare data; the others do not notice a wrong key. */
   const comparing = (outcomesOf: Record<string, string>): Record<string, string> =>

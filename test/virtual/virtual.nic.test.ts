@@ -3,6 +3,7 @@ import {expect} from 'chai';
 import {wrapCredential, wrapDek, wrapKey} from '../../src/wrap/index.js';
 import {Client, hex, login, testKeys, wrapped} from '../support/client.js';
 import {type TestDevice, testDevice} from '../support/device.js';
+import {errnoOf, has, needing} from '../support/release.js';
 
 const LAYOUTS = [
   [128, false],
@@ -10,6 +11,14 @@ const LAYOUTS = [
   [256, false],
   [256, true],
 ] as const;
+
+/** What libmlx5 makes of a refusal. */
+const REFUSED = errnoOf('EINVAL');
+const FULL = errnoOf('ENOMEM');
+
+/** enum mlx5dv_crypto_engines_caps, which each of the three releases words in another way. */
+const SINGLE_BLOCK = has('single-block AES-XTS') ? 2 : 1;
+const BOTH_ENGINES = has('multi-block AES-XTS') ? 6 : SINGLE_BLOCK;
 
 describe('the virtual ConnectX', () => {
   let device: TestDevice;
@@ -40,7 +49,7 @@ describe('the virtual ConnectX', () => {
 
   it('says what its crypto can do', async () => {
     expect(await client.ask('open')).to.equal('ok');
-    expect(await client.ask('caps')).to.equal('selftests=0 engines=6 import=1 deks=17 flags=3');
+    expect(await client.ask('caps')).to.equal(`selftests=0 engines=${BOTH_ENGINES} import=1 deks=17 flags=3`);
     device.nic.set({
       state: 'going-to-commissioning',
       engines: ['single-block'],
@@ -48,7 +57,7 @@ describe('the virtual ConnectX', () => {
       logMaxDeks: 9,
     });
     expect(await client.askAll(['close', 'open'])).to.deep.equal(['ok', 'ok']);
-    expect(await client.ask('caps')).to.equal(`selftests=${0x1234} engines=2 import=1 deks=9 flags=7`);
+    expect(await client.ask('caps')).to.equal(`selftests=${0x1234} engines=${SINGLE_BLOCK} import=1 deks=9 flags=7`);
     device.nic.set({importMode: 'plaintext', engines: []});
     expect(await client.askAll(['close', 'open'])).to.deep.equal(['ok', 'ok']);
     expect(await client.ask('caps')).to.equal('selftests=0 engines=0 import=0 deks=0 flags=0');
@@ -56,7 +65,8 @@ describe('the virtual ConnectX', () => {
 
   for (const [keySize, keytag] of LAYOUTS) {
     for (const how of ['session', 'object'] as const) {
-      it(`takes a wrapped ${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag under a login ${how}`, async () => {
+      const test = how === 'object' ? needing('login objects').it : it;
+      test(`takes a wrapped ${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag under a login ${how}`, async () => {
         const begin = how === 'session' ? login(device) : login(device, 'login_create');
         expect(await client.askAll(['open', 'pd', begin])).to.deep.equal(['ok', 'ok', 'ok']);
         expect(
@@ -70,17 +80,20 @@ describe('the virtual ConnectX', () => {
         expect(device.nic.show().live).to.include({contexts: 0, pds: 0, logins: 0, deks: 0});
       });
     }
-    it(`takes a plaintext ${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag in plaintext mode`, async () => {
-      device.nic.set({importMode: 'plaintext'});
-      expect(await client.askAll(['open', 'pd'])).to.deep.equal(['ok', 'ok']);
-      const {key1, key2, keytag: tag = new Uint8Array()} = testKeys(keySize, keytag);
-      const key = hex(key1) + hex(key2) + hex(tag);
-      expect(await client.ask(`create plaintext ${keySize} ${Number(keytag)} ${key} vol`)).to.equal('0');
-      expect(await client.ask('query 0')).to.equal('READY vol');
-      // As NVIDIA's own test sends it: bytes behind the key are no part of it.
-      expect(await client.ask(`create plaintext ${keySize} ${Number(keytag)} ${key}ff vol`)).to.equal('1');
-      expect(await client.ask('query 1')).to.equal('READY vol');
-    });
+    needing('plaintext DEKs').it(
+      `takes a plaintext ${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag in plaintext mode`,
+      async () => {
+        device.nic.set({importMode: 'plaintext'});
+        expect(await client.askAll(['open', 'pd'])).to.deep.equal(['ok', 'ok']);
+        const {key1, key2, keytag: tag = new Uint8Array()} = testKeys(keySize, keytag);
+        const key = hex(key1) + hex(key2) + hex(tag);
+        expect(await client.ask(`create plaintext ${keySize} ${Number(keytag)} ${key} vol`)).to.equal('0');
+        expect(await client.ask('query 0')).to.equal('READY vol');
+        // As NVIDIA's own test sends it: bytes behind the key are no part of it.
+        expect(await client.ask(`create plaintext ${keySize} ${Number(keytag)} ${key}ff vol`)).to.equal('1');
+        expect(await client.ask('query 1')).to.equal('READY vol');
+      },
+    );
   }
 
   it('takes an import KEK of 16 bytes', async () => {
@@ -126,21 +139,23 @@ describe('the virtual ConnectX', () => {
       it(title, async () => {
         expect(await client.ask('open')).to.equal('ok');
         const [kekId, credentialId, credential] = make(device);
-        expect(await client.ask(`login ${kekId} ${credentialId} ${hex(credential)}`)).to.equal('EINVAL');
-        expect(await client.ask(`login_create ${kekId} ${credentialId} ${hex(credential)}`)).to.equal('EINVAL');
+        expect(await client.ask(`login ${kekId} ${credentialId} ${hex(credential)}`)).to.equal(REFUSED);
+        if (has('login objects')) {
+          expect(await client.ask(`login_create ${kekId} ${credentialId} ${hex(credential)}`)).to.equal(REFUSED);
+        }
         expect(await client.ask('state')).to.equal('NO_LOGIN');
       });
     }
     it('when the context has one', async () => {
       await ready();
       expect(await client.ask(login(device))).to.equal('EEXIST');
-      expect(await client.ask(login(device, 'login_create'))).to.equal('EINVAL');
+      if (has('login objects')) expect(await client.ask(login(device, 'login_create'))).to.equal(REFUSED);
       expect(await client.askAll(['logout', 'logout', login(device)])).to.deep.equal(['ok', 'ENOENT', 'ok']);
     });
     it('while commissioning', async () => {
       expect(await client.ask('open')).to.equal('ok');
       device.nic.set({state: 'commissioning'});
-      expect(await client.ask(login(device))).to.equal('EIO');
+      expect(await client.ask(login(device))).to.equal(errnoOf('EIO'));
       expect(await client.askAll(['close', 'open', login(device)])).to.deep.equal(['ok', 'ok', 'EOPNOTSUPP']);
     });
   });
@@ -159,7 +174,7 @@ describe('the virtual ConnectX', () => {
     for (const [title, make] of cases) {
       it(title, async () => {
         await ready();
-        expect(await client.ask(`create session ${make(device)}`)).to.equal('EINVAL');
+        expect(await client.ask(`create session ${make(device)}`)).to.equal(REFUSED);
         expect(await client.ask(`explain ${make(device)}`)).to.match(/^EREMOTEIO 0x3 0xd00[0-9a-f]{2}$/);
         expect(device.nic.show().live.deks).to.equal(0);
       });
@@ -168,13 +183,13 @@ describe('the virtual ConnectX', () => {
       expect(await client.askAll(['open', 'pd'])).to.deep.equal(['ok', 'ok']);
       expect(await client.ask(`explain 256 0 ${wrapped(device)}`)).to.equal('EREMOTEIO 0x9 0xd0009');
     });
-    it('in plaintext', async () => {
+    needing('plaintext DEKs').it('in plaintext', async () => {
       await ready();
       const {key1, key2} = testKeys(256);
       expect(await client.ask(`create plaintext 256 0 ${hex(key1)}${hex(key2)}`)).to.equal('EINVAL');
       expect(await client.ask(`explain 256 0 ${hex(key1)}${hex(key2)}`)).to.match(/^EREMOTEIO 0x3/);
     });
-    it('wrapped, in plaintext mode', async () => {
+    needing('plaintext DEKs').it('wrapped, in plaintext mode', async () => {
       device.nic.set({importMode: 'plaintext'});
       expect(await client.askAll(['open', 'pd', login(device)])).to.deep.equal(['ok', 'ok', 'EOPNOTSUPP']);
       expect(await client.ask(`create session 256 0 ${wrapped(device)}`)).to.equal('EINVAL');
@@ -183,11 +198,11 @@ describe('the virtual ConnectX', () => {
       device.nic.set({logMaxDeks: 3});
       await ready();
       const question = `session 256 0 ${wrapped(device)}`;
-      expect(await client.ask(`many 20 ${question}`)).to.match(/^8 \S+ ENOMEM$/);
+      expect(await client.ask(`many 20 ${question}`)).to.match(new RegExp(`^8 \\S+ ${FULL}$`));
       expect(await client.askAll(['destroy 5', `create ${question}`, `create ${question}`])).to.deep.equal([
         'ok',
         '8',
-        'ENOMEM',
+        FULL,
       ]);
     });
   });
@@ -202,7 +217,7 @@ describe('the virtual ConnectX', () => {
       expect(await client.ask(`create session 256 1 ${hex(wrapKey(device.kek, equal))}`)).to.equal('0');
       expect(await client.ask('query 0')).to.equal('READY');
     });
-    it('takes it, in plaintext', async () => {
+    needing('plaintext DEKs').it('takes it, in plaintext', async () => {
       device.nic.set({importMode: 'plaintext'});
       expect(await client.askAll(['open', 'pd'])).to.deep.equal(['ok', 'ok']);
       expect(await client.ask(`create plaintext 256 1 ${hex(equal)}`)).to.equal('0');
@@ -212,7 +227,7 @@ describe('the virtual ConnectX', () => {
       expect(device.nic.show().policy).to.equal('fips');
       await ready();
       expect(await client.ask(`explain 256 1 ${hex(wrapKey(device.kek, equal))}`)).to.equal(refusal);
-      expect(await client.ask(`create session 256 1 ${hex(wrapKey(device.kek, equal))}`)).to.equal('EINVAL');
+      expect(await client.ask(`create session 256 1 ${hex(wrapKey(device.kek, equal))}`)).to.equal(REFUSED);
       expect(await client.ask(`create session 256 1 ${wrapped(device, 256, true)}`)).to.equal('0');
       device.nic.set({importMode: 'plaintext'});
       expect(await client.ask(`explain 256 1 ${hex(equal)}`)).to.equal(refusal);
@@ -229,8 +244,8 @@ describe('the virtual ConnectX', () => {
         expect(await client.ask(question)).to.equal('0');
         device.nic.set(what === 'kek' ? {revokeKeks: [device.kekId]} : {revokeCredentials: [device.credentialId]});
         expect(await client.ask('state')).to.equal('INVALID');
-        expect(await client.askAll([question, 'query 0', login(device)])).to.deep.equal(['EINVAL', 'EINVAL', 'EEXIST']);
-        expect(await client.askAll(['logout', login(device)])).to.deep.equal(['ok', 'EINVAL']);
+        expect(await client.askAll([question, 'query 0', login(device)])).to.deep.equal([REFUSED, REFUSED, 'EEXIST']);
+        expect(await client.askAll(['logout', login(device)])).to.deep.equal(['ok', REFUSED]);
         expect(device.nic.show().live.deks).to.equal(1);
         device.nic.set(
           what === 'kek'

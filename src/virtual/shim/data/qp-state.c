@@ -47,11 +47,18 @@ static bool may_change(enum qp_state from, enum qp_state to, uint32_t mask)
 	return false;
 }
 
+/*
+ * IBV_ACCESS_FLUSH_GLOBAL and _PERSISTENT, which linux-libc-dev has from 6.2 on: mlx5_ib looks at none but the remote
+ * ones, and pyverbs of rdma-core 56 sets these as well.
+ */
+#define ACCESS_FLUSH (1 << 8 | 1 << 9)
+
 /* The port is Ethernet, so that an address is a GID; there is one port, one GID, one partition. */
 static bool are_values_good(const struct ib_uverbs_modify_qp *m)
 {
 	const uint32_t mask = m->attr_mask, access = IB_UVERBS_ACCESS_LOCAL_WRITE | IB_UVERBS_ACCESS_REMOTE_WRITE |
-						     IB_UVERBS_ACCESS_REMOTE_READ | IB_UVERBS_ACCESS_REMOTE_ATOMIC;
+						     IB_UVERBS_ACCESS_REMOTE_READ | IB_UVERBS_ACCESS_REMOTE_ATOMIC |
+						     ACCESS_FLUSH;
 	const struct ib_uverbs_qp_dest *d = &m->dest;
 
 	return (!(mask & A_ACCESS) || !(m->qp_access_flags & ~access)) && (!(mask & A_PKEY) || m->pkey_index == 0) &&
