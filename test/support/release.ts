@@ -31,7 +31,7 @@ export function has(feature: Feature): boolean {
 
 /** Mocha's `describe` and `it` for what needs a feature. */
 export function needing(feature: Feature): {describe: Mocha.SuiteFunction; it: Mocha.TestFunction} {
-  return has(feature) ? {describe, it} : skipping(`${feature} needed: rdma-core ${SINCE[feature]} or later`);
+  return has(feature) ? {describe, it} : skipping(`rdma-core ${SINCE[feature]} or later is needed: ${feature}`);
 }
 
 /** Mocha's `describe` and `it` that skip, for a reason. */
