@@ -20,11 +20,13 @@ const PYTHON = '/usr/bin/python3';
 /** The tests of multi-block engines skip themselves where libmlx5 knows of none. */
 const MULTI_BLOCK = has('multi-block AES-XTS') ? 'ok' : 'skipped';
 
-/** The release whose tests stand in pyverbs.json, each with what it waits for. */
+/** The release whose tests stand in pyverbs.json. */
 const REVIEWED = 44;
 
 /** Built for another release of the libraries, as the loader tells. */
-const {stderr} = spawnSync(PYTHON, ['-c', 'import pyverbs.providers.mlx5.mlx5dv'], {encoding: 'utf8'});
+const {stderr} = spawnSync(PYTHON, ['-c', 'import pyverbs.providers.mlx5.mlx5dv, pyverbs.providers.efa.efadv'], {
+  encoding: 'utf8',
+});
 const isOfAnotherRelease = /(version `?\S+ not found|undefined symbol: \w+)/.test(stderr);
 const suite = isOfAnotherRelease ? skipping('pyverbs of the same release as libibverbs is needed').describe : describe;
 

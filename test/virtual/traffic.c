@@ -120,8 +120,12 @@ static void do_dek(char **word)
 	if (word[5])
 		memcpy(attr.opaque, word[5], strnlen(word[5], sizeof(attr.opaque)));
 	if (contexts[number(word[1])].imported) { /* the context has a login, which libmlx5 here knows nothing of */
+#ifdef LOGIN_OBJECTS
 		attr.comp_mask = MLX5DV_DEK_INIT_ATTR_CRYPTO_LOGIN;
 		attr.crypto_login = (void *)&attr;
+#else
+		return answer(EOPNOTSUPP);
+#endif
 	}
 	deks[dek_count] = mlx5dv_dek_create(contexts[number(word[1])].verbs, &attr);
 	explicit_bzero(attr.key, sizeof(attr.key));
