@@ -16,7 +16,7 @@ const LAYOUTS: Layout[] = [
 const UNTOLD = has('the reasons of the firmware') ? undefined : 'REFUSED';
 const REFUSED_KEY = has('the reasons of the firmware')
   ? 'the NIC refused the wrapped key (EINVAL)'
-  : 'the firmware refused, and rdma-core before 40 does not pass on why (EREMOTEIO)';
+  : 'the firmware refused; rdma-core before 40 does not say why (EREMOTEIO)';
 
 const NOTHING_LEFT = {contexts: 0, pds: 0, logins: 0, deks: 0};
 

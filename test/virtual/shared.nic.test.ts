@@ -5,7 +5,7 @@ import {expect} from 'chai';
 import {wrapDek} from '../../src/wrap/index.js';
 import {Client, hex, login} from '../support/client.js';
 import {type TestDevice, testDevice} from '../support/device.js';
-import {errnoOf} from '../support/release.js';
+import {errnoOf, needing} from '../support/release.js';
 import {xts} from '../support/xts.js';
 
 /** Numbers of uverbs objects. */
@@ -135,22 +135,24 @@ describe('a context of the virtual ConnectX that two processes share', () => {
     }
   });
 
-  it('stays whole when one is killed while it makes DEKs: the other can fill it to the limit, exactly', async () => {
-    device.nic.set({logMaxDeks: 6});
-    for (let round = 0; round < 20; round++) {
-      const dek = `dek 0 256 0 ${hex(wrapDek(device.kek, keys))}`;
-      maker.process.stdin!.write(`${dek}\n`.repeat(50));
-      await sleep(Math.random() * 6);
-      await maker.end('SIGKILL');
-      const {deks} = device.nic.show().live;
-      const answers = await guest.askAll(new Array<string>(65 - deks).fill(dek));
-      expect(answers.pop()).to.equal('ENOMEM');
-      expect(answers).to.not.include('ENOMEM');
-      expect(device.nic.show().live.deks).to.equal(64);
-      await guest.end('SIGKILL');
-      await pair();
-    }
-  }).timeout(60_000);
+  needing('login objects')
+    .it('stays whole when one is killed while it makes DEKs: the other can fill it to the limit, exactly', async () => {
+      device.nic.set({logMaxDeks: 6});
+      for (let round = 0; round < 20; round++) {
+        const dek = `dek 0 256 0 ${hex(wrapDek(device.kek, keys))}`;
+        maker.process.stdin!.write(`${dek}\n`.repeat(50));
+        await sleep(Math.random() * 6);
+        await maker.end('SIGKILL');
+        const {deks} = device.nic.show().live;
+        const answers = await guest.askAll(new Array<string>(65 - deks).fill(dek));
+        expect(answers.pop()).to.equal('ENOMEM');
+        expect(answers).to.not.include('ENOMEM');
+        expect(device.nic.show().live.deks).to.equal(64);
+        await guest.end('SIGKILL');
+        await pair();
+      }
+    })
+    .timeout(60_000);
 
   it('lives to the last close, whoever is killed first, 200 times', async () => {
     for (let round = 0; round < 200; round++) {
