@@ -14,6 +14,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{default: CommandCl
   login: () => import('./commands/login.js'),
   logout: () => import('./commands/logout.js'),
   'manifest check': () => import('./commands/manifest/check.js'),
+  prove: () => import('./commands/prove.js'),
   query: () => import('./commands/query.js'),
   rewrap: () => import('./commands/rewrap.js'),
   run: () => import('./commands/run.js'),

@@ -10,6 +10,8 @@ import {DekError} from './errors.js';
 export const KEK_BYTES: readonly number[] = [16, 32];
 /** Bytes of a keytag, the last of the plaintext. */
 export const KEYTAG_BYTES = 8;
+/** Bytes of a check value (DCV). */
+export const DCV_BYTES = 16;
 /** Bytes of a credential in plaintext. */
 export const CREDENTIAL_BYTES = 40;
 /** Bytes of a wrapped credential. */

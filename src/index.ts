@@ -12,6 +12,7 @@ export type {
   EventName,
   EventOnDevice,
 } from './agent/events.js';
+export type {Finding, Proof, Reason, Verdict} from './agent/proof.js';
 export type {
   AgentStatus,
   ApplyFailure,
@@ -25,6 +26,7 @@ export type {
   KnownDekState,
   LoginStatus,
   NicStatus,
+  ProveRequest,
 } from './agent/protocol.js';
 export type {DekState, ImportMode, KeySize, LoginOptions, LoginState} from './dek-layout.js';
 export {DekError, type DekErrorCode, type DekErrorOptions} from './errors.js';

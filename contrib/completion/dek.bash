@@ -20,6 +20,7 @@ _dek() {
       '/login' | \
       '/logout' | \
       '/manifest' | \
+      '/prove' | \
       '/query' | \
       '/rewrap' | \
       '/run' | \
@@ -57,6 +58,8 @@ _dek() {
     'apply --kek') _dek_source; return ;;
     'apply --kek-format') _dek_words 'raw hex base64'; return ;;
     'apply --socket') _dek_file; return ;;
+    'create --dcv') :; return ;;
+    'create --keytag-value') :; return ;;
     'create --opaque') :; return ;;
     'create --format') _dek_words 'raw hex base64'; return ;;
     'create --socket') _dek_file; return ;;
@@ -89,6 +92,7 @@ _dek() {
     'logout --socket') _dek_file; return ;;
     'manifest check --kek') _dek_source; return ;;
     'manifest check --kek-format') _dek_words 'raw hex base64'; return ;;
+    'prove --socket') _dek_file; return ;;
     'query --socket') _dek_file; return ;;
     'rewrap --from') _dek_source; return ;;
     'rewrap --from-format') _dek_words 'raw hex base64'; return ;;
@@ -132,7 +136,7 @@ _dek() {
     'wrap --format') _dek_words 'raw hex base64'; return ;;
   esac
   case $command in
-    '') _dek_words 'agent apply create credential destroy device keygen list login logout manifest query rewrap run selftest status unwrap virtual wrap help --help --version' ;;
+    '') _dek_words 'agent apply create credential destroy device keygen list login logout manifest prove query rewrap run selftest status unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'manifest') _dek_words 'check' ;;
@@ -142,7 +146,7 @@ _dek() {
     'apply')
       if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --query --no-query --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
     'create')
-      if [[ $cur == -* ]]; then _dek_words '--json --opaque --plaintext --allow-equal-keys --format --socket --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --dcv --keytag-value --opaque --plaintext --allow-equal-keys --format --socket --help -h'; else _dek_file; fi ;;
     'credential wrap')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --input-format --output -o --force --format --help -h'; else _dek_source; fi ;;
     'destroy')
@@ -161,6 +165,8 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'manifest check')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --help -h'; else _dek_file; fi ;;
+    'prove')
+      if [[ $cur == -* ]]; then _dek_words '--json --all --socket --help -h'; else :; fi ;;
     'query')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'rewrap')

@@ -2,11 +2,20 @@
 
 import {type IncomingMessage, type RequestOptions, request} from 'node:http';
 import {assertInteger, toHex, viewBytes} from '../bytes.js';
-import {DEK_WRAPPED_BYTES, type LoginOptions, MAX_ID, OPAQUE_LENGTHS, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
+import {
+  DCV_BYTES,
+  DEK_WRAPPED_BYTES,
+  KEYTAG_BYTES,
+  type LoginOptions,
+  MAX_ID,
+  OPAQUE_LENGTHS,
+  WRAPPED_CREDENTIAL_BYTES,
+} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
 import {DekError} from '../errors.js';
 import {connectionFailed} from './connection-error.js';
 import type {AgentEvent} from './events.js';
+import type {Proof} from './proof.js';
 import {
   type AgentStatus,
   type ApplyRequest,
@@ -16,6 +25,7 @@ import {
   type DestroyRequest,
   errorFromJson,
   type LoginStatus,
+  type ProveRequest,
   ROUTES,
   type RouteName,
 } from './protocol.js';
@@ -73,13 +83,17 @@ export class AgentClient {
    * @returns the DEK as the NICs see it
    * @throws DekError: BAD_ARGUMENT; the agent's own, NO_AGENT, PERMISSION or IO
    */
-  async createDek({name, opaque, wrapped, plaintext}: CreateRequest): Promise<DekStatus> {
+  async createDek({name, opaque, wrapped, plaintext, dcv, keytagValue}: CreateRequest): Promise<DekStatus> {
     assertDekName(name);
     const label = viewBytes(opaque, OPAQUE_LENGTHS, 'opaque');
     if ((wrapped === undefined) === (plaintext === undefined)) {
       throw new DekError('BAD_ARGUMENT', 'expected either "wrapped" or "plaintext"');
     }
     const query = new URLSearchParams({import: wrapped ? 'wrapped' : 'plaintext', opaque: toHex(label)});
+    if (dcv !== undefined) query.set('dcv', toHex(viewBytes(dcv, [DCV_BYTES], 'dcv')));
+    if (keytagValue !== undefined) {
+      query.set('keytagValue', toHex(viewBytes(keytagValue, [KEYTAG_BYTES], 'keytagValue')));
+    }
     const body = wrapped === undefined ? undefined : viewBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped');
     if (plaintext !== undefined) {
       assertInteger(plaintext.fd, 0, 0x7fffffff, 'fd');
@@ -117,13 +131,24 @@ export class AgentClient {
    * @throws DekError: BAD_ARGUMENT, NO_DEK; the agent's own, NO_AGENT, PERMISSION or IO
    */
   async destroyDeks(which: DestroyRequest): Promise<string[]> {
-    const {all, names = []} = which as {all?: boolean; names?: readonly string[]};
-    if ((all === true) === names.length > 0) {
-      throw new DekError('BAD_ARGUMENT', 'expected either "names" or "all": true');
+    return (await this.#send<{destroyed: string[]}>('destroy', {query: queryOf(which)})).destroyed;
+  }
+
+  /**
+   * Has the agent prove DEKs: known data passes the NIC with each, and is compared with the DEK's check value.
+   * @param which - all, or those named; none is proven when one of the names is unknown
+   * @returns a proof for each on each NIC
+   * @throws DekError: BAD_ARGUMENT, NO_DEK; the agent's own, NO_AGENT, PERMISSION or IO
+   */
+  async proveDeks(which: ProveRequest): Promise<Proof[]> {
+    const proofs: Proof[] = [];
+    for await (const line of this.#lines('prove', {query: queryOf(which)})) {
+      const {proofs: some, done} = line as {proofs?: Proof[]; done?: true};
+      if (some) for (const proof of some) proofs.push(proof);
+      else if (done) return proofs;
+      else throw errorFromJson(line);
     }
-    names.forEach(assertDekName);
-    const query = all ? 'all=true' : names.map((name) => `name=${encodeURIComponent(name)}`).join('&');
-    return (await this.#send<{destroyed: string[]}>('destroy', {query})).destroyed;
+    throw new DekError('IO', 'the agent ended before all was proven', {hint: 'dek status tells what is there'});
   }
 
   /**
@@ -231,6 +256,16 @@ interface Asked {
   name?: string;
   query?: string;
   body?: Uint8Array | undefined;
+}
+
+/** Which DEKs, as a query says it. Throws BAD_ARGUMENT. */
+function queryOf(which: DestroyRequest): string {
+  const {all, names = []} = which as {all?: boolean; names?: readonly string[]};
+  if ((all === true) === names.length > 0) {
+    throw new DekError('BAD_ARGUMENT', 'expected either "names" or "all": true');
+  }
+  names.forEach(assertDekName);
+  return all ? 'all=true' : names.map((name) => `name=${encodeURIComponent(name)}`).join('&');
 }
 
 function parseJson(text: string): unknown {

@@ -45,6 +45,8 @@ export interface AgentEvents {
   'apply-failed': EventFailure & {path: string};
   'reload-failed': EventFailure;
   'manifest-unreadable': EventFailure;
+  /** Proofs that were asked for: of so many DEKs, how many came to which kind of verdict. */
+  prove: EventOnDevice & {deks: number; ok: number; wrong: number; notProvable: number};
   heal: EventOnDevice & ({login: true} | EventDeks);
   'heal-failed': EventOnDevice & EventDeks & EventFailure;
   'check-failed': EventOnDevice & EventFailure;

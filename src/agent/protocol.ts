@@ -10,8 +10,10 @@
  *     PUT    /v1/deks/NAME?import=wrapped&opaque=HEX   wrapped key   DekStatus
  *     PUT    /v1/deks/NAME?import=plaintext&fd=N       no body       DekStatus
  *            and &format=..&allowEqualKeys=..
+ *            both with &dcv=HEX&keytagValue=HEX for proofs
  *     GET    /v1/deks/NAME                                           DekStatus
  *     DELETE /v1/deks?name=NAME&name=NAME              or ?all=true  {destroyed: string[]}
+ *     POST   /v1/prove?name=NAME&name=NAME              or ?all=true  lines: {proofs: Proof[]}, then {done} or an error
  *     POST   /v1/apply?path=PATH&dryRun=..&keepGoing=..&query=..     lines: {progress}, then {result} or an error
  *            and &kek=SOURCE&kekFormat=.. for NICs that take plaintext
  *     GET    /v1/events                                              lines: AgentEvent, without end
@@ -104,6 +106,10 @@ export interface CreateRequest {
    * does not travel by HTTP, whose buffers nobody wipes.
    */
   plaintext?: {fd: number; format?: KeyFormat | undefined; allowEqualKeys?: boolean | undefined} | undefined;
+  /** The check value of the DEK, 16 bytes: what a proof compares with. */
+  dcv?: Uint8Array | undefined;
+  /** The keytag, 8 bytes: without it nothing can use the DEK, a proof neither. */
+  keytagValue?: Uint8Array | undefined;
 }
 
 /** How a key stands in its source; where there is none, its content tells. */
@@ -162,6 +168,9 @@ export interface ApplyResult {
 /** Which DEKs to destroy: all, or those named. */
 export type DestroyRequest = {all: true} | {names: readonly string[]};
 
+/** Which DEKs to prove: all, or those named. */
+export type ProveRequest = DestroyRequest;
+
 const id = {type: 'integer', minimum: 0, maximum: MAX_ID} as const;
 const ids = {credentialId: id, importKekId: id} as const;
 const flag = {type: 'boolean', default: false} as const;
@@ -171,6 +180,13 @@ const exactly = {type: 'object', additionalProperties: false} as const;
 
 const nothing = {querystring: exactly} as const;
 const oneDek = {params: {...exactly, properties: {name}}} as const;
+const someDeks = {
+  querystring: {
+    ...exactly,
+    properties: {all: {const: 'true'}, name: {type: 'array', items: name, minItems: 1}},
+    oneOf: [{required: ['all']}, {required: ['name']}],
+  },
+} as const;
 
 /** A request that the agent answers: as the server takes it, and the client sends it. */
 interface Route {
@@ -205,22 +221,15 @@ export const ROUTES = {
           fd: {type: 'integer', minimum: 0, maximum: 0x7fffffff},
           format,
           allowEqualKeys: flag,
+          dcv: {type: 'string', pattern: '^[0-9a-f]{32}$'},
+          keytagValue: {type: 'string', pattern: '^[0-9a-f]{16}$'},
         },
       },
     },
   },
   query: {method: 'GET', path: '/v1/deks/:name', schema: {...oneDek, ...nothing}},
-  destroy: {
-    method: 'DELETE',
-    path: '/v1/deks',
-    schema: {
-      querystring: {
-        ...exactly,
-        properties: {all: {const: 'true'}, name: {type: 'array', items: name, minItems: 1}},
-        oneOf: [{required: ['all']}, {required: ['name']}],
-      },
-    },
-  },
+  destroy: {method: 'DELETE', path: '/v1/deks', schema: someDeks},
+  prove: {method: 'POST', path: '/v1/prove', schema: someDeks},
   apply: {
     method: 'POST',
     path: '/v1/apply',

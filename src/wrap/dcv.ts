@@ -12,12 +12,10 @@
  */
 import {createHash} from 'node:crypto';
 import {secretBytes, viewBytes, wipe} from '../bytes.js';
-import {DEK_PLAINTEXT_BYTES, layoutOfPlaintext} from '../dek-layout.js';
+import {DCV_BYTES, DEK_PLAINTEXT_BYTES, layoutOfPlaintext} from '../dek-layout.js';
 import {BLOCK_BYTES, type BlockCipher} from './aes.js';
 import {engineToWrap} from './engine.js';
 
-/** Bytes of a DCV. */
-export const DCV_BYTES = 16;
 /** Bytes of the hints: two for each wrong arrangement. */
 export const DCV_HINT_BYTES = 6;
 /** Bytes of one of the two data units. */

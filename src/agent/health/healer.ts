@@ -171,8 +171,7 @@ export class Healer {
         refused.get(dek.message)!.push(name);
         continue;
       }
-      const {namedBy, wrapped} = nic.deks.get(name)!;
-      nic.deks.set(name, heldDek(batch, i, {dek, namedBy, wrapped}));
+      nic.deks.set(name, heldDek(batch, i, {...nic.deks.get(name)!, dek}));
       healed.push(name);
     }
     this.heals += healed.length;

@@ -23,7 +23,14 @@ export interface HeldDek {
   readonly fingerprint: number;
   /** The wrapped key, to make it again when no manifest tells: null for those of a manifest, and for plaintext keys. */
   readonly wrapped: Uint8Array | null;
+  /** What a proof compares with, and needs: 16, 6 and 8 bytes, public; null where it is not known. */
+  readonly dcv: Uint8Array | null;
+  readonly dcvHints: Uint8Array | null;
+  readonly keytagValue: Uint8Array | null;
 }
+
+/** What is known of a DEK beside its wrapped key, and stays when it is made again. */
+export type Known = Pick<HeldDek, 'namedBy' | 'wrapped' | 'dcv' | 'dcvHints' | 'keytagValue'>;
 
 /** DEKs in columns, as far as they tell one from another. */
 interface Traits {
@@ -37,8 +44,9 @@ interface Traits {
 export function heldDek(
   {layout, opaque, fingerprints}: Traits,
   i: number,
-  {dek, namedBy, wrapped = null}: Pick<HeldDek, 'dek' | 'namedBy'> & {wrapped?: Uint8Array | null},
+  known: Pick<HeldDek, 'dek' | 'namedBy'> & Partial<Known>,
 ): HeldDek {
+  const {dek, namedBy, wrapped = null, dcv = null, dcvHints = null, keytagValue = null} = known;
   return {
     dek,
     state: 'READY',
@@ -47,6 +55,9 @@ export function heldDek(
     opaque: opaqueText(opaque, i),
     fingerprint: fingerprints[i]!,
     wrapped,
+    dcv,
+    dcvHints,
+    keytagValue,
   };
 }
 

@@ -11,6 +11,7 @@ import type {HeldDek} from './held-dek.js';
 import {makeDeks} from './make.js';
 import {NicDevice} from './nic-device.js';
 import {NicLogin} from './nic-login.js';
+import {Proving} from './proving.js';
 import {retryBusy} from './retry.js';
 
 export class Nic {
@@ -81,6 +82,11 @@ export class Nic {
   /** The state of each DEK, in order. */
   query(deks: readonly Dek[]): Promise<readonly (DekState | DekError)[]> {
     return this.#device.query(deks);
+  }
+
+  /** What proves its DEKs, until it is closed. */
+  openProving(): Promise<Proving> {
+    return Proving.open(this.#device.device);
   }
 
   /** Asks for the state of the DEKs of these names, as far as there are any. */

@@ -9,6 +9,7 @@ import type {Events} from '../events.js';
 import {type AgentStatus, type DekStatus, type KeyFormat, ROUTES, type RouteName} from '../protocol.js';
 import type {DekSet} from '../set/dek-set.js';
 import {type ManifestFollower, sourceLimit} from '../set/manifest-follower.js';
+import {namesToProve} from '../set/prove.js';
 import {whileWanted} from '../wanted.js';
 import {applyAsStream} from './apply-stream.js';
 import {EventStream} from './event-stream.js';
@@ -16,6 +17,7 @@ import {JSON_LINES, type JsonLines} from './json-lines.js';
 import {badRequest} from './listener.js';
 import type {Metrics} from './metrics.js';
 import {peerOfSocket} from './peers.js';
+import {proveAsStream} from './prove-stream.js';
 
 /** The parts of an agent that its routes use. */
 export interface AgentCore {
@@ -36,6 +38,7 @@ interface Requests extends Record<RouteName, object> {
   create: {Params: {name: string}; Querystring: CreateQuery; Body: Buffer | undefined};
   query: {Params: {name: string}};
   destroy: {Querystring: {all?: 'true'; name?: string[]}};
+  prove: {Querystring: {all?: 'true'; name?: string[]}};
   apply: {Querystring: ApplyQuery};
 }
 
@@ -45,6 +48,8 @@ interface CreateQuery {
   fd?: number;
   format?: KeyFormat;
   allowEqualKeys: boolean;
+  dcv?: string;
+  keytagValue?: string;
 }
 
 interface ApplyQuery {
@@ -88,6 +93,10 @@ function handlersOf(core: AgentCore, stream: EventStream): Handlers {
     destroy: async ({query: {name}}, reply) => {
       return {destroyed: await dekSet.destroy(name ? {names: name} : {all: true}, wanted(reply))};
     },
+    prove: ({query: {name}}, reply) => {
+      const names = namesToProve(dekSet, name ? {names: name} : {all: true});
+      return sendLines(reply, proveAsStream(dekSet, names, wanted(reply)));
+    },
     apply: ({query: {path, kek, kekFormat, ...how}, raw}, reply) => {
       if (kek !== undefined) assertNamesSources(raw.socket);
       return sendLines(reply, applyAsStream(follower, {path, kek, kekFormat, ...how}, wanted(reply)));
@@ -116,8 +125,13 @@ async function create(
   {params: {name}, query, body = NOTHING, raw}: FastifyRequest<Requests['create']>,
   signal: AbortSignal,
 ): Promise<DekStatus> {
-  const opaque = fromHex(query.opaque, 'opaque');
-  if (query.import === 'wrapped') return dekSet.create({name, opaque, import: 'wrapped', key: body}, signal);
+  const dek = {
+    name,
+    opaque: fromHex(query.opaque, 'opaque'),
+    dcv: query.dcv === undefined ? undefined : fromHex(query.dcv, 'dcv'),
+    keytagValue: query.keytagValue === undefined ? undefined : fromHex(query.keytagValue, 'keytagValue'),
+  };
+  if (query.import === 'wrapped') return dekSet.create({...dek, import: 'wrapped', key: body}, signal);
   if (query.fd === undefined || body.length > 0) {
     throw badRequest('a plaintext key is read from a descriptor of yours: import=plaintext&fd=N, and no body');
   }
@@ -125,7 +139,7 @@ async function create(
   const from = {pid: peerOfSocket(raw.socket)!.pid, fd: query.fd};
   const key = await readSecretOf(from, DEK_PLAINTEXT_BYTES, 'plaintext key', query.format, sourceLimit(signal));
   try {
-    return await dekSet.create({name, opaque, import: 'plaintext', key, allowEqualKeys: query.allowEqualKeys}, signal);
+    return await dekSet.create({...dek, import: 'plaintext', key, allowEqualKeys: query.allowEqualKeys}, signal);
   } finally {
     wipe(key);
   }

@@ -34,6 +34,9 @@ export interface NewDek {
   readonly allowEqualKeys?: boolean;
   /** Up to 8 bytes. */
   readonly opaque: Uint8Array;
+  /** The check value, 16 bytes, and the keytag, 8 bytes: for proofs. */
+  readonly dcv?: Uint8Array | undefined;
+  readonly keytagValue?: Uint8Array | undefined;
 }
 
 export class DekSet {
@@ -112,10 +115,13 @@ export class DekSet {
 
   /** Creates a DEK on every NIC, or on none: also when `signal` fires before it is there. */
   create(request: NewDek, signal?: AbortSignal): Promise<DekStatus> {
-    const {name, key, opaque, allowEqualKeys = false} = request;
+    const {name, key, opaque, allowEqualKeys = false, dcv = null, keytagValue = null} = request;
     const wrapped = request.import === 'wrapped';
     const layout = wrapped ? layoutOfWrapped(key.length) : layoutOfPlaintext(key.length);
     const {keySize, keytag} = layout;
+    if (keytagValue !== null && !keytag) {
+      throw new DekError('BAD_ARGUMENT', 'a key of this length has no keytag, but the value of one is given');
+    }
     const label = new Uint8Array(OPAQUE_BYTES);
     label.set(opaque);
     return this.alone({signal}, async () => {
@@ -144,7 +150,8 @@ export class DekSet {
       const kept = wrapped ? Uint8Array.from(key) : null;
       for (const [i, nic] of this.nics.entries()) {
         const dek = made[i]!;
-        nic.deks.set(name, heldDek({layout, opaque: label, fingerprints: [0]}, 0, {dek, namedBy: 0, wrapped: kept}));
+        const known = {dek, namedBy: 0, wrapped: kept, dcv, keytagValue};
+        nic.deks.set(name, heldDek({layout, opaque: label, fingerprints: [0]}, 0, known));
       }
       this.events.emit('info', 'create', {name, keySize, keytag, import: request.import});
       return dekStatus(this.nics, name);

@@ -1,0 +1,42 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import {connectAgent} from '../agent/client.js';
+import {type Proof, proofExitStatus} from '../agent/proof.js';
+import {DekCommand} from '../cli/base.js';
+import {describeProofs} from '../cli/describe-proofs.js';
+import {socketFlag} from '../cli/flags.js';
+import {assertDekName} from '../dek-name.js';
+import {DekError} from '../errors.js';
+
+export default class Prove extends DekCommand {
+  static override summary = 'prove DEKs by known data that passes the NIC';
+  static override description =
+    'The agent lets two data units of zeros pass the AES-XTS engine of the NIC with the DEK, looped inside the NIC, and ' +
+    'compares what they came to with the check value (DCV) of the DEK; then it lets them pass back. Exits with 6 if a DEK is ' +
+    'wrong, and with 7 if one cannot be proven.';
+  static override usage = ['NAME... [--socket PATH] [--json]', '--all [--socket PATH] [--json]'];
+  static override examples = ['dek prove vol-1', 'dek prove --all --json'];
+  static override strict = false;
+  static override args = {
+    name: Args.string({ignoreStdin: true, description: 'name of a DEK in the agent'}),
+  };
+  static override flags = {
+    all: Flags.boolean({description: 'prove all DEKs of the agent'}),
+    socket: socketFlag,
+  };
+
+  async run(): Promise<Proof[]> {
+    const {argv, flags} = await this.parse(Prove);
+    const names = argv as string[];
+    if (Boolean(flags.all) === names.length > 0) {
+      throw new DekError('BAD_ARGUMENT', 'name the DEKs to prove, or give --all', {hint: 'dek list shows the names'});
+    }
+    names.forEach(assertDekName);
+    const agent = await connectAgent(flags.socket);
+    const proofs = await agent.proveDeks(flags.all ? {all: true} : {names});
+    if (proofs.length === 0) this.note('the agent holds no DEKs');
+    else for (const line of describeProofs(proofs)) this.log(line);
+    process.exitCode = proofExitStatus(proofs);
+    return proofs;
+  }
+}

@@ -1,0 +1,118 @@
+import {expect} from 'chai';
+import {dekCheckValue, wrapDek} from '../../src/wrap/index.js';
+import {AgentProcess, DEK, live, NOTHING} from '../support/agent-process.js';
+import {type TestDevice, testDevice} from '../support/device.js';
+import {thrownBy} from '../support/errors-thrown.js';
+
+const KILLS = process.env['SLOW'] ? 300 : 10;
+
+/** A DEK whose bytes follow from `seed`, as a create takes it; `dcv` is what its birthplace said. */
+function provable(device: TestDevice, seed: number) {
+  const keys = {
+    key1: new Uint8Array(32).fill(seed),
+    key2: new Uint8Array(32).fill(seed ^ 0x80),
+    keytag: new Uint8Array(8).fill(seed),
+  };
+  return {
+    opaque: new Uint8Array(),
+    wrapped: wrapDek(device.kek, keys),
+    dcv: dekCheckValue(Buffer.concat([keys.key1, keys.key2, keys.keytag])),
+    keytagValue: keys.keytag,
+  };
+}
+
+function dataPathOf(device: TestDevice): {cqs: number; qps: number; mrs: number; mkeys: number} {
+  const {cqs, qps, mrs, mkeys} = device.nic.show().live;
+  return {cqs, qps, mrs, mkeys};
+}
+
+const NO_DATA_PATH = {cqs: 0, qps: 0, mrs: 0, mkeys: 0};
+
+describe('an agent that proves', function () {
+  this.timeout(120_000);
+  let device: TestDevice;
+  let agent: AgentProcess;
+  beforeEach(async () => {
+    device = await testDevice();
+    agent = await AgentProcess.start(device, {args: ['--check-interval', '1'], fastClock: true});
+    await agent.login();
+  });
+  afterEach(async () => {
+    await agent.end();
+    device.remove();
+  });
+
+  it('leaves nothing of it on the NIC, and says in an event what came of it', async () => {
+    for (const seed of [1, 2, 3]) await agent.client.createDek({name: `vol-${seed}`, ...provable(device, seed)});
+    await agent.client.createDek({name: 'wrong', ...provable(device, 4), dcv: provable(device, 5).dcv});
+    const proofs = await agent.client.proveDeks({all: true});
+    expect(proofs.map(({name, verdict}) => [name, verdict])).to.deep.equal([
+      ['vol-1', 'ok'],
+      ['vol-2', 'ok'],
+      ['vol-3', 'ok'],
+      ['wrong', 'wrong-key'],
+    ]);
+    expect(dataPathOf(device)).to.deep.equal(NO_DATA_PATH);
+    const event = agent.log.split('\n').find((line) => line.includes('"event":"prove"'));
+    expect(JSON.parse(event!)).to.include({level: 'error', deks: 4, ok: 3, wrong: 1, notProvable: 0});
+  });
+
+  it('proves a DEK that was healed as it did before', async () => {
+    await agent.client.createDek({name: 'vol-1', ...provable(device, 1)});
+    device.nic.set({dekErrors: [{which: 'all'}]});
+    await agent.client.queryDek('vol-1');
+    const [broken] = await agent.client.proveDeks({all: true});
+    expect(broken!.verdict).to.equal('not-provable');
+    device.nic.set({dekErrors: []});
+    for (let i = 0; (await agent.client.status()).heals === 0; i++) {
+      expect(i, 'heals').to.be.below(300);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(await agent.client.proveDeks({all: true})).to.deep.equal([{name: 'vol-1', device: 'mlx5_0', verdict: 'ok'}]);
+  });
+
+  it('answers other questions, changes its DEKs and stops meanwhile', async () => {
+    for (let seed = 1; seed < 60; seed++) {
+      await agent.client.createDek({name: `vol-${seed}`, ...provable(device, seed)});
+    }
+    const proving = Array.from({length: 4}, () => agent.client.proveDeks({all: true}));
+    expect(await agent.client.destroyDeks({names: ['vol-7']})).to.deep.equal(['vol-7']);
+    for (const proofs of await Promise.all(proving)) {
+      const wrong = proofs.filter(({name, verdict}) => verdict !== 'ok' && name !== 'vol-7');
+      expect(wrong).to.deep.equal([]);
+    }
+    const unanswered = agent.client.proveDeks({all: true}).catch((error: {code: string}) => error.code);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await agent.end()).to.equal(0);
+    await unanswered;
+    expect(live(device)).to.deep.equal(NOTHING);
+    expect(dataPathOf(device)).to.deep.equal(NO_DATA_PATH);
+  });
+
+  it('refuses names that it does not know before it begins', async () => {
+    await agent.client.createDek({name: 'vol-1', ...provable(device, 1)});
+    const error = await thrownBy(() => agent.client.proveDeks({names: ['vol-1', 'vol-2']}));
+    expect(error.code).to.equal('NO_DEK');
+  });
+
+  it(`leaves nothing when it, or who asked, is killed at any instant, ${KILLS} times`, async () => {
+    for (let i = 0; i < KILLS; i++) {
+      for (let seed = 1; seed < 20; seed++) {
+        await agent.client.createDek({name: `vol-${seed}`, ...provable(device, seed)});
+      }
+      const asking = device.spawn(process.execPath, [DEK, 'prove', '--all', '--socket', agent.socket], {
+        stdio: 'ignore',
+      });
+      const proving = agent.client.proveDeks({all: true}).catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 40));
+      asking.kill('SIGKILL');
+      if (i % 2 === 0) await proving;
+      await agent.end('SIGKILL');
+      await proving;
+      expect(live(device)).to.deep.equal(NOTHING);
+      expect(dataPathOf(device)).to.deep.equal(NO_DATA_PATH);
+      agent = await AgentProcess.start(device);
+      await agent.login();
+    }
+  });
+});
