@@ -1,7 +1,7 @@
 /*
  * A program on the NIC, driven by lines: a command a line on stdin, an answer a line on stdout, "ok ..." or the name
- * of an errno. Commands are in the table at the end. Build: cc -DLOGIN_OBJECTS client.c -libverbs -lmlx5, without the -D
- * under rdma-core before 42, which has no login objects and no plaintext DEKs.
+ * of an errno. Commands are in the table at the end. Build: cc -DLOGIN_OBJECTS client.c -libverbs -lmlx5, without the
+ * -D under rdma-core before 42, which has no login objects and no plaintext DEKs.
  */
 #define _GNU_SOURCE
 #include <errno.h>

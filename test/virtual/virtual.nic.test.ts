@@ -66,7 +66,8 @@ describe('the virtual ConnectX', () => {
   for (const [keySize, keytag] of LAYOUTS) {
     for (const how of ['session', 'object'] as const) {
       const test = how === 'object' ? needing('login objects').it : it;
-      test(`takes a wrapped ${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag under a login ${how}`, async () => {
+      const kind = `${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag`;
+      test(`takes a wrapped ${kind} under a login ${how}`, async () => {
         const begin = how === 'session' ? login(device) : login(device, 'login_create');
         expect(await client.askAll(['open', 'pd', begin])).to.deep.equal(['ok', 'ok', 'ok']);
         expect(
