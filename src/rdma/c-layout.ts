@@ -8,8 +8,8 @@
 export const IBV_DEVICE = {size: 664, name: 24, dev_name: 88, ibdev_path: 408} as const;
 
 /**
- * struct mlx5dv_context_attr. It grew as well, to 24 bytes in rdma-core 57: the library may read as many as it knows of,
- * so that it gets more room, of zeros.
+ * struct mlx5dv_context_attr. It grew as well, to 24 bytes in rdma-core 57: the library may read as many as it knows
+ * of, so that it gets more room, of zeros.
  */
 export const MLX5DV_CONTEXT_ATTR = {size: 16, flags: 0, comp_mask: 8} as const;
 export const MLX5DV_CONTEXT_ATTR_ROOM = 128;

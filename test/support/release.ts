@@ -1,6 +1,6 @@
 /**
- * What the libmlx5 that is installed can do. A test that needs more than rdma-core 37 says what it needs: under an older
- * release it is skipped for that reason.
+ * What the libmlx5 that is installed can do. A test that needs more than rdma-core 37 says what it needs: under an
+ * older release it is skipped for that reason.
  */
 import {execFileSync} from 'node:child_process';
 import {giveReason} from './skip.js';
