@@ -153,8 +153,8 @@ child.wait()
 
       it('gets Ctrl-C once', () => {
         expect(run(python(TYPE), python(COUNT))).to.equal('SIGINT 1\n');
-        const elsewhere = ['sh', '-c', 'exec "$@" </dev/null', 'sh', ...python(COUNT)];
-        expect(run(python(TYPE), elsewhere)).to.equal('SIGINT 1\n');
+        const elsewhere = ['sh', '-c', 'exec "$@" </dev/null', 'sh'];
+        expect(run([...python(TYPE), ...elsewhere], python(COUNT))).to.equal('SIGINT 1\n');
       });
     });
   }
