@@ -9,6 +9,7 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {type Registry, startRegistry} from '../support/registry.js';
+import {skipWithout} from '../support/skip.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 import {runSession} from '../support/terminal.js';
 
@@ -40,7 +41,8 @@ describe('package installed', function () {
   let tarball: string;
 
   before(function () {
-    if (spawnSync(process.execPath, [join(ROOT, 'dist/scripts/natives.js')]).status !== 0) this.skip(); // no network
+    const natives = spawnSync(process.execPath, [join(ROOT, 'dist/scripts/natives.js')]);
+    skipWithout('network', this, natives.status === 0);
     work = temporaryDirectory();
     const args = ['pack', '--silent', '--ignore-scripts', '--pack-destination', work];
     tarball = join(work, execFileSync('npm', args, {cwd: ROOT, encoding: 'utf8'}).trim());
@@ -113,20 +115,20 @@ describe('package installed', function () {
     await expectToWork(binOf(folder), folder);
   });
 
-  it('by pnpm --offline, which links', async function () {
+  it('by pnpm --offline, which links', async () => {
     const folder = project('pnpm');
-    await install(folder, [tool(this, 'pnpm'), 'add', '--offline', `--store-dir=${join(folder, '.store')}`, tarball]);
+    await install(folder, [tool('pnpm'), 'add', '--offline', `--store-dir=${join(folder, '.store')}`, tarball]);
     expect(fs.lstatSync(join(folder, 'node_modules/mlx5-dek')).isSymbolicLink()).to.equal(true);
     await expectToWork(binOf(folder), folder);
   });
 
-  it('by yarn 1, which asks its registry for the dependencies and refuses other engines', async function () {
+  it('by yarn 1, which asks its registry for the dependencies and refuses other engines', async () => {
     const folder = project('yarn');
     const cache = `--cache-folder=${join(folder, '.cache')}`;
     let registry: Registry | undefined;
     try {
       registry = await startRegistry(ROOT, ['@noble/ciphers', 'koffi'], work);
-      await install(folder, [tool(this, 'yarn'), 'add', cache, `file:${tarball}`], {npm_config_registry: registry.url});
+      await install(folder, [tool('yarn'), 'add', cache, `file:${tarball}`], {npm_config_registry: registry.url});
     } finally {
       registry?.close();
     }
@@ -153,15 +155,15 @@ describe('package installed', function () {
     const script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"';
     const readOnly = ['unshare', '--map-root-user', '--mount', 'sh', '-c', script, folder];
     const [file, ...args] = readOnly;
-    if (spawnSync(file!, [...args, 'true']).status !== 0) this.skip(); // no user namespaces
+    skipWithout('mounts', this, spawnSync(file!, [...args, 'true']).status === 0);
     expect(spawnSync(file!, [...args, 'touch', join(folder, 'x')], {encoding: 'utf8'}).stderr).to.match(/Read-only/);
     await expectToWork(`${readOnly.map((word) => `'${word}'`).join(' ')} ${binOf(folder)}`, folder, readOnly);
   });
 });
 
 /** The path of a package manager that is a development dependency. */
-function tool(context: Mocha.Context, name: string): string {
+function tool(name: string): string {
   const path = join(ROOT, 'node_modules/.bin', name);
-  if (!fs.existsSync(path)) context.skip();
+  expect(fs.existsSync(path), `${path}, which npm ci installs`).to.equal(true);
   return path;
 }

@@ -87,6 +87,15 @@ describe('the runner of tests', () => {
     expect([status, lines.at(-1)]).to.deep.equal([0, '1 passed, 0 failed, 3 skipped']);
   });
 
+  it('is the only way to skip: no test does it without skipWithout', () => {
+    const folder = fileURLToPath(new URL('../../../test/', import.meta.url));
+    const own = ['scripts/test.test.ts', 'support/skip.ts'];
+    const files = fs.readdirSync(folder, {recursive: true, encoding: 'utf8'}).filter((file) => /\.ts$/.test(file));
+    const skips = /\b(?:this|it|describe|context)\.skip\(|\bx(?:it|describe)\(/;
+    const found = files.filter((file) => skips.test(fs.readFileSync(join(folder, file), 'utf8')));
+    expect(found.sort()).to.deep.equal(own);
+  });
+
   it('takes the path of a source, and refuses one from which nothing was built', () => {
     const run = (file: string) => spawnSync(process.execPath, [RUNNER, file], {encoding: 'utf8'});
     expect(run('test/bytes.test.ts')).to.include({status: 0});

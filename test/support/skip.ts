@@ -33,16 +33,21 @@ const NEEDS = {
     missing: 'a host without RDMA devices is needed: this one has some',
     isHere: () => !fs.existsSync('/sys/class/infiniband') || fs.readdirSync('/sys/class/infiniband').length === 0,
   },
-} satisfies Record<string, {missing: string; isHere: () => boolean}>;
+  network: {missing: 'npm packages are needed that are not in its cache, and there is no network', isHere: undefined},
+  mounts: {missing: "mounts of one's own are needed: root, or user namespaces", isHere: undefined},
+} satisfies Record<string, {missing: string; isHere: (() => boolean) | undefined}>;
 
 export type Need = keyof typeof NEEDS;
 
 const reasons = new WeakMap<object, string>();
 
-/** Skips the test (or, in a `before`, all tests of the suite) when what it needs is not here. */
-export function skipWithout(need: Need, context: Context): void {
-  const {missing, isHere} = NEEDS[need];
-  if (isHere()) return;
+/**
+ * Skips the test (or, in a `before`, all tests of the suite) when what it needs is not here: as the caller found out,
+ * where the list cannot tell.
+ */
+export function skipWithout(need: Need, context: Context, isHere = NEEDS[need].isHere?.()): void {
+  if (isHere) return;
+  const {missing} = NEEDS[need];
   const {test} = context;
   reasons.set((test as {type?: string}).type === 'hook' ? test!.parent! : test!, missing);
   context.skip();
