@@ -23,7 +23,7 @@
  * An error is ErrorJson with a status of 400 or above.
  */
 import {type DekState, type ImportMode, type KeySize, type LoginState, MAX_ID} from '../dek-layout.js';
-import {DEK_NAME} from '../dek-name.js';
+import {DEK_NAME, DEK_NAME_RULE} from '../dek-name.js';
 import {DekError, type DekErrorCode, isDekErrorCode} from '../errors.js';
 import type {NicImportMode} from '../rdma/index.js';
 
@@ -174,7 +174,7 @@ export type ProveRequest = DestroyRequest;
 const id = {type: 'integer', minimum: 0, maximum: MAX_ID} as const;
 const ids = {credentialId: id, importKekId: id} as const;
 const flag = {type: 'boolean', default: false} as const;
-const name = {type: 'string', pattern: DEK_NAME} as const;
+const name = {type: 'string', pattern: DEK_NAME, description: DEK_NAME_RULE} as const;
 const format = {enum: ['raw', 'hex', 'base64']} as const;
 const exactly = {type: 'object', additionalProperties: false} as const;
 
@@ -217,7 +217,12 @@ export const ROUTES = {
         required: ['import'],
         properties: {
           import: {enum: ['wrapped', 'plaintext']},
-          opaque: {type: 'string', pattern: '^([0-9a-f]{2}){0,8}$', default: ''},
+          opaque: {
+            type: 'string',
+            pattern: '^(0x)?([0-9A-Fa-f]{2}){0,8}$',
+            default: '',
+            description: 'up to 8 bytes in hex',
+          },
           fd: {type: 'integer', minimum: 0, maximum: 0x7fffffff},
           format,
           allowEqualKeys: flag,
@@ -237,8 +242,13 @@ export const ROUTES = {
       querystring: {
         ...exactly,
         properties: {
-          path: {type: 'string', pattern: '^/', maxLength: 4096},
-          kek: {type: 'string', pattern: '^(file:/|cred:)', maxLength: 4096},
+          path: {type: 'string', pattern: '^/', maxLength: 4096, description: 'an absolute path'},
+          kek: {
+            type: 'string',
+            pattern: '^(file:/|cred:)',
+            maxLength: 4096,
+            description: 'file: and an absolute path, or cred: and a name',
+          },
           kekFormat: format,
           dryRun: flag,
           keepGoing: flag,

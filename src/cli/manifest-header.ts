@@ -13,8 +13,14 @@ const withName = {dependsOn: ['name'], exclusive: ['manifest']};
 
 /** The flags that make a header. */
 export const headerFlags = {
-  'import-kek-id': idFlag({...withName, description: 'id of the import KEK on the NIC, for a new manifest'}),
-  'credential-id': idFlag({...withName, description: 'id of the credential on the NIC, for a new manifest'}),
+  'import-kek-id': idFlag({
+    ...withName,
+    description: 'id of the import KEK on the NIC (0 if CRYPTO_OPERATIONAL loaded it), for a new manifest',
+  }),
+  'credential-id': idFlag({
+    ...withName,
+    description: 'id of the credential on the NIC (0 if CRYPTO_OPERATIONAL loaded it), for a new manifest',
+  }),
   credential: Flags.string({
     ...withName,
     helpValue: 'FILE',

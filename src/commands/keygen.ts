@@ -18,7 +18,7 @@ import {wrapKey} from '../wrap/kw.js';
 
 interface KeygenResult {
   keySize: KeySize;
-  /** The keytag in hex; it is no secret: the MKey is configured with it. */
+  /** The keytag, 0x and hex; it is no secret: the MKey is configured with it. */
   keytag: string | null;
   /** The wrapped DEK in hex. */
   wrapped: string;
@@ -129,7 +129,8 @@ export default class Keygen extends DekCommand {
   ): Promise<KeygenResult> {
     const plaintext = randomPlaintexts(layout, 1, keytagValue);
     try {
-      const keytag = layout.keytag ? toHex(plaintext.subarray(-KEYTAG_BYTES)) : null;
+      // As strtoul(3) has to read it, for DPDK: without 0x it would take 35ba... for 35.
+      const keytag = layout.keytag ? `0x${toHex(plaintext.subarray(-KEYTAG_BYTES))}` : null;
       const wrapped = wrapKey(kek, plaintext);
       await deliver(wrapped, flags, this.jsonEnabled());
       const what = `${nameDek(layout)}${keytag === null ? '' : ` ${keytag}`}`;
@@ -176,5 +177,7 @@ async function* inPieces(count: number): AsyncGenerator<NewKeys, void> {
 function assertKeytag(hex: string): void {
   const {length} = fromHex(hex, 'keytag-value');
   if (length === KEYTAG_BYTES) return;
-  throw new DekError('BAD_ARGUMENT', `"keytag-value" expected ${KEYTAG_BYTES} bytes in hex, got ${length}`);
+  throw new DekError('BAD_ARGUMENT', `"keytag-value" expected ${KEYTAG_BYTES} bytes in hex, got ${length}`, {
+    hint: 'write all 16 digits, 0x0000000000000001 for 1',
+  });
 }

@@ -20,8 +20,14 @@ export default class Login extends DekCommand {
       helpValue: 'FILE',
       description: 'wrapped credential (48 bytes): a path, fd:N, - (stdin) or cred:NAME',
     }),
-    'credential-id': idFlag({required: true, description: 'id of the credential on the NIC'}),
-    'import-kek-id': idFlag({required: true, description: 'id of the import KEK on the NIC'}),
+    'credential-id': idFlag({
+      required: true,
+      description: 'id of the credential on the NIC (0 if CRYPTO_OPERATIONAL loaded it)',
+    }),
+    'import-kek-id': idFlag({
+      required: true,
+      description: 'id of the import KEK on the NIC (0 if CRYPTO_OPERATIONAL loaded it)',
+    }),
     socket: socketFlag,
   };
 

@@ -3,7 +3,7 @@ import {DekCommand} from '../cli/base.js';
 import {DekError} from '../errors.js';
 import {packageFile} from '../package.js';
 import type {AesEngine} from '../wrap/aes.js';
-import {ENGINES, type EngineLoader, engineToWrap, withEngine} from '../wrap/engine.js';
+import {ENGINES, type EngineLoader, engineToUnwrap, engineToWrap, tryEngine, withEngine} from '../wrap/engine.js';
 import {checkKnownAnswers, type KnownAnswerResult, type VectorSet} from '../wrap/known-answers.js';
 
 interface EngineResult {
@@ -38,11 +38,12 @@ export default class Selftest extends DekCommand {
     const sets = SETS.map(readSet);
     const check = () => sets.flatMap(checkKnownAnswers);
     const engine = engineToWrap(Number.POSITIVE_INFINITY).name;
+    engineToUnwrap(); // throws where there is none: then nothing is wrong, it is missing
     const engines: EngineResult[] = [];
     const vectors = check();
     for (const [name, load] of Object.entries(ENGINES) as [AesEngine['name'], EngineLoader][]) {
-      const loaded = tryLoad(load);
-      const results = loaded === undefined ? [] : withEngine(loaded, check);
+      const loaded = tryEngine(load);
+      const results = loaded === undefined ? [] : withEngine(loaded.engine, check);
       results.forEach(({ok}, index) => {
         if (!ok) vectors[index]!.ok = false;
       });
@@ -60,14 +61,6 @@ export default class Selftest extends DekCommand {
     // Not thrown: under --json the result itself, with what failed, is more use than an error.
     if (failed > 0) process.exitCode = new DekError('SELFTEST_FAILED', 'known answers are wrong').exitStatus;
     return {ok: failed === 0, total: vectors.length, failed, engine, engines, vectors};
-  }
-}
-
-function tryLoad(load: EngineLoader): AesEngine | undefined {
-  try {
-    return load();
-  } catch {
-    return undefined;
   }
 }
 

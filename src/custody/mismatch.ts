@@ -11,6 +11,7 @@ const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 const LINE_FEED = 0x0a;
 const SPACE = 0x20;
 const TAB = 0x09;
+const BRACE = 0x7b;
 const HYPHEN = 0x2d;
 const UNDERLINE = 0x5f;
 
@@ -55,7 +56,19 @@ function notOf(format: 'raw' | TextFormat | undefined): Mismatch | undefined {
   return format === undefined || format === 'raw' ? undefined : {message: `is not ${format}`, hint: undefined};
 }
 
+/** Whether it may be a manifest, or another file of JSON. */
+export function beginsAsJson(content: Uint8Array): boolean {
+  return content[0] === BRACE;
+}
+
+/** What to do about that. */
+export const JSON_MISMATCH: Mismatch = {
+  message: 'is JSON',
+  hint: 'if it is a manifest: dek unwrap --manifest FILE, dek apply FILE',
+};
+
 function describeText(text: Uint8Array, format: TextFormat | undefined): Mismatch {
+  if (beginsAsJson(text)) return JSON_MISMATCH;
   const inHex = format === 'base64' ? undefined : decodeDigits(text, 'hex');
   if (Number.isNaN(inHex)) return {message: 'holds hex digits that make no whole bytes'};
   if (inHex !== undefined) return {message: `holds ${inHex} bytes in hex`};

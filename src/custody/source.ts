@@ -14,6 +14,7 @@ import {DekError, systemCode} from '../errors.js';
 import {systemError} from '../files/system-error.js';
 import {printable} from '../printable.js';
 import {decode, type Format} from './encoding.js';
+import {beginsAsJson, JSON_MISMATCH, type Mismatch} from './mismatch.js';
 import {ciphertextSource, type Source, sourceOf} from './spec.js';
 
 const open = promisify(fs.open);
@@ -129,7 +130,10 @@ async function readSource(source: Source, lengths: readonly number[], format: Fo
   try {
     const length = await readInto(content, source);
     if (length > limit) {
-      throw new DekError('BAD_INPUT', `${source.name} holds more than ${limit} bytes, expected ${orList(lengths)}`);
+      const {message, hint}: Mismatch = beginsAsJson(content)
+        ? JSON_MISMATCH
+        : {message: `holds more than ${limit} bytes`};
+      throw new DekError('BAD_INPUT', `${source.name} ${message}, expected ${orList(lengths)}`, {hint});
     }
     return decode(content.subarray(0, length), lengths, source.name, format);
   } finally {

@@ -154,7 +154,8 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
         loginLost(loginState) ?? [
           'REFUSED',
           'the NIC refused the wrapped key',
-          'it was wrapped under another import KEK than the login names, or altered, or its key1 equals key2',
+          'it was wrapped under another import KEK than the login names, or with padding (RFC 5649), or not at all, ' +
+            'or altered, or its key1 equals key2',
         ]
       );
     },

@@ -57,17 +57,31 @@ export function withEngine<T>(engine: AesEngine, use: () => T): T {
   }
 }
 
-/** The first of `loaders` that loads and computes the known answers. Throws INTERNAL when none does. */
+/**
+ * The first of `loaders` that loads and computes the known answers. Throws NO_LIBRARY when none can be used here,
+ * SELFTEST_FAILED when one can, and computes something else.
+ */
 export function chooseEngine(loaders: readonly EngineLoader[]): AesEngine {
+  let isWrong = false;
   for (const load of loaders) {
-    try {
-      const candidate = load();
-      if (computesKnownAnswers(candidate)) return candidate;
-    } catch {
-      // Missing here: the next one will do.
-    }
+    const candidate = tryEngine(load);
+    if (candidate?.isRight) return candidate.engine;
+    isWrong ||= candidate !== undefined;
   }
-  throw new DekError('INTERNAL', 'no AES engine of this machine computes the known answers');
+  if (isWrong) throw new DekError('SELFTEST_FAILED', 'no AES engine of this machine computes the known answers');
+  throw new DekError('NO_LIBRARY', 'no AES engine can be used: neither libcrypto, by Koffi, nor @noble/ciphers', {
+    hint: 'install dek again, with its dependencies; dek selftest tells which engines there are',
+  });
+}
+
+/** The engine, if it loads and computes anything at all, and whether that is right; undefined where it is missing. */
+export function tryEngine(load: EngineLoader): {engine: AesEngine; isRight: boolean} | undefined {
+  try {
+    const engine = load();
+    return {engine, isRight: computesKnownAnswers(engine)};
+  } catch {
+    return undefined;
+  }
 }
 
 /** FIPS 197, appendices C.1 and C.3: the plaintext, and what AES-128 and AES-256 make of it; the key is 00 01 02 ... */

@@ -17,7 +17,7 @@ describe('keygen', function () {
       expect(stdout.length).to.equal(wrappedBytes);
       const dek = unwrapDek(KEK, new Uint8Array(stdout));
       expect(dek.keySize).to.equal(keySize);
-      const tag = dek.keytag ? `with keytag ${Buffer.from(dek.keytag).toString('hex')}` : 'without keytag';
+      const tag = dek.keytag ? `with keytag 0x${Buffer.from(dek.keytag).toString('hex')}` : 'without keytag';
       expect(stderr).to.equal(
         `made a ${keySize}-bit DEK ${tag}, ${wrappedBytes} bytes wrapped under the KEK with KCV ${KCV}\n`,
       );
@@ -30,15 +30,17 @@ describe('keygen', function () {
     expect(one.stdout).to.not.deep.equal(two.stdout);
   });
 
-  it('puts the keytag that is given inside', async () => {
-    const {stdout} = await runDek(['keygen', '--kek', kek, '--keytag-value', '0123456789ABCDEF', '--json']);
-    const result = JSON.parse(stdout.toString());
-    expect(result).to.include({keySize: 256, keytag: '0123456789abcdef', kekKcv: KCV, output: null});
-    const {keytag} = unwrapDek(KEK, new Uint8Array(Buffer.from(result.wrapped, 'hex')));
-    expect(Buffer.from(keytag!).toString('hex')).to.equal('0123456789abcdef');
-  });
+  for (const given of ['0123456789ABCDEF', '0x0123456789abcdef', '0X0123456789abcdef']) {
+    it(`puts the keytag ${given} inside, and prints it as DPDK has to be told it`, async () => {
+      const {stdout} = await runDek(['keygen', '--kek', kek, '--keytag-value', given, '--json']);
+      const result = JSON.parse(stdout.toString());
+      expect(result).to.include({keySize: 256, keytag: '0x0123456789abcdef', kekKcv: KCV, output: null});
+      const {keytag} = unwrapDek(KEK, new Uint8Array(Buffer.from(result.wrapped, 'hex')));
+      expect(Buffer.from(keytag!).toString('hex')).to.equal('0123456789abcdef');
+    });
+  }
 
-  for (const value of ['', '00', '0123456789abcde', '0123456789abcdef00', 'keytag:1']) {
+  for (const value of ['0x', '0x1234', '00', '0123456789abcde', '0123456789abcdef00', 'keytag:1']) {
     it(`refuses the keytag "${value}"`, async () => {
       const {status, stdout, stderr} = await runDek(['keygen', '--kek', kek, '--keytag-value', value]);
       expect([status, stdout.length]).to.deep.equal([2, 0]);

@@ -61,6 +61,31 @@ describe('selftest', function () {
       expect(JSON.parse(asJson.stdout.toString())).to.include({ok: false, failed: 1, total: ids.length});
     });
 
+    it('says that engines are missing, not that answers are wrong', async () => {
+      const modules = join(copy, 'node_modules');
+      const real = fs.realpathSync(modules);
+      fs.rmSync(modules);
+      const without = (...missing: string[]): void => {
+        fs.rmSync(modules, {recursive: true, force: true});
+        fs.mkdirSync(modules);
+        for (const name of fs.readdirSync(real)) {
+          if (!missing.includes(name)) fs.symlinkSync(join(real, name), join(modules, name));
+        }
+      };
+      without('koffi', '@koromix');
+      const one = await selftest();
+      expect(one.stdout.toString())
+        .to.match(/^engine libcrypto: missing$/m)
+        .and.match(/known answers are right\n$/);
+      expect(one.status).to.equal(0);
+      without('koffi', '@koromix', '@noble');
+      const both = await selftest();
+      expect(both.status).to.equal(3);
+      expect(both.stderr).to.match(
+        /^error: no AES engine can be used: neither libcrypto, by Koffi, nor @noble\/ciphers\n/,
+      );
+    });
+
     it('says so when the vectors are missing', async () => {
       fs.rmSync(join(copy, 'vectors/dek.json'));
       const {status, stdout, stderr} = await selftest();

@@ -85,6 +85,19 @@ describe('unwrap', function () {
     });
   }
 
+  for (const dekCount of [1, 100]) {
+    it(`names --manifest when it is given a manifest of ${dekCount} DEKs`, async () => {
+      const text = files.path(`manifest-${dekCount}`);
+      const args = ['--count', `${dekCount}`, '--name', 'vol-%d', '--no-login', '--kek', kek, '--output', text];
+      expect((await runDek(['keygen', ...args])).status).to.equal(0);
+      const {status, stderr} = await runDek(['unwrap', text, '--kek', kek]);
+      expect([status, stderr]).to.deep.equal([
+        2,
+        `error: "wrapped" ${text} is JSON, expected 40, 48, 72 or 80\nhint: if it is a manifest: dek unwrap --manifest FILE, dek apply FILE\n`,
+      ]);
+    });
+  }
+
   it('says of equal keys that they are whole, reveals them all the same, and exits 8', async () => {
     const input = wrapKey(KEK, new Uint8Array(32));
     const said = await runDek(['unwrap', '-', '--kek', kek], {input});

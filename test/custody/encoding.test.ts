@@ -164,6 +164,8 @@ describe('encoding', () => {
     ['correct horse battery staple 123', undefined, 'is base64 with spaces in it'],
     ['correct horse, battery, staple 1', undefined, 'is text, but neither hex nor base64'],
     [' '.repeat(33), undefined, 'holds 33 bytes'],
+    ['{"dekManifest": 1}', undefined, 'is JSON'],
+    ['{"dekManifest": 1}', 'hex', 'is JSON'],
     [hex.replace(/..(?=.)/g, '$&:'), undefined, 'is text, but neither hex nor base64'],
     ['AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-_', undefined, 'is base64url'],
     ['AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA+/', undefined, 'is base64 without its padding, or cut off'],

@@ -130,7 +130,9 @@ describe('engine', () => {
   }
 
   it('throws when none is left', () => {
-    expect(refusal(() => chooseEngine(oddities.map(([, load]) => load)))).to.equal('INTERNAL');
+    expect(refusal(() => chooseEngine(oddities.map(([, load]) => load)))).to.equal('SELFTEST_FAILED');
+    const missing = oddities.slice(0, 2).map(([, load]) => load);
+    expect(refusal(() => chooseEngine(missing))).to.equal('NO_LIBRARY');
   });
 
   it('gives many keys to libcrypto, and whatever is unwrapped', () => {

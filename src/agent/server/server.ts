@@ -18,7 +18,8 @@ export function buildServer(core: AgentCore, allows: (peer: Peer) => boolean): F
     bodyLimit: MAX_BODY_BYTES,
     exposeHeadRoutes: false,
     routerOptions: {maxParamLength: 512},
-    ajv: {customOptions: {removeAdditional: false, coerceTypes: 'array'}},
+    ajv: {customOptions: {removeAdditional: false, coerceTypes: 'array', verbose: true}},
+    schemaErrorFormatter: (errors) => new Error(whatIsExpected(errors[0]!)),
     frameworkErrors: (error: Error, _request: unknown, reply: unknown) =>
       (reply as FastifyReply).code(400).send(errorJson(badRequest(error.message))),
   });
@@ -46,6 +47,21 @@ export function buildServer(core: AgentCore, allows: (peer: Peer) => boolean): F
 
   addRoutes(app, core);
   return app;
+}
+
+/** What Ajv says of a parameter. */
+interface SchemaError {
+  instancePath: string;
+  keyword: string;
+  message?: string;
+}
+
+/** What is wrong with a parameter, in words where the schema has a regular expression. */
+function whatIsExpected({instancePath, message, keyword, ...rest}: SchemaError): string {
+  const name = instancePath.slice(1).replaceAll('/', ' ');
+  const {description} = (rest as {parentSchema?: {description?: string}}).parentSchema ?? {};
+  if (keyword === 'pattern' && description !== undefined) return `"${name}" expected ${description}`;
+  return name === '' ? `the parameters ${message}` : `"${name}" ${message}`;
 }
 
 /** Fastify's own refusals carry a status below 500; anything else that is not ours is a defect. */
