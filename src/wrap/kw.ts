@@ -82,7 +82,7 @@ function copyOf(data: Uint8Array): Uint8Array {
 /** The one error of an unwrap. */
 export function unwrapFailed(): DekError<'UNWRAP_FAILED'> {
   return new DekError('UNWRAP_FAILED', 'integrity check failed', {
-    hint: 'this is not the KEK that it was wrapped with, or it is no RFC 3394 wrap (RFC 5649, plaintext), or was altered',
+    hint: 'it was wrapped with another KEK, or with padding (RFC 5649), or not at all, or altered',
   });
 }
 

@@ -93,7 +93,8 @@ describe('unwrap', function () {
       const {status, stderr} = await runDek(['unwrap', text, '--kek', kek]);
       expect([status, stderr]).to.deep.equal([
         2,
-        `error: "wrapped" ${text} is JSON, expected 40, 48, 72 or 80\nhint: if it is a manifest: dek unwrap --manifest FILE, dek apply FILE\n`,
+        `error: "wrapped" ${text} is JSON, expected 40, 48, 72 or 80\n` +
+          'hint: if it is a manifest: dek unwrap --manifest FILE, dek apply FILE\n',
       ]);
     });
   }
