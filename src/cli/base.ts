@@ -7,6 +7,7 @@
 import {boolean} from '@oclif/core/flags';
 import {type ArgInput, type FlagInput, type Input, type ParserOutput, parse} from '@oclif/core/parser';
 import {DekError} from '../errors.js';
+import {assertNoStandIn, isStandIn} from '../files/descriptor.js';
 import {jsonText, printable} from '../printable.js';
 import {printError} from './print-error.js';
 
@@ -47,9 +48,12 @@ export abstract class DekCommand {
     const command = new this(argv);
     try {
       const result = await command.run();
-      if (command.jsonEnabled()) console.log(jsonText(result, 2));
+      if (!command.jsonEnabled()) return;
+      // Text may be meant to go nowhere: others give a program that they start the same /dev/null as Node.
+      assertNoStandIn(1, 'standard output', 'leave --json out where only the exit status is wanted');
+      console.log(jsonText(result, 2));
     } catch (error) {
-      printError(error, {json: command.jsonEnabled(), command: name});
+      printError(error, {json: command.jsonEnabled() && !isStandIn(1), command: name});
     }
   }
 

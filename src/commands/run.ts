@@ -1,7 +1,7 @@
 import {rmSync} from 'node:fs';
 import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {join, resolve} from 'node:path';
 import {type Agent, startAgent} from '../agent/agent.js';
 import {LastResort} from '../agent/host/last-resort.js';
 import {type AgentFlags, agentKekFlags, agentOptions, queryFlag} from '../cli/agent-options.js';
@@ -92,7 +92,8 @@ export default class Run extends DekCommand {
 
 async function temporaryDirectory(): Promise<string> {
   try {
-    return await mkdtemp(join(tmpdir(), 'dek-'));
+    // CMD may go to another directory, and still has to find the agent.
+    return await mkdtemp(join(resolve(tmpdir()), 'dek-'));
   } catch (cause) {
     throw systemError('make', `a directory in ${tmpdir()}`, cause, {hint: 'set TMPDIR'});
   }

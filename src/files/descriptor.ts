@@ -32,12 +32,7 @@ export function assertRoomFor(files: number): void {
  * Writes `bytes` to an open descriptor. Throws IO, also for a standard stream that this process was started without.
  */
 export async function writeDescriptor(fd: number, bytes: Uint8Array, name: string): Promise<void> {
-  if (isStandIn(fd)) {
-    throw new DekError('IO', `cannot write ${name}: it is closed, or /dev/null open for reading too`, {
-      hint: 'give --output FILE; to throw a key away, redirect to /dev/null',
-      errno: 'EBADF',
-    });
-  }
+  assertNoStandIn(fd, name, 'give --output FILE; to throw a key away, redirect to /dev/null');
   try {
     await writeAll(fd, bytes);
   } catch (error) {
@@ -45,11 +40,20 @@ export async function writeDescriptor(fd: number, bytes: Uint8Array, name: strin
   }
 }
 
+/** Throws IO when what is written to `fd` would go nowhere, as this process was started without it. */
+export function assertNoStandIn(fd: number, name: string, hint: string): void {
+  if (!isStandIn(fd)) return;
+  throw new DekError('IO', `cannot write ${name}: it is closed, or /dev/null open for reading too`, {
+    hint,
+    errno: 'EBADF',
+  });
+}
+
 /**
  * Whether `fd` is the /dev/null that Node opens at its start in the place of a standard stream that is closed. It opens
  * it for reading and writing, a shell's > /dev/null for writing only: proc(5), fdinfo.
  */
-function isStandIn(fd: number): boolean {
+export function isStandIn(fd: number): boolean {
   try {
     if (fs.readlinkSync(`/proc/self/fd/${fd}`) !== '/dev/null') return false;
     const flags = /^flags:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];

@@ -104,6 +104,29 @@ describe('start', function () {
   }
 });
 
+describe('a report that has nowhere to go', () => {
+  const shell = (script: string) => {
+    const {status, stderr} = spawnSync('sh', ['-c', script, process.execPath, DEK], {encoding: 'utf8'});
+    return {status, first: stderr.split('\n')[0]};
+  };
+
+  for (const [where, message] of [
+    ['>&-', 'error: cannot write standard output: it is closed, or /dev/null open for reading too'],
+    ['> /dev/full', 'error: cannot write to standard output: ENOSPC'],
+    ['1< /dev/null', 'error: cannot write to standard output: EBADF'],
+  ] as const) {
+    it(`fails with --json ${where}`, () => {
+      expect(shell(`"$0" "$1" selftest --json ${where}`)).to.deep.equal({status: 1, first: message});
+    });
+  }
+
+  it('keeps the exit status where that is all that is wanted', () => {
+    expect(shell('"$0" "$1" selftest > /dev/null').status).to.equal(0);
+    expect(shell('"$0" "$1" selftest --json > /dev/null').status).to.equal(0);
+    expect(shell('"$0" "$1" query a b --json >&-')).to.deep.equal({status: 2, first: 'error: unexpected argument: b'});
+  });
+});
+
 function runDek(words: string): {status: number | null; stdout: string; stderr: string} {
   const {status, stdout, stderr} = spawnSync(process.execPath, [DEK, ...words.split(' ')], {encoding: 'utf8'});
   return {status, stdout, stderr};

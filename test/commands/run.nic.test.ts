@@ -1,12 +1,13 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
 import fs from 'node:fs';
-import {dirname} from 'node:path';
+import {dirname, relative} from 'node:path';
 import {text} from 'node:stream/consumers';
 import {expect} from 'chai';
 import {live, NOTHING, wrappedDek} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 import {DEK} from '../support/run-dek.js';
+import {temporaryDirectory} from '../support/temporary-directory.js';
 import {until} from '../support/until.js';
 
 const RUN = `"${process.execPath}" "${DEK}" run`;
@@ -150,6 +151,15 @@ describe('run', function () {
     }
     expect(dekRun(['--device', 'mlx5_7', '--', 'echo', 'ran'])).to.include({status: 3, stdout: ''});
     expect(dekRun(['--devise', 'mlx5_0', '--', 'echo', 'ran'])).to.include({status: 2, stdout: ''});
+  });
+
+  it('gives CMD an agent that it finds from any directory, also with a relative TMPDIR', () => {
+    const tmp = temporaryDirectory();
+    const script = 'cd / && echo "$DEK_AGENT_SOCKET" && test -S "$DEK_AGENT_SOCKET"';
+    const run = dekRun(['--', 'sh', '-c', script], {env: {TMPDIR: relative(process.cwd(), tmp)}});
+    fs.rmSync(tmp, {recursive: true});
+    expect(run).to.include({status: 0, stderr: ''});
+    expect(run.stdout.startsWith(`${tmp}/dek-`), run.stdout).to.equal(true);
   });
 
   it('leaves no directory behind when it does not start', () => {
