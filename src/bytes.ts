@@ -116,7 +116,10 @@ export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
 
-/** The bytes of a hex string, with or without 0x. Throws BAD_ARGUMENT when it is not whole bytes of hex; not for secrets. */
+/**
+ * The bytes of a hex string, with or without 0x. Throws BAD_ARGUMENT when it is not whole bytes of hex; not for
+ * secrets.
+ */
 export function fromHex(hex: string, title: string): Uint8Array {
   const [, digits] = /^(?:0x)?((?:[0-9a-f]{2})*)$/i.exec(hex) ?? [];
   if (digits === undefined) throw new DekError('BAD_ARGUMENT', `"${title}" expected an even number of hex digits`);

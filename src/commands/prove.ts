@@ -9,11 +9,11 @@ import {assertDekName} from '../dek-name.js';
 import {DekError} from '../errors.js';
 
 export default class Prove extends DekCommand {
-  static override summary = 'prove DEKs by known data that passes the NIC';
+  static override summary = 'prove DEKs with known data through the NIC';
   static override description =
-    'The agent lets two data units of zeros pass the AES-XTS engine of the NIC with the DEK, looped inside the NIC, and ' +
-    'compares what they came to with the check value (DCV) of the DEK; then it lets them pass back. Exits with 6 if a DEK is ' +
-    'wrong, and with 7 if one cannot be proven.';
+    'Two data units of zeros pass the AES-XTS engine of the NIC with the DEK, in a loop inside the NIC. The agent ' +
+    'compares the result with the check value (DCV) of the DEK, and then lets the data pass back. Exits with 6 if a ' +
+    'DEK is wrong, and with 7 if one cannot be proven.';
   static override usage = ['NAME... [--socket PATH] [--json]', '--all [--socket PATH] [--json]'];
   static override examples = ['dek prove vol-1', 'dek prove --all --json'];
   static override strict = false;

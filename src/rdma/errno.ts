@@ -130,8 +130,8 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
     EINVAL: () => [
       'REFUSED',
       'the NIC refused the credential',
-      'an id is wrong (what CRYPTO_OPERATIONAL loaded has id 0), the credential was wrapped under another import KEK, ' +
-        'or with padding (RFC 5649), or the officer deleted one of the two',
+      'an id is wrong (what CRYPTO_OPERATIONAL loaded has id 0), the credential was wrapped under another import ' +
+        'KEK, or with padding (RFC 5649), or the officer deleted one of the two',
     ],
     ENOMEM: () => ['LIMIT', 'the NIC has no room for another login'],
     EOPNOTSUPP: () => [
