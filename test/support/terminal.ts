@@ -16,13 +16,13 @@ import {temporaryDirectory} from './temporary-directory.js';
  * Where a session runs. In its directory are `nic` (import KEK 0x20, credential 0x10), the officer's `kek`, another
  * `other-kek`, `plain-128`, `plain-256-keytag`, and `bin` with the commands `dek` and `flip-a-bit`.
  */
-class Terminal {
+export class Terminal {
   readonly #directory = temporaryDirectory();
   readonly #device: TestDevice;
   readonly #env: NodeJS.ProcessEnv;
   readonly #background: ChildProcess[] = [];
 
-  constructor(device: TestDevice, dek: string) {
+  private constructor(device: TestDevice, dek: string) {
     this.#device = device;
     const bin = this.#path('bin');
     fs.mkdirSync(bin);
@@ -41,6 +41,17 @@ class Terminal {
     };
   }
 
+  /** Calls `use` with one. `dek` are the words of a shell that run the command line. */
+  static async with<T>(use: (terminal: Terminal) => Promise<T>, dek = `'${process.execPath}' '${DEK}'`): Promise<T> {
+    const credential = Buffer.alloc(40).map((_, i) => 0xc0 + i);
+    const terminal = new Terminal(await testDevice({kek: KEK, kekId: 0x20, credential, credentialId: 0x10}), dek);
+    try {
+      return await use(terminal);
+    } finally {
+      await terminal.#close();
+    }
+  }
+
   /** Runs a command line; one that ends with `&` stays, and its output is its first line. */
   async run(command: string): Promise<Outcome> {
     const {background, line} = /^(?<line>.*?)(?<background> &)?$/s.exec(command)!.groups!;
@@ -55,7 +66,7 @@ class Terminal {
   }
 
   /** Ends what runs in the background, by SIGTERM: each has to exit with 0 and leave nothing on the NIC. */
-  async close(): Promise<void> {
+  async #close(): Promise<void> {
     try {
       for (const child of this.#background) {
         const exit = once(child, 'exit');
@@ -97,17 +108,13 @@ class Terminal {
   }
 }
 
-/** Runs a session and returns it as it went. `dek` are the words of a shell that run the command line. */
-export async function runSession(text: string, dek = `'${process.execPath}' '${DEK}'`): Promise<string> {
+/** Runs a session and returns it as it went. `dek` as for `Terminal.with`. */
+export async function runSession(text: string, dek?: string): Promise<string> {
   const parts = parseSession(text);
   const outcomes = new Map<Step, Outcome>();
-  const credential = Buffer.alloc(40).map((_, i) => 0xc0 + i);
-  const terminal = new Terminal(await testDevice({kek: KEK, kekId: 0x20, credential, credentialId: 0x10}), dek);
-  try {
+  await Terminal.with(async (terminal) => {
     for (const part of parts) if (typeof part === 'object') outcomes.set(part, await terminal.run(part.command));
-  } finally {
-    await terminal.close();
-  }
+  }, dek);
   return renderSession(parts, outcomes);
 }
 
