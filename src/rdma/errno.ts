@@ -180,7 +180,7 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
     ENOMEM: () => [
       'LIMIT',
       'not enough memory may be locked',
-      'raise ulimit -l, or LimitMEMLOCK= of the systemd unit, by some 100 KiB',
+      'raise ulimit -l, or LimitMEMLOCK= of the systemd unit, by some 300 KiB',
     ],
   },
   qp: {EINVAL: noUmr, EOPNOTSUPP: noUmr, EREMOTEIO: noUmr},

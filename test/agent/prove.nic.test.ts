@@ -95,7 +95,8 @@ describe('an agent that proves', function () {
     expect(error.code).to.equal('NO_DEK');
   });
 
-  it(`leaves nothing when it, or who asked, is killed at any instant, ${KILLS} times`, async () => {
+  it(`leaves nothing when it, or who asked, is killed at any instant, ${KILLS} times`, async function () {
+    this.timeout(KILLS * 12_000);
     for (let i = 0; i < KILLS; i++) {
       for (let seed = 1; seed < 20; seed++) {
         await agent.client.createDek({name: `vol-${seed}`, ...provable(device, seed)});

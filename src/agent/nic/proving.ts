@@ -96,7 +96,7 @@ export class Proving {
       answer !== undefined && 'value' in answer && equalBytes(answer.value, dcv);
     if (isRight(turned)) {
       const version = libraryVersion();
-      const isOld = this.#hasMultiBlock && Number.parseInt(version ?? '', 10) < TURNS_TWEAK_SINCE;
+      const isOld = Number.parseInt(version ?? '', 10) < TURNS_TWEAK_SINCE;
       if (!isOld) return {verdict: 'tweak-reversed'};
       return {
         verdict: 'tweak-reversed',

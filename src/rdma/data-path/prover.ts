@@ -23,7 +23,7 @@ import {Queues} from './queues.js';
 const UNIT_BYTES = 512;
 const TWEAK_BYTES = 16;
 /** Passages at once, and how many work requests each posts before it waits. */
-const LANES = 16;
+const LANES = 32;
 const REQUESTS = 3;
 /** A NIC needs microseconds. */
 const TIMEOUT_MS = 2000;
@@ -71,7 +71,8 @@ export class Prover {
   readonly #context: Context;
   readonly #queues: Queues;
   readonly #mr: Mr;
-  readonly #lanes: Lane[] = [];
+  /** Those that were needed so far; one that could not be made is missing. */
+  readonly #lanes: (Lane | undefined)[] = [];
   #running: Promise<unknown> | undefined;
   #open = true;
 
@@ -83,10 +84,10 @@ export class Prover {
     try {
       this.#mr = new Mr(lib, context.pd, Lane.bytes(LANES), info.name);
       try {
-        for (let i = 0; i < LANES; i++) this.#lanes.push(new Lane(lib, context.pd, this.#mr, i, info.name));
+        this.#lane(0); // whether there can be any is to be known at once
         this.#queues.qp;
       } catch (error) {
-        for (const lane of this.#lanes) lane.close();
+        for (const lane of this.#lanes) lane?.close();
         this.#mr.close();
         throw error;
       }
@@ -116,7 +117,7 @@ export class Prover {
   }
 
   /**
-   * Lets data units of zeros pass, 16 passages at a time; the event loop turns meanwhile. While a DEK is in use its
+   * Lets data units of zeros pass, 32 passages at a time; the event loop turns meanwhile. While a DEK is in use its
    * `destroy` is BUSY.
    * @param passages - a DEK each, its keytag of 8 bytes if it has one, a tweak of 16 bytes, 1 or 2 data units of 512
    *   bytes
@@ -152,7 +153,7 @@ export class Prover {
     self.#open = false;
     self.#context.provers.delete(self);
     self.#queues.dropQp();
-    for (const lane of self.#lanes) lane.close();
+    for (const lane of self.#lanes) lane?.close();
     self.#mr.close();
     self.#queues.close();
   }
@@ -191,7 +192,7 @@ export class Prover {
   async #passSome(jobs: readonly Job[]): Promise<void> {
     const runs: Run[] = [];
     try {
-      for (const [i, job] of jobs.entries()) this.#begin(job, this.#lanes[i]!, runs);
+      for (const [i, job] of jobs.entries()) this.#begin(job, i, runs);
       await this.#passRuns(runs);
     } catch (error) {
       this.#queues.dropQp();
@@ -202,8 +203,17 @@ export class Prover {
     }
   }
 
-  #begin(job: Job, lane: Lane, runs: Run[]): void {
+  /** Lane `i`, made when it is needed first. */
+  #lane(i: number): Lane {
+    const {lib, pd, info} = this.#context;
+    const lane = this.#lanes[i] ?? new Lane(lib, pd, this.#mr, i, info.name);
+    this.#lanes[i] = lane;
+    return lane;
+  }
+
+  #begin(job: Job, i: number, runs: Run[]): void {
     try {
+      const lane = this.#lane(i);
       runs.push({job, lane, dek: Dek.lend(job.dek), status: undefined});
     } catch (error) {
       job.outcome = asDekError('post', error);

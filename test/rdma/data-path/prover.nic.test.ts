@@ -229,8 +229,8 @@ describe('Prover', () => {
         }
       }
     });
-    // The CQ, the MR, two MKeys for each of 16 lanes, the QP and three changes of its state.
-    expect(failed).to.have.length(1 + 1 + 32 + 1 + 3);
+    // The CQ, the MR, two MKeys, the QP and three changes of its state.
+    expect(failed).to.have.length(1 + 1 + 2 + 1 + 3);
     expect(failed.slice(-3)).to.deep.equal(new Array(3).fill('UNSUPPORTED'));
     expect(nic.liveDataPath()).to.deep.equal(NOTHING);
   });
@@ -241,7 +241,11 @@ describe('Prover', () => {
       kept.dek = kept.device!.createDek({wrapped: bytes(wrapped), keySize: 256, keytag: true});
       kept.prover = await kept.device!.openProver();
     }, key);
-    // The next command is one of the QP that takes the place of the one that failed.
+    // The memory keys of three passages are made. The next command is one of the QP that takes the place of one that failed.
+    await child.run(async ({kept, bytes, dcvTweak}, keytag) => {
+      const passage = {dek: kept.dek!, keytag: bytes(keytag!), tweak: dcvTweak(0), units: 2};
+      await kept.prover!.pass([passage, passage, passage]);
+    }, key.keytag);
     nic.set({faults: [{status: 3, times: 1}]});
     const outcomes = await child.run(async ({kept, bytes, dcvTweak}, keytag) => {
       const tags = ['0000000000000000', keytag!, keytag!];
@@ -249,6 +253,24 @@ describe('Prover', () => {
       return (await kept.prover!.pass(passages)).map((outcome) => ('isWhole' in outcome ? outcome.isWhole : outcome));
     }, key.keytag);
     expect(outcomes).to.deep.equal([{status: OPERATION_ERROR}, true, true]);
+  });
+
+  it('leaves out a passage for which there is no memory key, and nothing after', async () => {
+    const key = nic.randomKey({keySize: 256, keytag: false});
+    await child.run(async ({kept, bytes}, {wrapped}) => {
+      kept.dek = kept.device!.createDek({wrapped: bytes(wrapped), keySize: 256, keytag: false});
+      kept.prover = await kept.device!.openProver();
+    }, key);
+    nic.set({faults: [{status: 2, times: 1}]});
+    await child.run(async ({kept, expect, dcvTweak}) => {
+      const passages = new Array(3).fill({dek: kept.dek!, tweak: dcvTweak(0), units: 1});
+      const [first, second, third] = await kept.prover!.pass(passages);
+      expect(first).to.include({isWhole: true});
+      expect(second).to.include({code: 'UNSUPPORTED'});
+      expect(third).to.include({isWhole: true});
+      kept.prover!.close();
+    });
+    expect(nic.liveDataPath()).to.deep.equal(NOTHING);
   });
 
   it('is refused by name where the NIC makes no memory keys', async () => {
