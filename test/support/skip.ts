@@ -33,6 +33,10 @@ const NEEDS = {
     missing: 'a host without RDMA devices is needed: this one has some',
     isHere: () => !fs.existsSync('/sys/class/infiniband') || fs.readdirSync('/sys/class/infiniband').length === 0,
   },
+  'large pages': {
+    missing: 'large pages from the kernel are needed: /sys/kernel/mm/transparent_hugepage',
+    isHere: undefined,
+  },
   network: {missing: 'npm packages are needed that are not in its cache, and there is no network', isHere: undefined},
   mounts: {missing: "mounts of one's own are needed: root, or user namespaces", isHere: undefined},
 } satisfies Record<string, {missing: string; isHere: (() => boolean) | undefined}>;

@@ -2,6 +2,7 @@
 import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';
 import {expect} from 'chai';
+import {skipWithout} from '../support/skip.js';
 
 const MODULE = new URL('../../src/wrap/index.js', import.meta.url).href;
 const ENABLED = '/sys/kernel/mm/transparent_hugepage/enabled';
@@ -27,7 +28,7 @@ describe('large results', function () {
 
   it('take few page faults', function () {
     const enabled = fs.existsSync(ENABLED) ? fs.readFileSync(ENABLED, 'utf8') : '[never]';
-    if (enabled.includes('[never]')) this.skip(); // the kernel gives no large pages
+    skipWithout('large pages', this, !enabled.includes('[never]'));
     const args = ['--input-type=module', '-e', SCRIPT, MODULE];
     const {stdout, stderr} = spawnSync(process.execPath, args, {encoding: 'utf8'});
     expect(stderr).to.equal('');
