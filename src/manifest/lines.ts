@@ -2,7 +2,9 @@
  * A stream of bytes as whole lines of ASCII, many at a time. A line ends in a line feed, the last one too: so a file
  * that was cut off within a line is noticed. Left out: CRLF, byte order marks, any other encoding.
  */
+import {types} from 'node:util';
 import {DekError} from '../errors.js';
+import {itemsOf} from '../given.js';
 import {fault} from './fault.js';
 
 /**
@@ -36,8 +38,8 @@ export interface Lines {
 export async function* linesOf(source: ByteSource): AsyncGenerator<Lines, void> {
   let next = 1;
   let rest = new Uint8Array();
-  for await (const chunk of source) {
-    if (!(chunk instanceof Uint8Array)) throw new DekError('BAD_ARGUMENT', '"source" expected chunks of Uint8Array');
+  for await (const chunk of itemsOf(source, 'source')) {
+    if (!types.isUint8Array(chunk)) throw new DekError('BAD_ARGUMENT', '"source" expected chunks of Uint8Array');
     // A copy: the source may fill its buffer again.
     const bytes = new Uint8Array(rest.length + chunk.length);
     bytes.set(rest);

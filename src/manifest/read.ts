@@ -6,7 +6,7 @@
 import {readSync} from 'node:fs';
 import fs from 'node:fs/promises';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
-import type {DekError} from '../errors.js';
+import {DekError} from '../errors.js';
 import {systemError} from '../files/system-error.js';
 import {type Columns, nameOf, opaqueOf} from './columns.js';
 import {expectedDeks, findDuplicates, newTables, type Tables} from './duplicates.js';
@@ -67,6 +67,7 @@ export async function readManifest(source: ByteSource, options: ReadManifestOpti
  * @throws DekError: BAD_INPUT, with the line at fault; NO_INPUT, PERMISSION, IO
  */
 export async function openManifest(path: string, options: ReadManifestOptions = {}): Promise<Manifest> {
+  if (typeof path !== 'string') throw new DekError('BAD_ARGUMENT', '"path" expected a path');
   return readManifest(chunksOf(path), options);
 }
 

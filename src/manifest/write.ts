@@ -1,5 +1,6 @@
 /** Writes a manifest as a stream. What is written is what `readManifest` reads, or nothing is. */
 
+import {given, itemsOf} from '../given.js';
 import {findDuplicates, newTables} from './duplicates.js';
 import {formatEntry, type ManifestDek} from './entry.js';
 import {faultError, inOrder} from './fault.js';
@@ -30,9 +31,10 @@ export async function* writeManifest(
     [text, first, count] = ['', first + count, 0];
     return columns.text;
   };
-  yield formatHeader(header);
-  for await (const dek of deks) {
-    text += `${formatEntry(dek)}\n`;
+  yield given('header', 'the header of a manifest', () => formatHeader(header));
+  const entry = (dek: ManifestDek) => given('deks', 'DEKs as readManifest yields them', () => formatEntry(dek));
+  for await (const dek of itemsOf(deks, 'deks')) {
+    text += `${entry(dek)}\n`;
     count++;
     if (text.length >= CHUNK_CHARACTERS) yield checked();
   }

@@ -5,6 +5,7 @@
 import {secretBytes, viewBytes, wipe} from '../bytes.js';
 import {KEK_BYTES, SEMIBLOCK_BYTES, wrappedBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
+import {given} from '../given.js';
 import type {AesEngine} from './aes.js';
 import {engineToUnwrap, engineToWrap} from './engine.js';
 import {adviseLargePages} from './ffi.js';
@@ -177,7 +178,7 @@ function withhold(output: Uint8Array, eachBytes: number, positions: readonly num
 }
 
 function assertList(failed: unknown): void {
-  if (failed === undefined || Array.isArray(failed)) return;
+  if (failed === undefined || given('failed', 'an array', () => Array.isArray(failed))) return;
   throw new DekError('BAD_ARGUMENT', `"failed" expected an array, got ${typeof failed}`);
 }
 

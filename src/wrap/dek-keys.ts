@@ -12,6 +12,7 @@ import {
   layoutOfPlaintext,
 } from '../dek-layout.js';
 import {DekError} from '../errors.js';
+import {given} from '../given.js';
 import {unwrapKey, wrapKey} from './kw.js';
 
 /** The parts of a DEK, all secret but the keytag. */
@@ -42,7 +43,8 @@ export function wrapDek(kek: Uint8Array, dek: DekKeys): Uint8Array {
     throw new DekError('BAD_ARGUMENT', `"dek" expected an object with key1 and key2, got type=${typeof dek}`);
   }
   // Read before anything is checked: these may be getters, and from here on no code of the caller runs.
-  const {key1: first, key2: second, keytag: tag} = dek;
+  const parts = () => [dek.key1, dek.key2, dek.keytag] as const;
+  const [first, second, tag] = given('dek', 'an object with key1 and key2', parts);
   const kekBytes = viewBytes(kek, KEK_BYTES, 'kek');
   const key1 = viewBytes(first, [16, 32], 'key1');
   const key2 = viewBytes(second, [key1.length], 'key2');
