@@ -60,6 +60,7 @@ export type {
   Prover,
 } from './rdma/index.js';
 export {
+  type Arrangement,
   type DekKeys,
   dcvHints,
   dekCheckValue,

@@ -37,6 +37,7 @@ export const REASONS = {
   'no-answer': 'the NIC did not do the work request in time',
 } as const;
 
+/** Why a proof shows nothing. */
 export type Reason = keyof typeof REASONS;
 
 /** A verdict on a DEK, wherever it is. */
