@@ -1,7 +1,7 @@
 /**
  * Compares what an agent says (list, query, status, /metrics, exit statuses) with what its NICs have, and with the DEKs
- * that it should hold by the commands that succeeded. What the agent heals or looks at again may take a while: only what
- * stays wrong is told.
+ * that it should hold by the commands that succeeded. What the agent heals or looks at again may take a while: only
+ * what stays wrong is told.
  */
 import {get} from 'node:http';
 import {setTimeout as pause} from 'node:timers/promises';

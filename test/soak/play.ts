@@ -1,11 +1,14 @@
-/** Plays a scenario: a step, then the oracle; at the end all faults are taken back, and all has to be as if there were none. */
+/**
+ * Plays a scenario: a step, then the oracle; at the end all faults are taken back, and all has to be as if there were
+ * none.
+ */
 import fs from 'node:fs';
 import {setTimeout as pause} from 'node:timers/promises';
 import {logged} from '../support/agent-log.js';
 import {type Vol, vols} from '../support/agent-manifests.js';
 import {until} from '../support/until.js';
 import {compare, type Held, type Known} from './oracle.js';
-import type {Scenario, Step} from './scenario.js';
+import {namesOf, type Scenario, type Step} from './scenario.js';
 import {type Ended, World} from './world.js';
 
 /** What went wrong: undefined when nothing did. */
@@ -25,7 +28,8 @@ export async function play(scenario: Scenario): Promise<string | undefined> {
     await finish(world, known, scenario.end);
     return undefined;
   } catch (error) {
-    return `${at}: ${(error as Error).message}${world.agent ? `\n${world.agent.log.split('\n').slice(-12).join('\n')}` : ''}`;
+    const log = world.agent?.log.trim().split('\n').slice(-12) ?? [];
+    return [`${at}: ${(error as Error).message}`, ...log].join('\n');
   } finally {
     await world.remove();
   }
@@ -58,7 +62,7 @@ async function take(world: World, known: Known, step: Step, index: number): Prom
       );
     }
     case 'destroy': {
-      const names = step.vols === 'all' ? ['--all'] : [...new Set(step.vols)].map((vol) => `vol-${vol}`);
+      const names = namesOf(step.vols);
       const ended = await world.dek(['destroy', ...names], step.killAfterMs);
       const without = (held: Held): Held =>
         new Map([...held].filter(([name]) => step.vols !== 'all' && !names.includes(name)));
@@ -89,7 +93,7 @@ async function take(world: World, known: Known, step: Step, index: number): Prom
   }
 }
 
-/** What the agent may hold after a command: what it was asked for, or what it held; both when the command was killed. */
+/** What the agent may hold after a command: what it was asked for, or what it held; both when that was killed. */
 function happened(known: Known, {status, stderr}: Ended, after: (held: Held) => Held): void {
   if (status !== null && (status < 0 || status > 7 || status === 2))
     throw new Error(`exit status ${status}: ${stderr}`);

@@ -102,22 +102,30 @@ function faultOf(random: Random): string {
   return `fault=${command},status=${status},times=${random.between(1, 12)}`;
 }
 
+/** What `dek destroy` is given. */
+export function namesOf(vols: readonly number[] | 'all'): string[] {
+  return vols === 'all' ? ['--all'] : [...new Set(vols)].map((vol) => `vol-${vol}`);
+}
+
 /** The steps as a person would type them; of a manifest what is in it. */
 export function asCommands({nics, steps, end}: Scenario): string[] {
   const dek = 'dek virtual exec nic -- dek';
   const nicOf = (nic: number | 'all'): string => (nic === 'all' ? '' : ` --device mlx5_${nic}`);
   const killing = ({killAfterMs}: {killAfterMs?: number}): string =>
     killAfterMs === undefined ? '' : ` & sleep ${killAfterMs / 1000}; kill -9 $!`;
+  const contentOf = (list: {from: number; to: number; version: number; bad?: boolean}): string =>
+    `vol-${list.from} to vol-${list.to}, version ${list.version}${list.bad ? ', the last key altered' : ''}`;
+  const gone = (nic: number, value: string): string => `dek virtual set nic gone=${value}${nicOf(nic)}`;
   const lineOf = (step: Step, at: number): string => {
     switch (step.do) {
       case 'apply':
-        return `dek apply manifest-${at}${killing(step)}   # vol-${step.from} to vol-${step.to}, version ${step.version}${step.bad ? ', the last key altered' : ''}`;
+        return `dek apply manifest-${at}${killing(step)}   # ${contentOf(step)}`;
       case 'reload':
-        return `kill -HUP $AGENT   # its manifest now: vol-${step.from} to vol-${step.to}, version ${step.version}`;
+        return `kill -HUP $AGENT   # its manifest now: ${contentOf(step)}`;
       case 'create':
         return `dek create vol-${step.vol} key --opaque hex:0${step.version}${killing(step)}`;
       case 'destroy':
-        return `dek destroy ${step.vols === 'all' ? '--all' : step.vols.map((vol) => `vol-${vol}`).join(' ')}${killing(step)}`;
+        return `dek destroy ${namesOf(step.vols).join(' ')}${killing(step)}`;
       case 'set':
         return `dek virtual set nic ${step.words.join(' ')}${nicOf(step.nic)}`;
       case 'revoke':
@@ -125,7 +133,7 @@ export function asCommands({nics, steps, end}: Scenario): string[] {
       case 'restore':
         return 'dek virtual set nic kek=ID:file:nic/officer/import-kek';
       case 'gone':
-        return `dek virtual set nic gone=yes${nicOf(step.nic)}; sleep ${step.ms / 1000}; dek virtual set nic gone=no${nicOf(step.nic)}`;
+        return `${gone(step.nic, 'yes')}; sleep ${step.ms / 1000}; ${gone(step.nic, 'no')}`;
       case 'pause':
         return `sleep ${step.ms / 1000}`;
       case 'kill-agent':
