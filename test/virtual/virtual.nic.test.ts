@@ -195,6 +195,12 @@ describe('the virtual ConnectX', () => {
       expect(await client.askAll(['open', 'pd', login(device)])).to.deep.equal(['ok', 'ok', 'EOPNOTSUPP']);
       expect(await client.ask(`create session 256 0 ${wrapped(device)}`)).to.equal('EINVAL');
     });
+    it('in a context that logged in before the NIC came to take plaintext', async () => {
+      await ready();
+      device.nic.set({importMode: 'plaintext'});
+      expect(await client.ask(`create session 256 0 ${wrapped(device)}`)).to.equal(REFUSED);
+      expect(device.nic.show().live.deks).to.equal(0);
+    });
     it('beyond the limit', async () => {
       device.nic.set({logMaxDeks: 3});
       await ready();
@@ -230,6 +236,7 @@ describe('the virtual ConnectX', () => {
       expect(await client.ask(`explain 256 1 ${hex(wrapKey(device.kek, equal))}`)).to.equal(refusal);
       expect(await client.ask(`create session 256 1 ${hex(wrapKey(device.kek, equal))}`)).to.equal(REFUSED);
       expect(await client.ask(`create session 256 1 ${wrapped(device, 256, true)}`)).to.equal('0');
+      expect(await client.ask('logout')).to.equal('ok');
       device.nic.set({importMode: 'plaintext'});
       expect(await client.ask(`explain 256 1 ${hex(equal)}`)).to.equal(refusal);
       device.nic.set({policy: 'default'});

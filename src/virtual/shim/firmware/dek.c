@@ -42,6 +42,9 @@ static struct verdict create_dek(struct context *c, const uint8_t *in, uint32_t 
 			return REFUSE(BAD_RES_STATE, LOGIN_INVALID);
 		kek = login_kek(c);
 		generation = c->shared->kek_generation;
+	} else if (LOAD(c->shared->login)) {
+		/* The mode was another one at its login. It would be taken for a key as it stands there, wrapped. */
+		return REFUSE(BAD_RES_STATE, LOGIN_INVALID);
 	}
 	half_words = get_field(in, F_KEY_SIZE) ? 8 : 4;
 	tag_bytes = get_field(in, F_HAS_KEYTAG) ? 8 : 0;
