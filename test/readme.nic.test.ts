@@ -1,6 +1,6 @@
 /**
- * The README's own text, run: each block after a line `<!-- run: NAME -->`, on a virtual ConnectX of its own. What it prints is
- * compared where the README shows it; a command that shows no error has to end with 0.
+ * The README's own text, run: each block after a line `<!-- run: NAME -->`, on a virtual ConnectX of its own. What it
+ * prints is compared where the README shows it; a command that shows no error has to end with 0.
  */
 import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';

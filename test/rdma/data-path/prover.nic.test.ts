@@ -241,7 +241,8 @@ describe('Prover', () => {
       kept.dek = kept.device!.createDek({wrapped: bytes(wrapped), keySize: 256, keytag: true});
       kept.prover = await kept.device!.openProver();
     }, key);
-    // The memory keys of three passages are made. The next command is one of the QP that takes the place of one that failed.
+    // The memory keys of three passages are made. The next command is one of the QP that takes the place of one that
+    // failed.
     await child.run(async ({kept, bytes, dcvTweak}, keytag) => {
       const passage = {dek: kept.dek!, keytag: bytes(keytag!), tweak: dcvTweak(0), units: 2};
       await kept.prover!.pass([passage, passage, passage]);
