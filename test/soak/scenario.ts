@@ -33,6 +33,11 @@ export interface Scenario {
 
 /** Names are vol-1 to vol-MOST. */
 const MOST = 24;
+/**
+ * log-max-deks: room for one DEK, or for all. Between the two an apply may replace in slices, and what it leaves when
+ * the NIC refuses one is no longer one set or the other (dek-agent(8), Room on the NIC).
+ */
+const ROOM = [0, 10];
 
 export function scenarioOf(seed: number, number: number): Scenario {
   const random = new Random(seed, number);
@@ -50,7 +55,7 @@ export function scenarioOf(seed: number, number: number): Scenario {
 
 function applyOf(random: Random): Step & {do: 'apply'} {
   const from = random.between(1, 8);
-  return {do: 'apply', from, to: random.between(from, MOST), version: random.between(1, 3)};
+  return {do: 'apply', from, to: random.between(from + 1, MOST), version: random.between(1, 3)};
 }
 
 function killed(random: Random): {killAfterMs?: number} {
@@ -80,7 +85,7 @@ function stepOf(random: Random, nics: Scenario['nics']): Step {
       nic: 'all',
       words: [`latency-us=${random.one([0, 200, 3000])}`, `parallel=${random.one([1, 16])}`],
     }),
-    () => ({do: 'set', nic: random.below(nics.length), words: [`log-max-deks=${random.one([0, 2, 3, 4, 10])}`]}),
+    () => ({do: 'set', nic: random.below(nics.length), words: [`log-max-deks=${random.one(ROOM)}`]}),
     () => ({do: 'set', nic: 'all', words: ['fault=none', 'dek-error=none']}),
     () => ({do: 'gone', nic: random.below(nics.length), ms: random.between(0, 1500)}),
     () => ({do: 'pause', ms: random.between(0, 1500)}),
