@@ -57,6 +57,12 @@ const STAGES: Record<string, Stage> = {
   life: {before: [CREDENTIAL, KEY, program('start-storage.sh', `${LOGIN} && dek create vol-1 vol-1.wrapped`)]},
   pipe: {before: ['cp kek kek.age', program('bin/age', 'cat "$2"')]},
   whole: {before: [KEY]},
+  prove: {
+    before: [
+      ...['dek agent &', CREDENTIAL, LOGIN],
+      'dek wrap file:plain-256-keytag --kek file:kek --output vol-1.wrapped',
+    ],
+  },
   script: {before: ['dek agent &', CREDENTIAL, LOGIN, KEY, 'dek create vol-1 vol-1.wrapped']},
   program: {before: [CREDENTIAL]},
   faults: {},
