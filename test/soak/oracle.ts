@@ -15,6 +15,8 @@ export type Held = ReadonlyMap<string, number>;
 export interface Known {
   /** One of these it holds: two, after a command that was killed. */
   possible: Held[];
+  /** Of those these may be gone: a destroy was killed, or the NIC refused a part of it. */
+  mayLack: Set<string>;
   /** undefined: a login or logout failed on some NIC. */
   loggedIn: boolean | undefined;
   /** Destroys were made to fail: a NIC may have more than the agent says, until the next check. */
@@ -37,7 +39,7 @@ async function difference(world: World, known: Known): Promise<string> {
   const client = world.agent!.client;
   const deks = await client.listDeks();
   const held = new Map(deks.map(({name, opaque}) => [name, Number.parseInt(opaque.slice(0, 2), 16)]));
-  const match = known.possible.find((one) => same(one, held));
+  const match = known.possible.some((one) => same(one, held, known.mayLack));
   if (!match) return `it holds ${text(held)}, and should hold ${known.possible.map(text).join(' or ')}`;
   const status = await client.status();
   const wrong = [
@@ -46,7 +48,10 @@ async function difference(world: World, known: Known): Promise<string> {
     ...(await ofMetrics(world, status, deks)),
     ...(await ofCommands(world, deks)),
   ];
-  if (wrong.length === 0) known.possible = [match];
+  if (wrong.length === 0) {
+    known.possible = [held];
+    known.mayLack.clear();
+  }
   return wrong.join('; ');
 }
 
@@ -114,8 +119,12 @@ function scrape(socketPath: string): Promise<string> {
   });
 }
 
-export function same(a: Held, b: Held): boolean {
-  return a.size === b.size && [...a].every(([name, version]) => b.get(name) === version);
+/** Whether `held` is `wanted`, but for those that it may lack. */
+function same(wanted: Held, held: Held, mayLack: ReadonlySet<string>): boolean {
+  return (
+    [...held].every(([name, version]) => wanted.get(name) === version) &&
+    [...wanted.keys()].every((name) => held.has(name) || mayLack.has(name))
+  );
 }
 
 function text(held: Held): string {

@@ -14,7 +14,7 @@ import {type Ended, World} from './world.js';
 /** What went wrong: undefined when nothing did. */
 export async function play(scenario: Scenario): Promise<string | undefined> {
   const world = await World.create(scenario);
-  const known: Known = {possible: [new Map()], loggedIn: false, leftovers: false};
+  const known: Known = {possible: [new Map()], mayLack: new Set(), loggedIn: false, leftovers: false};
   let at = 'the start of the agent';
   try {
     const failure = await world.start();
@@ -64,9 +64,11 @@ async function take(world: World, known: Known, step: Step, index: number): Prom
     case 'destroy': {
       const names = namesOf(step.vols);
       const ended = await world.dek(['destroy', ...names], step.killAfterMs);
-      const without = (held: Held): Held =>
-        new Map([...held].filter(([name]) => step.vols !== 'all' && !names.includes(name)));
-      return happened(known, ended, without);
+      const goes = (name: string): boolean => step.vols === 'all' || names.includes(name);
+      happened(known, ended, (held) => new Map([...held].filter(([name]) => !goes(name))));
+      if (ended.status === 0 || ended.status === 3) return; // of unknown names nothing goes
+      for (const held of known.possible) for (const name of held.keys()) if (goes(name)) known.mayLack.add(name);
+      return;
     }
     case 'login':
     case 'logout': {
