@@ -1,10 +1,11 @@
 /**
- * An apply on a NIC that has no room for the old DEKs and the new ones at once: what the manifest does not name goes
- * first, and then a slice after the other is destroyed and made anew. It cannot be taken back: what the NIC refuses is
- * missing then, and is listed, as with `keepGoing`.
+ * An apply on a NIC that has no room for the old DEKs and the new ones at once. One DEK is made first, so that a
+ * manifest which the NIC refuses altogether costs no more than one. Then what the manifest does not name goes, and a
+ * slice after the other is destroyed and made anew. It cannot be taken back: what the NIC refuses is missing then, and
+ * is listed, as with `keepGoing`.
  */
 
-import {DekError} from '../../errors.js';
+import {DekError, type DekErrorCode} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
 import {type HeldDek, heldDek, isUnchanged} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
@@ -32,19 +33,41 @@ export async function replaceInSlices(
   };
   // Marks all that the manifest names, before anything goes.
   for await (const _ of manifest.batches((batch, i) => isNeeded(batch, i) && false));
-  for (const nic of nics) await destroyWhere(nic, (held) => held.namedBy !== namedBy);
+  const destroyOthers = async (): Promise<void> => {
+    for (const nic of nics) await destroyWhere(nic, (held) => held.namedBy !== namedBy);
+  };
 
   const failed: ApplyFailure[] = [];
   let done = 0;
   for await (const batch of manifest.batches(isNeeded)) {
-    for (let from = 0; from < batch.names.length; from += SLICE) {
-      const positions = [...batch.names.keys()].slice(from, from + SLICE);
+    for (let from = 0; from < batch.names.length; ) {
+      const isFirst = done === 0;
+      const positions = [...batch.names.keys()].slice(from, from + (isFirst ? 1 : SLICE));
+      if (isFirst) for (const nic of nics) await makeRoom(nic, batch.names[from]!, namedBy);
       failed.push(...(await remake(nics, pick(batch, positions), namedBy, options)));
+      if (isFirst && failed.length > 0 && !options.keepGoing) throw firstRefused(failed[0]!);
+      if (isFirst) await destroyOthers();
+      from += positions.length;
       done += positions.length;
       options.progress(done, plan.create + plan.replace);
     }
   }
+  if (done === 0) await destroyOthers();
   return failed.sort((a, b) => a.line - b.line);
+}
+
+/** Destroys one DEK that the manifest does not name, unless there is one of this name, whose room it can have. */
+async function makeRoom(nic: Nic, name: string, namedBy: number): Promise<void> {
+  if (nic.deks.get(name)?.dek) return;
+  const [old] = [...nic.deks].find(([, {dek, namedBy: by}]) => dek && by !== namedBy) ?? [];
+  if (old !== undefined) await destroyWhere(nic, () => true, [old]);
+}
+
+function firstRefused({line, name, code, message, errno}: ApplyFailure): DekError {
+  return new DekError(code as DekErrorCode, `line ${line}: ${name}: ${message}; no more than one DEK was destroyed`, {
+    hint: 'the NIC has no room for old and new at once, so one was replaced first: mend the manifest, apply it again',
+    errno,
+  });
 }
 
 /**

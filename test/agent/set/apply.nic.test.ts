@@ -245,6 +245,19 @@ describe('apply', function () {
       expect(live(device)).to.deep.equal(counters(599));
     });
 
+    it('and loses one DEK at most to a manifest that the NIC refuses altogether', async () => {
+      await apply(agent, manifest(...vols(1, 1024)));
+      const bad = (from: number) => manifest(...vols(from, from + 600, 2).map((vol) => ({...vol, altered: true})));
+      const error = await thrownBy(() => apply(agent, bad(1)));
+      expect(error).to.include({code: 'REFUSED'});
+      expect(error.message).to.match(/^line 2: vol-1: .*; no more than one DEK was destroyed$/);
+      expect(await held(agent)).to.deep.equal(setOf(vols(2, 1024)));
+      await apply(agent, manifest(...vols(1, 1024)));
+      expect((await thrownBy(() => apply(agent, bad(2001)))).code).to.equal('REFUSED');
+      expect(Object.keys(await held(agent)).length).to.equal(1023);
+      expect(live(device).deks).to.equal(1023);
+    });
+
     it('and fills the NIC to the last DEK', async () => {
       await apply(agent, manifest(...vols(1, 1024)));
       expect(live(device).deks).to.equal(1024);
