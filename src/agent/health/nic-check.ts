@@ -55,7 +55,7 @@ export class NicCheck {
 
   async run(): Promise<void> {
     // What was made at the start was not asked for: that is done soon.
-    let pauseMs = Math.min(FIRST_CHECK_MS, this.#intervalMs);
+    let pauseMs = this.#nic.deks.size > 0 ? Math.min(FIRST_CHECK_MS, this.#intervalMs) : this.#intervalMs;
     while (!this.#stopped) {
       // A NIC that is gone is looked for sooner, with pauses that grow up to the interval.
       await this.#pause(this.#nic.gone ? this.#growingPause() : pauseMs * (0.9 + 0.2 * Math.random()));
