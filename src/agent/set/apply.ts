@@ -9,14 +9,14 @@
 
 import {DekError} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
-import {type HeldDek, heldDek, isUnchanged} from '../nic/held-dek.js';
+import {type HeldDek, heldDek} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import type {ApplyFailure, ApplyPlan, ApplyResult} from '../protocol.js';
 import type {DekBatch} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
 import {makeBatch} from './make-batch.js';
 import type {ManifestFile} from './manifest-file.js';
-import {type ApplyOptions, assertCanBeMade, assertGoesOn, assertMeant, failureOf, makePlan} from './plan.js';
+import {type ApplyOptions, assertCanBeMade, assertGoesOn, assertMeant, failureOf, makePlan, markNamed} from './plan.js';
 import {replaceInSlices} from './replace-in-slices.js';
 
 /** Batches of DEKs at a time: one is read and prepared while the NIC makes another. */
@@ -88,12 +88,7 @@ async function stage(
   const nics = [...staged.keys()];
   const failed: ApplyFailure[] = [];
   const fatal: {line: number; error: DekError}[] = [];
-  /** Marks what the manifest names, and tells whether a NIC lacks it. */
-  const isNeeded = (batch: DekBatch, i: number): boolean => {
-    const held = nics.map((nic) => nic.deks.get(batch.names[i]!));
-    for (const one of held) if (one) one.namedBy = namedBy;
-    return !held.every((one) => isUnchanged(one, batch, i));
-  };
+  const isNeeded = markNamed(nics, namedBy);
 
   const make = async (batch: DekBatch): Promise<void> => {
     const refused = new Set<string>();

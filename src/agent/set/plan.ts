@@ -4,6 +4,7 @@ import {DekError} from '../../errors.js';
 import {isUnchanged} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import type {ApplyFailure, ApplyPlan} from '../protocol.js';
+import type {DekBatch} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
 import type {ManifestFile} from './manifest-file.js';
 
@@ -71,6 +72,18 @@ export async function makePlan(dekSet: DekSet, manifest: ManifestFile, signal: A
     }
   }
   return {...plan, destroy: dekSet.nics[0]!.deks.size - named};
+}
+
+/**
+ * For the batches of a manifest: marks on these NICs what it names, by the number of the apply, and tells what one of
+ * them lacks.
+ */
+export function markNamed(nics: readonly Nic[], namedBy: number): (batch: DekBatch, i: number) => boolean {
+  return (batch, i) => {
+    const held = nics.map((nic) => nic.deks.get(batch.names[i]!));
+    for (const one of held) if (one) one.namedBy = namedBy;
+    return !held.every((one) => isUnchanged(one, batch, i));
+  };
 }
 
 /**

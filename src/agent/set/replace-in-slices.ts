@@ -7,14 +7,14 @@
 
 import {DekError, type DekErrorCode} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
-import {type HeldDek, heldDek, isUnchanged} from '../nic/held-dek.js';
+import {type HeldDek, heldDek} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import type {ApplyFailure, ApplyPlan} from '../protocol.js';
 import {type DekBatch, pick} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
 import {makeBatch} from './make-batch.js';
 import type {ManifestFile} from './manifest-file.js';
-import {type ApplyOptions, failureOf} from './plan.js';
+import {type ApplyOptions, failureOf, markNamed} from './plan.js';
 
 /** DEKs that are missing at a time. */
 const SLICE = 256;
@@ -26,11 +26,7 @@ export async function replaceInSlices(
   namedBy: number,
   options: ApplyOptions,
 ): Promise<ApplyFailure[]> {
-  const isNeeded = (batch: DekBatch, i: number): boolean => {
-    const held = nics.map((nic) => nic.deks.get(batch.names[i]!));
-    for (const one of held) if (one) one.namedBy = namedBy;
-    return !held.every((one) => isUnchanged(one, batch, i));
-  };
+  const isNeeded = markNamed(nics, namedBy);
   // Marks all that the manifest names, before anything goes.
   for await (const _ of manifest.batches((batch, i) => isNeeded(batch, i) && false));
   const destroyOthers = async (): Promise<void> => {
