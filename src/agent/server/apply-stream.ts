@@ -1,5 +1,4 @@
 /** POST /v1/apply: lines that say how far it is and, at last, `{"result"}` or `{"error"}`. */
-import {DekError, errorJson} from '../../errors.js';
 import type {ApplyRequest} from '../protocol.js';
 import type {ManifestFollower} from '../set/manifest-follower.js';
 import {JsonLines} from './json-lines.js';
@@ -16,14 +15,10 @@ export function applyAsStream(follower: ManifestFollower, request: ApplyRequest,
     next = performance.now() + PROGRESS_MS;
     lines.write({progress: {done, total}});
   };
-  follower
-    .apply(request, {signal, progress})
-    .then((result) => lines.write({result}))
-    .catch((error: unknown) => {
-      const shown =
-        error instanceof DekError ? error : new DekError('INTERNAL', 'the agent failed at this apply', {cause: error});
-      lines.write(errorJson(shown));
-    })
-    .finally(() => lines.end());
+  const applied = follower.apply(request, {signal, progress});
+  lines.endWith(
+    applied.then((result) => ({result})),
+    'apply',
+  );
   return lines;
 }

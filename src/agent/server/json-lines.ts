@@ -1,6 +1,7 @@
 /** JSON lines over HTTP: answers that take long, and events without end. */
 import {once} from 'node:events';
 import {PassThrough} from 'node:stream';
+import {DekError, errorJson} from '../../errors.js';
 import {jsonText} from '../../printable.js';
 
 /** What a client may be behind before it counts as one that does not keep up. */
@@ -19,6 +20,18 @@ export class JsonLines {
 
   end(): void {
     this.body.end();
+  }
+
+  /** Ends it when `work` has settled, with what that resolves to as the last line, or its error. `what` names it. */
+  endWith(work: Promise<object>, what: string): void {
+    work
+      .catch((cause: unknown) =>
+        errorJson(
+          cause instanceof DekError ? cause : new DekError('INTERNAL', `the agent failed at this ${what}`, {cause}),
+        ),
+      )
+      .then((last) => this.write(last))
+      .finally(() => this.end());
   }
 
   /** Ends it, and resolves when all was read or the client has gone. */
