@@ -6,10 +6,16 @@ import {readSecretOf} from '../../custody/source.js';
 import {DEK_PLAINTEXT_BYTES, type ImportMode} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {Events} from '../events.js';
-import {type AgentStatus, type DekStatus, type KeyFormat, ROUTES, type RouteName} from '../protocol.js';
+import {
+  type AgentStatus,
+  type DekStatus,
+  type DestroyRequest,
+  type KeyFormat,
+  ROUTES,
+  type RouteName,
+} from '../protocol.js';
 import type {DekSet} from '../set/dek-set.js';
 import {type ManifestFollower, sourceLimit} from '../set/manifest-follower.js';
-import {namesToProve} from '../set/prove.js';
 import {whileWanted} from '../wanted.js';
 import {applyAsStream} from './apply-stream.js';
 import {EventStream} from './event-stream.js';
@@ -91,10 +97,10 @@ function handlersOf(core: AgentCore, stream: EventStream): Handlers {
     create: (request, reply) => create(dekSet, request, wanted(reply)),
     query: ({params: {name}}) => dekSet.query(name),
     destroy: async ({query: {name}}, reply) => {
-      return {destroyed: await dekSet.destroy(name ? {names: name} : {all: true}, wanted(reply))};
+      return {destroyed: await dekSet.destroy(meant(name), wanted(reply))};
     },
     prove: ({query: {name}}, reply) => {
-      const names = namesToProve(dekSet, name ? {names: name} : {all: true});
+      const names = dekSet.namesOf(meant(name));
       return sendLines(reply, proveAsStream(dekSet, names, wanted(reply)));
     },
     apply: ({query: {path, kek, kekFormat, ...how}, raw}, reply) => {
@@ -111,6 +117,11 @@ function handlersOf(core: AgentCore, stream: EventStream): Handlers {
       return reply.code(healthy ? 200 : 503).send({healthy});
     },
   };
+}
+
+/** Which DEKs a query means: `?name=...`, or `?all=true`. */
+function meant(names: string[] | undefined): DestroyRequest {
+  return names ? {names} : {all: true};
 }
 
 function sendLines(reply: FastifyReply, lines: JsonLines): FastifyReply {

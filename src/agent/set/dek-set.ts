@@ -190,8 +190,7 @@ export class DekSet {
    */
   destroy(request: DestroyRequest, signal?: AbortSignal): Promise<string[]> {
     return this.alone({signal}, async () => {
-      const names = [...new Set('names' in request ? request.names : this.#first.deks.keys())];
-      for (const name of names) this.#held(this.#first, name);
+      const names = this.namesOf(request);
       const failed = new Map<string, DekError>();
       for (const nic of this.nics) for (const [name, error] of await destroyOn(nic, names)) failed.set(name, error);
       for (const nic of this.nics) for (const name of names) if (!failed.has(name)) nic.deks.delete(name);
@@ -201,6 +200,13 @@ export class DekSet {
       this.events.emit('info', 'destroy', names.length === 1 ? {name: names[0]!} : {deks: names.length});
       return names;
     });
+  }
+
+  /** The names that a request means, each once. Throws NO_DEK when one is unknown. */
+  namesOf(request: DestroyRequest): string[] {
+    const names = [...new Set('names' in request ? request.names : this.#first.deks.keys())];
+    for (const name of names) this.#held(this.#first, name);
+    return names;
   }
 
   /** Destroys the DEKs, logs out and closes the NICs. */

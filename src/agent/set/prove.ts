@@ -1,25 +1,11 @@
 /** Proves DEKs that the agent holds, on each NIC: a question, which changes nothing and keeps no change waiting. */
-import {DekError} from '../../errors.js';
 import type {Nic} from '../nic/nic.js';
 import {type Proof, proofExitStatus} from '../proof.js';
-import type {ProveRequest} from '../protocol.js';
 import {assertWanted} from '../wanted.js';
 import type {DekSet} from './dek-set.js';
 
 /** DEKs that are proven at a time. */
 const BATCH = 256;
-
-/** The names that `request` means. Throws NO_DEK when one is unknown. */
-export function namesToProve({nics}: DekSet, request: ProveRequest): string[] {
-  const {deks} = nics[0]!;
-  if (!('names' in request)) return [...deks.keys()];
-  const names = [...new Set(request.names)];
-  for (const name of names) {
-    if (deks.has(name)) continue;
-    throw new DekError('NO_DEK', `there is no DEK named ${name}`, {hint: 'dek list shows the names'});
-  }
-  return names;
-}
 
 /** Calls `tell` with the proofs of each batch, NIC by NIC. Rejects with IO once nobody waits any more (`signal`). */
 export async function proveDeks(
