@@ -3,8 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import {connectAgent} from '../agent/client.js';
 import {DekCommand} from '../cli/base.js';
 import {socketFlag} from '../cli/flags.js';
-import {assertDekName} from '../dek-name.js';
-import {DekError} from '../errors.js';
+import {whichDeks} from '../cli/which-deks.js';
 
 export default class Destroy extends DekCommand {
   static override summary = 'destroy DEKs';
@@ -22,13 +21,9 @@ export default class Destroy extends DekCommand {
 
   async run(): Promise<{destroyed: string[]}> {
     const {argv, flags} = await this.parse(Destroy);
-    const names = argv as string[];
-    if (Boolean(flags.all) === names.length > 0) {
-      throw new DekError('BAD_ARGUMENT', 'name the DEKs to destroy, or give --all', {hint: 'dek list shows the names'});
-    }
-    names.forEach(assertDekName);
+    const which = whichDeks(argv as string[], flags.all, 'destroy');
     const agent = await connectAgent(flags.socket);
-    const destroyed = await agent.destroyDeks(flags.all ? {all: true} : {names});
+    const destroyed = await agent.destroyDeks(which);
     for (const name of destroyed) this.log(`destroyed ${name}`);
     if (destroyed.length === 0) this.note('the agent held no DEKs');
     return {destroyed};

@@ -5,8 +5,7 @@ import {type Proof, proofExitStatus} from '../agent/proof.js';
 import {DekCommand} from '../cli/base.js';
 import {describeProofs} from '../cli/describe-proofs.js';
 import {socketFlag} from '../cli/flags.js';
-import {assertDekName} from '../dek-name.js';
-import {DekError} from '../errors.js';
+import {whichDeks} from '../cli/which-deks.js';
 
 export default class Prove extends DekCommand {
   static override summary = 'prove DEKs with known data through the NIC';
@@ -27,13 +26,9 @@ export default class Prove extends DekCommand {
 
   async run(): Promise<Proof[]> {
     const {argv, flags} = await this.parse(Prove);
-    const names = argv as string[];
-    if (Boolean(flags.all) === names.length > 0) {
-      throw new DekError('BAD_ARGUMENT', 'name the DEKs to prove, or give --all', {hint: 'dek list shows the names'});
-    }
-    names.forEach(assertDekName);
+    const which = whichDeks(argv as string[], flags.all, 'prove');
     const agent = await connectAgent(flags.socket);
-    const proofs = await agent.proveDeks(flags.all ? {all: true} : {names});
+    const proofs = await agent.proveDeks(which);
     if (proofs.length === 0) this.note('the agent holds no DEKs');
     else for (const line of describeProofs(proofs)) this.log(line);
     process.exitCode = proofExitStatus(proofs);
