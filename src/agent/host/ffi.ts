@@ -1,17 +1,10 @@
 /**
  * The C functions that the agent needs and Node does not have: peer credentials of a socket, no core dumps,
- * free memory, systemd's readiness protocol. libc is the process's own; libsystemd is loaded only when asked for.
+ * free memory, systemd's readiness protocol. libc is the process's own; Koffi and libsystemd are loaded when the first
+ * call needs them.
  */
 import {DekError} from '../../errors.js';
 import {loadKoffi} from '../../koffi.js';
-
-const koffi = loadKoffi();
-const libc = koffi.load(null);
-const getsockopt = libc.func('int getsockopt(int fd, int level, int name, void *value, _Inout_ uint32_t *length)');
-const getsockname = libc.func('int getsockname(int fd, void *address, _Inout_ uint32_t *length)');
-const prctl = libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)');
-const setrlimit = libc.func('int setrlimit(int resource, void *limit)');
-const _exit = libc.func('void _exit(int status)');
 
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
@@ -26,6 +19,33 @@ const PR_SET_DUMPABLE = 4;
 const RLIMIT_CORE = 4;
 /** The kernel's NGROUPS_MAX. */
 const MAX_GROUPS = 65_536;
+
+interface Calls {
+  getsockopt(fd: number, level: number, name: number, value: Uint32Array, length: number[]): number;
+  getsockname(fd: number, address: Uint8Array, length: number[]): number;
+  prctl(option: number, a: number, b: number, c: number, d: number): number;
+  setrlimit(resource: number, limit: BigUint64Array): number;
+  _exit(status: number): void;
+}
+
+let loaded: Calls | undefined;
+
+/** libc's. */
+function calls(): Calls {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Calls {
+  const libc = loadKoffi().load(null);
+  return {
+    getsockopt: libc.func('int getsockopt(int fd, int level, int name, void *value, _Inout_ uint32_t *length)'),
+    getsockname: libc.func('int getsockname(int fd, void *address, _Inout_ uint32_t *length)'),
+    prctl: libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)'),
+    setrlimit: libc.func('int setrlimit(int resource, void *limit)'),
+    _exit: libc.func('void _exit(int status)'),
+  };
+}
 
 /** Who is at the other end of a unix socket, as the kernel recorded at connect(2). */
 export interface Peer {
@@ -43,18 +63,18 @@ export function peerOf(fd: number): Peer {
 function socketOption(fd: number, name: number, words: number): Uint32Array {
   const value = new Uint32Array(words);
   const length = [value.byteLength];
-  if (getsockopt(fd, SOL_SOCKET, name, value, length) !== 0) throw failed('getsockopt');
+  if (calls().getsockopt(fd, SOL_SOCKET, name, value, length) !== 0) throw failed('getsockopt');
   return value.subarray(0, length[0]! / 4);
 }
 
 /** The path to which a listening unix socket is bound; undefined for anything else, a closed descriptor included. */
 export function listeningPath(fd: number): string | undefined {
   const accepts = new Uint32Array(1);
-  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, accepts, [accepts.byteLength]) !== 0 || accepts[0] === 0)
+  if (calls().getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, accepts, [accepts.byteLength]) !== 0 || accepts[0] === 0)
     return undefined;
   const address = Buffer.alloc(SOCKADDR_UN_BYTES);
   const length = [address.length];
-  if (getsockname(fd, address, length) !== 0 || address.readUInt16LE(0) !== AF_UNIX) return undefined;
+  if (calls().getsockname(fd, address, length) !== 0 || address.readUInt16LE(0) !== AF_UNIX) return undefined;
   const path = address.toString('utf8', 2, length[0]).replace(/\0.*$/s, '');
   return path === '' ? undefined : path;
 }
@@ -64,17 +84,17 @@ export function listeningPath(fd: number): string | undefined {
  * memory: prctl(2), PR_SET_DUMPABLE. A program that it starts is not affected.
  */
 export function forbidDumps(): void {
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) !== 0) throw failed('prctl');
+  if (calls().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) !== 0) throw failed('prctl');
 }
 
 /** Sets RLIMIT_CORE to 0, for this process and for all that it starts. */
 export function forbidCoreFiles(): void {
-  if (setrlimit(RLIMIT_CORE, new BigUint64Array(2)) !== 0) throw failed('setrlimit');
+  if (calls().setrlimit(RLIMIT_CORE, new BigUint64Array(2)) !== 0) throw failed('setrlimit');
 }
 
 /** _exit(2): ends the process without waiting for its threads, one of which may hang in a call. */
 export function exitNow(status: number): never {
-  _exit(status);
+  calls()._exit(status);
   throw new DekError('INTERNAL', '_exit returned');
 }
 
@@ -82,7 +102,7 @@ export function exitNow(status: number): never {
 export function trimHeap(): void {
   let trim: (pad: number) => number;
   try {
-    trim = libc.func('int malloc_trim(size_t pad)');
+    trim = loadKoffi().load(null).func('int malloc_trim(size_t pad)');
   } catch {
     return;
   }
@@ -101,7 +121,7 @@ let sdNotify: ((unsetEnvironment: number, state: string) => number) | undefined;
 
 function loadSdNotify(): (unsetEnvironment: number, state: string) => number {
   try {
-    return koffi.load('libsystemd.so.0').func('int sd_notify(int unset_environment, const char *state)');
+    return loadKoffi().load('libsystemd.so.0').func('int sd_notify(int unset_environment, const char *state)');
   } catch (cause) {
     throw new DekError('NO_LIBRARY', '$NOTIFY_SOCKET is set, but libsystemd.so.0 cannot be loaded', {
       hint: 'install the Debian package libsystemd0',
@@ -111,5 +131,5 @@ function loadSdNotify(): (unsetEnvironment: number, state: string) => number {
 }
 
 function failed(call: string): DekError {
-  return new DekError('INTERNAL', `${call} failed with errno ${koffi.errno()}`);
+  return new DekError('INTERNAL', `${call} failed with errno ${loadKoffi().errno()}`);
 }
