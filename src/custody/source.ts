@@ -11,6 +11,7 @@ import {promisify} from 'node:util';
 import {orList, secretBytes, wipe} from '../bytes.js';
 import {Deadline, type Limit} from '../deadline.js';
 import {DekError, systemCode} from '../errors.js';
+import {flagsIn} from '../files/descriptor.js';
 import {systemError} from '../files/system-error.js';
 import {printable} from '../printable.js';
 import {decode, type Format} from './encoding.js';
@@ -113,8 +114,7 @@ export async function readSecretOf(
 async function assertReadable(pid: number, fd: number, name: string): Promise<void> {
   let flags: number;
   try {
-    const text = await readFile(`/proc/${pid}/fdinfo/${fd}`, 'latin1');
-    flags = Number.parseInt(/^flags:\s*(\d+)$/m.exec(text)?.[1] ?? '', 8);
+    flags = flagsIn(await readFile(`/proc/${pid}/fdinfo/${fd}`, 'latin1'));
   } catch (error) {
     throw systemError('read', name, error);
   }

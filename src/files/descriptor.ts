@@ -56,11 +56,15 @@ export function assertNoStandIn(fd: number, name: string, hint: string): void {
 export function isStandIn(fd: number): boolean {
   try {
     if (fs.readlinkSync(`/proc/self/fd/${fd}`) !== '/dev/null') return false;
-    const flags = /^flags:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
-    return (Number.parseInt(flags ?? '0', 8) & fs.constants.O_RDWR) !== 0;
+    return (flagsIn(fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')) & fs.constants.O_RDWR) !== 0;
   } catch {
     return false; // without /proc it cannot be told
   }
+}
+
+/** The flags of open(2) in the text of /proc/PID/fdinfo/N, proc(5); NaN when it has none. */
+export function flagsIn(fdinfo: string): number {
+  return Number.parseInt(/^flags:\s*(\d+)$/m.exec(fdinfo)?.[1] ?? '', 8);
 }
 
 /** Writes all of `bytes`, also to a descriptor in non-blocking mode. Throws the system's error. */
