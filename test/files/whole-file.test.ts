@@ -3,24 +3,14 @@ import fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {DekError} from '../../src/errors.js';
 import {writeWholeFile} from '../../src/files/whole-file.js';
+import {refusalOf} from '../support/errors-thrown.js';
 
 const MODULE = new URL('../../src/files/whole-file.js', import.meta.url).href;
 const KEY = new Uint8Array(40).map((_, i) => i);
 
 function writeKeyFile(path: string, key: Uint8Array, {force = false} = {}): Promise<void> {
   return writeWholeFile(path, [key], {force, isSecret: true});
-}
-
-async function refusal(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-  } catch (error) {
-    if (error instanceof DekError) return `${error.code} ${error.message}`;
-    throw error;
-  }
-  return 'no error';
 }
 
 describe('whole file, of keys', () => {
@@ -42,7 +32,7 @@ describe('whole file, of keys', () => {
 
   it('never replaces a file silently', async () => {
     fs.writeFileSync(path, 'mine');
-    expect(await refusal(writeKeyFile(path, KEY))).to.equal(`EXISTS ${path} exists`);
+    expect(await refusalOf(writeKeyFile(path, KEY))).to.equal(`EXISTS ${path} exists`);
     expect(fs.readFileSync(path, 'utf8')).to.equal('mine');
     expect(fs.readdirSync(directory)).to.deep.equal(['key']);
   });
@@ -56,7 +46,7 @@ describe('whole file, of keys', () => {
   });
 
   it('lets one of many writers win, whole', async () => {
-    const writers = Array.from({length: 8}, (_, i) => refusal(writeKeyFile(path, new Uint8Array(40).fill(i))));
+    const writers = Array.from({length: 8}, (_, i) => refusalOf(writeKeyFile(path, new Uint8Array(40).fill(i))));
     const outcomes = await Promise.all(writers);
     const winner = outcomes.indexOf('no error');
     expect(outcomes.filter((outcome) => outcome !== `EXISTS ${path} exists`)).to.deep.equal(['no error']);
@@ -66,18 +56,18 @@ describe('whole file, of keys', () => {
 
   it('does not replace what is no regular file, forced or not', async () => {
     fs.mkdirSync(path);
-    expect(await refusal(writeKeyFile(path, KEY, {force: true}))).to.match(/^BAD_ARGUMENT .* is not a regular file/);
-    expect(await refusal(writeKeyFile('/dev/null', KEY, {force: true}))).to.match(/^BAD_ARGUMENT /);
-    expect(await refusal(writeKeyFile('/dev/null', KEY))).to.match(/^EXISTS /);
+    expect(await refusalOf(writeKeyFile(path, KEY, {force: true}))).to.match(/^BAD_ARGUMENT .* is not a regular file/);
+    expect(await refusalOf(writeKeyFile('/dev/null', KEY, {force: true}))).to.match(/^BAD_ARGUMENT /);
+    expect(await refusalOf(writeKeyFile('/dev/null', KEY))).to.match(/^EXISTS /);
     fs.symlinkSync('/nonexistent', join(directory, 'link'));
-    expect(await refusal(writeKeyFile(join(directory, 'link'), KEY, {force: true}))).to.match(/^BAD_ARGUMENT /);
-    expect(await refusal(writeKeyFile(join(directory, 'link'), KEY))).to.match(/^EXISTS /);
+    expect(await refusalOf(writeKeyFile(join(directory, 'link'), KEY, {force: true}))).to.match(/^BAD_ARGUMENT /);
+    expect(await refusalOf(writeKeyFile(join(directory, 'link'), KEY))).to.match(/^EXISTS /);
   });
 
   it('names the file that was asked for when its name is too long, and takes one that just fits', async () => {
     for (const force of [false, true]) {
       const long = join(directory, 'n'.repeat(256));
-      expect(await refusal(writeKeyFile(long, KEY, {force}))).to.equal(`IO cannot write ${long}: name too long`);
+      expect(await refusalOf(writeKeyFile(long, KEY, {force}))).to.equal(`IO cannot write ${long}: name too long`);
       expect(fs.readdirSync(directory)).to.deep.equal([]);
     }
     await writeKeyFile(join(directory, 'n'.repeat(255)), KEY);
@@ -149,7 +139,7 @@ describe('whole file, of keys', () => {
   });
 
   it('says so when the directory is not there', async () => {
-    expect(await refusal(writeKeyFile('/nonexistent/key', KEY))).to.equal(
+    expect(await refusalOf(writeKeyFile('/nonexistent/key', KEY))).to.equal(
       'IO cannot write /nonexistent/key: no such file or directory',
     );
   });

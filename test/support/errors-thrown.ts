@@ -11,3 +11,14 @@ export async function thrownBy(action: () => unknown): Promise<DekError> {
   }
   throw new Error('nothing was thrown');
 }
+
+/** The code and the message of the DekError that `call` rejects with, or `no error`. */
+export async function refusalOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof DekError) return `${error.code} ${error.message}`;
+    throw error;
+  }
+  return 'no error';
+}

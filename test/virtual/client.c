@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "talk.h"
+
 #define MANY 200000
 
 static struct ibv_context *context;
@@ -420,10 +422,7 @@ static void do_exec(char **word)
 	answer(errno);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(char **);
-} commands[] = {
+static const struct command commands[] = {
 	{"list", do_list},
 	{"open", do_open},
 	{"close", do_close},
@@ -456,25 +455,6 @@ static const struct {
 
 int main(void)
 {
-	char line[4096];
-
-	while (fgets(line, sizeof(line), stdin)) {
-		char *word[10] = {NULL}, *rest = line;
-		size_t i = 0;
-
-		for (int n = 0; n < 9; n++)
-			word[n] = strsep(&rest, " \n");
-		for (int n = 0; n < 9; n++)
-			if (word[n] && !*word[n])
-				word[n] = NULL;
-		while (i < sizeof(commands) / sizeof(commands[0]) &&
-		       strcmp(commands[i].name, word[0] ? word[0] : "") != 0)
-			i++;
-		if (i == sizeof(commands) / sizeof(commands[0]))
-			printf("unknown\n");
-		else
-			commands[i].run(word);
-		fflush(stdout);
-	}
+	talk(commands, sizeof(commands) / sizeof(commands[0]));
 	return 0;
 }

@@ -26,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "talk.h"
+
 #define MEMORY (8 << 20)
 #define MANY 256
 
@@ -756,10 +758,7 @@ static void do_sweep(char **word)
 			qp ? UVERBS_METHOD_QP_DESTROY : UVERBS_METHOD_CQ_DESTROY, attr, 2));
 }
 
-static const struct {
-	const char *name;
-	void (*run)(char **);
-} commands[] = {
+static const struct command commands[] = {
 	{"open", do_open},	 {"login", do_login},
 	{"dek", do_dek},	 {"destroy_dek", do_destroy_dek},
 	{"qp", do_qp},		 {"destroy_qp", do_destroy_qp},
@@ -784,25 +783,6 @@ static const struct {
 
 int main(void)
 {
-	static char line[1 << 20];
-
-	while (fgets(line, sizeof(line), stdin)) {
-		char *word[12] = {NULL}, *rest = line;
-		size_t i = 0;
-
-		for (int n = 0; n < 11; n++) {
-			word[n] = strsep(&rest, " \n");
-			if (word[n] && !*word[n])
-				word[n] = NULL;
-		}
-		while (i < sizeof(commands) / sizeof(commands[0]) &&
-		       strcmp(commands[i].name, word[0] ? word[0] : "") != 0)
-			i++;
-		if (i == sizeof(commands) / sizeof(commands[0]))
-			printf("unknown\n");
-		else
-			commands[i].run(word);
-		fflush(stdout);
-	}
+	talk(commands, sizeof(commands) / sizeof(commands[0]));
 	return 0;
 }
