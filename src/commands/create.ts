@@ -91,8 +91,8 @@ export default class Create extends DekCommand {
   }
 }
 
-/** So many bytes of hex. Throws BAD_ARGUMENT. */
+/** So many bytes of hex, with or without 0x, as keygen prints a keytag. Throws BAD_ARGUMENT. */
 function bytesOf(hex: string, bytes: number, title: string): Uint8Array {
-  if (hex.length === 2 * bytes) return fromHex(hex, title);
+  if (hex.replace(/^0x/i, '').length === 2 * bytes) return fromHex(hex, title);
   throw new DekError('BAD_ARGUMENT', `${title} expected ${2 * bytes} hex digits, got ${hex.length} characters`);
 }
