@@ -238,10 +238,10 @@ export class AgentClient {
 }
 
 /**
- * Finds a running agent.
+ * A client of the agent on a socket. It asks nothing yet: the first call tells whether one listens there.
  * @param socket - the path of its socket; the default place when left out, as in dek(1)
  * @returns a client, which holds nothing open between calls
- * @throws DekError: NO_AGENT when none answers there; BAD_ARGUMENT, PERMISSION, IO
+ * @throws DekError: BAD_ARGUMENT when the path is none
  */
 export async function connectAgent(socket?: string): Promise<AgentClient> {
   if (socket !== undefined && typeof socket !== 'string') {

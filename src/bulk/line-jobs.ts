@@ -30,7 +30,7 @@ export interface CheckedLines {
   fingerprints: Fingerprints;
   /** At most one for each line, in their order. */
   faults: readonly Fault[];
-  /** The lines whose DEK was unwrapped, and is intact, but key1 equals key2. */
+  /** The lines whose DEK was unwrapped, and is whole, but key1 equals key2. */
   equal: readonly number[];
 }
 

@@ -9,7 +9,7 @@ export interface RawOutput {
   bytes: Uint8Array;
   count: number;
   bad: BadKey[];
-  /** The positions of those that are intact, but key1 equals key2. */
+  /** The positions of those that are whole, but key1 equals key2. */
   equal: number[];
 }
 

@@ -6,7 +6,7 @@ import type {Crew} from './crew.js';
 import type {BadKey} from './plaintexts.js';
 import type {OnProgress} from './progress.js';
 
-/** Is told of a DEK, such as `DEK 7, at byte 560`, that is intact, but key1 equals key2. */
+/** Is told of a DEK, such as `DEK 7, at byte 560`, that is whole, but key1 equals key2. */
 export type OnEqual = (dek: string) => void;
 
 /**
@@ -30,7 +30,7 @@ export async function* wrapStream(
 
 /**
  * The reverse; without `reveal` what is yielded is empty. What is yielded is wiped when the next is asked for.
- * `onEqual` is told of each that is intact, but key1 equals key2. Throws UNWRAP_FAILED too.
+ * `onEqual` is told of each that is whole, but key1 equals key2. Throws UNWRAP_FAILED too.
  */
 export async function* unwrapStream(
   crew: Crew,

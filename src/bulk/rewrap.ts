@@ -49,7 +49,7 @@ export class Rewrap {
     this.#options = options;
   }
 
-  /** The lines of the DEKs that are intact, but key1 equals key2: they are taken along. */
+  /** The lines of the DEKs that are whole, but key1 equals key2: they are taken along. */
   get equalLines(): readonly number[] {
     return this.#equal;
   }

@@ -52,7 +52,7 @@ export default class Unwrap extends DekCommand {
     'not leave the process without --reveal. With --manifest, all DEKs of the manifest are unwrapped, or the one ' +
     'that --name gives. With --size, FILE is a raw stream of DEKs of that size, and so is the output. An output file ' +
     'is written whole or not at all; output on stdout is valid only if the exit status is 0 or 8. The first DEK at ' +
-    'fault ends the command; dek manifest check lists them all. A DEK that is intact but whose key1 equals key2 is ' +
+    'fault ends the command; dek manifest check lists them all. A DEK that is whole but whose key1 equals key2 is ' +
     'written too; the exit status is 8 then.';
   static override usage = [
     `FILE ${KEK_USAGE} [--input-format FORMAT] [--json | ${REVEAL}]`,

@@ -1,5 +1,5 @@
 /**
- * A DEK as the NIC takes it: key1, key2 and, if it has one, the keytag, wrapped. The sizes stand in layout.ts.
+ * A DEK as the NIC takes it: key1, key2 and, if it has one, the keytag, wrapped. The sizes stand in dek-layout.ts.
  */
 import {equalBytes, secretBytes, viewBytes, wipe} from '../bytes.js';
 import {
@@ -110,7 +110,7 @@ export function equalKeys(): DekError<'EQUAL_KEYS'> {
 
 /** The same of one that was made: `which` tells it from others. */
 export function wholeButEqual(which = ''): DekError<'EQUAL_KEYS'> {
-  return new DekError('EQUAL_KEYS', `${which}intact, but key1 equals key2`, {
+  return new DekError('EQUAL_KEYS', `${which}whole, but key1 equals key2`, {
     hint: 'AES-XTS needs two different keys (FIPS 140-3 IG C.I): a NIC may take it, one with a FIPS policy does not',
   });
 }

@@ -291,14 +291,14 @@ describe('manifest check', function () {
     const header = headerLine({importKekKcv: KCV, ...noLogin});
     const deks = [dekLine(1, {keytag: false, wrapped: equal}), dekLine(2, {wrapped: base64(48)})];
     const one = await runDek(['manifest', 'check', '-', '--kek', kek], {input: text(header, deks[0]!)});
-    expect(one.stdout.toString().split('\n')[0]).to.equal('line 2: wrapped: intact, but key1 equals key2');
+    expect(one.stdout.toString().split('\n')[0]).to.equal('line 2: wrapped: whole, but key1 equals key2');
     expect(one.status).to.equal(8);
     const both = await runDek(['manifest', 'check', '-', '--kek', kek], {input: text(header, ...deks.toReversed())});
     expect([both.status, both.stdout.toString().split('\n').slice(0, 2)]).to.deep.equal([
       2,
       [
         'line 2: wrapped: expected 80 bytes for a 256-bit key with keytag, got 48',
-        'line 3: wrapped: intact, but key1 equals key2',
+        'line 3: wrapped: whole, but key1 equals key2',
       ],
     ]);
   });

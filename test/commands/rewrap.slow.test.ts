@@ -74,7 +74,7 @@ describe('rewrap', function () {
     lines[2] = JSON.stringify({...dek, wrapped: Buffer.from(wrapKey(KEK, equal)).toString('base64')});
     fs.writeFileSync(manifest, `${lines.join('\n')}\n`);
     const {status, stderr} = await rewrap();
-    expect([status, stderr.split('\n')[1]]).to.deep.equal([0, 'line 3: intact, but key1 equals key2']);
+    expect([status, stderr.split('\n')[1]]).to.deep.equal([0, 'line 3: whole, but key1 equals key2']);
     expect((await plaintexts(fs.readFileSync(manifest), OTHER_KEK))[1]).to.equal(toHex(equal));
   });
 

@@ -103,7 +103,7 @@ describe('unwrap', function () {
     const input = wrapKey(KEK, new Uint8Array(32));
     const said = await runDek(['unwrap', '-', '--kek', kek], {input});
     expect([said.status, said.stdout.length]).to.deep.equal([8, 0]);
-    expect(said.stderr).to.match(/^error: intact, but key1 equals key2\nhint: .*FIPS 140-3/);
+    expect(said.stderr).to.match(/^error: whole, but key1 equals key2\nhint: .*FIPS 140-3/);
     const revealed = await runDek(['unwrap', '-', '--kek', kek, '--reveal'], {input});
     expect([revealed.status, revealed.stdout]).to.deep.equal([8, Buffer.alloc(32)]);
     const json = await runDek(['unwrap', '-', '--kek', kek, '--json'], {input});
@@ -117,7 +117,7 @@ describe('unwrap', function () {
     const said = await runDek(args, {input});
     expect([said.status, said.stderr.split('\n')[0]]).to.deep.equal([
       8,
-      'error: DEK 1, at byte 72, and 1 more: intact, but key1 equals key2',
+      'error: DEK 1, at byte 72, and 1 more: whole, but key1 equals key2',
     ]);
     const revealed = await runDek([...args, '--reveal'], {input});
     expect([revealed.status, revealed.stdout]).to.deep.equal([8, Buffer.concat([good, equal, good, equal])]);
