@@ -4,7 +4,7 @@
  * its table.
  */
 import fs from 'node:fs';
-import {join} from 'node:path';
+import {basename, dirname, join} from 'node:path';
 import {isLocked} from '../files/ffi.js';
 import {
   CONTEXT,
@@ -114,7 +114,9 @@ function countKinds(fd: number, count: number): ObjectCounters {
 function holdersOf(paths: readonly string[]): number[][] {
   const holders = paths.map((): number[] => []);
   if (paths.length === 0) return holders;
-  const index = new Map(paths.map((path, at) => [fs.realpathSync(path), at]));
+  // Not of each file, which may be gone by now: its name is as /proc has it.
+  const directory = fs.realpathSync(dirname(paths[0]!));
+  const index = new Map(paths.map((path, at) => [join(directory, basename(path)), at]));
   const pids = fs
     .readdirSync('/proc')
     .map(Number)

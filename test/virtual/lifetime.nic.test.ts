@@ -53,6 +53,12 @@ describe('the virtual ConnectX and the life of processes', () => {
     expect(device.nic.show().live).to.deep.equal({...second, contexts: 1, open: [second]});
   });
 
+  it('what is open is told while contexts come and go', () => {
+    const clients = [start(), start()];
+    for (const client of clients) client.process.stdin!.write('open\nclose\n'.repeat(3000));
+    for (let i = 0; i < 200; i++) expect(device.nic.show().live.contexts).to.be.within(0, 2);
+  });
+
   it('a zombie leaves nothing', async () => {
     const client = start();
     expect(await client.askAll(['open', 'pd'])).to.deep.equal(['ok', 'ok']);
