@@ -27,9 +27,9 @@ describe('virtual ConnectX that is not loaded', () => {
       mount -t tmpfs -o noexec none "$1" && cd "$2" && cp -a mlx5_0.nvram uverbs.so sysfs officer "$1" &&
         exec "$3" "$4" virtual exec "$1" -- echo ran
     `;
+    skipWithout('mounts', this, run('unshare', '--mount', 'mount', '-t', 'tmpfs', 'none', mount).status === 0);
     const args = ['--mount', 'sh', '-c', script, 'sh', mount, device.directory, process.execPath, DEK];
     const {status, stdout, stderr} = run('unshare', ...args);
-    skipWithout('mounts', this, !/unshare failed|mount: .*denied/.test(stderr));
     expect({status, stdout}).to.deep.equal({status: 4, stdout: ''});
     expect(stderr).to.match(/^error: programs would be started without the virtual ConnectX in [^\n]*failed to map/);
   });
