@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
  * Names every line that is longer than 120 columns, and ends with 1 if there is one: Biome breaks code, but neither
- * comments nor strings, and knows no C and no shell. `long-lines.mjs [FILE...]` looks at these files, else at all that
- * git knows.
+ * comments nor strings, and knows no C and no shell. `long-lines.mjs [FILE...]` looks at these files, else at all below
+ * this folder but what .gitignore names.
  */
-import {execFileSync} from 'node:child_process';
-import {readFileSync} from 'node:fs';
+import {readdirSync, readFileSync, statSync} from 'node:fs';
+import {join} from 'node:path';
 
 const COLUMNS = 120;
 /** In C and in shell, a tab goes to the next of these columns. */
@@ -21,8 +21,7 @@ const EXEMPT = [
 const MARKDOWN = {row: /^\s*\|/, fence: /^\s*```/};
 
 const named = process.argv.slice(2);
-const files =
-  named.length > 0 ? named : execFileSync('git', ['ls-files'], {encoding: 'utf8'}).split('\n').filter(Boolean);
+const files = named.length > 0 ? named : allFiles();
 let count = 0;
 for (const file of files.filter((path) => !EXEMPT.some((pattern) => pattern.test(path)))) {
   let isFenced = false;
@@ -38,6 +37,20 @@ for (const file of files.filter((path) => !EXEMPT.some((pattern) => pattern.test
   }
 }
 if (count > 0) process.exit(1);
+
+function allFiles() {
+  const ignored = readFileSync('.gitignore', 'utf8').split('\n');
+  const isOurs = (name) => name !== '.git' && !ignored.includes(`/${name}/`) && !ignored.includes(`/${name}`);
+  return readdirSync('.')
+    .filter(isOurs)
+    .flatMap((name) => (statSync(name).isDirectory() ? filesIn(name) : [name]));
+}
+
+function filesIn(folder) {
+  return readdirSync(folder, {recursive: true})
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path).isFile());
+}
 
 function widthOf(line) {
   let columns = 0;
