@@ -3,6 +3,7 @@
  * where it is one of a few words, a file or a source of a secret; the names of DEKs and NICs are not asked for.
  */
 import type {Command, Interfaces} from '@oclif/core';
+import {SOURCES, WRAPPERS} from '../src/custody/sources/table.js';
 
 type Script = [file: string, text: string];
 /** How a value is completed: from a few words, as a file, as a source (file:PATH), or not at all. */
@@ -34,6 +35,11 @@ interface Topic {
 }
 
 const HEAD = 'Made from the commands by `npm run completion`; not to be edited.';
+/** What a source begins with: `file: fd: cred:`. */
+const SOURCE_WORDS = Object.keys({...SOURCES, ...WRAPPERS})
+  .filter((scheme) => scheme !== '-')
+  .map((scheme) => `${scheme}:`)
+  .join(' ');
 const FILE_VALUES = ['FILE', 'PATH'];
 const FILE_ARGUMENTS = ['manifest', 'file', 'key', 'dir'];
 
@@ -117,7 +123,7 @@ function bash(commands: readonly CommandLine[], topics: readonly Topic[]): strin
   return `# Completion of dek for bash. ${HEAD}
 _dek_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
 _dek_file() { compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); }
-_dek_source() { compopt -o nospace 2>/dev/null; _dek_words 'file: fd: cred:'; }
+_dek_source() { compopt -o nospace 2>/dev/null; _dek_words '${SOURCE_WORDS}'; }
 
 _dek() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} command='' word
@@ -178,7 +184,7 @@ function zsh(commands: readonly CommandLine[], topics: readonly Topic[]): string
 # Completion of dek for zsh: put it into a directory of $fpath. ${HEAD}
 _dek_source() {
   compset -P 'file:' && { _files; return }
-  compadd -S '' file: fd: cred:
+  compadd -S '' ${SOURCE_WORDS}
 }
 
 _dek() {
@@ -237,7 +243,7 @@ ${[...next, ...rest].join('\n')}
 `;
 }
 
-const FISH_SOURCE = `-F -a 'file: fd: cred:'`;
+const FISH_SOURCE = `-F -a '${SOURCE_WORDS}'`;
 
 function fishValue(value: Value | undefined): string {
   if (value === undefined) return '';

@@ -133,7 +133,7 @@ function wrapLine(sentence: string): string[] {
 }
 
 /** Text that roff takes for text: no escapes, no request at the start of a line, hyphens that can be copied. */
-function escapeText(text: string): string {
+export function escapeText(text: string): string {
   const escaped = text.replaceAll('\\', '\\e').replaceAll('-', '\\-');
   return /^[.']/.test(escaped) ? `\\&${escaped}` : escaped;
 }

@@ -1,13 +1,16 @@
 /**
  * Writes man/dek-COMMAND.1 for every command from oclif.manifest.json, so that help and man page say the same. The
- * pages are committed; a test compares them with what this makes. Written by hand: dek.1, dek-agent.8 and
- * dek-manifest.5.
+ * pages are committed; a test compares them with what this makes. Written by hand: dek-agent.8, dek-manifest.5, and
+ * dek.1 but for its list of sources.
  */
 import {readFileSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {commandPages} from './man-page.js';
+import {withSources} from './man-sources.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 for (const [file, text] of commandPages(JSON.parse(readFileSync(`${root}oclif.manifest.json`, 'utf8')))) {
   writeFileSync(`${root}man/${file}`, text);
 }
+const dek = `${root}man/dek.1`;
+writeFileSync(dek, withSources(readFileSync(dek, 'utf8')));

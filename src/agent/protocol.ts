@@ -119,7 +119,7 @@ export type KeyFormat = 'raw' | 'hex' | 'base64';
 export interface ApplyRequest {
   /** An absolute path; undefined: the manifest of the last apply. */
   path: string | undefined;
-  /** The source of the import KEK, `file:PATH` or `cred:NAME`; undefined: as at the last apply of this path. */
+  /** A lasting source of the import KEK, such as `file:PATH`; undefined: as at the last apply of this path. */
   kek: string | undefined;
   kekFormat?: KeyFormat | undefined;
   /** Only tell the plan. */

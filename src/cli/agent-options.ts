@@ -3,6 +3,7 @@ import {resolve} from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import type {AgentOptions} from '../agent/agent.js';
 import type {Format} from '../custody/encoding.js';
+import {kindOf, LASTING_KEK_FORMS, SOURCES, WRAPPERS} from '../custody/sources/table.js';
 import {DekError} from '../errors.js';
 import {formatFlag} from './format-flag.js';
 import type {Progress} from './progress.js';
@@ -11,8 +12,7 @@ import type {Progress} from './progress.js';
 export const agentKekFlags = {
   kek: Flags.string({
     helpValue: 'SOURCE',
-    description:
-      'import KEK to unwrap the manifest with, only for NICs in plaintext import mode: file:PATH or cred:NAME',
+    description: `import KEK to unwrap the manifest with, only for NICs in plaintext import mode: ${LASTING_KEK_FORMS}`,
   }),
   'kek-format': formatFlag('the KEK', {dependsOn: ['kek']}),
 };
@@ -53,9 +53,9 @@ export function agentOptions(flags: AgentFlags, progress: Progress): Common {
 
 /** A source of the KEK that the agent can read by itself, also later: its path made absolute. Throws BAD_ARGUMENT. */
 export function agentSource(spec: string | undefined): string | undefined {
-  if (spec === undefined || spec.startsWith('cred:')) return spec;
-  if (spec.startsWith('file:')) return `file:${resolve(spec.slice('file:'.length))}`;
+  if (spec?.startsWith('file:')) return `file:${resolve(spec.slice('file:'.length))}`;
+  if (spec === undefined || kindOf(spec, {...SOURCES, ...WRAPPERS})?.kind.isLasting) return spec;
   throw new DekError('BAD_ARGUMENT', '--kek has to be a source that the agent can read again', {
-    hint: 'file:PATH or cred:NAME: a DEK that is healed later is unwrapped anew',
+    hint: `${LASTING_KEK_FORMS}: a DEK that is healed later is unwrapped anew`,
   });
 }

@@ -4,6 +4,7 @@ import {toHex, wipe} from '../bytes.js';
 import {excludeFromCoreDump} from '../custody/core-dump.js';
 import type {Format} from '../custody/encoding.js';
 import {readSecret} from '../custody/source.js';
+import {KEK_FORMS} from '../custody/sources/table.js';
 import {KEK_BYTES} from '../dek-layout.js';
 import {keyCheckValue} from '../wrap/kcv.js';
 import {formatFlag} from './format-flag.js';
@@ -13,7 +14,7 @@ export const kekFlags = {
   kek: Flags.string({
     helpValue: 'SOURCE',
     required: true,
-    description: 'import KEK (16 or 32 bytes): file:PATH, fd:N, - (stdin) or cred:NAME',
+    description: `import KEK (16 or 32 bytes): ${KEK_FORMS}`,
   }),
   'kek-format': formatFlag('the KEK'),
 };

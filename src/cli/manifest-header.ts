@@ -2,6 +2,7 @@
 import * as Flags from '@oclif/core/flags';
 import {wipe} from '../bytes.js';
 import {readCiphertext} from '../custody/source.js';
+import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import type {ManifestHeader} from '../manifest/index.js';
@@ -24,7 +25,7 @@ export const headerFlags = {
   credential: Flags.string({
     ...withName,
     helpValue: 'FILE',
-    description: 'wrapped credential (48 bytes) for a new manifest: a path, fd:N, - (stdin) or cred:NAME',
+    description: `wrapped credential (48 bytes) for a new manifest: a path, ${SOURCE_FORMS}`,
   }),
   'no-login': Flags.boolean({
     ...withName,

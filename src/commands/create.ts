@@ -9,6 +9,7 @@ import {socketFlag} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
 import {parseOpaque} from '../cli/opaque.js';
 import {readCiphertext, withSecretDescriptor} from '../custody/source.js';
+import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {DCV_BYTES, DEK_WRAPPED_BYTES, KEYTAG_BYTES} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
 import {DekError} from '../errors.js';
@@ -40,7 +41,7 @@ export default class Create extends DekCommand {
     key: Args.string({
       required: true,
       ignoreStdin: true,
-      description: 'wrapped key: a path, fd:N, - (stdin) or cred:NAME; with --plaintext, file:PATH instead of a path',
+      description: `wrapped key: a path, ${SOURCE_FORMS}; with --plaintext no path without file:`,
     }),
   };
   static override flags = {

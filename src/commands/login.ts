@@ -5,6 +5,7 @@ import {DekCommand} from '../cli/base.js';
 import {describeLogin} from '../cli/describe.js';
 import {idFlag, socketFlag} from '../cli/flags.js';
 import {readCiphertext} from '../custody/source.js';
+import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 
 export default class Login extends DekCommand {
@@ -18,7 +19,7 @@ export default class Login extends DekCommand {
     credential: Flags.string({
       required: true,
       helpValue: 'FILE',
-      description: 'wrapped credential (48 bytes): a path, fd:N, - (stdin) or cred:NAME',
+      description: `wrapped credential (48 bytes): a path, ${SOURCE_FORMS}`,
     }),
     'credential-id': idFlag({
       required: true,

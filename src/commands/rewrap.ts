@@ -9,6 +9,7 @@ import {withCrew} from '../cli/many-deks.js';
 import {outputPath} from '../cli/output.js';
 import {countDeks, nameKek} from '../cli/phrases.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
+import {KEK_FORMS} from '../custody/sources/table.js';
 import {assertDistinctStreams} from '../custody/spec.js';
 import {type WholeFileOptions, writeWholeFile} from '../files/whole-file.js';
 import {wholeButEqual} from '../wrap/dek-keys.js';
@@ -25,7 +26,7 @@ interface RewrapResult {
 
 /** Lines that are listed; the rest are counted. */
 const MAX_LISTED = 20;
-const SOURCE = '(16 or 32 bytes): file:PATH, fd:N, - (stdin) or cred:NAME';
+const SOURCE = `(16 or 32 bytes): ${KEK_FORMS}`;
 
 export default class Rewrap extends DekCommand {
   static override summary = 're-wrap a manifest under another import KEK';

@@ -12,6 +12,7 @@ import {assertMayReveal, type RevealOptions} from '../cli/reveal.js';
 import type {Format} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
 import {readCiphertext, withCiphertextDescriptor} from '../custody/source.js';
+import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {assertDistinctStreams} from '../custody/spec.js';
 import {DEK_WRAPPED_BYTES, type KeySize, layoutOf} from '../dek-layout.js';
 import {DekError} from '../errors.js';
@@ -68,7 +69,7 @@ export default class Unwrap extends DekCommand {
   static override args = {
     file: Args.string({
       ignoreStdin: true,
-      description: 'wrapped DEK: a path, fd:N, - (stdin) or cred:NAME',
+      description: `wrapped DEK: a path, ${SOURCE_FORMS}`,
     }),
   };
   static override flags = {

@@ -14,6 +14,7 @@ import {replaceManifest} from '../cli/replace-manifest.js';
 import type {Format} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
 import {readSecret, withSecretDescriptor} from '../custody/source.js';
+import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {assertDistinctStreams} from '../custody/spec.js';
 import {DEK_PLAINTEXT_BYTES, type DekLayout, type KeySize, layoutOf} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
@@ -81,7 +82,7 @@ export default class Wrap extends DekCommand {
     source: Args.string({
       required: true,
       ignoreStdin: true,
-      description: 'plaintext DEK: file:PATH, fd:N, - (stdin) or cred:NAME',
+      description: `plaintext DEK: ${SOURCE_FORMS}`,
     }),
   };
   static override flags = {

@@ -1,5 +1,5 @@
 /**
- * Reads secrets and wrapped keys from their sources, which spec.ts lists.
+ * Reads secrets and wrapped keys from their sources, which sources/table.ts lists.
  * What is read goes from the kernel into one buffer of ours; it is decoded from there, and that buffer is wiped.
  * Left out: typing a secret at a terminal (it would be echoed), and the environment and arguments (others can read
  * both).
@@ -8,7 +8,7 @@
 import fs from 'node:fs';
 import {isatty} from 'node:tty';
 import {promisify} from 'node:util';
-import {orList, secretBytes, wipe} from '../bytes.js';
+import {orList, secretBytes, secretCopy, wipe} from '../bytes.js';
 import {Deadline, type Limit} from '../deadline.js';
 import {DekError, systemCode} from '../errors.js';
 import {flagsIn} from '../files/descriptor.js';
@@ -16,7 +16,8 @@ import {systemError} from '../files/system-error.js';
 import {printable} from '../printable.js';
 import {decode, type Format} from './encoding.js';
 import {beginsAsJson, JSON_MISMATCH, type Mismatch} from './mismatch.js';
-import {ciphertextSource, type Source, sourceOf} from './spec.js';
+import type {Source} from './sources/source.js';
+import {ciphertextSource, sourceOf} from './spec.js';
 
 const open = promisify(fs.open);
 const fstat = promisify(fs.fstat);
@@ -48,12 +49,34 @@ export async function readSecret(
   format?: Format,
   limit?: Limit,
 ): Promise<Uint8Array> {
-  if (!limit) return readSource(sourceOf(spec, title), lengths, format);
+  return readSource(await limitedSource(spec, title, limit), lengths, format);
+}
+
+/**
+ * Reads a secret that is no key, such as a PIN or a key in PEM, as it stands; the caller wipes it. Throws what
+ * `readSecret` throws, BAD_INPUT when it is empty or longer than `maxBytes`.
+ */
+export async function readSecretText(
+  spec: string,
+  maxBytes: number,
+  title: string,
+  limit?: Limit,
+): Promise<Uint8Array> {
+  const source = await limitedSource(spec, title, limit);
+  return withContent(source, maxBytes, (content) => {
+    if (content.length > 0 && content.length <= maxBytes) return secretCopy(content);
+    const is = content.length === 0 ? 'is empty' : `holds more than ${maxBytes} bytes`;
+    throw new DekError('BAD_INPUT', `${source.name} ${is}`);
+  });
+}
+
+async function limitedSource(spec: string, title: string, limit: Limit | undefined): Promise<Source> {
+  if (!limit) return sourceOf(spec, title);
   // What it is called depends on whether it is there, which sourceOf asks on this thread.
   const look = () => exists(spec.replace(/^file:/, ''));
   await new Deadline(`"${title}"`, limit).wait(look);
-  const source = sourceOf(spec, title);
-  return readSource({...source, deadline: new Deadline(source.name, limit), awaitsWriter: true}, lengths, format);
+  const source = await sourceOf(spec, title);
+  return {...source, deadline: new Deadline(source.name, limit), awaitsWriter: true};
 }
 
 /**
@@ -66,7 +89,7 @@ export async function readCiphertext(
   title: string,
   format?: Format,
 ): Promise<Uint8Array> {
-  return readSource(ciphertextSource(spec, title), lengths, format);
+  return readSource(await ciphertextSource(spec, title), lengths, format);
 }
 
 /**
@@ -78,7 +101,7 @@ export async function withSecretDescriptor<T>(
   title: string,
   use: (fd: number, name: string) => Promise<T>,
 ): Promise<T> {
-  return withDescriptor(sourceOf(spec, title), use);
+  return withDescriptor(await sourceOf(spec, title), use);
 }
 
 /** The same for something wrapped: as `readCiphertext`. */
@@ -87,7 +110,7 @@ export async function withCiphertextDescriptor<T>(
   title: string,
   use: (fd: number, name: string) => Promise<T>,
 ): Promise<T> {
-  return withDescriptor(ciphertextSource(spec, title), use);
+  return withDescriptor(await ciphertextSource(spec, title), use);
 }
 
 /**
@@ -122,20 +145,24 @@ async function assertReadable(pid: number, fd: number, name: string): Promise<vo
   throw new DekError('NO_INPUT', `cannot read ${name}: it is not open for reading`);
 }
 
-async function readSource(source: Source, lengths: readonly number[], format: Format | undefined): Promise<Uint8Array> {
+function readSource(source: Source, lengths: readonly number[], format: Format | undefined): Promise<Uint8Array> {
+  const limit = TEXT_BYTES * Math.max(...lengths);
+  return withContent(source, limit, (content) => {
+    if (content.length <= limit) return decode(content, lengths, source.name, format);
+    const {message, hint}: Mismatch = beginsAsJson(content)
+      ? JSON_MISMATCH
+      : {message: `holds more than ${limit} bytes`};
+    throw new DekError('BAD_INPUT', `${source.name} ${message}, expected ${orList(lengths)}`, {hint});
+  });
+}
+
+/** Calls `use` with what the source holds, or with one byte more than `limit` of it; that is wiped then. */
+async function withContent<T>(source: Source, limit: number, use: (content: Uint8Array) => T): Promise<T> {
   const notice = (): unknown => source.deadline ?? process.stderr.write(`waiting for ${printable(source.name)}\n`);
   const waiting = setTimeout(notice, WAIT_NOTICE_MS);
-  const limit = TEXT_BYTES * Math.max(...lengths);
   const content = secretBytes(limit + 1);
   try {
-    const length = await readInto(content, source);
-    if (length > limit) {
-      const {message, hint}: Mismatch = beginsAsJson(content)
-        ? JSON_MISMATCH
-        : {message: `holds more than ${limit} bytes`};
-      throw new DekError('BAD_INPUT', `${source.name} ${message}, expected ${orList(lengths)}`, {hint});
-    }
-    return decode(content.subarray(0, length), lengths, source.name, format);
+    return use(content.subarray(0, await readInto(content, source)));
   } finally {
     clearTimeout(waiting);
     wipe(content);

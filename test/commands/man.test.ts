@@ -9,6 +9,7 @@ import {fileURLToPath} from 'node:url';
 import type {Interfaces} from '@oclif/core';
 import {expect} from 'chai';
 import {commandPages} from '../../scripts/man-page.js';
+import {withSources} from '../../scripts/man-sources.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -52,6 +53,10 @@ describe('man', () => {
       expect(read(file), 'run npm run build && npm run man, and commit the pages').to.equal(text);
     });
   }
+
+  it('dek.1 has the sources of the table', () => {
+    expect(read('dek.1'), 'run npm run build && npm run man, and commit the page').to.equal(withSources(read('dek.1')));
+  });
 
   describe('mandoc finds no fault', () => {
     // A page that one refers to is looked for in the system's manual and in the current directory.

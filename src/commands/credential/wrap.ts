@@ -6,6 +6,7 @@ import {KEK_USAGE, kekFlags, withKek} from '../../cli/kek.js';
 import {deliver, outputFlags} from '../../cli/output.js';
 import {nameKek} from '../../cli/phrases.js';
 import {readSecret} from '../../custody/source.js';
+import {SOURCE_FORMS} from '../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import {CREDENTIAL_BYTES} from '../../dek-layout.js';
 import {wrapCredential} from '../../wrap/credential.js';
@@ -29,7 +30,7 @@ export default class CredentialWrap extends DekCommand {
     source: Args.string({
       required: true,
       ignoreStdin: true,
-      description: 'credential (40 bytes): file:PATH, fd:N, - (stdin) or cred:NAME',
+      description: `credential (40 bytes): ${SOURCE_FORMS}`,
     }),
   };
   static override flags = {

@@ -7,6 +7,7 @@ import {formatFlag} from '../../cli/format-flag.js';
 import {withKek} from '../../cli/kek.js';
 import {withCrew} from '../../cli/many-deks.js';
 import {countDeks, nameKek} from '../../cli/phrases.js';
+import {KEK_FORMS} from '../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import type {DekErrorCode} from '../../errors.js';
 import type {ManifestHeader} from '../../manifest/index.js';
@@ -47,7 +48,7 @@ export default class ManifestCheck extends DekCommand {
   static override flags = {
     kek: Flags.string({
       helpValue: 'SOURCE',
-      description: 'also unwrap with this import KEK: file:PATH, fd:N, - (stdin) or cred:NAME',
+      description: `also unwrap with this import KEK: ${KEK_FORMS}`,
     }),
     'kek-format': formatFlag('the KEK', {dependsOn: ['kek']}),
   };

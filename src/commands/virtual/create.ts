@@ -9,6 +9,7 @@ import {factLines} from '../../cli/table.js';
 import {excludeFromCoreDump} from '../../custody/core-dump.js';
 import type {Format} from '../../custody/encoding.js';
 import {readSecret} from '../../custody/source.js';
+import {SOURCE_FORMS} from '../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import {CREDENTIAL_BYTES, KEK_BYTES} from '../../dek-layout.js';
 import {createVirtual} from '../../virtual/index.js';
@@ -51,13 +52,13 @@ export default class VirtualCreate extends DekCommand {
   static override flags = {
     kek: Flags.string({
       helpValue: 'SOURCE',
-      description: 'import KEK (16 or 32 bytes): file:PATH, fd:N, - (stdin) or cred:NAME (default: 32 random bytes)',
+      description: `import KEK (16 or 32 bytes): ${SOURCE_FORMS} (default: 32 random bytes)`,
     }),
     'kek-format': formatFlag('the KEK', {dependsOn: ['kek']}),
     'kek-id': idFlag({description: 'id of the import KEK on the NIC (default: random)'}),
     credential: Flags.string({
       helpValue: 'SOURCE',
-      description: 'credential (40 bytes): file:PATH, fd:N, - (stdin) or cred:NAME (default: random)',
+      description: `credential (40 bytes): ${SOURCE_FORMS} (default: random)`,
     }),
     'credential-format': formatFlag('the credential', {dependsOn: ['credential']}),
     'credential-id': idFlag({description: 'id of the credential on the NIC (default: random)'}),

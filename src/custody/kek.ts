@@ -1,0 +1,53 @@
+/** From what people write for an import KEK to a handle of it, whether its bytes come to this process or not. */
+import {equalBytes, toHex, wipe} from '../bytes.js';
+import type {Limit} from '../deadline.js';
+import {KEK_BYTES} from '../dek-layout.js';
+import {DekError} from '../errors.js';
+import {BytesKek, type KekHandle} from '../wrap/kek-handle.js';
+import type {Format} from './encoding.js';
+import {readSecret, readSecretText} from './source.js';
+import {kindOf, WRAPPERS} from './sources/table.js';
+import {sourceOf} from './spec.js';
+
+/** How to open a KEK: what messages call it, how it stands in its source, its key check value where that is known. */
+export interface KekSpec {
+  readonly title?: string;
+  readonly format?: Format | undefined;
+  /** 5 bytes. */
+  readonly kcv?: Uint8Array | undefined;
+  readonly limit?: Limit | undefined;
+}
+
+/**
+ * Opens the import KEK that `spec` names; the caller closes it. Throws what `readSecret` throws; UNWRAP_FAILED when it
+ * has another key check value than `kcv`.
+ */
+export async function openKek(spec: string, options: KekSpec = {}): Promise<KekHandle> {
+  const kek = await open(spec, options);
+  const {kcv, title = 'kek'} = options;
+  if (kcv === undefined || kek.kcv === undefined || equalBytes(kcv, kek.kcv)) return kek;
+  await kek.close();
+  throw new DekError('UNWRAP_FAILED', `"${title}" has KCV ${toHex(kek.kcv)}, and ${toHex(kcv)} was expected`, {
+    hint: 'give the KEK of that key check value',
+  });
+}
+
+async function open(spec: string, {title = 'kek', format, kcv, limit}: KekSpec): Promise<KekHandle> {
+  const wrapper = kindOf(spec, WRAPPERS);
+  if (wrapper) {
+    const {openKek: openThere} = await wrapper.kind.load();
+    return openThere(wrapper.rest, {
+      title,
+      kcv,
+      limit,
+      readSecret: (source, maxBytes, what) => readSecretText(source, maxBytes, what, limit),
+    });
+  }
+  const {name} = await sourceOf(spec, title);
+  const bytes = await readSecret(spec, KEK_BYTES, title, format, limit);
+  try {
+    return new BytesKek(bytes, name);
+  } finally {
+    wipe(bytes);
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * All kinds of sources, by what their text begins with: the one list from which help, manual, completion and messages
+ * come. One more is a file of its own and an entry here.
+ */
+import {orList} from '../../bytes.js';
+import type {KekModule} from '../wrappers/wrapper.js';
+import type {SourceModule} from './source.js';
+
+interface Kind {
+  /** How help and messages write it. */
+  readonly form: string;
+  /** The form in the manual, if it says more. */
+  readonly fullForm?: string;
+  /** What it is: sentences for the manual. */
+  readonly is: string;
+  /** Whether it gives the same again when it is asked later, as an agent has to ask. */
+  readonly isLasting: boolean;
+}
+
+/** A kind of source that gives bytes to this process. */
+export interface SourceKind extends Kind {
+  readonly load: () => Promise<SourceModule>;
+}
+
+/** A kind of place where a KEK stays, and wraps there. */
+export interface WrapperKind extends Kind {
+  readonly load: () => Promise<KekModule>;
+}
+
+/** By the scheme, which a colon follows; '-' is standard input. */
+export const SOURCES: Readonly<Record<string, SourceKind>> = {
+  file: {
+    form: 'file:PATH',
+    is: 'A regular file that no one else can read (mode 0600 or less), or a named pipe.',
+    isLasting: true,
+    load: () => import('./file.js'),
+  },
+  fd: {
+    form: 'fd:N',
+    is: 'An open file descriptor.',
+    isLasting: false,
+    load: () => import('./descriptor.js'),
+  },
+  '-': {
+    form: '- (stdin)',
+    fullForm: '-',
+    is: 'Standard input.',
+    isLasting: false,
+    load: () => import('./descriptor.js'),
+  },
+  cred: {
+    form: 'cred:NAME',
+    is: 'A systemd credential, in $CREDENTIALS_DIRECTORY.',
+    isLasting: true,
+    load: () => import('./credential.js'),
+  },
+};
+
+/** The same for an import KEK that does not come to this process. */
+export const WRAPPERS: Readonly<Record<string, WrapperKind>> = {};
+
+/** `file:PATH, fd:N, - (stdin) or cred:NAME`: where a secret may come from. */
+export const SOURCE_FORMS = forms(SOURCES);
+/** Where an import KEK may be. */
+export const KEK_FORMS = forms({...SOURCES, ...WRAPPERS});
+/** Those of them that an agent can ask again later. */
+export const LASTING_KEK_FORMS = forms({...SOURCES, ...WRAPPERS}, ({isLasting}) => isLasting);
+
+function forms(kinds: Readonly<Record<string, Kind>>, which: (kind: Kind) => boolean = () => true): string {
+  return orList(
+    Object.values(kinds)
+      .filter(which)
+      .map(({form}) => form),
+  );
+}
+
+/** The entry of `kinds` that `spec` begins with, and what follows its colon. */
+export function kindOf<K extends Kind>(
+  spec: string,
+  kinds: Readonly<Record<string, K>>,
+): {kind: K; rest: string} | undefined {
+  const scheme = spec === '-' ? '-' : /^([a-z\d]+):/.exec(spec)?.[1];
+  if (scheme === undefined || !Object.hasOwn(kinds, scheme)) return undefined;
+  return {kind: kinds[scheme]!, rest: spec.slice(scheme.length + 1)};
+}
