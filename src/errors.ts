@@ -34,12 +34,16 @@ const EXIT_STATUS = {
   BUSY: 5,
   /** RFC 3394's integrity check failed: wrong KEK or altered bytes. One code, no detail. */
   UNWRAP_FAILED: 6,
+  /** An envelope was sealed under another name. */
+  WRONG_NAME: 6,
   /** A known answer came out wrong on this machine. */
   SELFTEST_FAILED: 6,
   /** A DEK in ERROR, or a login that turned INVALID. */
   NOT_READY: 7,
   /** AES-XTS with key1 == key2 (FIPS 140-3 IG C.I): whole, but not to be used. */
   EQUAL_KEYS: 8,
+  /** Whole, but past the date that it was made for. */
+  EXPIRED: 8,
   /** A handle was used after its close. */
   CLOSED: 1,
   /** Reading, writing or running something failed. */

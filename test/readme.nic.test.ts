@@ -56,6 +56,7 @@ const STAGES: Record<string, Stage> = {
   watch: {before: ['dek agent &', CREDENTIAL, LOGIN]},
   life: {before: [CREDENTIAL, KEY, program('start-storage.sh', `${LOGIN} && dek create vol-1 vol-1.wrapped`)]},
   pipe: {before: ['cp kek kek.age', program('bin/age', 'cat "$2"')]},
+  seal: {before: ['export STATE_DIRECTORY="$PWD/state"']},
   whole: {before: [KEY]},
   prove: {
     before: [

@@ -9,7 +9,9 @@ import pathlib
 import sys
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.cmac import CMAC
+from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation, Mode
 from cryptography.hazmat.primitives.keywrap import (
     InvalidUnwrap, aes_key_unwrap, aes_key_wrap, aes_key_wrap_with_padding)
 
@@ -150,6 +152,41 @@ def dcvs():
     return {'kind': 'dcv', 'title': 'DEK check values', 'vectors': [vector(n, d) for n, d in {**made, **more}.items()]}
 
 
+def kcv_of(kek):
+    mac = CMAC(algorithms.AES(kek))
+    mac.update(bytes(16))
+    return mac.finalize()[:5]
+
+
+def envelope(key, name, not_after, blob_key, data):
+    """dek-envelope(5), version 1."""
+    label = (b'dek-seal' + bytes([1]) + kcv_of(key) + not_after.to_bytes(8, 'big') +
+             bytes([len(name.encode())]) + name.encode())
+    name_key = KBKDFCMAC(algorithms.AES, Mode.CounterMode, 32, 4, 4, CounterLocation.BeforeFixed,
+                         b'dek-envelope-v1', label, None).derive(key)
+    chunks = [data[at:at + 65536] for at in range(0, len(data), 65536)] or [b'']
+    sealed = b''.join(
+        AESGCM(blob_key).encrypt(i.to_bytes(11, 'big') + bytes([i == len(chunks) - 1]), chunk, None)
+        for i, chunk in enumerate(chunks))
+    return label + aes_key_wrap(name_key, blob_key) + sealed
+
+
+def envelopes():
+    key, blob_key = pattern(0x40, 32), pattern(0xb0, 32)
+    cases = [('empty', 'empty', 0, 0), ('kek', 'import-kek', 32, 0), ('dated', 'import-kek', 32, 1924991999),
+             ('utf8', 'Schl\u00fcssel 1', 7, 0), ('longest-name', 'n' * 255, 1, 0),
+             ('chunk', 'a chunk', 65536, 0), ('two-chunks', 'two chunks', 65537, 0), ('three', 'three', 150000, 0)]
+
+    def vector(identity, name, size, not_after):
+        sealed = envelope(key, name, not_after, blob_key, bytes(i % 251 for i in range(size)))
+        small = {'envelope': sealed.hex()} if size < 1000 else {}
+        return {'id': 'envelope-' + identity, 'key': key.hex(), 'blobKey': blob_key.hex(), 'name': name,
+                'notAfter': not_after, 'dataBytes': size, **small, 'sha256': hashlib.sha256(sealed).hexdigest()}
+
+    return {'kind': 'envelope', 'title': 'Envelopes; byte i of the data is i mod 251',
+            'vectors': [vector(*case) for case in cases]}
+
+
 def nvidia():
     # The wrapped key of DPDK's cryptodev_mlx5_autotest: the only wrapped DEK that was published by someone else. Its KEK is
     # zero, its key1 equals its key2, and its keytag is zero.
@@ -162,7 +199,8 @@ def nvidia():
 
 def main():
     check = sys.argv[1:] == ['--check']
-    for name, make in {'rfc3394': rfc3394, 'dek': deks, 'credential': credentials, 'kcv': kcvs, 'dcv': dcvs, 'nvidia': nvidia}.items():
+    for name, make in {'rfc3394': rfc3394, 'dek': deks, 'credential': credentials, 'kcv': kcvs, 'dcv': dcvs, 'nvidia': nvidia,
+                       'envelope': envelopes}.items():
         path, text = HERE / f'{name}.json', json.dumps(make(), indent=2) + '\n'
         if not check:
             path.write_text(text)

@@ -24,8 +24,10 @@ _dek() {
       '/query' | \
       '/rewrap' | \
       '/run' | \
+      '/seal' | \
       '/selftest' | \
       '/status' | \
+      '/unseal' | \
       '/unwrap' | \
       '/virtual' | \
       '/wrap' | \
@@ -105,7 +107,16 @@ _dek() {
     'run --kek') _dek_source; return ;;
     'run --kek-format') _dek_words 'raw hex base64'; return ;;
     'run --check-interval') :; return ;;
+    'seal --name') :; return ;;
+    'seal --not-after') :; return ;;
+    'seal --with-key') _dek_source; return ;;
+    'seal --with-key-format') _dek_words 'raw hex base64'; return ;;
+    'seal --output' | 'seal -o') _dek_file; return ;;
     'status --socket') _dek_file; return ;;
+    'unseal --name') :; return ;;
+    'unseal --with-key') _dek_source; return ;;
+    'unseal --with-key-format') _dek_words 'raw hex base64'; return ;;
+    'unseal --output' | 'unseal -o') _dek_file; return ;;
     'unwrap --kek') _dek_source; return ;;
     'unwrap --kek-format') _dek_words 'raw hex base64'; return ;;
     'unwrap --input-format') _dek_words 'raw hex base64'; return ;;
@@ -136,7 +147,7 @@ _dek() {
     'wrap --format') _dek_words 'raw hex base64'; return ;;
   esac
   case $command in
-    '') _dek_words 'agent apply create credential destroy device keygen list login logout manifest prove query rewrap run selftest status unwrap virtual wrap help --help --version' ;;
+    '') _dek_words 'agent apply create credential destroy device keygen list login logout manifest prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'manifest') _dek_words 'check' ;;
@@ -173,10 +184,14 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
     'run')
       if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --check-interval --help -h'; else :; fi ;;
+    'seal')
+      if [[ $cur == -* ]]; then _dek_words '--json --name --not-after --with-key --with-key-format --output -o --force --help -h'; else _dek_file; fi ;;
     'selftest')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
     'status')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --follow --help -h'; else :; fi ;;
+    'unseal')
+      if [[ $cur == -* ]]; then _dek_words '--json --name --with-key --with-key-format --output -o --force --help -h'; else _dek_file; fi ;;
     'unwrap')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --input-format --size --keytag --manifest --name --reveal --output -o --force --format --help -h'; else _dek_file; fi ;;
     'virtual create')

@@ -62,7 +62,7 @@ function firstText(keys: Uint8Array, eachBytes: number): number {
 }
 
 /** Fills `piece` up to the end of the stream or of the buffer; returns how many bytes came. */
-async function fill(piece: Uint8Array, fd: number): Promise<number> {
+export async function fill(piece: Uint8Array, fd: number): Promise<number> {
   let length = 0;
   while (length < piece.length) {
     const {bytesRead} = await readSome(fd, piece, length);

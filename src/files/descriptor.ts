@@ -10,8 +10,8 @@ import {isTooManyFiles, systemError, tooManyFiles} from './system-error.js';
 const write = promisify(fs.write);
 const sleep = promisify(setTimeout);
 
-/** How soon a descriptor in non-blocking mode is tried again. */
-const RETRY_MS = 20;
+/** How soon a descriptor in non-blocking mode is tried again: at first, for a reader that keeps up, and in the end. */
+const RETRY_MS = {first: 1, last: 20};
 
 /**
  * Throws LIMIT unless this process can open as many files more. Much of what is called here and in libraries takes a
@@ -70,12 +70,15 @@ export function flagsIn(fdinfo: string): number {
 /** Writes all of `bytes`, also to a descriptor in non-blocking mode. Throws the system's error. */
 async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
   let written = 0;
+  let pauseMs = RETRY_MS.first;
   while (written < bytes.length) {
     try {
       written += (await write(fd, bytes, written)).bytesWritten;
+      pauseMs = RETRY_MS.first;
     } catch (error) {
       if (systemCode(error) !== 'EAGAIN') throw error;
-      await sleep(RETRY_MS);
+      await sleep(pauseMs);
+      pauseMs = Math.min(2 * pauseMs, RETRY_MS.last);
     }
   }
 }

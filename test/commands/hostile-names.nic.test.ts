@@ -96,6 +96,8 @@ describe('a key in a wrong place', function () {
         ['device', 'show', key],
         ['virtual', 'show', key],
         ['virtual', 'set', 'x', key],
+        ['seal', key, '--name', key],
+        ['unseal', key, '--name', key],
         ['selftest', key],
         [key],
         ['device', key],

@@ -39,7 +39,12 @@ describe('man', () => {
   });
 
   it('has no page without a command', () => {
-    expect(pages).to.have.members(['dek.1', 'dek-manifest.5', ...Object.keys(manifest.commands).map(pageOf)]);
+    expect(pages).to.have.members([
+      'dek.1',
+      'dek-manifest.5',
+      'dek-envelope.5',
+      ...Object.keys(manifest.commands).map(pageOf),
+    ]);
   });
 
   it('is installed with the package', () => {

@@ -49,6 +49,15 @@ describe('memory after a command', function () {
   const altered = file('altered', Buffer.concat([otherIv.update(plaintext), otherIv.final()]));
   const equalKeys = file('equal', wrapKey(kekBytes, Buffer.concat([key1, key1])));
 
+  const sealed = join(directory, 'sealed');
+  const sealedAltered = join(directory, 'sealed-altered');
+  before(async () => {
+    const {stdout} = await runDek(['seal', '-', '--name', 'x', '--with-key', kek], {input: plaintext});
+    file('sealed', stdout);
+    stdout[stdout.length - 1]! ^= 1; // the tag: what was decrypted by then is whole
+    file('sealed-altered', stdout);
+  });
+
   // Enough for threads.
   const many = `file:${file('many', Buffer.alloc(64 * 500_000, plaintext))}`;
   const manyWrapped = file('many-wrapped', Buffer.alloc(72 * 500_000, wrapDek(kekBytes, {key1, key2})));
@@ -70,6 +79,9 @@ describe('memory after a command', function () {
     ['unwrap', ['unwrap', wrapped, '--kek', kek], plaintext, 0],
     ['unwrap that fails its integrity check', ['unwrap', altered, '--kek', kek], plaintext, 6],
     ['unwrap of equal keys', ['unwrap', equalKeys, '--kek', kek], plaintext, 8],
+    ['seal, data from stdin', ['seal', '-', '--name', 'x', '--with-key', kek], plaintext, 0],
+    ['unseal', ['unseal', sealed, '--name', 'x', '--with-key', kek], plaintext, 0],
+    ['unseal that fails', ['unseal', sealedAltered, '--name', 'x', '--with-key', kek], plaintext, 6],
     ['unwrap with --reveal', ['unwrap', wrapped, '--kek', kek, '--reveal'], plaintext, 0],
     ['wrap of many, in threads', ['wrap', many, '--size', '256', '--kek', kek], plaintext, 0],
     [
