@@ -38,8 +38,12 @@ const EXIT_STATUS = {
   WRONG_NAME: 6,
   /** A known answer came out wrong on this machine. */
   SELFTEST_FAILED: 6,
+  /** Known data came out of the NIC otherwise than the check value (DCV) of a DEK says. */
+  PROOF_FAILED: 6,
   /** A DEK in ERROR, or a login that turned INVALID. */
   NOT_READY: 7,
+  /** Nothing could be shown of a DEK that was to be proven. */
+  NOT_PROVABLE: 7,
   /** AES-XTS with key1 == key2 (FIPS 140-3 IG C.I): whole, but not to be used. */
   EQUAL_KEYS: 8,
   /** Whole, but past the date that it was made for. */

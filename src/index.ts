@@ -12,13 +12,15 @@ export type {
   EventName,
   EventOnDevice,
 } from './agent/events.js';
-export type {Finding, Proof, Reason, Verdict} from './agent/proof.js';
+export type {Finding, Proof, ProofStatus, Reason, Verdict} from './agent/proof.js';
 export type {
   AgentStatus,
   ApplyFailure,
   ApplyPlan,
+  ApplyProgress,
   ApplyRequest,
   ApplyResult,
+  ApplyStep,
   CreateRequest,
   DekStatus,
   DestroyRequest,

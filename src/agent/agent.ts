@@ -5,7 +5,14 @@ import {type EventLevel, Events, logTo} from './events.js';
 import {HealthCheck} from './health/health.js';
 import {forbidDumps} from './host/ffi.js';
 import type {LastResort} from './host/last-resort.js';
-import {type AgentStatus, type ApplyResult, isReady, type KeyFormat} from './protocol.js';
+import {
+  type AgentStatus,
+  type ApplyProgress,
+  type ApplyResult,
+  assertShare,
+  isReady,
+  type KeyFormat,
+} from './protocol.js';
 import {listenOn} from './server/keep-socket.js';
 import {Listener} from './server/listener.js';
 import {handlerLoader} from './server/load-handler.js';
@@ -29,10 +36,12 @@ export interface AgentOptions {
   kekFormat?: KeyFormat | undefined;
   /** Ask the NIC for each DEK of a manifest right after its create. */
   query: boolean;
+  /** The share of its DEKs, above 0 and up to 1, to prove before they are used; none when left out. */
+  prove?: number | undefined;
   checkIntervalMs: number;
   logLevel: EventLevel;
   /** How far the manifest is applied. */
-  progress?: (done: number, total: number) => void;
+  progress?: ApplyProgress;
   /**
    * Whether what answers requests may be loaded after the start, which it would slow down. To load it keeps the process
    * from all else: for up to ten seconds on a host without time to spare, longer than a watchdog waits.
@@ -64,6 +73,7 @@ const NEVER = new AbortController().signal;
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const {socket, gid, kek, kekFormat, query, checkIntervalMs, logLevel, progress = () => {}} = options;
+  const proveShare = options.prove === undefined ? 0 : assertShare(options.prove);
   forbidDumps();
   const events = new Events();
   logTo(events, logLevel);
@@ -72,7 +82,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   const manifest = await openManifest(options.manifest, signal);
   try {
-    const dekSet = await DekSet.open(devicesOf(options, manifest), events);
+    const dekSet = await DekSet.open(devicesOf(options, manifest), events, proveShare);
     options.lastResort?.watch({answers: () => dekSet.answers, events});
     const follower = new ManifestFollower(dekSet);
     const health = new HealthCheck(dekSet, follower, checkIntervalMs);

@@ -18,8 +18,11 @@ import type {AgentEvent} from './events.js';
 import type {Proof} from './proof.js';
 import {
   type AgentStatus,
+  type ApplyProgress,
   type ApplyRequest,
   type ApplyResult,
+  type ApplyStep,
+  assertShare,
   type CreateRequest,
   type DekStatus,
   type DestroyRequest,
@@ -154,19 +157,24 @@ export class AgentClient {
   /**
    * Has the agent hold exactly the DEKs of a manifest, all or nothing unless `keepGoing`.
    * @param asked - the manifest, and how far to go
-   * @param progress - is called with DEKs made so far and DEKs to make
+   * @param progress - is called with DEKs done so far, of how many, and whether they are created or proven
    * @returns what was done
-   * @throws DekError: the refusal that undid it; the agent's own, NO_AGENT, PERMISSION or IO
+   * @throws DekError: the refusal that undid it, PROOF_FAILED or NOT_PROVABLE among them; the agent's own, NO_AGENT,
+   *   PERMISSION or IO
    */
-  async apply(asked: ApplyRequest, progress: (done: number, total: number) => void = () => {}): Promise<ApplyResult> {
+  async apply(asked: ApplyRequest, progress: ApplyProgress = () => {}): Promise<ApplyResult> {
     const query = new URLSearchParams({dryRun: `${asked.dryRun}`, keepGoing: `${asked.keepGoing}`});
     if (asked.query) query.set('query', 'true');
+    if (asked.prove !== undefined) query.set('prove', `${assertShare(asked.prove)}`);
     if (asked.path !== undefined) query.set('path', asked.path);
     if (asked.kek !== undefined) query.set('kek', asked.kek);
     if (asked.kekFormat !== undefined) query.set('kekFormat', asked.kekFormat);
     for await (const line of this.#lines('apply', {query: `${query}`})) {
-      const {progress: at, result} = line as {progress?: {done: number; total: number}; result?: ApplyResult};
-      if (at) progress(at.done, at.total);
+      const {progress: at, result} = line as {
+        progress?: {done: number; total: number; step: ApplyStep};
+        result?: ApplyResult;
+      };
+      if (at) progress(at.done, at.total, at.step);
       else if (result) return result;
       else throw errorFromJson(line);
     }

@@ -5,6 +5,7 @@
 import type {ImportMode, KeySize} from '../dek-layout.js';
 import {jsonText} from '../printable.js';
 import type {NicImportMode} from '../rdma/index.js';
+import type {Verdict} from './proof.js';
 import type {AgentStatus, ApplyPlan} from './protocol.js';
 
 /** `debug` is for the counters alone: neither logged nor streamed. */
@@ -45,8 +46,16 @@ export interface AgentEvents {
   'apply-failed': EventFailure & {path: string};
   'reload-failed': EventFailure;
   'manifest-unreadable': EventFailure;
-  /** Proofs that were asked for: of so many DEKs, how many came to which kind of verdict. */
-  prove: EventOnDevice & {deks: number; ok: number; wrong: number; notProvable: number};
+  /** Proofs that were made together: of so many DEKs, how many came to which kind of verdict, and to which. */
+  prove: EventOnDevice & {
+    deks: number;
+    ok: number;
+    wrong: number;
+    notProvable: number;
+    verdicts: Readonly<Partial<Record<Verdict, number>>>;
+  };
+  /** Of these proofs those that came to one verdict that says that a DEK, or the NIC, is wrong. */
+  'proof-failed': EventOnDevice & EventDeks & {verdict: Verdict};
   heal: EventOnDevice & ({login: true} | EventDeks);
   'heal-failed': EventOnDevice & EventDeks & EventFailure;
   'check-failed': EventOnDevice & EventFailure;

@@ -1,6 +1,6 @@
 /**
  * What a proof says of a DEK: the two data units of its DCV passed the engine of the NIC, and came to its DCV, or not.
- * Pure: words alone, as they stand in JSON.
+ * Pure: words alone, as they stand in JSON; proof-words.ts has them for people.
  */
 import type {Arrangement} from '../wrap/dcv.js';
 
@@ -30,6 +30,8 @@ export const REASONS = {
   'dek-error': 'it is in ERROR',
   refused: 'the NIC refused the work request',
   'no-loopback': 'the NIC cannot be connected with itself',
+  'no-gid': 'the NIC cannot be connected with itself: its port has no address (GID, LID)',
+  'port-down': 'the NIC cannot be connected with itself: its port is down',
   'no-umr': 'the NIC lays out no memory keys (UMR)',
   'no-memory': 'too little memory may be locked',
   'engine-off': 'the AES-XTS engine is off',
@@ -55,9 +57,20 @@ export interface Proof extends Finding {
   device: string;
 }
 
+/** What the last proof has left on a DEK; it is lost when the DEK is made anew. */
+export interface ProofStatus extends Finding {
+  /** When: ISO 8601, UTC. */
+  at: string;
+}
+
+/** Whether it shows that the DEK, or the NIC, is wrong. */
+export function isWrong({verdict}: Finding): boolean {
+  return verdict !== 'ok' && verdict !== 'not-provable';
+}
+
 /** What a process exits with: 6 when a DEK is wrong, 7 when one is not provable, else 0. */
 export function proofExitStatus(proofs: readonly Finding[]): 0 | 6 | 7 {
-  if (proofs.some(({verdict}) => verdict !== 'ok' && verdict !== 'not-provable')) return 6;
+  if (proofs.some(isWrong)) return 6;
   return proofs.some(({verdict}) => verdict !== 'ok') ? 7 : 0;
 }
 

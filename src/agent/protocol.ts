@@ -15,7 +15,7 @@
  *     DELETE /v1/deks?name=NAME&name=NAME              or ?all=true  {destroyed: string[]}
  *     POST   /v1/prove?name=NAME&name=NAME              or ?all=true  lines: {proofs: Proof[]}, then {done} or an error
  *     POST   /v1/apply?path=PATH&dryRun=..&keepGoing=..&query=..     lines: {progress}, then {result} or an error
- *            and &kek=SOURCE&kekFormat=.. for NICs that take plaintext
+ *            and &prove=SHARE, &kek=SOURCE&kekFormat=.. for NICs that take plaintext
  *     GET    /v1/events                                              lines: AgentEvent, without end
  *     GET    /metrics                                                Prometheus text
  *     GET    /healthz                                                200 when all is READY, else 503
@@ -26,6 +26,7 @@ import {type DekState, type ImportMode, type KeySize, type LoginState, MAX_ID} f
 import {DEK_NAME, DEK_NAME_RULE} from '../dek-name.js';
 import {DekError, type DekErrorCode, isDekErrorCode} from '../errors.js';
 import type {NicImportMode} from '../rdma/index.js';
+import type {ProofStatus} from './proof.js';
 
 /** The most bytes that a request body may have: the largest wrapped DEK is 80. */
 export const MAX_BODY_BYTES = 128;
@@ -44,6 +45,10 @@ export interface DekStatus {
   opaque: string;
   /** The state on each NIC, when the agent has several; `state` is the worst of them. */
   devices?: Record<string, KnownDekState>;
+  /** What its last proof found, or null; of several NICs the worst. A DEK that is made anew has none. */
+  proof: ProofStatus | null;
+  /** The same on each NIC, when the agent has several. */
+  proofs?: Record<string, ProofStatus | null>;
 }
 
 /** A login of the agent, as the NIC sees it. */
@@ -75,8 +80,13 @@ export interface AgentStatus {
   /** Whether the manifest that the agent was started with is still being applied. */
   starting: boolean;
   devices: NicStatus[];
-  /** DEKs that should be there, by what the NICs said of them last. */
-  deks: {total: number; ready: number; error: number; unknown: number};
+  /**
+   * DEKs that should be there, by what the NICs said of them last; and those that proofs have shown to be the right
+   * ones (PROVEN), or wrong, on a NIC.
+   */
+  deks: {total: number; ready: number; error: number; unknown: number; proven: number; wrong: number};
+  /** The share of its DEKs, above 0 and up to 1, that the agent proves before they are used; null: it proves none. */
+  proveShare: number | null;
   /** The manifest that was applied last, with how many of its DEKs could not be made; or null. */
   manifest: {path: string; digest: string; appliedAt: string; failed: number} | null;
   /** DEKs and logins that the agent made anew since its start. */
@@ -84,14 +94,14 @@ export interface AgentStatus {
 }
 
 /**
- * Whether the agent has started, every login that is needed is VALID, every DEK was READY when it was asked last, and
- * no DEK was left out.
+ * Whether the agent has started, every login that is needed is VALID, every DEK was READY when it was asked last, none
+ * was shown to be wrong, and no DEK was left out.
  */
 export function isReady({starting, devices, deks, manifest}: AgentStatus): boolean {
   const loggedIn = devices.every(
     ({gone, login, importMode}) => !gone && (login?.state === 'VALID' || importMode === 'plaintext'),
   );
-  return !starting && loggedIn && deks.ready === deks.total && (manifest?.failed ?? 0) === 0;
+  return !starting && loggedIn && deks.ready === deks.total && deks.wrong === 0 && (manifest?.failed ?? 0) === 0;
 }
 
 /** A DEK to create: size and keytag follow from the length of its key. */
@@ -115,6 +125,12 @@ export interface CreateRequest {
 /** How a key stands in its source; where there is none, its content tells. */
 export type KeyFormat = 'raw' | 'hex' | 'base64';
 
+/** What is being done to the DEKs of an apply: they are created, and then proven if that was asked for. */
+export type ApplyStep = 'create' | 'prove';
+
+/** How far an apply is: DEKs done, of how many, in which step. */
+export type ApplyProgress = (done: number, total: number, step: ApplyStep) => void;
+
 /** What a client says of an apply. */
 export interface ApplyRequest {
   /** An absolute path; undefined: the manifest of the last apply. */
@@ -130,6 +146,11 @@ export interface ApplyRequest {
    * Ask the NIC for each DEK right after its create, and take one that is not READY for refused; false when left out.
    */
   query?: boolean | undefined;
+  /**
+   * The share of the DEKs, above 0 and up to 1, to prove before the apply is done; what the agent was started with when
+   * left out, and never less.
+   */
+  prove?: number | undefined;
 }
 
 /** What an apply would do, or did: numbers of DEKs. */
@@ -163,6 +184,8 @@ export interface ApplyResult {
   plan: ApplyPlan;
   /** Empty unless the apply was to keep going. */
   failed: ApplyFailure[];
+  /** How many DEKs were proven, on each NIC. */
+  proven: number;
 }
 
 /** Which DEKs to destroy: all, or those named. */
@@ -253,6 +276,7 @@ export const ROUTES = {
           dryRun: flag,
           keepGoing: flag,
           query: flag,
+          prove: {type: 'number', exclusiveMinimum: 0, maximum: 1},
         },
       },
     },
@@ -263,6 +287,12 @@ export const ROUTES = {
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof ROUTES;
+
+/** A share of DEKs to prove. Throws BAD_ARGUMENT unless it is a number above 0 and up to 1. */
+export function assertShare(share: unknown): number {
+  if (typeof share === 'number' && share > 0 && share <= 1) return share;
+  throw new DekError('BAD_ARGUMENT', '"prove" expected a share above 0 and up to 1');
+}
 
 /** HTTP status of an error code, for curl's sake: dek's own client reads the code. */
 export function httpStatus(error: DekError): number {

@@ -76,8 +76,10 @@ export class SystemdService {
   }
 
   #status(): string {
-    const {total, ready} = this.#agent.count();
-    return `STATUS=${total === 0 ? 'holding no DEKs' : `${ready} of ${total} DEKs READY`} on ${this.#agent.devices}`;
+    const {total, ready, proven, wrong} = this.#agent.count();
+    const proofs = `${proven > 0 ? `, ${proven} PROVEN` : ''}${wrong > 0 ? `, ${wrong} wrong` : ''}`;
+    const deks = total === 0 ? 'holding no DEKs' : `${ready} of ${total} DEKs READY${proofs}`;
+    return `STATUS=${deks} on ${this.#agent.devices}`;
   }
 }
 

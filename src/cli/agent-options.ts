@@ -2,11 +2,13 @@
 import {resolve} from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import type {AgentOptions} from '../agent/agent.js';
+import type {ApplyStep} from '../agent/protocol.js';
 import type {Format} from '../custody/encoding.js';
 import {kindOf, LASTING_KEK_FORMS, SOURCES, WRAPPERS} from '../custody/sources/table.js';
 import {DekError} from '../errors.js';
 import {formatFlag} from './format-flag.js';
 import type {Progress} from './progress.js';
+import {type ProveFlags, proveShare} from './prove-flags.js';
 
 /** `--kek SOURCE` of an agent, and `--kek-format`. */
 export const agentKekFlags = {
@@ -24,7 +26,7 @@ export const queryFlag = Flags.boolean({
   description: 'query each DEK of the manifest after creating it (default: no)',
 });
 
-export interface AgentFlags {
+export interface AgentFlags extends ProveFlags {
   device: string[];
   manifest?: string | undefined;
   kek?: string | undefined;
@@ -35,7 +37,7 @@ export interface AgentFlags {
 
 type Common = Pick<
   AgentOptions,
-  'devices' | 'manifest' | 'kek' | 'kekFormat' | 'query' | 'checkIntervalMs' | 'progress'
+  'devices' | 'manifest' | 'kek' | 'kekFormat' | 'query' | 'prove' | 'checkIntervalMs' | 'progress'
 >;
 
 /** Throws BAD_ARGUMENT for a KEK that the agent could not read again. */
@@ -46,10 +48,14 @@ export function agentOptions(flags: AgentFlags, progress: Progress): Common {
     kek: agentSource(flags.kek),
     kekFormat: flags['kek-format'],
     query: flags.query,
+    prove: proveShare(flags),
     checkIntervalMs: flags['check-interval'] * 1000,
-    progress: (done, total) => progress.update('created', done, total),
+    progress: (done, total, step) => progress.update(STEPS[step], done, total),
   };
 }
+
+/** What has been done to the DEKs of an apply, for its progress. */
+export const STEPS: Readonly<Record<ApplyStep, string>> = {create: 'created', prove: 'proven'};
 
 /** A source of the KEK that the agent can read by itself, also later: its path made absolute. Throws BAD_ARGUMENT. */
 export function agentSource(spec: string | undefined): string | undefined {

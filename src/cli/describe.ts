@@ -1,20 +1,30 @@
 /** How a DEK, a login and an agent read in a terminal. */
+import type {ProofStatus} from '../agent/proof.js';
 import type {AgentStatus, DekStatus, LoginStatus, NicStatus} from '../agent/protocol.js';
 import {formatOpaque} from './opaque.js';
 import {countDeks} from './phrases.js';
+import {describeShare} from './prove-flags.js';
 import {factLines, tableLines} from './table.js';
 
-/** One line: `vol-1  READY  256-bit  keytag  "vol-1"`. */
+/** A line each: `vol-1  READY  256-bit  yes  wrapped  "vol-1"`, and what proofs found where there was one. */
 export function describeDeks(deks: readonly DekStatus[]): string[] {
+  const anyProof = deks.some(({proof}) => proof !== null);
   const rows = deks.map((dek) => [
     dek.name,
     dek.state,
     `${dek.keySize}-bit`,
     dek.keytag ? 'yes' : 'no',
     dek.import,
+    ...(anyProof ? [describeProof(dek.proof)] : []),
     formatOpaque(dek.opaque),
   ]);
-  return tableLines(['NAME', 'STATE', 'KEY', 'KEYTAG', 'IMPORT', 'OPAQUE'], rows);
+  return tableLines(['NAME', 'STATE', 'KEY', 'KEYTAG', 'IMPORT', ...(anyProof ? ['PROOF'] : []), 'OPAQUE'], rows);
+}
+
+/** `PROVEN`, `wrong-key`, or `no` where no proof was made. */
+function describeProof(proof: ProofStatus | null): string {
+  if (proof === null) return 'no';
+  return proof.verdict === 'ok' ? 'PROVEN' : proof.verdict;
 }
 
 /** The id of a KEK or a credential, as NVIDIA's tools write it: `0x10`. */
@@ -29,11 +39,13 @@ export function describeLogin(login: LoginStatus): string {
 
 /** The facts of `dek status`. */
 export function describeAgent(socket: string, status: AgentStatus): string[] {
-  const {starting, devices, deks, manifest, heals, pid, version} = status;
+  const {starting, devices, deks, manifest, proveShare, heals, pid, version} = status;
   const states = [
     `${deks.ready} READY`,
     deks.error ? `${deks.error} ERROR` : '',
     deks.unknown ? `${deks.unknown} UNKNOWN` : '',
+    deks.proven ? `${deks.proven} PROVEN` : '',
+    deks.wrong ? `${deks.wrong} wrong` : '',
   ];
   return factLines([
     ['agent', `dek ${version}, process ${pid}, ${socket}${starting ? ', still starting' : ''}`],
@@ -43,6 +55,7 @@ export function describeAgent(socket: string, status: AgentStatus): string[] {
       'manifest',
       manifest ? `${manifest.path}, applied ${manifest.appliedAt}${describeFailed(manifest.failed)}` : 'none',
     ],
+    ...(proveShare === null ? [] : [['proofs', describeShare(proveShare)] as const]),
     ['heals', `${heals}`],
   ]);
 }

@@ -10,6 +10,7 @@ import {agentKekFlags, agentOptions, queryFlag} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
 import {checkIntervalFlag, devicesFlag, manifestFlag, socketFlag} from '../cli/flags.js';
 import {Progress} from '../cli/progress.js';
+import {proveFlags} from '../cli/prove-flags.js';
 import {stopSignal} from '../cli/stop-signal.js';
 
 export default class Agent extends DekCommand {
@@ -18,7 +19,10 @@ export default class Agent extends DekCommand {
     'A DEK lives only as long as the process that created it. The agent is that process: it opens the NIC, logs ' +
     'in, and holds the DEKs that the other commands create. When it can be used, it prints READY and its socket. ' +
     'On SIGTERM or SIGINT it destroys the DEKs, logs out, closes the NIC and removes the socket. The log goes to ' +
-    'stderr as JSON lines. Under systemd (Type=notify), the agent also tells systemd that it is ready.';
+    'stderr as JSON lines. Under systemd (Type=notify), the agent also tells systemd that it is ready.\n\n' +
+    'With --prove, the agent proves each DEK before it is READY, and each DEK that it creates or heals later before ' +
+    'it is used. If a DEK of the manifest is wrong, it does not start: the exit status is 6, or 7 if a DEK cannot be ' +
+    'proven.';
   static override examples = [
     {description: 'In a shell, for this session', command: 'dek agent &'},
     {
@@ -32,6 +36,7 @@ export default class Agent extends DekCommand {
     manifest: manifestFlag,
     ...agentKekFlags,
     query: queryFlag,
+    ...proveFlags,
     'check-interval': checkIntervalFlag,
     socket: socketFlag,
     group: Flags.string({helpValue: 'GROUP', description: 'group, by name or number, that may also use the agent'}),

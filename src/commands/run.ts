@@ -9,6 +9,7 @@ import {DekCommand} from '../cli/base.js';
 import {runChild, SignalRelay, signalStatus, splitAtDashes} from '../cli/child.js';
 import {checkIntervalFlag, devicesFlag, manifestFlag} from '../cli/flags.js';
 import {Progress} from '../cli/progress.js';
+import {proveFlags} from '../cli/prove-flags.js';
 import {systemError} from '../files/system-error.js';
 
 export default class Run extends DekCommand {
@@ -20,16 +21,22 @@ export default class Run extends DekCommand {
     'WATCHDOG_PID name it if they named dek, and a signal to dek is passed on to it once, even if the terminal or ' +
     'the service manager sends it to all processes. The exit status is that of CMD: 128 + n if signal n killed it, ' +
     '127 if it was not found, 126 if it could not be run.\n\n' +
+    'With --prove, the DEKs of the manifest are proven before CMD starts. If one is wrong, CMD is not started and ' +
+    'the exit status is 6; if one cannot be proven, it is 7.\n\n' +
     'A systemd unit that starts dek run needs KillMode=mixed, so that only dek tells CMD to stop, and ' +
     'NotifyAccess=all, so that CMD may say that it is ready. A container whose first process is dek run needs an ' +
     'init (docker run --init), because dek does not wait for orphans of CMD.';
   static override usage =
     '[--device NAME,...] [--manifest FILE] [--kek SOURCE [--kek-format FORMAT]] [--query | --no-query] ' +
-    '[--check-interval SECONDS] -- CMD [ARG...]';
+    '[--prove | --prove-share PERCENT] [--check-interval SECONDS] -- CMD [ARG...]';
   static override examples = [
     {
       description: 'A script that logs in, creates DEKs and starts a service',
       command: 'dek run -- ./start-storage.sh',
+    },
+    {
+      description: 'A service that starts only if each DEK is the right one',
+      command: 'dek run --manifest /etc/dek/manifest --prove -- ./storage',
     },
     {
       description: 'A shell to try things in',
@@ -44,6 +51,7 @@ export default class Run extends DekCommand {
     manifest: manifestFlag,
     ...agentKekFlags,
     query: queryFlag,
+    ...proveFlags,
     'check-interval': checkIntervalFlag,
   };
 

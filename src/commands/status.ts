@@ -10,8 +10,9 @@ export default class Status extends DekCommand {
   static override summary = 'show the state of the agent';
   static override description =
     'Shows the agent, its NICs, their logins and how many DEKs it holds. Exits with 0 if every login was VALID and ' +
-    'every DEK READY at the last check; with 7 if not, if a NIC is gone, or while the agent still applies the ' +
-    'manifest of its start; and with 3 if there is no agent.';
+    'every DEK READY at the last check, and no DEK was shown to be wrong; with 7 if not, if a NIC is gone, or while ' +
+    'the agent still applies the manifest of its start; and with 3 if there is no agent. PROVEN are the DEKs that a ' +
+    'proof has shown to be the right ones since they were created.';
   static override examples = ['dek status', 'dek status --json'];
   static override flags = {
     socket: socketFlag,

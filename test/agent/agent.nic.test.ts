@@ -31,6 +31,7 @@ describe('agent', () => {
       keytag: false,
       import: 'wrapped',
       opaque: '766f6c2d31000000',
+      proof: null,
     };
     expect(created).to.deep.equal(expected);
     expect(await agent.client.queryDek('vol-1')).to.deep.equal(expected);
@@ -41,7 +42,7 @@ describe('agent', () => {
       credentialId: device.credentialId,
       importKekId: device.kekId,
     });
-    expect(status.deks).to.deep.equal({total: 1, ready: 1, error: 0, unknown: 0});
+    expect(status.deks).to.deep.equal({total: 1, ready: 1, error: 0, unknown: 0, proven: 0, wrong: 0});
     expect(live(device)).to.deep.equal({contexts: 1, pds: 1, logins: 1, deks: 1});
   });
 

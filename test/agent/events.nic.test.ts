@@ -40,7 +40,10 @@ describe('events', function () {
     await agent.end();
     await ended;
     expect(namesOf(heard)).to.deep.equal(['status', 'login', 'create', 'destroy', 'logout']);
-    expect(heard[0]).to.deep.include({level: 'info', deks: {total: 0, ready: 0, error: 0, unknown: 0}});
+    expect(heard[0]).to.deep.include({
+      level: 'info',
+      deks: {total: 0, ready: 0, error: 0, unknown: 0, proven: 0, wrong: 0},
+    });
     expect(heard[2]).to.include({name: 'vol-1', keySize: 128, keytag: false, import: 'wrapped', level: 'info'});
     const times = heard.map(({time}) => time);
     expect(times).to.deep.equal([...times].sort());

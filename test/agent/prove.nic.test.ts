@@ -1,25 +1,10 @@
 import {expect} from 'chai';
-import {dekCheckValue, wrapDek} from '../../src/wrap/index.js';
 import {AgentProcess, DEK, live, NOTHING} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 import {thrownBy} from '../support/errors-thrown.js';
+import {provable} from '../support/provable.js';
 
 const KILLS = process.env['SLOW'] ? 300 : 10;
-
-/** A DEK whose bytes follow from `seed`, as a create takes it; `dcv` is what its birthplace said. */
-function provable(device: TestDevice, seed: number) {
-  const keys = {
-    key1: new Uint8Array(32).fill(seed),
-    key2: new Uint8Array(32).fill(seed ^ 0x80),
-    keytag: new Uint8Array(8).fill(seed),
-  };
-  return {
-    opaque: new Uint8Array(),
-    wrapped: wrapDek(device.kek, keys),
-    dcv: dekCheckValue(Buffer.concat([keys.key1, keys.key2, keys.keytag])),
-    keytagValue: keys.keytag,
-  };
-}
 
 function dataPathOf(device: TestDevice): {cqs: number; qps: number; mrs: number; mkeys: number} {
   const {cqs, qps, mrs, mkeys} = device.nic.show().live;

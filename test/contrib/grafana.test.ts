@@ -22,7 +22,8 @@ const STATUS: AgentStatus = {
   pid: 1,
   starting: false,
   devices: [{name: 'mlx5_0', importMode: 'wrapped', gone: false, login: null, maxDeks: 0}],
-  deks: {total: 0, ready: 0, error: 0, unknown: 0},
+  deks: {total: 0, ready: 0, error: 0, unknown: 0, proven: 0, wrong: 0},
+  proveShare: null,
   manifest: null,
   heals: 0,
 };
@@ -36,6 +37,8 @@ describe('Grafana dashboard', () => {
     const events = new Events();
     const metrics = new Metrics(events, [], () => STATUS);
     events.emit('debug', 'made', {device: 'mlx5_0', deks: 1, refused: ['EINVAL'], seconds: 1});
+    const proofs = {deks: 1, ok: 1, wrong: 0, notProvable: 0, verdicts: {ok: 1}};
+    events.emit('info', 'prove', {device: 'mlx5_0', ...proofs});
     served = await metrics.text();
     names = new Set(served.match(/^dek_\w+/gm));
   });

@@ -4,12 +4,14 @@ import {fromHex, wipe} from '../../bytes.js';
 import {type DekLayout, type LoginOptions, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {EventDeks} from '../events.js';
-import {type HeldDek, heldDek, isBroken, isSame, opaqueText} from '../nic/held-dek.js';
+import {type HeldDek, heldDek, isBroken, isSame, loseHandle, opaqueText} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
+import {wordsOf} from '../proof-words.js';
 import {type DekBatch, pick} from '../set/dek-batch.js';
 import type {DekSet} from '../set/dek-set.js';
 import {makeBatch} from '../set/make-batch.js';
 import type {ManifestFollower} from '../set/manifest-follower.js';
+import {proveHeld} from '../set/prove.js';
 
 /** DEKs that are made again at a time. */
 const BATCH = 256;
@@ -161,22 +163,43 @@ export class Healer {
   async #remake(batch: DekBatch, kek: Uint8Array | undefined): Promise<void> {
     const nic = this.#nic;
     await nic.dismiss(batch.names.flatMap((name) => nic.deks.get(name)?.dek ?? []));
-    for (const name of batch.names) nic.deks.get(name)!.dek = null;
-    const healed: string[] = [];
+    for (const name of batch.names) loseHandle(nic.deks.get(name)!);
+    const made = new Map<string, HeldDek>();
     const refused = new Map<string, string[]>();
+    const refuse = (name: string, error: string): void => {
+      if (!refused.has(error)) refused.set(error, []);
+      refused.get(error)!.push(name);
+    };
     for (const [i, dek] of (await makeBatch(nic, batch, kek, true)).entries()) {
       const name = batch.names[i]!;
-      if (dek instanceof DekError) {
-        if (!refused.has(dek.message)) refused.set(dek.message, []);
-        refused.get(dek.message)!.push(name);
-        continue;
-      }
-      nic.deks.set(name, heldDek(batch, i, {...nic.deks.get(name)!, dek}));
-      healed.push(name);
+      if (dek instanceof DekError) refuse(name, dek.message);
+      else made.set(name, heldDek(batch, i, {...nic.deks.get(name)!, dek}));
     }
-    this.heals += healed.length;
-    if (healed.length > 0) this.#tellHealed(describeNames(healed));
+    await this.#prove(made, refuse);
+    for (const [name, held] of made) nic.deks.set(name, held);
+    this.heals += made.size;
+    if (made.size > 0) this.#tellHealed(describeNames([...made.keys()]));
     for (const [error, names] of refused) this.#cannotHeal(names, error);
+  }
+
+  /**
+   * Proves those of `made` that have to be, before anything counts them as whole. One that is not shown to be the right
+   * key is taken back: it is missing, and is made, and proven, again at the next check.
+   */
+  async #prove(made: Map<string, HeldDek>, refuse: (name: string, error: string) => void): Promise<void> {
+    const nic = this.#nic;
+    const due = [...made].filter(([, {mustProve}]) => mustProve);
+    const {events} = this.#dekSet;
+    const bad = await proveHeld(nic, due, {events, signal: this.#stopping.signal}).catch(async (error: unknown) => {
+      await nic.dismiss([...made.values()].flatMap(({dek}) => dek ?? []));
+      throw error;
+    });
+    for (const proof of bad) {
+      refuse(proof.name, `its proof: ${wordsOf(proof)}`);
+      nic.deks.get(proof.name)!.proof = made.get(proof.name)!.proof;
+    }
+    await nic.dismiss(bad.flatMap(({name}) => made.get(name)!.dek ?? []));
+    for (const {name} of bad) made.delete(name);
   }
 
   #cannotHeal(names: readonly string[], error: string): void {

@@ -6,6 +6,7 @@
 import {toHex} from '../../bytes.js';
 import {type DekLayout, OPAQUE_BYTES} from '../../dek-layout.js';
 import type {Dek} from '../../rdma/index.js';
+import type {ProofStatus} from '../proof.js';
 import type {KnownDekState} from '../protocol.js';
 
 /** Kept small: there may be a hundred thousand. */
@@ -27,10 +28,14 @@ export interface HeldDek {
   readonly dcv: Uint8Array | null;
   readonly dcvHints: Uint8Array | null;
   readonly keytagValue: Uint8Array | null;
+  /** What its last proof found; null until it is proven. */
+  proof: ProofStatus | null;
+  /** Whether it is proven again before it counts as whole when it was made anew. */
+  mustProve: boolean;
 }
 
 /** What is known of a DEK beside its wrapped key, and stays when it is made again. */
-export type Known = Pick<HeldDek, 'namedBy' | 'wrapped' | 'dcv' | 'dcvHints' | 'keytagValue'>;
+export type Known = Pick<HeldDek, 'namedBy' | 'wrapped' | 'dcv' | 'dcvHints' | 'keytagValue' | 'mustProve'>;
 
 /** DEKs in columns, as far as they tell one from another. */
 interface Traits {
@@ -46,7 +51,7 @@ export function heldDek(
   i: number,
   known: Pick<HeldDek, 'dek' | 'namedBy'> & Partial<Known>,
 ): HeldDek {
-  const {dek, namedBy, wrapped = null, dcv = null, dcvHints = null, keytagValue = null} = known;
+  const {dek, namedBy, wrapped = null, dcv = null, dcvHints = null, keytagValue = null, mustProve = false} = known;
   return {
     dek,
     state: 'READY',
@@ -58,7 +63,20 @@ export function heldDek(
     dcv,
     dcvHints,
     keytagValue,
+    proof: null,
+    mustProve,
   };
+}
+
+/** It is not on the NIC any more: what was shown of it was shown of what was there. */
+export function loseHandle(held: HeldDek): void {
+  held.dek = null;
+  held.proof = null;
+}
+
+/** PROVEN: known data has shown that it is the key that it should be. */
+export function isProven({dek, state, proof}: HeldDek): boolean {
+  return dek !== null && state !== 'ERROR' && proof?.verdict === 'ok';
 }
 
 /** Whether DEK `i` is the one that is held: the same wrapped key and the same label. */

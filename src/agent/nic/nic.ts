@@ -7,7 +7,7 @@ import {DekError} from '../../errors.js';
 import type {Dek, DekColumn, NicImportMode} from '../../rdma/index.js';
 import type {Events} from '../events.js';
 import type {NicStatus} from '../protocol.js';
-import type {HeldDek} from './held-dek.js';
+import {type HeldDek, loseHandle} from './held-dek.js';
 import {makeDeks} from './make.js';
 import {NicDevice} from './nic-device.js';
 import {NicLogin} from './nic-login.js';
@@ -142,7 +142,7 @@ export class Nic {
     const broken: Dek[] = [];
     for (const held of this.deks.values()) {
       if (held.dek) broken.push(held.dek);
-      held.dek = null;
+      loseHandle(held);
     }
     await this.dismiss(broken);
     return this.#dismissed.size === 0;
@@ -155,7 +155,7 @@ export class Nic {
     this.login.forget();
     this.#dismissed.clear();
     for (const held of this.deks.values()) {
-      held.dek = null;
+      loseHandle(held);
       held.state = 'UNKNOWN';
     }
     const {caps} = this.#device.device;

@@ -1,5 +1,5 @@
 /** POST /v1/apply: lines that say how far it is and, at last, `{"result"}` or `{"error"}`. */
-import type {ApplyRequest} from '../protocol.js';
+import type {ApplyProgress, ApplyRequest} from '../protocol.js';
 import type {ManifestFollower} from '../set/manifest-follower.js';
 import {JsonLines} from './json-lines.js';
 
@@ -10,10 +10,10 @@ const PROGRESS_MS = 100;
 export function applyAsStream(follower: ManifestFollower, request: ApplyRequest, signal: AbortSignal): JsonLines {
   const lines = new JsonLines();
   let next = 0;
-  const progress = (done: number, total: number): void => {
+  const progress: ApplyProgress = (done, total, step) => {
     if (performance.now() < next && done < total) return;
     next = performance.now() + PROGRESS_MS;
-    lines.write({progress: {done, total}});
+    lines.write({progress: {done, total, step}});
   };
   const applied = follower.apply(request, {signal, progress});
   lines.endWith(

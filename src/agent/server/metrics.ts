@@ -23,6 +23,29 @@ export class Metrics {
       },
     });
     new Gauge({
+      name: 'dek_deks_proven',
+      help: 'DEKs that a proof has shown to be the right ones since they were made',
+      registers,
+      collect() {
+        this.set(status().deks.proven);
+      },
+    });
+    new Gauge({
+      name: 'dek_deks_wrong',
+      help: 'DEKs that a proof has shown to be wrong',
+      registers,
+      collect() {
+        this.set(status().deks.wrong);
+      },
+    });
+    const proofs = new Counter({
+      name: 'dek_proofs_total',
+      help: 'Proofs, by what they found',
+      labelNames: ['verdict'],
+      registers,
+    });
+    proofs.inc({verdict: 'ok'}, 0);
+    new Gauge({
       name: 'dek_login_valid',
       help: '1 when the crypto login is VALID or none is needed',
       labelNames: ['device'],
@@ -59,6 +82,9 @@ export class Metrics {
     const count = (event: AgentEvent): void => {
       if (event.event === 'heal') heals.inc('deks' in event ? event.deks : 1);
       if (event.event === 'apply') applied.set(Date.parse(event.time) / 1000);
+      if (event.event === 'prove') {
+        for (const [verdict, number] of Object.entries(event.verdicts)) proofs.inc({verdict}, number);
+      }
       if (event.event !== 'made') return;
       const {deks, refused, seconds: took} = event;
       creates.inc(deks);

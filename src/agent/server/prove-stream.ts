@@ -1,12 +1,12 @@
 /** POST /v1/prove: lines of proofs and, at last, `{"done"}` or `{"error"}`. */
 import type {DekSet} from '../set/dek-set.js';
-import {proveDeks} from '../set/prove.js';
+import {proveNames} from '../set/prove.js';
 import {JsonLines} from './json-lines.js';
 
 /** Begins; `signal` ends it. */
 export function proveAsStream(dekSet: DekSet, names: readonly string[], signal: AbortSignal): JsonLines {
   const lines = new JsonLines();
-  const proven = proveDeks(dekSet, names, signal, (proofs) => lines.write({proofs}));
+  const proven = proveNames(dekSet, names, signal, (proofs) => lines.write({proofs}));
   lines.endWith(
     proven.then(() => ({done: true})),
     'proof',

@@ -65,6 +65,7 @@ interface ApplyQuery {
   dryRun: boolean;
   keepGoing: boolean;
   query: boolean;
+  prove?: number;
 }
 
 type Handlers = {

@@ -4,26 +4,35 @@
  *
  * A DEK is READY when it is created, says mlx5dv_dek_create(3), and firmware does one command after the other: a query
  * behind each create nearly doubles the time of a start. So it is asked for only when the caller wants it; the health
- * check asks for all DEKs soon after a start anyway.
+ * check asks for all DEKs soon after a start anyway. Proofs show more than a query, and come last.
  */
 
 import {DekError} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
 import {type HeldDek, heldDek} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
+import type {Proof} from '../proof.js';
+import {proofError} from '../proof-words.js';
 import type {ApplyFailure, ApplyPlan, ApplyResult} from '../protocol.js';
 import type {DekBatch} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
 import {makeBatch} from './make-batch.js';
 import type {ManifestFile} from './manifest-file.js';
-import {type ApplyOptions, assertCanBeMade, assertGoesOn, assertMeant, failureOf, makePlan, markNamed} from './plan.js';
+import {
+  type ApplyOptions,
+  assertCanBeMade,
+  assertGoesOn,
+  assertMeant,
+  failureOf,
+  failuresOf,
+  makePlan,
+  markNamed,
+} from './plan.js';
+import {type AppliedProofs, proveApplied, type Staged} from './prove-applied.js';
 import {replaceInSlices} from './replace-in-slices.js';
 
 /** Batches of DEKs at a time: one is read and prepared while the NIC makes another. */
 const BATCHES = 2;
-
-/** DEKs that are made and not yet part of the set, by NIC and name. */
-type Staged = ReadonlyMap<Nic, Map<string, HeldDek>>;
 
 /** Applies `manifest`. Throws what stands in the way of the whole, or a refusal unless `keepGoing`. */
 export async function applyManifest(
@@ -38,13 +47,14 @@ export async function applyManifest(
   let plan = await makePlan(dekSet, manifest, options.signal);
   const {path} = manifest;
   const digest = manifest.digest!;
-  if (options.dryRun) return {path, digest, plan, failed: []};
+  if (options.dryRun) return {path, digest, plan, failed: [], proven: 0};
   let isRoomForBoth = assertCanBeMade(dekSet, manifest, plan);
 
   const staged: Staged = new Map(dekSet.nics.map((nic) => [nic, new Map()]));
   // What should be there: a NIC that was just opened anew has no login yet.
   const before = dekSet.nics.map((nic) => nic.login.last);
   let failed: ApplyFailure[];
+  let proofs: AppliedProofs = {proven: 0, bad: []};
   try {
     await logIn(dekSet, manifest);
     if (dekSet.count().unknown > 0) {
@@ -54,6 +64,10 @@ export async function applyManifest(
       isRoomForBoth = assertCanBeMade(dekSet, manifest, plan);
     }
     failed = isRoomForBoth ? await stage(staged, manifest, plan, namedBy, options) : [];
+    if (isRoomForBoth) proofs = await proveApplied(dekSet, staged, namedBy, options);
+    if (proofs.bad.length > 0 && !options.keepGoing) throw wrongDeks(dekSet, proofs.bad);
+    await withdraw(staged, new Set(proofs.bad.map(({name}) => name)));
+    failed.push(...(await failuresOf(manifest, proofs.bad)));
     assertGoesOn(options.signal);
   } catch (error) {
     for (const [nic, made] of staged) await nic.dismiss(deksOf(made.values()));
@@ -61,8 +75,8 @@ export async function applyManifest(
     throw error;
   }
   if (isRoomForBoth) await commit(staged, namedBy);
-  else failed = await replaceInSlices(dekSet, manifest, plan, namedBy, options);
-  return {path, digest, plan, failed};
+  else ({failed, proofs} = await replaceInSlices(dekSet, manifest, plan, namedBy, options));
+  return {path, digest, plan, failed: failed.sort((a, b) => a.line - b.line), proven: proofs.proven};
 }
 
 /** Logs in as the manifest says where there is no such login. */
@@ -117,13 +131,13 @@ async function stage(
       await make(batch);
       if (fatal.length > 0) return;
       done += batch.names.length;
-      progress(done, plan.create + plan.replace);
+      progress(done, plan.create + plan.replace, 'create');
     }
   };
   const ends = await Promise.allSettled(Array.from({length: BATCHES}, work));
   if (fatal.length > 0) throw fatal.reduce((first, next) => (next.line < first.line ? next : first)).error;
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  return failed.sort((a, b) => a.line - b.line);
+  return failed;
 }
 
 /** A DEK that one NIC refused is on no other either. */
@@ -157,6 +171,10 @@ function deksOf(held: Iterable<HeldDek>): Dek[] {
   const deks: Dek[] = [];
   for (const {dek} of held) if (dek) deks.push(dek);
   return deks;
+}
+
+function wrongDeks({deviceNames}: DekSet, bad: readonly Proof[]): DekError {
+  return proofError(bad, `nothing was changed on ${deviceNames}`);
 }
 
 function refusal(line: number, name: string, nic: Nic, error: DekError): DekError {

@@ -12,17 +12,20 @@ import {
   OPAQUE_BYTES,
 } from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import type {Dek} from '../../rdma/index.js';
 import type {Events} from '../events.js';
 import {type HeldDek, heldDek} from '../nic/held-dek.js';
 import {assertDistinct, Nic} from '../nic/nic.js';
+import {proofError} from '../proof-words.js';
 import type {AgentStatus, DekStatus, DestroyRequest, LoginStatus} from '../protocol.js';
 import {assertWanted} from '../wanted.js';
 import {countStates, dekStatus} from './dek-status.js';
 import {changeLogins, destroyOn} from './on-nics.js';
+import {proveHeld} from './prove.js';
 
 /** DEKs that `list` asks the NIC for at a time. */
 const BATCH = 512;
+
+const NEVER = new AbortController().signal;
 
 /** A DEK to create. */
 export interface NewDek {
@@ -42,19 +45,22 @@ export interface NewDek {
 export class DekSet {
   readonly nics: readonly Nic[];
   readonly events: Events;
+  /** The share of its DEKs that is proven before they are used; 0 for none. */
+  readonly proveShare: number;
   /** The last change that was begun; the next one waits for it. */
   #last: Promise<unknown> = Promise.resolve();
   #namedBy = 0;
   /** What runs alone and long, so that others are refused instead of kept waiting. */
   #long: string | undefined;
 
-  private constructor(nics: readonly Nic[], events: Events) {
+  private constructor(nics: readonly Nic[], events: Events, proveShare: number) {
     this.nics = nics;
     this.events = events;
+    this.proveShare = proveShare;
   }
 
   /** Opens NICs: those named, or the only one. Throws what `openDevice` throws, and leaves none open then. */
-  static async open(devices: readonly (string | undefined)[], events: Events): Promise<DekSet> {
+  static async open(devices: readonly (string | undefined)[], events: Events, proveShare = 0): Promise<DekSet> {
     const nics: Nic[] = [];
     try {
       for (const device of devices) nics.push(await Nic.open(device, events));
@@ -63,7 +69,7 @@ export class DekSet {
       for (const nic of nics) await nic.close();
       throw error;
     }
-    return new DekSet(nics, events);
+    return new DekSet(nics, events, proveShare);
   }
 
   get deviceNames(): string {
@@ -75,8 +81,9 @@ export class DekSet {
     return this.nics.reduce((sum, nic) => sum + nic.answers, 0);
   }
 
-  status(): Pick<AgentStatus, 'devices' | 'deks'> {
-    return {devices: this.nics.map((nic) => nic.status()), deks: this.count()};
+  status(): Pick<AgentStatus, 'devices' | 'deks' | 'proveShare'> {
+    const {nics, proveShare} = this;
+    return {devices: nics.map((nic) => nic.status()), deks: this.count(), proveShare: proveShare || null};
   }
 
   /** DEKs by what the NICs said of them last. */
@@ -113,7 +120,10 @@ export class DekSet {
     });
   }
 
-  /** Creates a DEK on every NIC, or on none: also when `signal` fires before it is there. */
+  /**
+   * Creates a DEK on every NIC, or on none: also when `signal` fires before it is there. An agent that proves DEKs
+   * proves it first.
+   */
   create(request: NewDek, signal?: AbortSignal): Promise<DekStatus> {
     const {name, key, opaque, allowEqualKeys = false, dcv = null, keytagValue = null} = request;
     const wrapped = request.import === 'wrapped';
@@ -134,25 +144,23 @@ export class DekSet {
         if (wrapped) nic.login.assertThere();
       }
       const column = {keySize, keytag, [request.import]: key, opaque: label, allowEqualKeys};
-      const made: Dek[] = [];
+      const mustProve = this.proveShare > 0;
+      // A wrapped key is ciphertext: kept to make the DEK again. A plaintext key is not.
+      const known = {namedBy: 0, wrapped: wrapped ? Uint8Array.from(key) : null, dcv, keytagValue, mustProve};
+      const made: HeldDek[] = [];
       try {
         for (const nic of this.nics) {
           const [dek] = await nic.make(column, true);
           if (dek instanceof DekError) throw dek;
-          made.push(dek!);
+          made.push(heldDek({layout, opaque: label, fingerprints: [0]}, 0, {...known, dek: dek!}));
         }
+        if (mustProve) await this.#prove(name, made, signal);
         assertWanted(signal);
       } catch (error) {
-        for (const [i, dek] of made.entries()) await this.nics[i]!.dismiss([dek]);
+        for (const [i, {dek}] of made.entries()) await this.nics[i]!.dismiss([dek!]);
         throw error;
       }
-      // A wrapped key is ciphertext: kept to make the DEK again. A plaintext key is not.
-      const kept = wrapped ? Uint8Array.from(key) : null;
-      for (const [i, nic] of this.nics.entries()) {
-        const dek = made[i]!;
-        const known = {dek, namedBy: 0, wrapped: kept, dcv, keytagValue};
-        nic.deks.set(name, heldDek({layout, opaque: label, fingerprints: [0]}, 0, known));
-      }
+      for (const [i, nic] of this.nics.entries()) nic.deks.set(name, made[i]!);
       this.events.emit('info', 'create', {name, keySize, keytag, import: request.import});
       return dekStatus(this.nics, name);
     });
@@ -248,6 +256,14 @@ export class DekSet {
       await this.alone({}, change);
     } catch (error) {
       if (!(error instanceof DekError && error.code === 'BUSY')) throw error;
+    }
+  }
+
+  /** A DEK that is on every NIC and not yet in the set. Throws what is wrong with it. */
+  async #prove(name: string, made: readonly HeldDek[], signal = NEVER): Promise<void> {
+    for (const [i, nic] of this.nics.entries()) {
+      const bad = await proveHeld(nic, [[name, made[i]!]], {events: this.events, signal});
+      if (bad.length > 0) throw proofError(bad, 'it was not created');
     }
   }
 

@@ -54,6 +54,7 @@ export class ManifestFollower {
     const named = request.kek === undefined ? undefined : {spec: request.kek, format: request.kekFormat};
     const known = named ?? (path === this.#applied?.path ? this.#kek : undefined);
     const {dryRun, keepGoing, query = false} = request;
+    const prove = Math.max(request.prove ?? 0, this.#dekSet.proveShare);
     return this.#dekSet.alone({signal, long: 'an apply'}, async () => {
       const {events} = this.#dekSet;
       try {
@@ -68,6 +69,7 @@ export class ManifestFollower {
             dryRun,
             keepGoing,
             query,
+            prove,
             kek: key,
             signal,
             progress,

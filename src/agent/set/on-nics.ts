@@ -1,5 +1,6 @@
 /** Changes on several NICs of which one may refuse: what the others have then. */
 import type {DekError} from '../../errors.js';
+import {loseHandle} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 
 /** Changes the login of all these NICs, or of none: where one refuses, the others get back what they had. */
@@ -29,7 +30,7 @@ export async function destroyOn(nic: Nic, names: readonly string[]): Promise<Map
     const error = results[i];
     if (error) failed.set(name, error);
     else {
-      held.dek = null;
+      loseHandle(held);
       held.state = 'UNKNOWN';
     }
   }

@@ -3,7 +3,9 @@
 import {DekError} from '../../errors.js';
 import {isUnchanged} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
-import type {ApplyFailure, ApplyPlan} from '../protocol.js';
+import type {Proof} from '../proof.js';
+import {proofError, wordsOf} from '../proof-words.js';
+import type {ApplyFailure, ApplyPlan, ApplyProgress} from '../protocol.js';
 import type {DekBatch} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
 import type {ManifestFile} from './manifest-file.js';
@@ -16,11 +18,13 @@ export interface ApplyOptions {
   keepGoing: boolean;
   /** Ask the NIC for each DEK right after its create, and take one that is not READY for refused. */
   query: boolean;
+  /** The share of the DEKs that is proven, up to 1; 0 for none. */
+  prove: number;
   /** Unwraps each DEK right before its create, for NICs in plaintext import mode. The caller wipes it. */
   kek: Uint8Array | undefined;
   /** Ends the work and puts everything back when it fires. */
   signal: AbortSignal;
-  progress: (done: number, total: number) => void;
+  progress: ApplyProgress;
 }
 
 /** Throws when a NIC that takes plaintext has no KEK to unwrap with, or when no NIC needs the one that is given. */
@@ -106,6 +110,20 @@ export function assertCanBeMade(dekSet: DekSet, manifest: ManifestFile, plan: Ap
     if (alive + plan.create + plan.replace > maxDeks) isRoomForBoth = false;
   }
   return isRoomForBoth;
+}
+
+/** How DEKs are listed that are not shown to be the right ones. */
+export async function failuresOf(manifest: ManifestFile, bad: readonly Proof[]): Promise<ApplyFailure[]> {
+  if (bad.length === 0) return [];
+  const lines = new Map<string, number>();
+  const names = new Set(bad.map(({name}) => name));
+  for await (const batch of manifest.batches((all, i) => names.has(all.names[i]!))) {
+    for (const [i, name] of batch.names.entries()) lines.set(name, batch.lines[i]!);
+  }
+  return bad.map((proof) => {
+    const {code} = proofError([proof]);
+    return {line: lines.get(proof.name)!, name: proof.name, device: proof.device, code, message: wordsOf(proof)};
+  });
 }
 
 /** How a DEK that could not be made is listed. */

@@ -1,46 +1,123 @@
-/** Proves DEKs that the agent holds, on each NIC: a question, which changes nothing and keeps no change waiting. */
+/**
+ * Proves DEKs that the agent holds, and leaves on each what was found. A question, which changes nothing on the NIC and
+ * keeps no change waiting.
+ */
+import type {Events} from '../events.js';
+import type {HeldDek} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
-import {type Proof, proofExitStatus} from '../proof.js';
+import {type Finding, isWrong, type Proof, type ProofStatus, type Verdict} from '../proof.js';
 import {assertWanted} from '../wanted.js';
-import type {DekSet} from './dek-set.js';
 
 /** DEKs that are proven at a time. */
 const BATCH = 256;
+/** Names that an event lists before it only counts. */
+const NAMES_SHOWN = 10;
 
-/** Calls `tell` with the proofs of each batch, NIC by NIC. Rejects with IO once nobody waits any more (`signal`). */
-export async function proveDeks(
-  dekSet: DekSet,
+/** A DEK by its name: in the set, or on its way there. */
+export type NamedDek = readonly [name: string, held: HeldDek];
+
+/** How proofs are made. */
+export interface ProveOptions {
+  events: Events;
+  /** Ends them, with IO. */
+  signal: AbortSignal;
+  /** Is called with the proofs of each batch, in order. */
+  tell?: (proofs: readonly Proof[]) => void;
+}
+
+/** Proves the DEKs of these names on each NIC, as far as they are there. */
+export async function proveNames(
+  {nics, events}: {readonly nics: readonly Nic[]; readonly events: Events},
   names: readonly string[],
   signal: AbortSignal,
   tell: (proofs: readonly Proof[]) => void,
 ): Promise<void> {
-  for (const nic of dekSet.nics) {
-    const count = {deks: 0, ok: 0, wrong: 0, notProvable: 0};
-    const proving = await nic.openProving();
-    try {
+  for (const nic of nics) {
+    const batches = function* (): Generator<NamedDek[], void> {
       for (let i = 0; i < names.length; i += BATCH) {
-        assertWanted(signal);
-        const some = names.slice(i, i + BATCH).filter((name) => nic.deks.has(name));
-        const findings = await proving.prove(some.map((name) => nic.deks.get(name)!));
-        const proofs = findings.map((finding, k): Proof => ({name: some[k]!, device: nic.name, ...finding}));
-        for (const proof of proofs) countOne(count, proof);
-        tell(proofs);
+        yield names.slice(i, i + BATCH).flatMap((name): NamedDek[] => {
+          const held = nic.deks.get(name);
+          return held ? [[name, held]] : [];
+        });
       }
-    } finally {
-      proving.close();
-    }
-    tellAll(dekSet, nic, count);
+    };
+    await proveBatches(nic, batches(), {events, signal, tell});
   }
 }
 
-function countOne(count: {deks: number; ok: number; wrong: number; notProvable: number}, proof: Proof): void {
-  count.deks++;
-  const status = proofExitStatus([proof]);
-  if (status === 0) count.ok++;
-  else if (status === 6) count.wrong++;
-  else count.notProvable++;
+/** Proves these DEKs of a NIC; resolves to the proofs that are not `ok`. */
+export async function proveHeld(nic: Nic, deks: readonly NamedDek[], options: ProveOptions): Promise<Proof[]> {
+  const bad: Proof[] = [];
+  const batches = function* (): Generator<readonly NamedDek[], void> {
+    for (let i = 0; i < deks.length; i += BATCH) yield deks.slice(i, i + BATCH);
+  };
+  const tell = (proofs: readonly Proof[]): void => {
+    for (const proof of proofs) if (proof.verdict !== 'ok') bad.push(proof);
+    options.tell?.(proofs);
+  };
+  if (deks.length > 0) await proveBatches(nic, batches(), {...options, tell});
+  return bad;
 }
 
-function tellAll({events}: DekSet, {name}: Nic, count: Parameters<typeof countOne>[0]): void {
-  events.emit(count.wrong > 0 ? 'error' : 'info', 'prove', {device: name, ...count});
+async function proveBatches(
+  nic: Nic,
+  batches: Iterable<readonly NamedDek[]>,
+  {events, signal, tell = () => {}}: ProveOptions,
+): Promise<void> {
+  const count = new Count();
+  const proving = await nic.openProving();
+  try {
+    for (const batch of batches) {
+      assertWanted(signal);
+      const asked = batch.map(([, {dek}]) => dek);
+      const findings = await proving.prove(batch.map(([, held]) => held));
+      const leave = statuses();
+      const proofs = batch.map(([name, held], i): Proof => {
+        const finding = findings[i]!;
+        // Of one that was lost or made anew meanwhile it shows nothing.
+        if (held.dek === asked[i]) held.proof = leave(finding);
+        return {name, device: nic.name, ...finding};
+      });
+      for (const proof of proofs) count.add(proof);
+      tell(proofs);
+    }
+  } finally {
+    proving.close();
+  }
+  count.tell(events, nic.name);
+}
+
+/** What each finding leaves; all that are `ok` share one. */
+function statuses(): (finding: Finding) => ProofStatus {
+  const at = new Date().toISOString();
+  const ok = {verdict: 'ok', at} as const;
+  return (finding) => (finding.verdict === 'ok' ? ok : {...finding, at});
+}
+
+/** What the events say of many proofs: how many came to which verdict, and the first names of those that are wrong. */
+class Count {
+  readonly #count = {deks: 0, ok: 0, wrong: 0, notProvable: 0};
+  readonly #verdicts: Partial<Record<Verdict, number>> = {};
+  readonly #wrong = new Map<Verdict, string[]>();
+
+  add(proof: Proof): void {
+    const {verdict, name} = proof;
+    const before = this.#verdicts[verdict] ?? 0;
+    this.#verdicts[verdict] = before + 1;
+    this.#count.deks++;
+    if (verdict === 'ok') this.#count.ok++;
+    else if (verdict === 'not-provable') this.#count.notProvable++;
+    else this.#count.wrong++;
+    if (!isWrong(proof)) return;
+    if (before === 0) this.#wrong.set(verdict, []);
+    if (before < NAMES_SHOWN) this.#wrong.get(verdict)!.push(name);
+  }
+
+  tell(events: Events, device: string): void {
+    for (const [verdict, names] of this.#wrong) {
+      events.emit('error', 'proof-failed', {device, verdict, deks: this.#verdicts[verdict]!, names});
+    }
+    const level = this.#count.wrong > 0 ? 'error' : 'info';
+    events.emit(level, 'prove', {device, ...this.#count, verdicts: this.#verdicts});
+  }
 }

@@ -2,7 +2,7 @@
  * An apply on a NIC that has no room for the old DEKs and the new ones at once. One DEK is made first, so that a
  * manifest which the NIC refuses altogether costs no more than one. Then what the manifest does not name goes, and a
  * slice after the other is destroyed and made anew. It cannot be taken back: what the NIC refuses is missing then, and
- * is listed, as with `keepGoing`.
+ * is listed, as with `keepGoing`; and so is what a proof shows to be wrong, or nothing of.
  */
 
 import {DekError, type DekErrorCode} from '../../errors.js';
@@ -14,18 +14,20 @@ import {type DekBatch, pick} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
 import {makeBatch} from './make-batch.js';
 import type {ManifestFile} from './manifest-file.js';
-import {type ApplyOptions, failureOf, markNamed} from './plan.js';
+import {type ApplyOptions, failureOf, failuresOf, markNamed} from './plan.js';
+import {type AppliedProofs, proveApplied} from './prove-applied.js';
 
 /** DEKs that are missing at a time. */
 const SLICE = 256;
 
 export async function replaceInSlices(
-  {nics}: DekSet,
+  dekSet: DekSet,
   manifest: ManifestFile,
   plan: ApplyPlan,
   namedBy: number,
   options: ApplyOptions,
-): Promise<ApplyFailure[]> {
+): Promise<{failed: ApplyFailure[]; proofs: AppliedProofs}> {
+  const {nics} = dekSet;
   const isNeeded = markNamed(nics, namedBy);
   // Marks all that the manifest names, before anything goes.
   for await (const _ of manifest.batches((batch, i) => isNeeded(batch, i) && false));
@@ -34,22 +36,30 @@ export async function replaceInSlices(
   };
 
   const failed: ApplyFailure[] = [];
+  const made = new Set<string>();
   let done = 0;
   for await (const batch of manifest.batches(isNeeded)) {
     for (let from = 0; from < batch.names.length; ) {
       const isFirst = done === 0;
       const positions = [...batch.names.keys()].slice(from, from + (isFirst ? 1 : SLICE));
       if (isFirst) for (const nic of nics) await makeRoom(nic, batch.names[from]!, namedBy);
-      failed.push(...(await remake(nics, pick(batch, positions), namedBy, options)));
+      const slice = pick(batch, positions);
+      failed.push(...(await remake(nics, slice, namedBy, options)));
+      for (const name of slice.names) made.add(name);
       if (isFirst && failed.length > 0 && !options.keepGoing) throw firstRefused(failed[0]!);
       if (isFirst) await destroyOthers();
       from += positions.length;
       done += positions.length;
-      options.progress(done, plan.create + plan.replace);
+      options.progress(done, plan.create + plan.replace, 'create');
     }
   }
   if (done === 0) await destroyOthers();
-  return failed.sort((a, b) => a.line - b.line);
+  const nothing = new Map(nics.map((nic) => [nic, new Map<string, HeldDek>()]));
+  const proofs = await proveApplied(dekSet, nothing, namedBy, options);
+  const wrong = new Set(proofs.bad.map(({name}) => name).filter((name) => made.has(name)));
+  for (const nic of nics) await destroyWhere(nic, () => true, wrong);
+  failed.push(...(await failuresOf(manifest, proofs.bad)));
+  return {failed, proofs};
 }
 
 /** Destroys one DEK that the manifest does not name, unless there is one of this name, whose room it can have. */

@@ -110,7 +110,14 @@ describe('apply', function () {
       expect(await held(agent)).to.include({'vol-1': 'UNKNOWN 1'});
       device.nic.set({keks: [{id: device.kekId, secret: device.kek}]});
       expect((await apply(agent, path)).plan).to.deep.equal(plan(0, 0, 0, 3));
-      expect((await agent.client.status()).deks).to.deep.equal({total: 3, ready: 3, error: 0, unknown: 0});
+      expect((await agent.client.status()).deks).to.deep.equal({
+        total: 3,
+        ready: 3,
+        error: 0,
+        unknown: 0,
+        proven: 0,
+        wrong: 0,
+      });
     });
   });
 
