@@ -54,9 +54,11 @@ _dek() {
     'agent --manifest') _dek_file; return ;;
     'agent --kek') _dek_source; return ;;
     'agent --kek-format') _dek_words 'raw hex base64'; return ;;
+    'agent --prove-share') :; return ;;
     'agent --check-interval') :; return ;;
     'agent --socket') _dek_file; return ;;
     'agent --group') :; return ;;
+    'apply --prove-share') :; return ;;
     'apply --kek') _dek_source; return ;;
     'apply --kek-format') _dek_words 'raw hex base64'; return ;;
     'apply --socket') _dek_file; return ;;
@@ -106,6 +108,7 @@ _dek() {
     'run --manifest') _dek_file; return ;;
     'run --kek') _dek_source; return ;;
     'run --kek-format') _dek_words 'raw hex base64'; return ;;
+    'run --prove-share') :; return ;;
     'run --check-interval') :; return ;;
     'seal --name') :; return ;;
     'seal --not-after') :; return ;;
@@ -153,9 +156,9 @@ _dek() {
     'manifest') _dek_words 'check' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --check-interval --socket --group --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --prove --prove-share --check-interval --socket --group --help -h'; else :; fi ;;
     'apply')
-      if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --query --no-query --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --query --no-query --prove --prove-share --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
     'create')
       if [[ $cur == -* ]]; then _dek_words '--json --dcv --keytag-value --opaque --plaintext --allow-equal-keys --format --socket --help -h'; else _dek_file; fi ;;
     'credential wrap')
@@ -183,7 +186,7 @@ _dek() {
     'rewrap')
       if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
     'run')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --check-interval --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --prove --prove-share --check-interval --help -h'; else :; fi ;;
     'seal')
       if [[ $cur == -* ]]; then _dek_words '--json --name --not-after --with-key --with-key-format --output -o --force --help -h'; else _dek_file; fi ;;
     'selftest')
