@@ -4,6 +4,7 @@
  * Sparse. src/virtual/layout.ts has the offsets that `dek virtual show` reads, and a test compares the two.
  *
  *     0         the page that UARs are mapped from, never written
+ *     CLOCK     the page of the clock (kernel/clock.c)
  *     HEADER    struct shared
  *     RECORDS   OBJECTS records: a handle is an index of them
  *
@@ -13,12 +14,13 @@
 #include <sys/types.h>
 
 #define CONTEXT_MAGIC "mlx5vctx"
+#define CONTEXT_CLOCK 32768
 #define CONTEXT_HEADER 65536
 #define CONTEXT_RECORDS 131072
 #define OBJECTS (1u << 18)
 #define CONTEXT_BYTES (CONTEXT_RECORDS + (off_t)OBJECTS * sizeof(struct object))
 
-enum kind { FREE = 0, PD, UAR, LOGIN, DEK, CQ, QP, MR, MKEY, PSV, SRQ };
+enum kind { FREE = 0, PD, UAR, LOGIN, DEK, CQ, QP, MR, MKEY, PSV, SRQ, MW, AH, UMEM };
 
 struct shared {
 	char magic[8];

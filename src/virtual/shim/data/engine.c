@@ -28,6 +28,8 @@ static bool run_all(bool *any)
 	for (uint32_t i = 0; i < BUCKETS; i++)
 		for (struct body *b = buckets[i], *next; b; b = next) {
 			next = b->next;
+			if (b->kind == CQ && is_alive(b))
+				notify((struct cq *)b); /* armed since its last completion */
 			if (!is_busy(b))
 				continue;
 			if (!is_alive(b)) { /* another process of its context destroyed it */

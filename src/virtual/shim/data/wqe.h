@@ -4,16 +4,21 @@
  *
  *     control   opmod 0, index 1 (16 bits), opcode 3, QPN 4 (24), size 7 (6 bits, in 16 bytes), flags 11,
  *               immediate or UMR's key 12
- *     remote    address 0, key 8                of RDMA WRITE and READ, after the control segment
+ *     remote    address 0, key 8                of RDMA and atomics, after the control segment
+ *     atomic    swap or add 0, compare 8        after the remote segment
+ *     address   Q key 0, QPN 9 (24), MAC 20 (48), hop limit 27, GID 32 (128)   of datagrams, after the control segment
  *     data      bytes 0, key 4, address 8       bit 31 of bytes: that many bytes follow inline
  */
 enum wqe_opcode {
 	WQE_NOP = 0x0,
+	WQE_SEND_INVALIDATE = 0x1,
 	WQE_WRITE = 0x8,
 	WQE_WRITE_IMM = 0x9,
 	WQE_SEND = 0xa,
 	WQE_SEND_IMM = 0xb,
 	WQE_READ = 0x10,
+	WQE_COMPARE_SWAP = 0x11,
+	WQE_FETCH_ADD = 0x12,
 	WQE_SET_PSV = 0x20,
 	WQE_UMR = 0x25,
 };

@@ -64,6 +64,7 @@ static struct verdict to_rtr(struct qp *q, const uint8_t *in, uint32_t inlen)
 	q->attr.qp_access_flags |= access_of(in);
 	q->loops = get_field(in, F_LOOPBACK);
 	memcpy(q->attr.dest.dgid, in + F_REMOTE_GID.at / 8, sizeof(q->attr.dest.dgid));
+	q->peer_nic = q->loops ? q->body.context->nic : find_nic(q->attr.dest.dgid);
 	set_state(q, RTR);
 	return DONE;
 }

@@ -137,8 +137,10 @@ int __fxstat64(int version, int fd, struct stat64 *st)
  */
 static void *map(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
-	if (fd >= 0 && (flags & MAP_TYPE) == MAP_SHARED && descriptor_index(fd) >= 0)
+	if (fd >= 0 && (flags & MAP_TYPE) == MAP_SHARED && descriptor_index(fd) >= 0) {
 		flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
+		offset = place_of_mapping(offset);
+	}
 	return (void *)syscall(SYS_mmap, address, length, protection, flags, fd, offset);
 }
 

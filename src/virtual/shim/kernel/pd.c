@@ -23,7 +23,8 @@ static int free_pd(struct context *c, uint32_t handle)
 	for (uint32_t i = 0; i < c->shared->count && i < OBJECTS; i++) {
 		enum kind kind = LOAD(c->objects[i].kind);
 
-		if ((kind == QP || kind == SRQ || kind == MR) && c->objects[i].pd == handle + 1)
+		if ((kind == QP || kind == SRQ || kind == MR || kind == MW || kind == AH) &&
+		    c->objects[i].pd == handle + 1)
 			return EBUSY;
 	}
 	free_object(c, handle);

@@ -3,6 +3,21 @@
  * the descriptor of asynchronous events. Left out: events, there are none.
  */
 
+/* Of enum ibv_device_cap_flags. */
+enum {
+	RESIZES_MAX_WR = 1 << 0,
+	RC_RNR_NAKS = 1 << 12,
+	MW_WINDOWS = 1 << 17,
+	MEMORY_EXTENSIONS = 1 << 21,
+	MW_TYPE_2B = 1 << 24,
+};
+enum {
+	COMPRESSED_FORMATS =
+		MLX5_IB_CQE_RES_FORMAT_HASH | MLX5_IB_CQE_RES_FORMAT_CSUM | MLX5_IB_CQE_RES_FORMAT_CSUM_STRIDX,
+};
+/* Of enum ibv_odp_transport_cap_bits: SEND, RECV, WRITE, READ, atomics, receives of an SRQ. */
+enum { ODP_RC = 0x3f, ODP_UC = 0x27, ODP_UD = 0x23 };
+
 /* What a ConnectX-6 Dx says of itself. */
 static void fill_device(const struct image *image, struct ib_uverbs_query_device_resp *r)
 {
@@ -14,7 +29,10 @@ static void fill_device(const struct image *image, struct ib_uverbs_query_device
 	r->vendor_part_id = 0x101d;
 	r->max_qp = r->max_mr = r->max_pd = r->max_cq = r->max_srq = 1 << 17;
 	r->max_qp_wr = r->max_srq_wr = 1 << 15;
-	r->max_cqe = (1 << 22) - 1;
+	r->max_cqe = CQ_MOST;
+	r->max_mw = r->max_ah = 1 << 17;
+	r->atomic_cap = 1; /* IBV_ATOMIC_HCA */
+	r->device_cap_flags = MW_WINDOWS | MW_TYPE_2B | MEMORY_EXTENSIONS | RC_RNR_NAKS | RESIZES_MAX_WR;
 	r->max_sge = r->max_sge_rd = 30;
 	r->max_srq_sge = 31;
 	r->max_qp_rd_atom = r->max_qp_init_rd_atom = 16;
@@ -40,8 +58,17 @@ static void fill_port(struct ib_uverbs_query_port_resp *r)
 
 static int query_device(struct context *c, const void *in, attrs a)
 {
-	struct ib_uverbs_ex_query_device_resp device = {.response_length = sizeof(device)};
-	struct mlx5_ib_query_device_resp driver = {.response_length = sizeof(driver)};
+	struct ib_uverbs_ex_query_device_resp device = {
+		.response_length = sizeof(device),
+		.odp_caps = {3, {ODP_RC, ODP_UC, ODP_UD}, 0}, /* explicit and implicit */
+		.timestamp_mask = INT64_MAX,
+		.hca_core_clock = 1000000, /* kHz */
+	};
+	struct mlx5_ib_query_device_resp driver = {
+		.response_length = sizeof(driver),
+		.cqe_comp_caps = {64, COMPRESSED_FORMATS},
+		.flags = MLX5_IB_QUERY_DEV_RESP_FLAGS_CQE_128B_COMP | MLX5_IB_QUERY_DEV_RESP_FLAGS_CQE_128B_PAD,
+	};
 
 	(void)in;
 	fill_device(c->nic->image, &device.base);
@@ -95,6 +122,7 @@ static void answer_context(struct ib_uverbs_attr *vectors, struct ib_uverbs_attr
 		.cmds_supp_uhw = MLX5_USER_CMDS_SUPP_UHW_QUERY_DEVICE | MLX5_USER_CMDS_SUPP_UHW_CREATE_AH,
 		.log_uar_size = 12,
 		.num_uars_per_page = 1,
+		.clock_info_versions = 1 << MLX5_IB_CLOCK_INFO_V1,
 	};
 
 	put_out(vectors, &comp_vectors, sizeof(comp_vectors));
@@ -111,6 +139,7 @@ static int get_context(struct context *c, attrs a)
 	if (a[2])
 		memcpy(&req, in_ptr(a[2]), a[2]->len < sizeof(req) ? a[2]->len : sizeof(req));
 	c->shared->devx = !!(req.flags & MLX5_IB_ALLOC_UCTX_DEVX);
+	write_clock_info(c);
 	c->shared->ready = true;
 	answer_context(a[0], a[1], a[3]);
 	return 0;
@@ -138,6 +167,12 @@ static uint16_t uverbs_object(enum kind kind)
 		return UVERBS_OBJECT_SRQ;
 	case MR:
 		return UVERBS_OBJECT_MR;
+	case MW:
+		return UVERBS_OBJECT_MW;
+	case AH:
+		return UVERBS_OBJECT_AH;
+	case UMEM:
+		return MLX5_IB_OBJECT_DEVX_UMEM;
 	case UAR:
 		return MLX5_IB_OBJECT_UAR;
 	default:
@@ -187,6 +222,11 @@ static const struct write_command write_commands[] = {
 	{IB_USER_VERBS_CMD_ALLOC_PD, 0, true, alloc_pd},
 	{IB_USER_VERBS_CMD_DEALLOC_PD, 4, false, dealloc_pd},
 	{IB_USER_VERBS_CMD_REG_MR, sizeof(struct ib_uverbs_reg_mr), true, reg_mr},
+	{IB_USER_VERBS_CMD_REREG_MR, sizeof(struct ib_uverbs_rereg_mr), true, rereg_mr},
+	{IB_USER_VERBS_CMD_ALLOC_MW, sizeof(struct ib_uverbs_alloc_mw), true, alloc_mw},
+	{IB_USER_VERBS_CMD_CREATE_AH, sizeof(struct ib_uverbs_create_ah), true, create_ah},
+	{IB_USER_VERBS_CMD_CREATE_COMP_CHANNEL, 0, true, create_channel},
+	{IB_USER_VERBS_CMD_RESIZE_CQ, sizeof(struct ib_uverbs_resize_cq), true, resize_cq},
 	{IB_USER_VERBS_CMD_MODIFY_QP, sizeof(struct ib_uverbs_modify_qp), false, modify_qp},
 	{IB_USER_VERBS_EX_CMD_MODIFY_QP | IB_USER_VERBS_CMD_FLAG_EXTENDED, sizeof(struct ib_uverbs_ex_modify_qp), false,
 	 modify_qp_extended},

@@ -95,9 +95,17 @@ static void *body_at(struct context *c, uint32_t handle, enum kind kind)
 	return b;
 }
 
+static void release_cq(struct body *b); /* what a body holds besides its memory */
+static void release_qp(struct body *b);
+
 static void free_body(struct body *b)
 {
 	struct body **p = &buckets[b->number % BUCKETS];
+
+	if (b->kind == CQ)
+		release_cq(b);
+	if (b->kind == QP)
+		release_qp(b);
 
 	while (*p != b)
 		p = &(*p)->next;

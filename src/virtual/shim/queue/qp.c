@@ -1,6 +1,6 @@
 /*
- * Queue pairs: reliable connections, created and destroyed by uverbs. What their states are is in qp-state.c, what
- * they do in send.c. Left out: all other types, DEVX's own CREATE_QP.
+ * Queue pairs: reliable and unreliable connections and unreliable datagrams, created and destroyed by uverbs. What
+ * their states are is in qp-state.c, what they do in data/. Left out: raw packets, XRC, DC, RSS.
  */
 
 struct qp {
@@ -11,15 +11,24 @@ struct qp {
 	uint32_t sq_entries, rq_entries, rq_shift; /* of 64 bytes; of 1 << rq_shift */
 	uint16_t sq_at, rq_at;
 	uint32_t pd, user_index;
+	uint8_t type; /* enum qp_type */
 	uint32_t resets;
 	uint64_t waits_since; /* ns; for its peer, or for a receive of that */
 	bool signal_all;
 	bool loops; /* force loopback: its peer is on this NIC, whatever its address says */
+	struct nic *peer_nic; /* that its address names, NULL: none of this directory */
 	struct ib_uverbs_qp_cap cap;
 	struct ib_uverbs_modify_qp attr;
 };
 
-enum qp_state { RESET = 0, INIT = 1, RTR = 2, RTS = 3, ERROR = 6 };
+enum qp_state { RESET = 0, INIT = 1, RTR = 2, RTS = 3, SQD = 4, ERROR = 6 };
+enum qp_type { QP_TYPE_RC = 2, QP_TYPE_UC = 3, QP_TYPE_UD = 4 };
+
+/* Before it is freed. */
+static void release_qp(struct body *b)
+{
+	(void)b;
+}
 
 /* A QP of this process, or NULL. */
 static struct qp *find_qp(const struct nic *nic, uint32_t number)
@@ -31,7 +40,6 @@ static struct qp *find_qp(const struct nic *nic, uint32_t number)
 }
 
 enum {
-	QP_TYPE_RC = 2,
 	QP_FLAGS = MLX5_QP_FLAG_SCATTER_CQE | MLX5_QP_FLAG_ALLOW_SCATTER_CQE | MLX5_QP_FLAG_BFREG_INDEX |
 		   MLX5_QP_FLAG_PACKET_BASED_CREDIT_MODE | MLX5_QP_FLAG_UAR_PAGE_INDEX,
 	MOST_ENTRIES = 1 << 15,
@@ -62,12 +70,13 @@ static int check_qp(struct context *c, const struct mlx5_ib_create_qp *in, attrs
 {
 	const uint64_t rq_bytes = (uint64_t)in->rq_wqe_count << (in->rq_wqe_shift & 31);
 	const uint32_t flags = a[QP_CREATE_FLAGS] ? (uint32_t)a[QP_CREATE_FLAGS]->data : 0;
+	const uint32_t type = (uint32_t)a[QP_TYPE]->data;
 	const size_t known = offsetof(struct mlx5_ib_create_qp, ece_options) + sizeof(in->ece_options);
 
-	if ((uint32_t)a[QP_TYPE]->data != QP_TYPE_RC || flags & ~IB_UVERBS_QP_CREATE_SQ_SIG_ALL ||
-	    in->flags & ~QP_FLAGS)
+	if ((type != QP_TYPE_RC && type != QP_TYPE_UC && type != QP_TYPE_UD) ||
+	    flags & ~IB_UVERBS_QP_CREATE_SQ_SIG_ALL || in->flags & ~QP_FLAGS)
 		return EOPNOTSUPP;
-	if (!object_at(c, (uint32_t)a[QP_PD]->data, PD) || !is_power_of_two(in->sq_wqe_count) ||
+	if (!object_at(c, (uint32_t)a[QP_PD]->data, PD) || (in->sq_wqe_count && !is_power_of_two(in->sq_wqe_count)) ||
 	    in->sq_wqe_count > MOST_ENTRIES || in->db_addr % 8 || in->buf_addr % WQE_BLOCK)
 		return EINVAL;
 	if (in->rq_wqe_count && (!is_power_of_two(in->rq_wqe_count) || in->rq_wqe_count > MOST_ENTRIES ||
@@ -121,6 +130,7 @@ static int create_qp(struct context *c, attrs a)
 	q->sq_entries = in.sq_wqe_count, q->rq_entries = in.rq_wqe_count, q->rq_shift = in.rq_wqe_shift;
 	q->pd = model.pd;
 	q->user_index = in.uidx;
+	q->type = (uint32_t)a[QP_TYPE]->data;
 	q->cap = cap;
 	q->signal_all = a[QP_CREATE_FLAGS] && (uint32_t)a[QP_CREATE_FLAGS]->data & IB_UVERBS_QP_CREATE_SQ_SIG_ALL;
 	a[QP_HANDLE]->data = handle;

@@ -22,7 +22,9 @@ static bool peek_receive(const struct qp *q, struct list *l)
 	uint32_t bytes = srq ? (1u << srq->shift) - SRQ_DATA : 1u << q->rq_shift;
 	uint8_t entry[1024];
 
-	*l = (struct list){.side = {q->body.context, srq ? srq->pd : q->pd}, .need = LOCAL_WRITE};
+	*l = (struct list){.side = {q->body.context, srq ? srq->pd : q->pd, q->body.number},
+			   .cq = q->recv_cq,
+			   .need = LOCAL_WRITE};
 	if (!fetch(entry, at, bytes))
 		return false;
 	for (const uint8_t *s = entry; s < entry + bytes && get32(s + 4) != WQE_LAST_KEY; s += 16) {

@@ -1,6 +1,6 @@
 /*
- * The states of a QP: modified and queried by uverbs, as the kernel checks it (ib_modify_qp_is_ok, of RC), and
- * modified by firmware commands (mlx5dv_devx_qp_modify), which also know force loopback. Left out: SQD and SQE,
+ * The states of a QP: modified and queried by uverbs, as the kernel checks it (ib_modify_qp_is_ok), and
+ * modified by firmware commands (mlx5dv_devx_qp_modify), which also know force loopback. Left out: SQE,
  * alternate paths, path migration. Timeouts, PSNs and the like are kept and have no effect.
  */
 
@@ -10,6 +10,7 @@ enum attr_mask {
 	A_ACCESS = 1 << 3,
 	A_PKEY = 1 << 4,
 	A_PORT = 1 << 5,
+	A_QKEY = 1 << 6,
 	A_AV = 1 << 7,
 	A_MTU = 1 << 8,
 	A_TIMEOUT = 1 << 9,
@@ -23,46 +24,62 @@ enum attr_mask {
 	A_DEST_QPN = 1 << 20,
 };
 
-/* What a change of state needs, and what else it may have. */
-static const struct {
-	enum qp_state from, to;
-	uint32_t needs, may;
-} changes[] = {
-	{RESET, INIT, A_PKEY | A_PORT | A_ACCESS, 0},
-	{INIT, INIT, 0, A_PKEY | A_PORT | A_ACCESS},
-	{INIT, RTR, A_AV | A_MTU | A_DEST_QPN | A_RQ_PSN | A_DEST_READS | A_RNR_TIMER, A_ACCESS | A_PKEY},
-	{RTR, RTS, A_TIMEOUT | A_RETRIES | A_RNR_RETRIES | A_SQ_PSN | A_READS,
-	 A_CURRENT_STATE | A_ACCESS | A_RNR_TIMER},
-	{RTS, RTS, 0, A_CURRENT_STATE | A_ACCESS | A_RNR_TIMER},
+enum {
+	CONNECTION = 1 << QP_TYPE_RC | 1 << QP_TYPE_UC,
+	RC = 1 << QP_TYPE_RC,
+	UC = 1 << QP_TYPE_UC,
+	UD = 1 << QP_TYPE_UD
 };
 
-static bool may_change(enum qp_state from, enum qp_state to, uint32_t mask)
+/* What a change of state needs, and what else it may have; `types`: a bit for each type of QP. */
+static const struct {
+	enum qp_state from, to;
+	uint8_t types;
+	uint32_t needs, may;
+} changes[] = {
+	{RESET, INIT, CONNECTION, A_PKEY | A_PORT | A_ACCESS, 0},
+	{RESET, INIT, UD, A_PKEY | A_PORT | A_QKEY, 0},
+	{INIT, INIT, CONNECTION, 0, A_PKEY | A_PORT | A_ACCESS},
+	{INIT, INIT, UD, 0, A_PKEY | A_PORT | A_QKEY},
+	{INIT, RTR, RC, A_AV | A_MTU | A_DEST_QPN | A_RQ_PSN | A_DEST_READS | A_RNR_TIMER, A_ACCESS | A_PKEY},
+	{INIT, RTR, UC, A_AV | A_MTU | A_DEST_QPN | A_RQ_PSN, A_ACCESS | A_PKEY},
+	{INIT, RTR, UD, 0, A_PKEY | A_QKEY},
+	{RTR, RTS, RC, A_TIMEOUT | A_RETRIES | A_RNR_RETRIES | A_SQ_PSN | A_READS,
+	 A_CURRENT_STATE | A_ACCESS | A_RNR_TIMER},
+	{RTR, RTS, UC, A_SQ_PSN, A_CURRENT_STATE | A_ACCESS},
+	{RTR, RTS, UD, A_SQ_PSN, A_CURRENT_STATE | A_QKEY},
+	{RTS, RTS, RC, 0, A_CURRENT_STATE | A_ACCESS | A_RNR_TIMER},
+	{RTS, RTS, UC, 0, A_CURRENT_STATE | A_ACCESS},
+	{RTS, RTS, UD, 0, A_CURRENT_STATE | A_QKEY},
+	{RTS, SQD, CONNECTION | UD, 0, 0},
+	{SQD, RTS, CONNECTION | UD, 0, A_CURRENT_STATE},
+};
+
+static bool may_change(const struct qp *q, enum qp_state to, uint32_t mask)
 {
+	const enum qp_state from = q->attr.qp_state;
+
 	if (to == RESET || to == ERROR)
 		return !(mask & ~(A_STATE | A_CURRENT_STATE));
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
-		if (changes[i].from == from && changes[i].to == to)
+		if (changes[i].from == from && changes[i].to == to && changes[i].types & 1 << q->type)
 			return (mask & changes[i].needs) == changes[i].needs &&
 			       !(mask & ~(A_STATE | changes[i].needs | changes[i].may));
 	return false;
 }
 
-/*
- * IBV_ACCESS_FLUSH_GLOBAL and _PERSISTENT, which linux-libc-dev has from 6.2 on: mlx5_ib looks at none but the remote
- * ones, and pyverbs of rdma-core 56 sets these as well.
- */
-#define ACCESS_FLUSH (1 << 8 | 1 << 9)
+/* All of enum ibv_access_flags: mlx5_ib looks at none but the remote ones, and pyverbs sets others as well. */
+#define ACCESS_FLAGS (0x3ffu | IB_UVERBS_ACCESS_OPTIONAL_RANGE)
 
 /* The port is Ethernet, so that an address is a GID; there is one port, one GID, one partition. */
 static bool are_values_good(const struct ib_uverbs_modify_qp *m)
 {
-	const uint32_t mask = m->attr_mask, access = IB_UVERBS_ACCESS_LOCAL_WRITE | IB_UVERBS_ACCESS_REMOTE_WRITE |
-						     IB_UVERBS_ACCESS_REMOTE_READ | IB_UVERBS_ACCESS_REMOTE_ATOMIC |
-						     ACCESS_FLUSH;
+	const uint32_t mask = m->attr_mask;
 	const struct ib_uverbs_qp_dest *d = &m->dest;
 
-	return (!(mask & A_ACCESS) || !(m->qp_access_flags & ~access)) && (!(mask & A_PKEY) || m->pkey_index == 0) &&
-	       (!(mask & A_PORT) || m->port_num == 1) && (!(mask & A_MTU) || (m->path_mtu >= 1 && m->path_mtu <= 5)) &&
+	return (!(mask & A_ACCESS) || !(m->qp_access_flags & ~ACCESS_FLAGS)) &&
+	       (!(mask & A_PKEY) || m->pkey_index == 0) && (!(mask & A_PORT) || m->port_num == 1) &&
+	       (!(mask & A_MTU) || (m->path_mtu >= 1 && m->path_mtu <= 5)) &&
 	       (!(mask & A_TIMEOUT) || m->timeout < 32) && (!(mask & A_RETRIES) || m->retry_cnt < 8) &&
 	       (!(mask & A_RNR_RETRIES) || m->rnr_retry < 8) && (!(mask & A_RNR_TIMER) || m->min_rnr_timer < 32) &&
 	       (!(mask & A_READS) || m->max_rd_atomic <= 16) &&
@@ -82,6 +99,7 @@ static int set_state(struct qp *q, enum qp_state state)
 		q->resets++;
 		q->waits_since = 0;
 		q->loops = false;
+		q->peer_nic = NULL;
 	}
 	q->attr.qp_state = state;
 	if (state == ERROR)
@@ -99,6 +117,7 @@ static void take_values(struct ib_uverbs_modify_qp *to, const struct ib_uverbs_m
 	TAKE(A_ACCESS, qp_access_flags);
 	TAKE(A_PKEY, pkey_index);
 	TAKE(A_PORT, port_num);
+	TAKE(A_QKEY, qkey);
 	TAKE(A_AV, dest);
 	TAKE(A_MTU, path_mtu);
 	TAKE(A_TIMEOUT, timeout);
@@ -127,12 +146,14 @@ static int modify_qp(struct context *c, const void *in, attrs a)
 		return EINVAL;
 	to = m->attr_mask & A_STATE ? m->qp_state : q->attr.qp_state;
 	if ((m->attr_mask & A_CURRENT_STATE && m->cur_qp_state != q->attr.qp_state) || m->reserved[0] ||
-	    m->reserved[1] || !may_change(q->attr.qp_state, to, m->attr_mask) || !are_values_good(m))
+	    m->reserved[1] || !may_change(q, to, m->attr_mask) || !are_values_good(m))
 		return EINVAL;
 	if (m->attr_mask & A_STATE)
 		error = set_state(q, to);
 	if (!error)
 		take_values(&q->attr, m);
+	if (!error && m->attr_mask & A_AV)
+		q->peer_nic = find_nic(q->attr.dest.dgid);
 	return error;
 }
 
@@ -167,6 +188,8 @@ static int query_qp(struct context *c, const void *in, attrs a)
 	out.rq_psn = q->attr.rq_psn;
 	out.sq_psn = q->attr.sq_psn;
 	out.dest_qp_num = q->attr.dest_qp_num;
+	out.qkey = q->attr.qkey;
+	out.pkey_index = q->attr.pkey_index;
 	out.qp_access_flags = q->attr.qp_access_flags;
 	out.qp_state = out.cur_qp_state = q->attr.qp_state;
 	out.path_mtu = q->attr.path_mtu;

@@ -7,14 +7,14 @@
  *                       and that many {stride 0 (16), bytes 2 (16), key 4, address 8}; filled up to 64 bytes
  *     BSFs              of 64 bytes each: a signature's, the crypto BSF
  *
- * One without a layout makes a key free: IBV_WR_LOCAL_INV. Nothing is changed unless all of it makes sense. Left out:
- * keys that a UMR makes of plain memory, layouts that stand elsewhere, the signature: its BSF is taken and has no
- * effect.
+ * One without a layout makes a key free: IBV_WR_LOCAL_INV. A memory window is bound by one with a layout of one part.
+ * Nothing is changed unless all of it makes sense. Left out: keys that a UMR makes of plain memory, layouts that stand
+ * elsewhere.
  */
 
 enum { UMR_CONTROL = 16, UMR_CONTEXT = 64, UMR_LAYOUT = 128, UMR_PARTS = (WQE_MOST - UMR_LAYOUT) / 16 };
 enum { UMR_INLINE = 0x80, UMR_CHECK_FREE = 0x20, UMR_OFFSET = 0x10, UMR_CHECK_QPN = 0x8 }; /* flags */
-enum { INTERLEAVED = 0x400, BSF_BYTES = 64 };
+enum { INTERLEAVED = 0x400, BSF_BYTES = 64, BSF_ENABLED = 0x40 };
 
 /* Bits of the mask. */
 #define SETS_LENGTH (1ull << 0)
@@ -87,13 +87,16 @@ static struct mkey *find_target(struct context *c, uint32_t pd, uint32_t key)
 {
 	struct body *b = buckets[(key >> 8) % BUCKETS];
 
-	while (b && (b->context != c || b->kind != MKEY || b->number != key >> 8))
+	while (b && (b->context != c || (b->kind != MKEY && b->kind != MW) || b->number != key >> 8))
 		b = b->next;
 	return b && is_alive(b) && ((struct mkey *)b)->pd == pd ? (struct mkey *)b : NULL;
 }
 
-/* Whether the control segment and the mkey context have nothing in them that is not known here. */
-static bool is_known(const uint8_t *control, const uint8_t *context, const struct mkey *m)
+/*
+ * Whether the control segment and the mkey context have nothing in them that is not known here. Where a key is made
+ * free, libmlx5 leaves in the context what stood in the queue.
+ */
+static bool is_known(const uint8_t *control, const uint8_t *context, const struct mkey *m, uint32_t qpn)
 {
 	static const struct field control_fields[] = {{0, 8}, {32, 96}};
 	static const struct field context_fields[] = {{1, 1}, {16, 8}, {32, 32}, {97, 1}, {101, 1}, {128, 128}};
@@ -102,61 +105,97 @@ static bool is_known(const uint8_t *control, const uint8_t *context, const struc
 
 	return control[0] & UMR_INLINE && !(control[0] & ~(UMR_INLINE | UMR_CHECK_FREE | UMR_OFFSET | UMR_CHECK_QPN)) &&
 	       !(control[0] & UMR_CHECK_FREE && !m->is_free) &&
-	       !(offset && (get16(control + 4) || get16(control + 6))) && !(mask & ~SETS_ALL) &&
-	       !(mask & SETS_QPN && get24(context + 4) != NO_QPN) &&
+	       !(control[0] & UMR_CHECK_QPN && m->qpn != NO_QPN && m->qpn != qpn) && !(offset && get16(control + 6)) &&
+	       !(mask & ~SETS_ALL) &&
+	       !(mask & SETS_QPN && get24(context + 4) != NO_QPN && (m->window != 2 || get24(context + 4) != qpn)) &&
 	       !HAS_OTHERS(control, UMR_CONTEXT - UMR_CONTROL, control_fields) &&
-	       !HAS_OTHERS(context, UMR_LAYOUT - UMR_CONTEXT, context_fields);
+	       (get16(control + 4) == 0 || !HAS_OTHERS(context, UMR_LAYOUT - UMR_CONTEXT, context_fields));
 }
 
-/* The crypto BSF among those of a UMR; without one, none is on. */
+/* The BSFs of a UMR: a signature's first, then the crypto BSF; what has none has none on. */
 static bool read_bsfs(const uint8_t *bsf, uint32_t octowords, const struct mkey *m, uint64_t length,
-		      struct crypto *crypto)
+		      struct crypto *crypto, struct signature *signature)
 {
 	const struct image *image = m->body.context->nic->image;
 	const bool big_endian = !(image->engines & 2) == (LOAD(image->tweak) == TWEAK_REVERSED);
 
 	*crypto = (struct crypto){.on = false};
+	*signature = (struct signature){.on = false};
 	if (octowords % 4 || octowords > m->bsf_octowords)
 		return false;
-	for (uint32_t i = 0; i < octowords / 4; i++, bsf += BSF_BYTES)
-		if (bsf[0] & 1 && (!m->crypto_enabled || crypto->on ||
-				   !read_crypto_bsf(bsf, octowords == 4, big_endian, length, crypto)))
+	for (uint32_t i = 0; i < octowords / 4; i++, bsf += BSF_BYTES) {
+		const bool alone = octowords == 4;
+
+		if (bsf[0] & 1 &&
+		    (!m->crypto_enabled || crypto->on || !read_crypto_bsf(bsf, alone, big_endian, length, crypto)))
 			return false;
+		if (!(bsf[0] & 1) && (i != 0 || !read_signature_bsf(bsf, alone, signature)))
+			return false;
+	}
 	return true;
 }
 
-/* `w`: the entry, of `bytes` bytes. False: it makes no sense, or the key is not one of this context and PD. */
-static bool configure_mkey(struct context *c, uint32_t pd, const uint8_t *w, uint32_t bytes)
+/* Whether a window may be bound so: to one part, of a region that allows it, and with no more access than that. */
+static bool fits_window(const struct mkey *m, const struct layout *l, uint64_t mask, const uint8_t *context)
+{
+	const struct part *part = &l->part[0];
+	const struct mkey *region = l->count == 1 && !l->repeat ? find_mkey(m->body.context->nic, part->key) : NULL;
+	const bool writes = context[2] & (REMOTE_WRITE | REMOTE_ATOMIC);
+
+	return region && region->body.kind == MR && region->body.context == m->body.context && region->pd == m->pd &&
+	       region->binds && (!writes || region->access & LOCAL_WRITE) &&
+	       part->address - region->start <= region->length &&
+	       part->bytes <= region->length - (part->address - region->start) &&
+	       !(mask & SETS_QPN) == (m->window == 1) && (mask & SETS_LENGTH) && get64(context + 24) == part->bytes;
+}
+
+/*
+ * `w`: the entry, of `bytes` bytes. Returns a syndrome: it makes no sense, or the key is not one of this context and
+ * PD; or 0.
+ */
+static uint32_t configure_mkey(struct context *c, uint32_t pd, uint32_t qpn, const uint8_t *w, uint32_t bytes)
 {
 	const uint8_t *control = w + UMR_CONTROL, *context = w + UMR_CONTEXT, *bsf;
-	const uint32_t octowords = get16(control + 4), bsf_octowords = get16(control + 6);
+	const uint32_t octowords = get16(control + 4);
+	const uint32_t bsf_octowords = control[0] & UMR_OFFSET ? 0 : get16(control + 6);
 	const uint64_t mask = get64(control + 8);
 	struct mkey *m = find_target(c, pd, get32(w + WQE_KEY));
 	struct layout layout;
 	struct crypto crypto;
+	struct signature signature;
 	uint64_t length;
 
-	if (!m || bytes < UMR_LAYOUT || bytes - UMR_LAYOUT < 16 * (octowords + bsf_octowords) ||
-	    !is_known(control, context, m))
-		return false;
+	if (!m)
+		return BAD_BIND;
+	if (bytes < UMR_LAYOUT || bytes - UMR_LAYOUT < 16 * (octowords + bsf_octowords) ||
+	    !is_known(control, context, m, qpn))
+		return m->window ? BAD_BIND : LOCAL_QP_OP;
 	length = mask & SETS_LENGTH ? get64(context + 24) : m->length;
 	bsf = w + UMR_LAYOUT + 16 * octowords;
 	if (octowords % 4 || octowords > m->room || !read_layout(w + UMR_LAYOUT, octowords, &layout) ||
-	    (bsf_octowords && !(mask & SETS_BSF && context[12] & 0x40)) ||
-	    !read_bsfs(bsf, bsf_octowords, m, length, &crypto))
-		return false;
+	    (bsf_octowords && !(mask & SETS_BSF && context[12] & BSF_ENABLED)) ||
+	    !read_bsfs(bsf, bsf_octowords, m, length, &crypto, &signature))
+		return LOCAL_QP_OP;
+	if (m->window && octowords && !fits_window(m, &layout, mask, context))
+		return BAD_BIND;
 	m->length = length;
 	m->start = mask & SETS_START ? get64(context + 16) : m->start;
 	m->tag = mask & SETS_TAG ? context[7] : m->tag;
+	m->qpn = mask & SETS_QPN ? get24(context + 4) : m->qpn;
 	m->is_free = mask & SETS_FREE ? context[0] & 0x40 : m->is_free;
 	if (mask & SETS_ACCESS)
-		m->access = (m->access & LOCAL_READ) | (context[2] & (LOCAL_WRITE | REMOTE_READ | REMOTE_WRITE));
-	if (mask & SETS_BSF)
+		m->access = (m->access & LOCAL_READ) |
+			    (context[2] & (LOCAL_WRITE | REMOTE_READ | REMOTE_WRITE | REMOTE_ATOMIC));
+	if (mask & SETS_BSF) {
 		m->crypto = crypto;
+		m->signature = signature;
+	}
+	if (mask & (SETS_BSF | SETS_SIGNATURE_ERROR))
+		m->signature_error = (struct signature_error){.found = false};
 	if (octowords) {
 		memcpy(m->part, layout.part, layout.count * sizeof(layout.part[0]));
 		m->count = layout.count;
 		m->repeat = layout.repeat;
 	}
-	return true;
+	return 0;
 }

@@ -6,13 +6,14 @@
 
 #define MESSAGE_MOST (1u << 30)
 #define KEY_DEPTH 4
+#define INTO 0x1000u /* beside enum access: bytes are stored, where that does not say so */
 
 enum trouble { FINE, NO_ACCESS, NO_CIPHER };
 
-/* Whose keys a list names: those of a context and PD. */
+/* Whose keys a list names: those of a context and PD, and the windows that are bound for a QP. */
 struct side {
 	struct context *context;
-	uint32_t pd;
+	uint32_t pd, qpn;
 };
 
 struct segment {
@@ -23,6 +24,7 @@ struct segment {
 
 struct list {
 	struct side side;
+	struct cq *cq; /* that is told of signatures that do not match, or NULL */
 	uint32_t need; /* enum access */
 	uint32_t count;
 	uint64_t bytes; /* of all segments */
@@ -36,7 +38,7 @@ static enum trouble through_key(struct vault *v, const struct side *s, uint32_t 
 static enum trouble through_layout(struct vault *v, struct mkey *m, uint64_t offset, uint8_t *p, uint32_t bytes,
 				   bool into, int depth)
 {
-	const struct side inner = {m->body.context, m->pd};
+	const struct side inner = {m->body.context, m->pd, NO_QPN};
 	const uint32_t need = into ? LOCAL_WRITE : LOCAL_READ;
 	uint64_t round = 0, begin;
 	uint32_t done = 0;
@@ -66,21 +68,50 @@ static enum trouble through_layout(struct vault *v, struct mkey *m, uint64_t off
 	return done == bytes ? FINE : NO_ACCESS;
 }
 
+/* Blocks with check bytes: all that is in memory for them is loaded or stored at once. */
+static enum trouble through_signature(struct vault *v, struct mkey *m, uint64_t offset, uint8_t *p, uint32_t bytes,
+				      bool into, int depth)
+{
+	struct signature *s = &m->signature;
+	const uint32_t step = (s->wire.unit ? s->wire.unit : s->memory.unit) + signature_bytes(&s->wire);
+	const uint64_t at = bytes_in_memory(s, offset), inside = bytes_in_memory(s, bytes);
+	enum trouble t = NO_ACCESS;
+	uint8_t *memory;
+
+	if (offset % step || inside > MESSAGE_MOST || at > m->length || inside > m->length - at)
+		return NO_ACCESS;
+	memory = malloc(inside);
+	if (!memory)
+		return NO_ACCESS;
+	if (into)
+		sign_blocks(m, &s->wire, &s->memory, p, bytes, memory, inside, offset / step);
+	t = through_layout(v, m, at, memory, inside, into, depth);
+	if (t == FINE && !into)
+		sign_blocks(m, &s->memory, &s->wire, memory, inside, p, bytes, offset / step);
+	free(memory);
+	return t;
+}
+
 /* Loads bytes that a key names, or stores them if `need` is a kind of write. */
 static enum trouble through_key(struct vault *v, const struct side *s, uint32_t key, uint64_t address, uint8_t *p,
 				uint32_t bytes, uint32_t need, int depth)
 {
 	struct mkey *m = find_mkey(s->context->nic, key);
-	const bool into = need & (LOCAL_WRITE | REMOTE_WRITE);
+	const bool into = need & (LOCAL_WRITE | REMOTE_WRITE | INTO);
 	enum trouble t;
 	uint64_t offset;
 
+	need &= ~INTO;
 	if (bytes == 0)
 		return FINE;
 	if (!m || m->body.context != s->context || m->pd != s->pd || m->is_free || (m->access & need) != need ||
 	    depth >= KEY_DEPTH)
 		return NO_ACCESS;
+	if (m->window && (need & (LOCAL_READ | LOCAL_WRITE) || (m->qpn != NO_QPN && m->qpn != s->qpn)))
+		return NO_ACCESS;
 	offset = address - m->start;
+	if (m->signature.on)
+		return through_signature(v, m, offset, p, bytes, into, depth + 1);
 	if (offset > m->length || bytes > m->length - offset)
 		return NO_ACCESS;
 	if (m->body.kind == MR)
@@ -133,7 +164,10 @@ static bool list_fits_units(const struct list *l)
 	return true;
 }
 
-/* A piece ends where a segment with a cipher can be cut: PIECE_BYTES, or a multiple, from its beginning. */
+/*
+ * A piece ends where a segment with a cipher can be cut: PIECE_BYTES, or a multiple, from its beginning; one with a
+ * signature is not cut.
+ */
 static uint64_t cut_piece(const struct list *l, uint64_t offset, uint64_t bytes)
 {
 	uint64_t begin = 0;
@@ -143,15 +177,17 @@ static uint64_t cut_piece(const struct list *l, uint64_t offset, uint64_t bytes)
 		const struct mkey *m = s->inline_bytes ? NULL : find_mkey(l->side.context->nic, s->key);
 		uint64_t end = offset + bytes, over;
 
-		if (!m || !m->crypto.on || end <= begin || end >= begin + s->bytes)
+		if (!m || !(m->crypto.on || m->signature.on) || end <= begin || end >= begin + s->bytes)
 			continue;
+		if (m->signature.on)
+			return 0;
 		over = (end - begin) % PIECE_BYTES;
 		return over < bytes ? bytes - over : 0;
 	}
 	return bytes;
 }
 
-/* Two ciphers that cannot be cut at one place: all that is left is one piece. */
+/* What cannot be cut at one place on both sides: all that is left is one piece. */
 static uint64_t piece_of(const struct list *from, const struct list *to, uint64_t offset, uint64_t total)
 {
 	uint64_t bytes = total - offset < PIECE_BYTES ? total - offset : PIECE_BYTES;

@@ -14,13 +14,7 @@ struct srq {
 	uint16_t head, taken;
 };
 
-enum {
-	SRQ_LIMIT = 1 << 1 /* of an attr_mask */,
-	SRQ_MOST = (1 << 15) - 1,
-	SRQ_MOST_SGE = 31,
-	SRQ_NEXT = 2,
-	SRQ_DATA = 16
-};
+enum { SRQ_LIMIT = 1 << 1 /* of an attr_mask */, SRQ_MOST = 1 << 15, SRQ_MOST_SGE = 31, SRQ_NEXT = 2, SRQ_DATA = 16 };
 
 static int create_srq(struct context *c, const void *request, attrs a)
 {
@@ -32,8 +26,8 @@ static int create_srq(struct context *c, const void *request, attrs a)
 	uint32_t shift = 5, entries = 1;
 	struct srq *s;
 
-	if (!a[3] || a[3]->len < 16 || !object_at(c, in->pd_handle, PD) || in->max_wr < 1 || in->max_wr > SRQ_MOST ||
-	    in->max_sge < 1 || in->max_sge > SRQ_MOST_SGE || in->srq_limit > in->max_wr)
+	if (!a[3] || a[3]->len < 16 || !object_at(c, in->pd_handle, PD) || in->max_wr > SRQ_MOST ||
+	    in->max_sge > SRQ_MOST_SGE || in->srq_limit > in->max_wr)
 		return EINVAL;
 	memcpy(&driver, in_ptr(a[3]), a[3]->len < sizeof(driver) ? a[3]->len : sizeof(driver));
 	if (driver.flags || driver.reserved0 || driver.reserved1 || driver.db_addr % 8)
