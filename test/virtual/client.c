@@ -399,7 +399,7 @@ static void do_close_fd(char **word)
 	answer(close(context->cmd_fd) ? errno : 0);
 }
 
-/* unmap_uars: "ok COUNT". A mapping keeps a device open as a descriptor does. */
+/* unmap_uars: "ok COUNT", with the page of the clock. A mapping keeps a device open as a descriptor does. */
 static void do_unmap_uars(char **word)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
@@ -409,7 +409,8 @@ static void do_unmap_uars(char **word)
 
 	(void)word;
 	while (fgets(line, sizeof(line), maps))
-		if (strstr(line, ".ctx/") && strstr(line, " -w-p ") && sscanf(line, "%lx-%lx", &from, &to) == 2)
+		if (strstr(line, ".ctx/") && (strstr(line, " -w-p ") || strstr(line, " r--p ")) &&
+		    sscanf(line, "%lx-%lx", &from, &to) == 2)
 			count += munmap((void *)from, to - from) == 0;
 	fclose(maps);
 	printf("ok ok %d\n", count);
