@@ -1,6 +1,7 @@
 export type {Caps, CryptoEngine, NicImportMode} from './caps.js';
 export type {CreatedDeks} from './create.js';
-export type {Outcome, Passage, Prover} from './data-path/prover.js';
+export type {Passage, Prover} from './data-path/prover.js';
+export type {Outcome} from './data-path/rounds.js';
 export type {Dek} from './dek.js';
 export {type Device, type OpenOptions, openDevice} from './device.js';
 export {libraryVersion} from './ffi.js';

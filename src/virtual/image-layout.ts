@@ -5,7 +5,7 @@
  */
 
 export const IMAGE_MAGIC = 'mlx5vnic';
-export const IMAGE_VERSION = 2;
+export const IMAGE_VERSION = 3;
 
 /** How many of each an image has room for. */
 export const KEYS = 64;
@@ -34,6 +34,9 @@ export const IMAGE = {
   service_us: 72,
   policy: 88,
   tweak: 89,
+  port_down: 90,
+  no_gid: 91,
+  no_loopback: 92,
   next_object: 96,
   slots_used: 100,
   next_qpn: 104,

@@ -18,3 +18,7 @@ export type Policy = (typeof POLICIES)[number];
 export const TWEAKS = ['ieee-1619', 'inc64', 'reversed'] as const;
 /** How a NIC makes the tweak of a data unit. */
 export type Tweak = (typeof TWEAKS)[number];
+
+export const PORTS = ['active', 'down'] as const;
+/** Whether the port of a NIC is up. */
+export type PortState = (typeof PORTS)[number];

@@ -9,7 +9,18 @@ import {keyCheckValue} from '../wrap/kcv.js';
 import {COMMANDS, OBJECTS, STATUSES} from './faults.js';
 import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, RULES} from './image-layout.js';
 import {type LiveCounters, liveCounters} from './live.js';
-import {ENGINES, type Engine, type NicState, POLICIES, type Policy, STATES, TWEAKS, type Tweak} from './properties.js';
+import {
+  ENGINES,
+  type Engine,
+  type NicState,
+  POLICIES,
+  PORTS,
+  type Policy,
+  type PortState,
+  STATES,
+  TWEAKS,
+  type Tweak,
+} from './properties.js';
 import {SERVICES, type ServiceTimes} from './service.js';
 import {IMPORT_MODES, slots} from './settings.js';
 
@@ -30,6 +41,11 @@ export interface VirtualReport {
   readonly serviceUs: ServiceTimes;
   readonly policy: Policy;
   readonly tweak: Tweak;
+  readonly port: PortState;
+  /** Whether the port has an address. */
+  readonly gid: boolean;
+  /** Whether the firmware connects a queue pair with itself inside the NIC. */
+  readonly loopback: boolean;
   readonly gone: boolean;
   /** The C name of the errno that opening fails with, or null. */
   readonly openError: string | null;
@@ -93,6 +109,9 @@ function reportOf(name: string, image: Buffer, contexts: string): VirtualReport 
     serviceUs: serviceTimes(image),
     policy: POLICIES[image[IMAGE.policy]!]!,
     tweak: TWEAKS[image[IMAGE.tweak]!]!,
+    port: PORTS[image[IMAGE.port_down]!]!,
+    gid: image[IMAGE.no_gid] === 0,
+    loopback: image[IMAGE.no_loopback] === 0,
     gone: image[IMAGE.gone] !== 0,
     openError: openErrno === 0 ? null : errnoName(openErrno),
     importKeks: validKeys(image, IMAGE.kek).map((at) => importKek(image, at)),

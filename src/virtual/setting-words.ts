@@ -8,7 +8,7 @@ import {fromHex, hideKey, wipe} from '../bytes.js';
 import {CREDENTIAL_BYTES, KEK_BYTES, MAX_ID} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {COMMANDS, type ErrorRule, type InjectedFault, OBJECTS, STATUSES} from './faults.js';
-import {ENGINES, POLICIES, STATES, TWEAKS} from './properties.js';
+import {ENGINES, POLICIES, PORTS, STATES, TWEAKS} from './properties.js';
 import {SERVICE_PRESETS, SERVICES, type ServiceTimes} from './service.js';
 import {IMPORT_MODES, type OfficerKey, type Settings} from './settings.js';
 
@@ -37,7 +37,10 @@ const KEYS: Readonly<Record<string, Key>> = {
   },
   tweak: {values: TWEAKS.join('|'), parse: (value) => one('tweak', oneOf(TWEAKS, value))},
   policy: {values: POLICIES.join('|'), parse: (value) => one('policy', oneOf(POLICIES, value))},
-  gone: {values: 'yes|no', parse: (value) => one('gone', {yes: true, no: false}[value])},
+  port: {values: PORTS.join('|'), parse: (value) => one('port', oneOf(PORTS, value))},
+  gid: yesOrNo('gid'),
+  loopback: yesOrNo('loopback'),
+  gone: yesOrNo('gone'),
   'open-error': {values: 'none|ERRNO, such as EACCES', parse: (value) => one('openErrno', errnoOf(value))},
   kek: {
     values: 'ID:SOURCE',
@@ -139,6 +142,10 @@ function integer(text: string, min: number, max: number): number | undefined {
 
 function integerKey(field: keyof Settings, min: number, max: number): Key {
   return {values: `${min}..${max}`, parse: (value) => one(field, integer(value, min, max))};
+}
+
+function yesOrNo(field: keyof Settings): Key {
+  return {values: 'yes|no', parse: (value) => one(field, {yes: true, no: false}[value])};
 }
 
 function engines(value: string): Settings['engines'] {

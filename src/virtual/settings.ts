@@ -8,7 +8,18 @@ import {DekError} from '../errors.js';
 import {dekErrorBytes, type ErrorRule, faultBytes, type InjectedFault} from './faults.js';
 import type {ImageWrite} from './image.js';
 import {FAULT, IMAGE, KEY, KEYS, LANES, RULES} from './image-layout.js';
-import {ENGINES, type Engine, type NicState, POLICIES, type Policy, STATES, TWEAKS, type Tweak} from './properties.js';
+import {
+  ENGINES,
+  type Engine,
+  type NicState,
+  POLICIES,
+  PORTS,
+  type Policy,
+  type PortState,
+  STATES,
+  TWEAKS,
+  type Tweak,
+} from './properties.js';
 import {SERVICES, type ServiceTimes} from './service.js';
 
 /** A secret that the officer loads: an import KEK (16 or 32 bytes) or a credential (40), under a 24-bit id. */
@@ -37,6 +48,11 @@ export interface Settings {
   readonly policy?: Policy;
   /** Anything but `ieee-1619` makes a NIC whose data no other can read. */
   readonly tweak?: Tweak;
+  readonly port?: PortState;
+  /** Whether the port has an address. */
+  readonly gid?: boolean;
+  /** Whether the firmware connects a queue pair with itself inside the NIC (force loopback). */
+  readonly loopback?: boolean;
   readonly gone?: boolean;
   /** The errno that opening the device fails with; 0 for none. */
   readonly openErrno?: number;
@@ -80,6 +96,9 @@ export function applySettings(image: Buffer, settings: Settings): ImageWrite[] {
   }
   number(IMAGE.policy, 1, indexIn(POLICIES, settings.policy), 1, 'policy');
   number(IMAGE.tweak, 1, indexIn(TWEAKS, settings.tweak), 2, 'tweak');
+  number(IMAGE.port_down, 1, indexIn(PORTS, settings.port), 1, 'port');
+  number(IMAGE.no_gid, 1, settings.gid === undefined ? undefined : Number(!settings.gid), 1, 'gid');
+  number(IMAGE.no_loopback, 1, settings.loopback === undefined ? undefined : Number(!settings.loopback), 1, 'loopback');
   // A NIC that goes takes all objects along: what was opened before belongs to an era that is over.
   if (settings.gone && image[IMAGE.gone] === 0) put(IMAGE.era, le((image.readUInt32LE(IMAGE.era) + 1) >>> 0, 4));
   number(IMAGE.gone, 1, settings.gone === undefined ? undefined : Number(settings.gone), 1, 'gone');

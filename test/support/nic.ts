@@ -38,6 +38,11 @@ export class Nic {
     return {contexts, pds, logins, deks};
   }
 
+  /** Work requests that the NIC has done since it was made. */
+  workRequests(): number {
+    return this.#device.nic.show().total.workRequests;
+  }
+
   /** What of the data path lives on the NIC now. */
   liveDataPath(): {cqs: number; qps: number; mrs: number; mkeys: number} {
     const {cqs, qps, mrs, mkeys} = this.#device.nic.show().live;

@@ -28,6 +28,9 @@ int main(void)
 	FIELD(image, service_us);
 	FIELD(image, policy);
 	FIELD(image, tweak);
+	FIELD(image, port_down);
+	FIELD(image, no_gid);
+	FIELD(image, no_loopback);
 	FIELD(image, next_object);
 	FIELD(image, slots_used);
 	FIELD(image, next_qpn);

@@ -34,7 +34,7 @@ const TURNS_TWEAK_SINCE = 44;
 
 export class Proving {
   readonly #device: Device;
-  readonly #prover: Prover | Finding;
+  #prover: Prover | Finding;
 
   private constructor(device: Device, prover: Prover | Finding) {
     this.#device = device;
@@ -57,12 +57,24 @@ export class Proving {
     const findings = new Map<Subject, Finding>();
     const there = subjects.filter((subject): subject is Subject => 'dek' in subject);
     if ('verdict' in this.#prover) for (const subject of there) findings.set(subject, this.#prover);
-    else await this.#proveAll(this.#prover, there, findings);
+    else {
+      await this.#proveAll(this.#prover, there, findings);
+      this.#giveUp(this.#prover, [...findings.values()]);
+    }
     return subjects.map((subject) => ('dek' in subject ? findings.get(subject)! : subject));
   }
 
   close(): void {
     if (!('verdict' in this.#prover)) this.#prover.close();
+  }
+
+  /** What keeps all of so many DEKs from being proven will keep the others: each may wait for it anew. */
+  #giveUp(prover: Prover, findings: readonly Finding[]): void {
+    const [first] = findings;
+    if (first?.reason === undefined || !ENDS.has(first.reason)) return;
+    if (findings.some(({reason}) => reason !== first.reason)) return;
+    prover.close();
+    this.#prover = first;
   }
 
   async #proveAll(prover: Prover, subjects: readonly Subject[], findings: Map<Subject, Finding>): Promise<void> {
@@ -125,6 +137,8 @@ export class Proving {
   }
 }
 
+/** Reasons that no single DEK has to do with. */
+const ENDS: ReadonlySet<Reason> = new Set(['no-loopback', 'no-gid', 'port-down', 'no-answer', 'device-gone']);
 const ENGINE_OFF = notProvable('engine-off');
 
 /** Whether the NIC says nothing any more of what its crypto can do. */
@@ -150,12 +164,14 @@ function findingOf(error: unknown): Finding {
   return notProvable(reasonOf(error), error.message);
 }
 
+/** Where no command was refused it is the way to itself that the NIC has not (queues.ts). */
+const NO_WAY: Readonly<Record<string, Reason>> = {ENETDOWN: 'port-down', EADDRNOTAVAIL: 'no-gid'};
+
 function reasonOf({code, errno}: DekError): Reason {
   if (code === 'CLOSED') return 'missing';
   if (code === 'DEVICE_GONE') return 'device-gone';
   if (code === 'LIMIT') return 'no-memory';
   if (code === 'IO') return 'no-answer';
-  // Where no command was refused it is the way to itself that the NIC has not (queues.ts).
-  if (code === 'UNSUPPORTED') return errno === undefined ? 'no-loopback' : 'no-umr';
+  if (code === 'UNSUPPORTED') return errno === undefined ? 'no-loopback' : (NO_WAY[errno] ?? 'no-umr');
   return 'refused';
 }

@@ -61,6 +61,9 @@ function facts(report: VirtualReport): [string, string][] {
     ],
   ];
   if (report.tweak !== 'ieee-1619') facts.push(['tweak', report.tweak]);
+  if (report.port !== 'active') facts.push(['port', report.port]);
+  if (!report.gid) facts.push(['GID', 'none']);
+  if (!report.loopback) facts.push(['force loopback', 'refused']);
   if (report.failedSelftests !== 0) facts.push(['failed self-tests', `0x${report.failedSelftests.toString(16)}`]);
   if (report.openError !== null) facts.push(['open fails with', report.openError]);
   for (const {command, object, status, syndrome, left, hits} of report.faults) {

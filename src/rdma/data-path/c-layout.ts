@@ -59,6 +59,7 @@ export const IBV_QP_ATTR = {
   dest_qp_num: 28,
   qp_access_flags: 32,
   'ah_attr.grh.dgid': 56,
+  'ah_attr.grh.sgid_index': 76,
   'ah_attr.grh.hop_limit': 77,
   'ah_attr.dlid': 80,
   'ah_attr.is_global': 85,
@@ -72,7 +73,7 @@ export const IBV_QP_ATTR = {
 } as const;
 
 /** struct ibv_port_attr; a release may append to it, hence the room. */
-export const IBV_PORT_ATTR = {lid: 34, link_layer: 46} as const;
+export const IBV_PORT_ATTR = {state: 0, gid_tbl_len: 12, lid: 34, link_layer: 46} as const;
 export const IBV_PORT_ATTR_ROOM = 128;
 
 /** struct mlx5dv_mkey_init_attr */
@@ -127,6 +128,7 @@ export const C = {
   IBV_QP_DEST_QPN: 1 << 20,
   IBV_MTU_1024: 3,
   IBV_LINK_LAYER_INFINIBAND: 1,
+  IBV_PORT_ACTIVE: 4,
   IBV_SEND_SIGNALED: 2,
   IBV_SEND_INLINE: 8,
   IBV_WC_SUCCESS: 0,

@@ -3,13 +3,11 @@
  * RoCE or IB.
  */
 import {callFailed} from '../errno.js';
-import type {ContextPtr, Library} from '../ffi.js';
-import {IBV_QP_ATTR as ATTR, C, IBV_PORT_ATTR, IBV_PORT_ATTR_ROOM} from './c-layout.js';
+import {IBV_QP_ATTR as ATTR, C} from './c-layout.js';
 import {dataPath} from './ffi.js';
+import {type OwnAddress, PORT} from './port.js';
 import type {Qp} from './qp.js';
 
-const PORT = 1;
-const GID_BYTES = 16;
 const HOP_LIMIT = 64;
 
 const TO_INIT = C.IBV_QP_STATE | C.IBV_QP_PKEY_INDEX | C.IBV_QP_PORT | C.IBV_QP_ACCESS_FLAGS;
@@ -30,7 +28,7 @@ const TO_RTS =
   C.IBV_QP_MAX_QP_RD_ATOMIC;
 
 /** A QP in RESET, or INIT, is in RTS then. Throws what the refusal means. */
-export function connectByAddress(lib: Library, context: ContextPtr, qp: Qp, device: string): void {
+export function connectByAddress(qp: Qp, address: OwnAddress, device: string): void {
   const verbs = dataPath();
   const attr = new DataView(new ArrayBuffer(ATTR.size));
   const bytes = new Uint8Array(attr.buffer);
@@ -43,15 +41,10 @@ export function connectByAddress(lib: Library, context: ContextPtr, qp: Qp, devi
   attr.setUint8(ATTR.port_num, PORT);
   modify(C.IBV_QPS_INIT, TO_INIT);
 
-  const port = new DataView(new ArrayBuffer(IBV_PORT_ATTR_ROOM));
-  const errno = verbs.ibv_query_port(context, PORT, new Uint8Array(port.buffer));
-  if (errno !== 0) throw callFailed('connect', errno, {device});
-  if (port.getUint8(IBV_PORT_ATTR.link_layer) === C.IBV_LINK_LAYER_INFINIBAND) {
-    attr.setUint16(ATTR['ah_attr.dlid'], port.getUint16(IBV_PORT_ATTR.lid, true), true);
-  } else {
-    const gid = new Uint8Array(new ArrayBuffer(GID_BYTES));
-    if (verbs.ibv_query_gid(context, PORT, 0, gid) !== 0) throw callFailed('connect', lib.errno(), {device});
-    bytes.set(gid, ATTR['ah_attr.grh.dgid']);
+  if ('lid' in address) attr.setUint16(ATTR['ah_attr.dlid'], address.lid, true);
+  else {
+    bytes.set(address.gid, ATTR['ah_attr.grh.dgid']);
+    attr.setUint8(ATTR['ah_attr.grh.sgid_index'], address.index);
     attr.setUint8(ATTR['ah_attr.grh.hop_limit'], HOP_LIMIT);
     attr.setUint8(ATTR['ah_attr.is_global'], 1);
   }

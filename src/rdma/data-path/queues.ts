@@ -8,7 +8,11 @@ import {libraryVersion} from '../ffi.js';
 import {Cq} from './cq.js';
 import {forceLoopback} from './force-loopback.js';
 import {connectByAddress} from './own-address.js';
+import {readPort} from './port.js';
 import {Qp} from './qp.js';
+
+const PORT_DOWN = {words: 'its port is down', errno: 'ENETDOWN'} as const;
+const NO_ADDRESS = {words: 'its port has no address', errno: 'EADDRNOTAVAIL'} as const;
 
 export class Queues {
   readonly cq: Cq;
@@ -46,6 +50,19 @@ export class Queues {
     return hasOther;
   }
 
+  /** Why the NIC cannot be connected with itself, as far as its port tells. Throws CLOSED, DEVICE_GONE. */
+  noWay(cause?: unknown): DekError {
+    const {lib, ptr, info} = this.#context;
+    const {isUp, address} = readPort(lib, ptr, info.name);
+    const why = isUp ? (address ? undefined : NO_ADDRESS) : PORT_DOWN;
+    const message = `${info.name} cannot be connected with itself${why ? `: ${why.words}` : ''}`;
+    return new DekError('UNSUPPORTED', message, {
+      hint: 'neither by force loopback nor by its own address: see its port (ibv_devinfo -v)',
+      errno: why?.errno,
+      cause,
+    });
+  }
+
   close(): void {
     this.dropQp();
     this.cq.close();
@@ -79,14 +96,12 @@ export class Queues {
 
   #connectByAddress(qp: Qp): void {
     const {lib, ptr, info} = this.#context;
+    const {address} = readPort(lib, ptr, info.name);
+    if (!address) throw this.noWay();
     try {
-      connectByAddress(lib, ptr, qp, info.name);
+      connectByAddress(qp, address, info.name);
     } catch (cause) {
-      if (!this.#context.answers()) throw cause;
-      throw new DekError('UNSUPPORTED', `${info.name} cannot be connected with itself`, {
-        hint: 'neither by force loopback nor by its own address: see whether its port is up (ibv_devinfo)',
-        cause,
-      });
+      throw this.#context.answers() ? this.noWay(cause) : cause;
     }
   }
 }

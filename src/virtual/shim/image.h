@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC "mlx5vnic"
-#define IMAGE_VERSION 2
+#define IMAGE_VERSION 3
 #define KEYS 64
 #define RULES 16
 #define LANES 64
@@ -82,7 +82,10 @@ struct image {
 	uint32_t service_us[4]; /* enum service: what firmware spends on a command while all others wait */
 	uint8_t policy; /* enum policy */
 	uint8_t tweak; /* enum tweak */
-	uint8_t reserved[6];
+	uint8_t port_down; /* 1: the port of the device is down */
+	uint8_t no_gid; /* 1: it has no address */
+	uint8_t no_loopback; /* 1: the firmware refuses force loopback */
+	uint8_t reserved[3];
 	uint32_t next_object; /* from here on written by this library */
 	uint32_t slots_used; /* slots from here on were never used */
 	uint32_t next_qpn; /* 24 bits, as the two below; used again after all others */

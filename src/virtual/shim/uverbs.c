@@ -78,6 +78,7 @@
 #include "kernel/attributes.c"
 #include "kernel/pd.c"
 #include "kernel/uar.c"
+#include "kernel/port.c"
 #include "memory/memory.c"
 #include "queue/channel.c"
 #include "queue/cq.c"

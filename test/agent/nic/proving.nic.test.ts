@@ -141,6 +141,8 @@ describe('Proving', () => {
     ['engine-off', {engines: []}],
     ['device-gone', {gone: true}],
     ['no-umr', {faults: [{status: 2, times: 1}]}],
+    ['no-gid', {loopback: false, gid: false}],
+    ['port-down', {loopback: false, port: 'down'}],
   ];
   for (const [reason, settings] of LACKS) {
     it(`says of all that it shows nothing: ${reason}`, async () => {
@@ -156,6 +158,24 @@ describe('Proving', () => {
       }
     });
   }
+
+  for (const settings of [{port: 'down', gid: false}, {loopback: false}] as const) {
+    it(`goes the way that there is: ${JSON.stringify(settings)}`, async () => {
+      await start(settings);
+      const keys = [nic.randomKey({keySize: 256, keytag: true}), nic.randomKey({keySize: 256, keytag: true})];
+      await make(keys, 256);
+      expect(verdicts(await prove(keys))).to.deep.equal(['ok', 'ok']);
+    });
+  }
+
+  it('finds no more than once that there is no way to itself, of however many DEKs', async () => {
+    await start({loopback: false, port: 'down'});
+    const keys = Array.from({length: 100}, () => nic.randomKey({keySize: 128, keytag: true}));
+    await make(keys, 128);
+    const before = nic.workRequests();
+    expect(new Set(verdicts(await prove(keys)))).to.deep.equal(new Set(['not-provable: port-down']));
+    expect(nic.workRequests() - before).to.be.below(100);
+  });
 
   it('says that the NIC cannot be connected with itself', async () => {
     await start();

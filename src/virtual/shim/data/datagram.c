@@ -48,5 +48,7 @@ static uint32_t send_datagram(struct qp *q, const uint8_t *w, const uint8_t *end
 	make_grh(grh, q->body.context->nic, address, m->bytes);
 	m->key = get32(address) & 0x80000000 ? q->attr.qkey : get32(address); /* the QP's own, if it says so */
 	nic = find_nic(address + 32);
+	if (nic && (is_down(nic) || is_down(q->body.context->nic)))
+		return 0;
 	return nic ? deliver_datagram(q, find_qp(nic, get24(address + 9)), m, &from) : 0;
 }

@@ -9,11 +9,13 @@ static bool can_receive(const struct qp *peer)
 	return peer->attr.qp_state >= RTR && peer->attr.qp_state <= SQD;
 }
 
-/* The other end of a connection, if it is in this process and connected with this one. */
+/* The other end of a connection, if it is in this process, connected with this one, and both ports are up. */
 static struct qp *find_peer(const struct qp *q)
 {
 	struct qp *peer = q->peer_nic ? find_qp(q->peer_nic, q->attr.dest_qp_num) : NULL;
 
+	if (!q->loops && q->peer_nic && (is_down(q->body.context->nic) || is_down(q->peer_nic)))
+		return NULL;
 	return peer && peer->type == q->type && can_receive(peer) && peer->attr.dest_qp_num == q->body.number &&
 			       peer->peer_nic == q->body.context->nic
 		       ? peer

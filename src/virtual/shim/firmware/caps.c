@@ -22,7 +22,8 @@ static void query_caps(const struct image *image, uint16_t op_mod, uint8_t *out,
 		caps[82] = WQE_MOST >> 8; /* max_wqe_sz_sq 0x290/16 */
 		caps[144] = 0x80; /* sigerr_domain_and_sig_type 0x480 */
 	} else if (op_mod >> 1 == CAPS_ROCE) {
-		caps[0] = 0x06; /* fl_rc_qp_when_roce_disabled 0x5, fl_rc_qp_when_roce_enabled 0x6 */
+		/* fl_rc_qp_when_roce_disabled 0x5, fl_rc_qp_when_roce_enabled 0x6 */
+		caps[0] = LOAD(image->no_loopback) ? 0 : 0x06;
 	} else if (op_mod >> 1 == CAPS_CRYPTO && image->engines) {
 		if (image->wrapped_import) {
 			caps[0] = (image->state != COMMISSIONING ? 0x80 : 0) |

@@ -59,6 +59,8 @@ static struct verdict to_rtr(struct qp *q, const uint8_t *in, uint32_t inlen)
 	if (mtu < 1 || mtu > 5 || log_msg_max < 6 || log_msg_max > LOG_MSG_MOST || !get_field(in, F_REMOTE_QPN) ||
 	    get_field(in, F_PORT) != 1 || get_field(in, F_PKEY_INDEX) || get_field(in, F_SOURCE_INDEX))
 		return REFUSE(BAD_PARAM, QP_CONTEXT);
+	if (get_field(in, F_LOOPBACK) && LOAD(q->body.context->nic->image->no_loopback))
+		return REFUSE(BAD_PARAM, QP_CONTEXT);
 	q->attr.path_mtu = mtu;
 	q->attr.dest_qp_num = get_field(in, F_REMOTE_QPN);
 	q->attr.qp_access_flags |= access_of(in);

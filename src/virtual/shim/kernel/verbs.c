@@ -1,6 +1,6 @@
 /*
  * What libibverbs asks of the kernel of the device and of a context: query, get, import, the handles of a context,
- * the descriptor of asynchronous events. Left out: events, there are none.
+ * the descriptor of asynchronous events. Its port is in port.c. Left out: events, there are none.
  */
 
 /* Of enum ibv_device_cap_flags. */
@@ -41,21 +41,6 @@ static void fill_device(const struct image *image, struct ib_uverbs_query_device
 	r->phys_port_cnt = 1;
 }
 
-static void fill_port(struct ib_uverbs_query_port_resp *r)
-{
-	r->max_msg_sz = 1 << 30;
-	r->gid_tbl_len = 1;
-	r->pkey_tbl_len = 1;
-	r->state = 4; /* active */
-	r->max_mtu = 5;
-	r->active_mtu = 3;
-	r->max_vl_num = 1;
-	r->active_width = 2; /* 4x */
-	r->active_speed = 32; /* EDR */
-	r->phys_state = 5; /* link up */
-	r->link_layer = 2; /* Ethernet */
-}
-
 static int query_device(struct context *c, const void *in, attrs a)
 {
 	struct ib_uverbs_ex_query_device_resp device = {
@@ -74,30 +59,6 @@ static int query_device(struct context *c, const void *in, attrs a)
 	fill_device(c->nic->image, &device.base);
 	put_out(a[1], &device, sizeof(device));
 	put_out(a[4], &driver, sizeof(driver));
-	return 0;
-}
-
-static int query_port_by_write(struct context *c, const void *in, attrs a)
-{
-	struct ib_uverbs_query_port_resp port = {0};
-
-	(void)c;
-	if (((const uint8_t *)in)[8] != 1)
-		return EINVAL;
-	fill_port(&port);
-	put_out(a[1], &port, sizeof(port));
-	return 0;
-}
-
-static int query_port(struct context *c, attrs a)
-{
-	struct ib_uverbs_query_port_resp_ex port = {0};
-
-	(void)c;
-	if ((uint8_t)a[0]->data != 1)
-		return EINVAL;
-	fill_port(&port.legacy_resp);
-	put_out(a[1], &port, sizeof(port));
 	return 0;
 }
 

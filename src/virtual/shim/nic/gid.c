@@ -1,6 +1,12 @@
 /*
- * The GID of a NIC, as its sysfs says: fe80:: and its GUID. An address is that of a NIC of this directory, or of none.
+ * The GID of a NIC, as its sysfs says: fe80:: and its GUID. An address is that of a NIC of this directory, or of none:
+ * a NIC may have none (dek virtual set gid=no), and its port may be down.
  */
+
+static bool is_down(const struct nic *nic)
+{
+	return LOAD(nic->image->port_down);
+}
 
 static void make_gid(const struct nic *nic, uint8_t gid[16])
 {
@@ -19,7 +25,7 @@ static struct nic *find_nic(const uint8_t gid[16])
 	for (int i = 0; i < MAX_NICS && nics[i].image; i++) {
 		make_gid(&nics[i], own);
 		if (memcmp(gid, own, sizeof(own)) == 0)
-			return &nics[i];
+			return LOAD(nics[i].image->no_gid) ? NULL : &nics[i];
 	}
 	for (int i = 0; i < MOST_DEVICES; i++) {
 		const int error = errno;
@@ -30,7 +36,7 @@ static struct nic *find_nic(const uint8_t gid[16])
 			break;
 		make_gid(nic, own);
 		if (memcmp(gid, own, sizeof(own)) == 0)
-			return nic;
+			return LOAD(nic->image->no_gid) ? NULL : nic;
 	}
 	return NULL;
 }

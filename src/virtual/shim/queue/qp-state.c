@@ -148,6 +148,8 @@ static int modify_qp(struct context *c, const void *in, attrs a)
 	if ((m->attr_mask & A_CURRENT_STATE && m->cur_qp_state != q->attr.qp_state) || m->reserved[0] ||
 	    m->reserved[1] || !may_change(q, to, m->attr_mask) || !are_values_good(m))
 		return EINVAL;
+	if (m->attr_mask & A_AV && LOAD(c->nic->image->no_gid)) /* that the source address is one of */
+		return EINVAL;
 	if (m->attr_mask & A_STATE)
 		error = set_state(q, to);
 	if (!error)

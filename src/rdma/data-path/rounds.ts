@@ -1,0 +1,192 @@
+/**
+ * Passages in rounds of 32, through one queue pair: each lays out two memory keys and writes through one of them, then
+ * through the other. One that fails takes those behind it along (they are flushed), which are tried again alone. What
+ * no DEK has to do with, such as a NIC that does not answer, ends all of them.
+ */
+import {constants} from 'node:os';
+import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
+import {DekError} from '../../errors.js';
+import type {Context} from '../context.js';
+import {Dek} from '../dek.js';
+import {callFailed} from '../errno.js';
+import type {DekPtr} from '../ffi.js';
+import {asDekError} from '../for-each-dek.js';
+import {C} from './c-layout.js';
+import {Lane} from './lane.js';
+import {Mr} from './mr.js';
+import {Queues} from './queues.js';
+
+/** Passages at once, and how many work requests each posts before it waits. */
+const LANES = 32;
+const REQUESTS = 3;
+/** A NIC needs microseconds. */
+const TIMEOUT_MS = 2000;
+
+/**
+ * What came of it: 512 or 1,024 bytes of ciphertext, and whether the zeros came back; or the `enum ibv_wc_status` by
+ * which the NIC refused; or why it was not tried.
+ */
+export type Outcome =
+  | {readonly ciphertext: Uint8Array; readonly isWhole: boolean}
+  | {readonly status: number}
+  | DekError;
+
+/** A passage that was checked and copied. */
+export interface Job {
+  readonly dek: Dek;
+  /** 8 bytes, 16 bytes. */
+  readonly keytag: Uint8Array;
+  readonly tweak: Uint8Array;
+  /** 512 or 1,024. */
+  readonly bytes: number;
+  outcome: Outcome | undefined;
+}
+
+/** A job that is under way, in a lane. */
+interface Run {
+  readonly job: Job;
+  readonly lane: Lane;
+  readonly dek: DekPtr;
+  /** Of its last work request that was waited for. */
+  status: number | undefined;
+}
+
+export class Rounds {
+  readonly #context: Context;
+  readonly #queues: Queues;
+  readonly #mr: Mr;
+  /** Those that were needed so far; one that could not be made is missing. */
+  readonly #lanes: (Lane | undefined)[] = [];
+
+  /** Throws what the NIC's refusal means; nothing is left then. */
+  constructor(context: Context) {
+    const {lib, info} = context;
+    this.#context = context;
+    this.#queues = new Queues(context, LANES * REQUESTS);
+    try {
+      this.#mr = new Mr(lib, context.pd, Lane.bytes(LANES), info.name);
+      try {
+        this.#lane(0); // whether there can be any is to be known at once
+        this.#queues.qp;
+      } catch (error) {
+        for (const lane of this.#lanes) lane?.close();
+        this.#mr.close();
+        throw error;
+      }
+    } catch (error) {
+      this.#queues.close();
+      throw error;
+    }
+  }
+
+  /** Gives each an outcome. */
+  async passAll(jobs: readonly Job[]): Promise<void> {
+    let end: DekError | undefined;
+    for (let i = 0; i < jobs.length && !end; i += LANES) end = await this.#passSome(jobs.slice(i, i + LANES));
+    // What was flushed, and what came behind it: each alone, so that it fails by itself or not at all.
+    for (const job of jobs) if (job.outcome === undefined && !end) end = await this.#passSome([job]);
+    for (const job of jobs) job.outcome ??= end ?? {status: C.IBV_WC_WR_FLUSH_ERR};
+  }
+
+  /** Takes all off the NIC, the queue pair first, so that nothing is written to memory any more. */
+  close(): void {
+    this.#queues.dropQp();
+    for (const lane of this.#lanes) lane?.close();
+    this.#mr.close();
+    this.#queues.close();
+  }
+
+  /** An outcome for each, or none for those that are to be tried again alone; or what would end any of them. */
+  async #passSome(jobs: readonly Job[]): Promise<DekError | undefined> {
+    const runs: Run[] = [];
+    try {
+      for (const [i, job] of jobs.entries()) this.#begin(job, i, runs);
+      if (runs.length > 0) await this.#passRuns(runs);
+      return undefined;
+    } catch (error) {
+      this.#queues.dropQp();
+      return asDekError('post', error);
+    } finally {
+      for (const {job} of runs) Dek.giveBack(job.dek);
+      this.#mr.bytes.fill(0);
+    }
+  }
+
+  /** Lane `i`, made when it is needed first. */
+  #lane(i: number): Lane {
+    const {lib, pd, info} = this.#context;
+    const lane = this.#lanes[i] ?? new Lane(lib, pd, this.#mr, i, info.name);
+    this.#lanes[i] = lane;
+    return lane;
+  }
+
+  #begin(job: Job, i: number, runs: Run[]): void {
+    try {
+      const lane = this.#lane(i);
+      runs.push({job, lane, dek: Dek.lend(job.dek), status: undefined});
+    } catch (error) {
+      job.outcome = asDekError('post', error);
+    }
+  }
+
+  async #passRuns(runs: readonly Run[]): Promise<void> {
+    const {qp} = this.#queues;
+    for (const {lane} of runs) lane.clear();
+    qp.post((requests) => {
+      for (const [i, {job, lane, dek}] of runs.entries()) {
+        const {tweak, keytag, bytes} = job;
+        requests.layOut(i, lane.out, lane.zeros(bytes), {dek, tweak, keytag, encrypts: true});
+        requests.layOut(i, lane.back, lane.ciphertext(bytes), {dek, tweak, keytag, encrypts: false});
+        requests.write(i, lane.out, lane.toCiphertext(bytes));
+      }
+    });
+    await this.#wait(runs);
+    // Only now the ciphertext is in memory: on the way back it is read from there.
+    if (this.#failed(runs)) return;
+    for (const run of runs) run.status = undefined;
+    qp.post((requests) => {
+      for (const [i, {job, lane}] of runs.entries()) requests.write(i, lane.back, lane.toReturned(job.bytes));
+    });
+    await this.#wait(runs);
+    if (this.#failed(runs)) return;
+    for (const {job, lane} of runs) job.outcome = lane.take(job.bytes);
+  }
+
+  /** Until each has a status. Throws when that takes too long. */
+  async #wait(runs: readonly Run[]): Promise<void> {
+    const end = performance.now() + TIMEOUT_MS;
+    let left = runs.length;
+    const done = (id: number, status: number): void => {
+      const run = runs[id];
+      if (run === undefined || run.status !== undefined) return;
+      run.status = status;
+      left--;
+    };
+    for (;;) {
+      this.#queues.cq.poll(done);
+      if (left === 0) return;
+      this.#context.ptr; // nobody waits any more for what a closing device does
+      if (performance.now() > end) throw this.#noAnswer();
+      await turnOfTheLoop();
+    }
+  }
+
+  /** Whether one failed: it has its outcome then, and the others none. Throws when there is no way for any. */
+  #failed(runs: readonly Run[]): boolean {
+    if (runs.every(({status}) => status === C.IBV_WC_SUCCESS)) return false;
+    this.#queues.dropQp();
+    for (const {job, status} of runs) {
+      if (status === C.IBV_WC_SUCCESS || status === C.IBV_WC_WR_FLUSH_ERR) continue;
+      if (status !== C.IBV_WC_RETRY_EXC_ERR) job.outcome = {status: status!};
+      // The way to itself may be none: then another is tried.
+      else if (!this.#queues.takeOtherWay()) throw this.#queues.noWay();
+    }
+    return true;
+  }
+
+  #noAnswer(): DekError {
+    const {info} = this.#context;
+    if (!this.#context.answers()) return callFailed('post', constants.errno.EIO, {device: info.name});
+    return new DekError('IO', `${info.name} did not do its work requests within ${TIMEOUT_MS / 1000} s`);
+  }
+}
