@@ -114,7 +114,7 @@ function sentence(text: string): string {
 }
 
 /** Paragraphs are divided by empty lines; mdoc wants each sentence on a line of its own. */
-function paragraphs(text: string): string[] {
+export function paragraphs(text: string): string[] {
   return text
     .trim()
     .split(/\n{2,}/)

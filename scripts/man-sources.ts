@@ -1,6 +1,6 @@
 /** The list of sources in dek.1, from the table that messages and help have them from. Pure: the page in and out. */
 import {SOURCES, WRAPPERS} from '../src/custody/sources/table.js';
-import {escapeText} from './man-page.js';
+import {escapeText, paragraphs} from './man-page.js';
 
 const BEGIN = '.\\" Made by `npm run man`:\n';
 const END = '.\\" As written by hand:\n';
@@ -13,7 +13,7 @@ export function withSources(page: string): string {
 
 function list(): string {
   const items = Object.values({...SOURCES, ...WRAPPERS}).map(({form, fullForm = form, is}) =>
-    [`.It ${macros(fullForm)}`, ...sentences(is)].join('\n'),
+    [`.It ${macros(fullForm)}`, ...paragraphs(is)].join('\n'),
   );
   return ['.Bl -tag -width "cred:NAME"', ...items, '.El', ''].join('\n');
 }
@@ -21,13 +21,8 @@ function list(): string {
 /** `file:PATH` as a command word and its argument. */
 function macros(form: string): string {
   if (form === '-') return 'Fl';
-  const words = form.match(/[A-Z]+|[^A-Z]+/g) ?? [];
+  const words = form.match(/[A-Z][A-Z ]*|[^A-Z]+/g) ?? [];
   return words
-    .map((word) => (/^[A-Z]/.test(word) ? `Ar ${word}` : `Cm ${escapeText(word).replace(':', '\\&:')}`))
+    .map((word) => (/^[A-Z]/.test(word) ? `Ar ${word}` : `Cm ${escapeText(word).replaceAll(':', '\\&:\\&')}`))
     .join(' Ns ');
-}
-
-/** A line each, as man pages have them. */
-function sentences(text: string): string[] {
-  return text.split(/(?<=[.:]) (?=[A-Z])/).map(escapeText);
 }

@@ -1,7 +1,7 @@
 # Completion of dek for bash. Made from the commands by `npm run completion`; not to be edited.
 _dek_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
 _dek_file() { compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); }
-_dek_source() { compopt -o nospace 2>/dev/null; _dek_words 'file: fd: cred:'; }
+_dek_source() { compopt -o nospace 2>/dev/null; _dek_words 'file: fd: cred: cmd: keyring:'; }
 
 _dek() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word
@@ -15,6 +15,7 @@ _dek() {
       '/credential' | \
       '/destroy' | \
       '/device' | \
+      '/kek' | \
       '/keygen' | \
       '/list' | \
       '/login' | \
@@ -35,6 +36,9 @@ _dek() {
       'credential/wrap' | \
       'device/list' | \
       'device/show' | \
+      'kek/components' | \
+      'kek/copy' | \
+      'kek/show' | \
       'manifest/check' | \
       'virtual/create' | \
       'virtual/exec' | \
@@ -68,15 +72,29 @@ _dek() {
     'create --format') _dek_words 'raw hex base64'; return ;;
     'create --socket') _dek_file; return ;;
     'credential wrap --kek') _dek_source; return ;;
+    'credential wrap --kek-component') _dek_source; return ;;
     'credential wrap --kek-format') _dek_words 'raw hex base64'; return ;;
+    'credential wrap --kcv') :; return ;;
     'credential wrap --input-format') _dek_words 'raw hex base64'; return ;;
     'credential wrap --output' | 'credential wrap -o') _dek_file; return ;;
     'credential wrap --format') _dek_words 'raw hex base64'; return ;;
     'destroy --socket') _dek_file; return ;;
+    'kek components --output-dir') :; return ;;
+    'kek components --size') _dek_words '128 256'; return ;;
+    'kek components --format') _dek_words 'raw hex base64'; return ;;
+    'kek copy --kek-format') _dek_words 'raw hex base64'; return ;;
+    'kek copy --timeout') :; return ;;
+    'kek copy --ring') _dek_words 'user session'; return ;;
+    'kek copy --master') :; return ;;
+    'kek show --kek-component') _dek_source; return ;;
+    'kek show --kek-format') _dek_words 'raw hex base64'; return ;;
+    'kek show --kcv') :; return ;;
     'keygen --size') _dek_words '128 256'; return ;;
     'keygen --keytag-value') :; return ;;
     'keygen --kek') _dek_source; return ;;
+    'keygen --kek-component') _dek_source; return ;;
     'keygen --kek-format') _dek_words 'raw hex base64'; return ;;
+    'keygen --kcv') :; return ;;
     'keygen --name') :; return ;;
     'keygen --count') :; return ;;
     'keygen --first') :; return ;;
@@ -121,7 +139,9 @@ _dek() {
     'unseal --with-key-format') _dek_words 'raw hex base64'; return ;;
     'unseal --output' | 'unseal -o') _dek_file; return ;;
     'unwrap --kek') _dek_source; return ;;
+    'unwrap --kek-component') _dek_source; return ;;
     'unwrap --kek-format') _dek_words 'raw hex base64'; return ;;
+    'unwrap --kcv') :; return ;;
     'unwrap --input-format') _dek_words 'raw hex base64'; return ;;
     'unwrap --size') _dek_words '128 256'; return ;;
     'unwrap --manifest') _dek_file; return ;;
@@ -139,7 +159,9 @@ _dek() {
     'virtual create --devices') :; return ;;
     'virtual set --device') :; return ;;
     'wrap --kek') _dek_source; return ;;
+    'wrap --kek-component') _dek_source; return ;;
     'wrap --kek-format') _dek_words 'raw hex base64'; return ;;
+    'wrap --kcv') :; return ;;
     'wrap --input-format') _dek_words 'raw hex base64'; return ;;
     'wrap --size') _dek_words '128 256'; return ;;
     'wrap --manifest') _dek_file; return ;;
@@ -150,9 +172,10 @@ _dek() {
     'wrap --format') _dek_words 'raw hex base64'; return ;;
   esac
   case $command in
-    '') _dek_words 'agent apply create credential destroy device keygen list login logout manifest prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
+    '') _dek_words 'agent apply create credential destroy device kek keygen list login logout manifest prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
+    'kek') _dek_words 'components copy show' ;;
     'manifest') _dek_words 'check' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
@@ -162,15 +185,21 @@ _dek() {
     'create')
       if [[ $cur == -* ]]; then _dek_words '--json --dcv --keytag-value --opaque --plaintext --allow-equal-keys --format --socket --help -h'; else _dek_file; fi ;;
     'credential wrap')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --input-format --output -o --force --format --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --input-format --output -o --force --format --help -h'; else _dek_source; fi ;;
     'destroy')
       if [[ $cur == -* ]]; then _dek_words '--json --all --socket --help -h'; else :; fi ;;
     'device list')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
     'device show')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
+    'kek components')
+      if [[ $cur == -* ]]; then _dek_words '--json --output-dir --size --format --help -h'; else :; fi ;;
+    'kek copy')
+      if [[ $cur == -* ]]; then _dek_words '--json --kek-format --timeout --ring --master --force --help -h'; else _dek_source; fi ;;
+    'kek show')
+      if [[ $cur == -* ]]; then _dek_words '--json --kek-component --kek-format --kcv --help -h'; else _dek_source; fi ;;
     'keygen')
-      if [[ $cur == -* ]]; then _dek_words '--json --size --keytag --keytag-value --kek --kek-format --name --count --first --opaque --manifest --import-kek-id --credential-id --credential --no-login --device --output -o --force --format --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --size --keytag --keytag-value --kek --kek-component --kek-format --kcv --name --count --first --opaque --manifest --import-kek-id --credential-id --credential --no-login --device --output -o --force --format --help -h'; else :; fi ;;
     'list')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'login')
@@ -196,7 +225,7 @@ _dek() {
     'unseal')
       if [[ $cur == -* ]]; then _dek_words '--json --name --with-key --with-key-format --output -o --force --help -h'; else _dek_file; fi ;;
     'unwrap')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --input-format --size --keytag --manifest --name --reveal --output -o --force --format --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --input-format --size --keytag --manifest --name --reveal --output -o --force --format --help -h'; else _dek_file; fi ;;
     'virtual create')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --kek-id --credential --credential-format --credential-id --import-mode --log-max-deks --devices --help -h'; else _dek_file; fi ;;
     'virtual exec')
@@ -206,7 +235,7 @@ _dek() {
     'virtual show')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else _dek_file; fi ;;
     'wrap')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --input-format --size --keytag --manifest --name --first --opaque --output -o --force --format --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --input-format --size --keytag --manifest --name --first --opaque --output -o --force --format --help -h'; else _dek_source; fi ;;
   esac
 }
 complete -F _dek dek

@@ -1,48 +1,90 @@
-/** How commands use an import KEK: read late, wiped at once, named by its key check value. */
+/** How commands use an import KEK: opened late, closed at once, named by its key check value. */
 import * as Flags from '@oclif/core/flags';
-import {toHex, wipe} from '../bytes.js';
+import {fromHex, toHex} from '../bytes.js';
 import {excludeFromCoreDump} from '../custody/core-dump.js';
 import type {Format} from '../custody/encoding.js';
-import {readSecret} from '../custody/source.js';
-import {KEK_FORMS} from '../custody/sources/table.js';
-import {KEK_BYTES} from '../dek-layout.js';
-import {keyCheckValue} from '../wrap/kcv.js';
+import {openComponents, openKek} from '../custody/kek.js';
+import {KEK_FORMS, SOURCE_FORMS} from '../custody/sources/table.js';
+import {KCV_BYTES} from '../dek-layout.js';
+import {DekError} from '../errors.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import {formatFlag} from './format-flag.js';
 
-/** `--kek SOURCE` and `--kek-format`: an import KEK. */
+/** `--kek SOURCE`, or `--kek-component SOURCE` several times, and what belongs to them: an import KEK. */
 export const kekFlags = {
   kek: Flags.string({
     helpValue: 'SOURCE',
-    required: true,
     description: `import KEK (16 or 32 bytes): ${KEK_FORMS}`,
+    exclusive: ['kek-component'],
+  }),
+  'kek-component': Flags.string({
+    helpValue: 'SOURCE',
+    multiple: true,
+    multipleNonGreedy: true,
+    description: `a component of the import KEK, in place of --kek; given two or more times: ${SOURCE_FORMS}`,
   }),
   'kek-format': formatFlag('the KEK'),
+  kcv: Flags.string({
+    helpValue: 'KCV',
+    description: 'key check value that the KEK has to have, 10 hex digits',
+  }),
 };
 
 /** These flags in a line of usage. */
-export const KEK_USAGE = '--kek SOURCE [--kek-format FORMAT]';
+export const KEK_USAGE = '(--kek SOURCE | --kek-component SOURCE...) [--kek-format FORMAT] [--kcv KCV]';
 
 /** The values of `kekFlags`. */
 export interface KekOptions {
-  kek: string;
+  kek?: string | undefined;
+  'kek-component'?: string[] | undefined;
   'kek-format'?: Format | undefined;
+  kcv?: string | undefined;
 }
 
 /**
- * Reads the KEK that `--kek` names and calls `use` with it and with its key check value in hex; it is wiped when that
- * has settled. `title` is what messages call it. From before the first secret byte on, this process's memory stays out
- * of core dumps.
+ * Opens the KEK that these flags name and calls `use` with it; it is closed when that has settled. `title` is what
+ * messages call it. From before the first secret byte on, this process's memory stays out of core dumps.
  */
+export async function withKekHandle<T>(
+  {kek: spec, 'kek-component': components, 'kek-format': format, kcv}: KekOptions,
+  use: (kek: KekHandle) => T | Promise<T>,
+  title = 'kek',
+): Promise<T> {
+  const options = {title, format, kcv: kcv === undefined ? undefined : parseKcv(kcv)};
+  excludeFromCoreDump();
+  if (components && components.length < 2)
+    throw new DekError('BAD_ARGUMENT', '--kek-component is given two or more times');
+  if (!components && spec === undefined) throw new DekError('BAD_ARGUMENT', `missing option: --${title}`);
+  const kek = components ? await openComponents(components, options) : await openKek(spec!, options);
+  try {
+    return await use(kek);
+  } finally {
+    await kek.close();
+  }
+}
+
+/** As `withKekHandle`, for what needs the bytes of the KEK, and its key check value in hex. */
 export async function withKek<T>(
-  {kek: spec, 'kek-format': format}: KekOptions,
+  options: KekOptions,
   use: (kek: Uint8Array, kcv: string) => T | Promise<T>,
   title = 'kek',
 ): Promise<T> {
-  excludeFromCoreDump();
-  const kek = await readSecret(spec, KEK_BYTES, title, format);
-  try {
-    return await use(kek, toHex(keyCheckValue(kek)));
-  } finally {
-    wipe(kek);
-  }
+  return withKekHandle(
+    options,
+    (kek) => {
+      if (!kek.secret || !kek.kcv) throw new DekError('UNSUPPORTED', `${kek.name} does not come to this process`);
+      return use(kek.secret, toHex(kek.kcv));
+    },
+    title,
+  );
+}
+
+/** The KEKs and components of these flags, for `assertDistinctStreams`. */
+export function kekSpecs({kek, 'kek-component': components = []}: KekOptions): (string | undefined)[] {
+  return [kek, ...components];
+}
+
+function parseKcv(text: string): Uint8Array {
+  if (/^(0x)?[0-9a-f]{10}$/i.test(text)) return fromHex(text, '--kcv');
+  throw new DekError('BAD_ARGUMENT', `--kcv expected ${2 * KCV_BYTES} hex digits`);
 }

@@ -2,6 +2,7 @@
 import * as Flags from '@oclif/core/flags';
 import {excludeFromCoreDump} from '../custody/core-dump.js';
 import type {Format} from '../custody/encoding.js';
+import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {DekError} from '../errors.js';
 import type {OnBytes} from '../seal/chunks.js';
 import type {SealingKey} from '../seal/name-key.js';
@@ -17,7 +18,7 @@ export const sealFlags = {
   'with-key': Flags.string({
     helpValue: 'SOURCE',
     description:
-      'sealing key (32 bytes): file:PATH, fd:N, - (stdin) or cred:NAME (default: that of this host, ' +
+      `sealing key (32 bytes): ${SOURCE_FORMS} (default: that of this host, ` +
       '$STATE_DIRECTORY/seal.key, else /var/lib/dek/seal.key)',
   }),
   'with-key-format': formatFlag('the sealing key', {dependsOn: ['with-key']}),

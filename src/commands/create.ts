@@ -10,7 +10,7 @@ import {formatFlag} from '../cli/format-flag.js';
 import {parseOpaque} from '../cli/opaque.js';
 import {readCiphertext, withSecretDescriptor} from '../custody/source.js';
 import {SOURCE_FORMS} from '../custody/sources/table.js';
-import {DCV_BYTES, DEK_WRAPPED_BYTES, KEYTAG_BYTES} from '../dek-layout.js';
+import {DCV_BYTES, DEK_PLAINTEXT_BYTES, DEK_WRAPPED_BYTES, KEYTAG_BYTES} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
 import {DekError} from '../errors.js';
 
@@ -83,7 +83,7 @@ export default class Create extends DekCommand {
         ...key,
       });
     const dek = flags.plaintext
-      ? await withSecretDescriptor(args.key, 'plaintext key', (fd) =>
+      ? await withSecretDescriptor(args.key, Math.max(...DEK_PLAINTEXT_BYTES), 'plaintext key', (fd) =>
           create({plaintext: {fd, format: flags.format, allowEqualKeys: flags['allow-equal-keys']}}),
         )
       : await create({wrapped: await readCiphertext(args.key, DEK_WRAPPED_BYTES, 'wrapped key', flags.format)});

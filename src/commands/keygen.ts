@@ -3,7 +3,7 @@ import type {NewKeys} from '../bulk/make.js';
 import {randomPlaintexts} from '../bulk/plaintexts.js';
 import {fromHex, toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
-import {KEK_USAGE, kekFlags, withKek} from '../cli/kek.js';
+import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/kek.js';
 import {type HeaderOptions, headerFlags, headerOf} from '../cli/manifest-header.js';
 import {withCrew} from '../cli/many-deks.js';
 import {type NewDekOptions, newDekFlags, newDeks} from '../cli/new-deks.js';
@@ -108,7 +108,7 @@ export default class Keygen extends DekCommand {
 
   async run(): Promise<KeygenResult | KeygenManifestResult> {
     const {flags} = await this.parse(Keygen);
-    assertDistinctStreams(flags.kek, flags.credential);
+    assertDistinctStreams(...kekSpecs(flags), flags.credential);
     const keytagValue = flags['keytag-value'];
     if (keytagValue !== undefined) assertKeytag(keytagValue);
     const layout = layoutOf(Number(flags.size), flags.keytag || keytagValue !== undefined);

@@ -4,7 +4,8 @@ import {hideKey, toHex} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {deliverStream} from '../cli/output.js';
 import {countingBytes, parseNotAfter, type SealResult, sealFlags, withChosenKey} from '../cli/seal.js';
-import {withCiphertextDescriptor} from '../custody/source.js';
+import {withCiphertextStream} from '../custody/source.js';
+import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {assertDistinctStreams} from '../custody/spec.js';
 import {seal} from '../seal/envelope.js';
 import {assertEnvelopeName, dateText} from '../seal/header.js';
@@ -28,7 +29,7 @@ export default class Seal extends DekCommand {
     file: Args.string({
       required: true,
       ignoreStdin: true,
-      description: 'data to seal: a path, fd:N, - (stdin) or cred:NAME',
+      description: `data to seal: a path, ${SOURCE_FORMS}`,
     }),
   };
   static override flags = {
@@ -52,8 +53,8 @@ export default class Seal extends DekCommand {
       flags,
       async (key) => {
         const bytes = await countingBytes(!json, 'MiB sealed:', (onBytes) =>
-          withCiphertextDescriptor(args.file, 'data', (fd) =>
-            deliverStream(seal(fd, key, {name, notAfter, onBytes}), flags, {what: 'an envelope', json}),
+          withCiphertextStream(args.file, 'data', (read) =>
+            deliverStream(seal(read, key, {name, notAfter, onBytes}), flags, {what: 'an envelope', json}),
           ),
         );
         const keyKcv = toHex(key.kcv);

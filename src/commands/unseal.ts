@@ -4,7 +4,8 @@ import {hideKey, toHex} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {deliverStream} from '../cli/output.js';
 import {countingBytes, type SealResult, sealFlags, withChosenKey} from '../cli/seal.js';
-import {withCiphertextDescriptor} from '../custody/source.js';
+import {withCiphertextStream} from '../custody/source.js';
+import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {assertDistinctStreams} from '../custody/spec.js';
 import {openEnvelope} from '../seal/envelope.js';
 import {assertEnvelopeName, dateText} from '../seal/header.js';
@@ -26,7 +27,7 @@ export default class Unseal extends DekCommand {
     file: Args.string({
       required: true,
       ignoreStdin: true,
-      description: 'envelope: a path, fd:N, - (stdin) or cred:NAME',
+      description: `envelope: a path, ${SOURCE_FORMS}`,
     }),
   };
   static override flags = {
@@ -41,10 +42,10 @@ export default class Unseal extends DekCommand {
     assertDistinctStreams(args.file, flags['with-key']);
     const json = this.jsonEnabled();
     return withChosenKey(flags, (key) =>
-      withCiphertextDescriptor(args.file, 'envelope', async (fd, title) => {
+      withCiphertextStream(args.file, 'envelope', async (read, title) => {
         let notAfter = 0;
         const bytes = await countingBytes(!json, 'MiB unsealed:', async (onBytes) => {
-          const {header, data} = await openEnvelope(fd, key, {name, now: Date.now(), title, onBytes});
+          const {header, data} = await openEnvelope(read, key, {name, now: Date.now(), title, onBytes});
           notAfter = header.notAfter;
           await deliverStream(data, flags, {what: 'unsealed data', json, isSecret: true});
         });

@@ -4,14 +4,14 @@ import {equalBytes, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {sizeFlags} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
-import {KEK_USAGE, kekFlags, withKek} from '../cli/kek.js';
+import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/kek.js';
 import {withCrew} from '../cli/many-deks.js';
 import {deliver, deliverStream, outputFlags} from '../cli/output.js';
 import {countDeks, nameDek, nameKek} from '../cli/phrases.js';
 import {assertMayReveal, type RevealOptions} from '../cli/reveal.js';
 import type {Format} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
-import {readCiphertext, withCiphertextDescriptor} from '../custody/source.js';
+import {readCiphertext, withCiphertextStream} from '../custody/source.js';
 import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {assertDistinctStreams} from '../custody/spec.js';
 import {DEK_WRAPPED_BYTES, type KeySize, layoutOf} from '../dek-layout.js';
@@ -93,8 +93,8 @@ export default class Unwrap extends DekCommand {
   async run(): Promise<UnwrapResult | UnwrapAllResult> {
     const {args, flags} = await this.parse(Unwrap);
     const {file} = args;
-    const {kek: source, manifest, name, size} = flags;
-    assertDistinctStreams(file, source);
+    const {manifest, name, size} = flags;
+    assertDistinctStreams(file, ...kekSpecs(flags));
     if ((file === undefined) === (manifest === undefined)) {
       throw new DekError('BAD_ARGUMENT', 'name a file with a wrapped DEK, or give --manifest');
     }
@@ -142,8 +142,8 @@ export default class Unwrap extends DekCommand {
         return this.#deliver(unwrapManifest(crew, {path: manifest, kek, reveal, onEqual}, onProgress), flags);
       }
       const {plaintextBytes, wrappedBytes} = layoutOf(Number(size), keytag ?? false);
-      await withCiphertextDescriptor(file!, 'wrapped', (fd, title) => {
-        const keys = readKeys(fd, wrappedBytes, title);
+      await withCiphertextStream(file!, 'wrapped', (read, title) => {
+        const keys = readKeys(read, wrappedBytes, title);
         return this.#deliver(unwrapStream(crew, keys, {plaintextBytes, reveal, onEqual}, onProgress), flags);
       });
     });

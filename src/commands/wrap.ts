@@ -5,7 +5,7 @@ import {equalBytes, secretCopy, toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {sizeFlags} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
-import {KEK_USAGE, kekFlags, withKek} from '../cli/kek.js';
+import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/kek.js';
 import {withCrew} from '../cli/many-deks.js';
 import {type NewDekOptions, newDekFlags, newDeks} from '../cli/new-deks.js';
 import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/output.js';
@@ -13,7 +13,7 @@ import {countDeks, nameDek, nameKek} from '../cli/phrases.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
 import type {Format} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
-import {readSecret, withSecretDescriptor} from '../custody/source.js';
+import {readSecret, withSecretStream} from '../custody/source.js';
 import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {assertDistinctStreams} from '../custody/spec.js';
 import {DEK_PLAINTEXT_BYTES, type DekLayout, type KeySize, layoutOf} from '../dek-layout.js';
@@ -106,7 +106,7 @@ export default class Wrap extends DekCommand {
 
   async run(): Promise<WrapResult | WrapAllResult> {
     const {args, flags} = await this.parse(Wrap);
-    assertDistinctStreams(args.source, flags.kek);
+    assertDistinctStreams(args.source, ...kekSpecs(flags));
     const {size, keytag} = flags;
     return withKek<WrapResult | WrapAllResult>(flags, (kek, kekKcv) =>
       size === undefined
@@ -149,8 +149,8 @@ export default class Wrap extends DekCommand {
   ): Promise<WrapAllResult> {
     const {keySize, keytag, plaintextBytes} = layout;
     const {manifest, name, output} = flags;
-    const deks = await withSecretDescriptor(source, 'plaintext', (fd, title) => {
-      const keys = readKeys(fd, plaintextBytes, title, flags['input-format']);
+    const deks = await withSecretStream(source, 'plaintext', (read, title) => {
+      const keys = readKeys(read, plaintextBytes, title, flags['input-format']);
       return manifest !== undefined && name !== undefined
         ? this.#add(kek, layout, keys, {...flags, manifest, name})
         : this.#write(kek, layout, keys, flags);

@@ -3,7 +3,9 @@ import {equalBytes, toHex, wipe} from '../bytes.js';
 import type {Limit} from '../deadline.js';
 import {KEK_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
+import {keyCheckValue} from '../wrap/kcv.js';
 import {BytesKek, type KekHandle} from '../wrap/kek-handle.js';
+import {joinComponents} from './components.js';
 import type {Format} from './encoding.js';
 import {readSecret, readSecretText} from './source.js';
 import {kindOf, WRAPPERS} from './sources/table.js';
@@ -23,8 +25,28 @@ export interface KekSpec {
  * has another key check value than `kcv`.
  */
 export async function openKek(spec: string, options: KekSpec = {}): Promise<KekHandle> {
-  const kek = await open(spec, options);
-  const {kcv, title = 'kek'} = options;
+  return expecting(await open(spec, options), options);
+}
+
+/**
+ * Opens the import KEK that these components make, each from a source of its own. Throws what `openKek` throws;
+ * BAD_INPUT when they make none.
+ */
+export async function openComponents(specs: readonly string[], options: KekSpec = {}): Promise<KekHandle> {
+  const {title = 'kek', format, limit} = options;
+  const components: Uint8Array[] = [];
+  let kek: Uint8Array | undefined;
+  try {
+    for (const [i, spec] of specs.entries())
+      components.push(await readSecret(spec, KEK_BYTES, `${title} component ${i + 1}`, format, limit));
+    kek = joinComponents(components);
+    return await expecting(new BytesKek(kek, `"${title}" of components`, components.map(keyCheckValue)), options);
+  } finally {
+    wipe(kek, ...components);
+  }
+}
+
+async function expecting(kek: KekHandle, {title = 'kek', kcv}: KekSpec): Promise<KekHandle> {
   if (kcv === undefined || kek.kcv === undefined || equalBytes(kcv, kek.kcv)) return kek;
   await kek.close();
   throw new DekError('UNWRAP_FAILED', `"${title}" has KCV ${toHex(kek.kcv)}, and ${toHex(kcv)} was expected`, {

@@ -3,17 +3,17 @@ import {secretBytes, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
 import type {Format} from './encoding.js';
 import {isText} from './mismatch.js';
-import {readSome} from './source.js';
+import type {ReadOn} from './source.js';
 
 const PIECE_BYTES = 2 ** 18;
 
 /**
- * Yields the keys of `eachBytes` bytes that `fd` gives, about 256 KiB at a time, in buffers that the caller wipes. They
- * are raw, but one that is text is no key unless `format` says raw. Throws BAD_INPUT then, when it gives none, or ends
- * within one; IO.
+ * Yields the keys of `eachBytes` bytes that `read` gives, about 256 KiB at a time, in buffers that the caller wipes.
+ * They are raw, but one that is text is no key unless `format` says raw. Throws BAD_INPUT then, when it gives none, or
+ * ends within one; IO.
  */
 export async function* readKeys(
-  fd: number,
+  read: ReadOn,
   eachBytes: number,
   name: string,
   format?: Format,
@@ -22,7 +22,7 @@ export async function* readKeys(
   let total = 0;
   for (let isEnd = false; !isEnd; ) {
     const piece = secretBytes(Math.floor(PIECE_BYTES / eachBytes) * eachBytes);
-    const length = await fill(piece, fd).catch((error: unknown) => {
+    const length = await fill(piece, read).catch((error: unknown) => {
       wipe(piece);
       throw error;
     });
@@ -62,10 +62,10 @@ function firstText(keys: Uint8Array, eachBytes: number): number {
 }
 
 /** Fills `piece` up to the end of the stream or of the buffer; returns how many bytes came. */
-export async function fill(piece: Uint8Array, fd: number): Promise<number> {
+export async function fill(piece: Uint8Array, read: ReadOn): Promise<number> {
   let length = 0;
   while (length < piece.length) {
-    const {bytesRead} = await readSome(fd, piece, length);
+    const bytesRead = await read(piece, length);
     if (bytesRead === 0) break;
     length += bytesRead;
   }

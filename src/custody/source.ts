@@ -16,7 +16,7 @@ import {systemError} from '../files/system-error.js';
 import {printable} from '../printable.js';
 import {decode, type Format} from './encoding.js';
 import {beginsAsJson, JSON_MISMATCH, type Mismatch} from './mismatch.js';
-import type {Source} from './sources/source.js';
+import type {Source, Started} from './sources/source.js';
 import {ciphertextSource, sourceOf} from './spec.js';
 
 const open = promisify(fs.open);
@@ -71,12 +71,19 @@ export async function readSecretText(
 }
 
 async function limitedSource(spec: string, title: string, limit: Limit | undefined): Promise<Source> {
-  if (!limit) return sourceOf(spec, title);
+  if (!limit) return limited(await sourceOf(spec, title));
   // What it is called depends on whether it is there, which sourceOf asks on this thread.
   const look = () => exists(spec.replace(/^file:/, ''));
   await new Deadline(`"${title}"`, limit).wait(look);
   const source = await sourceOf(spec, title);
   return {...source, deadline: new Deadline(source.name, limit), awaitsWriter: true};
+}
+
+/** With the limit that its kind has by itself. */
+function limited(source: Source): Source {
+  const {timeoutMs, name} = source;
+  if (timeoutMs === undefined) return source;
+  return {...source, deadline: new Deadline(name, {timeoutMs, signal: new AbortController().signal})};
 }
 
 /**
@@ -89,28 +96,50 @@ export async function readCiphertext(
   title: string,
   format?: Format,
 ): Promise<Uint8Array> {
-  return readSource(await ciphertextSource(spec, title), lengths, format);
+  return readSource(limited(await ciphertextSource(spec, title)), lengths, format);
 }
 
-/**
- * Opens the source of a secret, checks it as `readSecret` does, and hands its descriptor to `use`, to be read by
- * another process: see `readSecretOf`. Throws the same.
- */
-export async function withSecretDescriptor<T>(
+/** Reads on where the last call ended, into `content` from `offset` on; 0 bytes are the end. */
+export type ReadOn = (content: Uint8Array, offset: number) => Promise<number>;
+
+/** Opens the source of many secrets, checks it as `readSecret` does, and hands it to `use`. Throws the same. */
+export async function withSecretStream<T>(
   spec: string,
   title: string,
-  use: (fd: number, name: string) => Promise<T>,
+  use: (read: ReadOn, name: string) => Promise<T>,
 ): Promise<T> {
-  return withDescriptor(await sourceOf(spec, title), use);
+  return withOpen(await sourceOf(spec, title), ({name, readOn}) => use(readOn, name));
 }
 
 /** The same for something wrapped: as `readCiphertext`. */
-export async function withCiphertextDescriptor<T>(
+export async function withCiphertextStream<T>(
   spec: string,
   title: string,
-  use: (fd: number, name: string) => Promise<T>,
+  use: (read: ReadOn, name: string) => Promise<T>,
 ): Promise<T> {
-  return withDescriptor(await ciphertextSource(spec, title), use);
+  return withOpen(await ciphertextSource(spec, title), ({name, readOn}) => use(readOn, name));
+}
+
+/**
+ * Opens the source of a secret of at most `maxBytes` bytes, checks it as `readSecret` does, and hands its descriptor to
+ * `use`, to be read by another process: see `readSecretOf`. What has to be ended before it is believed is read here
+ * first, and given on in a pipe. Throws what `readSecret` throws.
+ */
+export async function withSecretDescriptor<T>(
+  spec: string,
+  maxBytes: number,
+  title: string,
+  use: (fd: number) => Promise<T>,
+): Promise<T> {
+  const source = await sourceOf(spec, title);
+  if (!source.start) return withOpen(source, ({fd}) => use(fd));
+  const content = await readSecretText(spec, TEXT_BYTES * maxBytes, title);
+  const {pipeOf} = await import('./sources/pipe.js');
+  try {
+    return await withOpen({name: source.name, isPrivate: false, start: async () => pipeOf(content)}, ({fd}) => use(fd));
+  } finally {
+    wipe(content);
+  }
 }
 
 /**
@@ -171,10 +200,10 @@ async function withContent<T>(source: Source, limit: number, use: (content: Uint
 
 /** Fills `content` up to the end of the source or of the buffer; returns how many bytes came. */
 function readInto(content: Uint8Array, source: Source): Promise<number> {
-  return withDescriptor(source, async (fd, _name, isPipe) => {
+  return withOpen(source, async ({readOn, isPipe}) => {
     let length = 0;
     while (length < content.length) {
-      const {bytesRead} = await readSome(fd, content, length, source);
+      const bytesRead = await readOn(content, length);
       length += bytesRead;
       if (bytesRead > 0) continue;
       if (length > 0 || !source.awaitsWriter || !isPipe) break;
@@ -185,25 +214,24 @@ function readInto(content: Uint8Array, source: Source): Promise<number> {
   });
 }
 
-async function withDescriptor<T>(
-  source: Source,
-  use: (fd: number, name: string, isPipe: boolean) => Promise<T>,
-): Promise<T> {
-  const {O_RDONLY, O_NOCTTY, O_NONBLOCK} = fs.constants;
-  const flags = O_RDONLY | O_NOCTTY | (source.deadline === undefined ? 0 : O_NONBLOCK);
-  const {deadline} = source;
+interface OpenSource {
+  readonly name: string;
+  readonly fd: number;
+  /** Whether it has a name that others may open to write. */
+  readonly isPipe: boolean;
+  readonly readOn: ReadOn;
+}
+
+async function withOpen<T>(source: Source, use: (open: OpenSource) => Promise<T>): Promise<T> {
+  const {deadline, name, start, path} = source;
   try {
-    const fd =
-      source.fd ??
-      (await inTime(
-        deadline,
-        () => open(source.path!, flags),
-        (late) => void close(late).catch(() => {}),
-      ));
+    if (start) return await withStarted(await start(deadline), source, use);
+    const fd = source.fd ?? (await openPath(path!, deadline));
     try {
       const stats = await inTime(deadline, () => fstat(fd));
       checkSource(stats, fd, source);
-      return await use(fd, source.name, stats.isFIFO());
+      const readOn: ReadOn = (content, offset) => readSome(fd, content, offset, deadline);
+      return await use({name, fd, isPipe: stats.isFIFO(), readOn});
     } finally {
       // What is given up on may hang in its close as well.
       const closed = source.fd === undefined ? close(fd) : undefined;
@@ -211,7 +239,39 @@ async function withDescriptor<T>(
       else await closed;
     }
   } catch (error) {
-    throw systemError('read', source.name, error);
+    throw systemError('read', name, error);
+  }
+}
+
+function openPath(path: string, deadline: Deadline | undefined): Promise<number> {
+  const {O_RDONLY, O_NOCTTY, O_NONBLOCK} = fs.constants;
+  const flags = O_RDONLY | O_NOCTTY | (deadline === undefined ? 0 : O_NONBLOCK);
+  return inTime(
+    deadline,
+    () => open(path, flags),
+    (late) => void close(late).catch(() => {}),
+  );
+}
+
+/** Its end is part of what it gives: whoever reads up to it learns there whether all before it counts. */
+async function withStarted<T>(
+  started: Started,
+  {name, deadline}: Source,
+  use: (open: OpenSource) => Promise<T>,
+): Promise<T> {
+  const {fd} = started;
+  let isAtEnd = false;
+  const readOn: ReadOn = async (content, offset) => {
+    if (isAtEnd) return 0;
+    const bytesRead = await readSome(fd, content, offset, deadline);
+    isAtEnd = bytesRead === 0;
+    if (isAtEnd) await started.end(false);
+    return bytesRead;
+  };
+  try {
+    return await use({name, fd, isPipe: false, readOn});
+  } finally {
+    await started.end(true);
   }
 }
 
@@ -219,18 +279,18 @@ function inTime<T>(deadline: Deadline | undefined, begin: () => Promise<T>, late
   return deadline ? deadline.wait(begin, late) : begin();
 }
 
-/** As read(2), and waits where that would say EAGAIN. */
-export async function readSome(
+/** As read(2), and waits where that would say EAGAIN. Returns how many bytes came. */
+async function readSome(
   fd: number,
   content: Uint8Array,
   offset: number,
-  {deadline}: Pick<Source, 'deadline'> = {},
-): Promise<{bytesRead: number}> {
+  deadline: Deadline | undefined,
+): Promise<number> {
   for (;;) {
     try {
       const reading = () => read(fd, content, offset, content.length - offset, null);
       // By the time that a read which was given up on is done, the buffer was wiped: once more.
-      return await inTime(deadline, reading, () => wipe(content));
+      return (await inTime(deadline, reading, () => wipe(content))).bytesRead;
     } catch (error) {
       // Standard input can be a pipe that whoever shares it has put into non-blocking mode.
       if (systemCode(error) !== 'EAGAIN') throw error;

@@ -77,7 +77,7 @@ export async function writeWholeFile(
     } catch (error) {
       throw systemError('write', path, error);
     } finally {
-      if (isLeft) await remove(temporary);
+      if (isLeft) await removeFile(temporary);
     }
   });
 }
@@ -170,8 +170,8 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Removes what was begun. Throws IO when it stays: then a key may lie there. */
-async function remove(path: string): Promise<void> {
+/** Removes what was written in vain. Throws IO when it stays: then a key may lie there. */
+export async function removeFile(path: string): Promise<void> {
   try {
     await fs.promises.unlink(path);
   } catch (error) {

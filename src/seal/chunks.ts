@@ -9,6 +9,7 @@
  */
 import {secretBytes, viewOf, wipe} from '../bytes.js';
 import {fill} from '../custody/key-stream.js';
+import type {ReadOn} from '../custody/source.js';
 import {DekError} from '../errors.js';
 import {gcm} from './gcm.js';
 
@@ -19,13 +20,13 @@ const NONCE_BYTES = 12;
 /** Called with how many bytes of data are done. */
 export type OnBytes = (bytes: number) => void;
 
-/** Seals what `fd` gives, a chunk at a time. What it yields is good until the next is asked for. */
+/** Seals what `read` gives, a chunk at a time. What it yields is good until the next is asked for. */
 export async function* sealChunks(
   key: Uint8Array,
-  fd: number,
+  read: ReadOn,
   onBytes: OnBytes = () => {},
 ): AsyncGenerator<Uint8Array, void> {
-  for await (const {bytes, index, isLast} of pieces(fd, CHUNK_BYTES)) {
+  for await (const {bytes, index, isLast} of pieces(read, CHUNK_BYTES)) {
     const tag = gcm().seal(key, nonceOf(index, isLast), bytes);
     yield bytes;
     yield tag;
@@ -34,16 +35,16 @@ export async function* sealChunks(
 }
 
 /**
- * Opens the chunks that `fd` gives. What it yields is wiped when the next is asked for. Throws UNWRAP_FAILED, which
+ * Opens the chunks that `read` gives. What it yields is wiped when the next is asked for. Throws UNWRAP_FAILED, which
  * says what is at fault; `title` is what it calls the envelope.
  */
 export async function* openChunks(
   key: Uint8Array,
-  fd: number,
+  read: ReadOn,
   title: string,
   onBytes: OnBytes = () => {},
 ): AsyncGenerator<Uint8Array, void> {
-  for await (const {bytes, index, isLast} of pieces(fd, CHUNK_BYTES + TAG_BYTES)) {
+  for await (const {bytes, index, isLast} of pieces(read, CHUNK_BYTES + TAG_BYTES)) {
     const isInPlace = index === 0 || bytes.length > TAG_BYTES;
     const sealed = bytes.slice();
     if (!open(key, bytes, nonceOf(index, isLast)) || !isInPlace) throw damaged(key, sealed, index, isLast, title);
@@ -88,14 +89,14 @@ function nonceOf(index: number, isLast: boolean): Uint8Array {
 
 /** Pieces of `pieceBytes`, the last of which may be shorter; none of them is empty but an only one. They are wiped. */
 async function* pieces(
-  fd: number,
+  read: ReadOn,
   pieceBytes: number,
 ): AsyncGenerator<{bytes: Uint8Array; index: number; isLast: boolean}, void> {
   let [current, next] = [secretBytes(pieceBytes), secretBytes(pieceBytes)];
   try {
-    let length = await fill(current, fd);
+    let length = await fill(current, read);
     for (let index = 0; ; index++) {
-      const nextLength = length < pieceBytes ? 0 : await fill(next, fd);
+      const nextLength = length < pieceBytes ? 0 : await fill(next, read);
       const isLast = nextLength === 0;
       yield {bytes: current.subarray(0, length), index, isLast};
       if (isLast) return;

@@ -2,6 +2,7 @@
 import {randomFillSync} from 'node:crypto';
 import {equalBytes, hideKey, secretBytes, toHex, wipe} from '../bytes.js';
 import {fill} from '../custody/key-stream.js';
+import type {ReadOn} from '../custody/source.js';
 import {DekError} from '../errors.js';
 import {unwrapKey, wrapKey} from '../wrap/kw.js';
 import {caamFileText} from './caam-file.js';
@@ -29,9 +30,9 @@ export interface SealOptions {
   blobKey?: Uint8Array;
 }
 
-/** Yields the envelope of what `fd` gives. Throws BAD_ARGUMENT for a name that is none; IO. */
+/** Yields the envelope of what `read` gives. Throws BAD_ARGUMENT for a name that is none; IO. */
 export async function* seal(
-  fd: number,
+  read: ReadOn,
   key: SealingKey,
   {onBytes, blobKey = randomFillSync(secretBytes(BLOB_KEY_BYTES)), ...options}: SealOptions,
 ): AsyncGenerator<Uint8Array, void> {
@@ -44,7 +45,7 @@ export async function* seal(
     } finally {
       wipe(wrapping);
     }
-    yield* sealChunks(blobKey, fd, onBytes);
+    yield* sealChunks(blobKey, read, onBytes);
   } finally {
     wipe(blobKey);
   }
@@ -60,15 +61,15 @@ export interface UnsealOptions {
 }
 
 /**
- * Reads the header of the envelope that `fd` gives, and unwraps its blob key. Throws BAD_INPUT when it is no envelope;
- * WRONG_NAME, EXPIRED; UNWRAP_FAILED for another sealing key, or a header that was altered.
+ * Reads the header of the envelope that `read` gives, and unwraps its blob key. Throws BAD_INPUT when it is no
+ * envelope; WRONG_NAME, EXPIRED; UNWRAP_FAILED for another sealing key, or a header that was altered.
  */
 export async function openEnvelope(
-  fd: number,
+  read: ReadOn,
   key: SealingKey,
   {name, now, title, onBytes}: UnsealOptions,
 ): Promise<{header: EnvelopeHeader; data: AsyncGenerator<Uint8Array, void>}> {
-  const header = await readHeader(fd, title);
+  const header = await readHeader(read, title);
   if (!equalBytes(header.keyKcv, key.kcv)) {
     const [theirs, ours] = [toHex(header.keyKcv), toHex(key.kcv)];
     throw new DekError('UNWRAP_FAILED', `${title} was sealed with the key with KCV ${theirs}, not with ${ours}`, {
@@ -85,17 +86,17 @@ export async function openEnvelope(
       hint: "is this machine's clock right? else seal it again, from the original",
     });
   }
-  return {header, data: dataOf(fd, blobKey, title, onBytes)};
+  return {header, data: dataOf(read, blobKey, title, onBytes)};
 }
 
 async function* dataOf(
-  fd: number,
+  read: ReadOn,
   blobKey: Uint8Array,
   title: string,
   onBytes: OnBytes | undefined,
 ): AsyncGenerator<Uint8Array, void> {
   try {
-    yield* openChunks(blobKey, fd, title, onBytes);
+    yield* openChunks(blobKey, read, title, onBytes);
   } finally {
     wipe(blobKey);
   }
@@ -119,9 +120,9 @@ async function blobKeyOf(
   }
 }
 
-async function readHeader(fd: number, title: string): Promise<EnvelopeHeader> {
+async function readHeader(read: ReadOn, title: string): Promise<EnvelopeHeader> {
   const fixed = new Uint8Array(FIXED_BYTES);
-  const length = await fill(fixed, fd);
+  const length = await fill(fixed, read);
   const caam = caamFileText(fixed.subarray(0, length));
   if (caam !== undefined) {
     throw new DekError('BAD_INPUT', `${title} is ${caam}`, {
@@ -131,6 +132,6 @@ async function readHeader(fd: number, title: string): Promise<EnvelopeHeader> {
   const bytes = new Uint8Array(headerLength(fixed.subarray(0, length), title));
   bytes.set(fixed);
   const rest = bytes.subarray(FIXED_BYTES);
-  if ((await fill(rest, fd)) < rest.length) throw tornHeader(title);
+  if ((await fill(rest, read)) < rest.length) throw tornHeader(title);
   return parseHeader(bytes, title);
 }

@@ -16,6 +16,8 @@ export interface KekHandle {
   readonly kekBytes: number | undefined;
   /** Its key check value, 5 bytes, CMAC-based; undefined where it cannot be told, and nobody has told it. */
   readonly kcv: Uint8Array | undefined;
+  /** Those of its components, if it was given in components. */
+  readonly componentKcvs?: readonly Uint8Array[] | undefined;
   /** The KEK itself, if it is in this process: then large jobs give it to their threads. Not to be wiped by others. */
   readonly secret: Uint8Array | undefined;
   /** How many calls are worth having on their way at a time. */
@@ -48,12 +50,14 @@ export class BytesKek implements KekHandle {
   readonly name: string;
   readonly kekBytes: number;
   readonly kcv: Uint8Array;
+  readonly componentKcvs: readonly Uint8Array[] | undefined;
   readonly atOnce = 1;
   readonly #bytes: Uint8Array;
   #isClosed = false;
 
-  constructor(kek: Uint8Array, name: string) {
+  constructor(kek: Uint8Array, name: string, componentKcvs?: readonly Uint8Array[]) {
     this.name = name;
+    this.componentKcvs = componentKcvs;
     this.kcv = keyCheckValue(kek);
     this.kekBytes = kek.length;
     this.#bytes = secretCopy(kek);

@@ -94,9 +94,8 @@ function callsIn(line: string): string[][] {
     .map((part) => part.trim())
     .filter((part) => part.startsWith('dek '))
     .map((part) =>
-      part
-        .replace(/\s\d?[<>]\s*\S+/g, '')
-        .split(/\s+/)
+      (part.replace(/\s\d?[<>]\s*\S+/g, '').match(/'[^']*'|\S+/g) ?? [])
+        .map((word) => word.replace(/^'(.*)'$/, '$1'))
         .slice(1),
     );
 }

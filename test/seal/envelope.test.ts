@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
+import type {ReadOn} from '../../src/custody/source.js';
 import {openEnvelope, seal} from '../../src/seal/envelope.js';
 import {sealingKeyOf} from '../../src/seal/sealing-key.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
@@ -34,11 +35,11 @@ describe('envelope', function () {
   after(() => fs.rmSync(directory, {recursive: true}));
 
   /** Calls `use` with a descriptor that gives `content`. */
-  async function reading<T>(content: Uint8Array, use: (fd: number) => Promise<T>): Promise<T> {
+  async function reading<T>(content: Uint8Array, use: (read: ReadOn) => Promise<T>): Promise<T> {
     fs.writeFileSync(path, content);
     const fd = fs.openSync(path, 'r');
     try {
-      return await use(fd);
+      return await use(async (piece, offset) => fs.readSync(fd, piece, offset, piece.length - offset, null));
     } finally {
       fs.closeSync(fd);
     }
@@ -51,12 +52,12 @@ describe('envelope', function () {
   }
 
   function sealed(data: Uint8Array, options: {name?: string; notAfter?: number} = {}, key = KEY): Promise<Buffer> {
-    return reading(data, (fd) => all(seal(fd, sealingKeyOf(key), {name: 'kek', notAfter: 0, ...options})));
+    return reading(data, (read) => all(seal(read, sealingKeyOf(key), {name: 'kek', notAfter: 0, ...options})));
   }
 
   function unsealed(envelope: Uint8Array, name = 'kek', {key = KEY, now = 0} = {}): Promise<Buffer> {
-    return reading(envelope, async (fd) =>
-      all((await openEnvelope(fd, sealingKeyOf(key), {name, now, title: 'it'})).data),
+    return reading(envelope, async (read) =>
+      all((await openEnvelope(read, sealingKeyOf(key), {name, now, title: 'it'})).data),
     );
   }
 
@@ -76,7 +77,7 @@ describe('envelope', function () {
 
     it(`seals ${id} as python3-cryptography does`, async () => {
       const options = {name, notAfter, blobKey: bytes(blobKey)};
-      const made = await reading(data, (fd) => all(seal(fd, sealingKeyOf(bytes(key)), options)));
+      const made = await reading(data, (read) => all(seal(read, sealingKeyOf(bytes(key)), options)));
       if (envelope !== undefined) expect(made.toString('hex')).to.equal(envelope);
       expect(createHash('sha256').update(made).digest('hex')).to.equal(sha256);
       expect(Buffer.compare(await unsealed(made, name, {key: Buffer.from(bytes(key))}), data)).to.equal(0);

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import {toHex, wipe} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {formatFlag} from '../../cli/format-flag.js';
-import {KEK_USAGE, kekFlags, withKek} from '../../cli/kek.js';
+import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../../cli/kek.js';
 import {deliver, outputFlags} from '../../cli/output.js';
 import {nameKek} from '../../cli/phrases.js';
 import {readSecret} from '../../custody/source.js';
@@ -41,7 +41,7 @@ export default class CredentialWrap extends DekCommand {
 
   async run(): Promise<CredentialWrapResult> {
     const {args, flags} = await this.parse(CredentialWrap);
-    assertDistinctStreams(args.source, flags.kek);
+    assertDistinctStreams(args.source, ...kekSpecs(flags));
     return withKek(flags, async (kek, kekKcv) => {
       const credential = await readSecret(args.source, [CREDENTIAL_BYTES], 'credential', flags['input-format']);
       try {

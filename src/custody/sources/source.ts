@@ -8,6 +8,8 @@ export interface Source {
   readonly name: string;
   readonly path?: string;
   readonly fd?: number;
+  /** How long it may take to give a secret, where nobody says. */
+  readonly timeoutMs?: number;
   /** For what has to be made ready first, such as a program that is started. */
   readonly start?: (deadline: Deadline | undefined) => Promise<Started>;
   /**
@@ -23,11 +25,11 @@ export interface Source {
 
 /** A source that was made ready. */
 export interface Started {
-  /** To be read up to its end; it is closed by whoever started it. */
+  /** To be read up to its end; `end` closes it. */
   readonly fd: number;
   /**
-   * Ends it. Throws when what was read is not to be believed, unless `isGivenUp`: then something else has gone wrong
-   * before its end.
+   * Ends it; a second call does nothing. Throws when what was read is not to be believed, unless `isGivenUp`: then it
+   * was not read to its end.
    */
   end(isGivenUp: boolean): Promise<void>;
 }

@@ -54,6 +54,24 @@ export const SOURCES: Readonly<Record<string, SourceKind>> = {
     isLasting: true,
     load: () => import('./credential.js'),
   },
+  cmd: {
+    form: 'cmd:COMMAND',
+    fullForm: 'cmd:COMMAND LINE',
+    is:
+      'What a program writes to its standard output, within 60 seconds, and ends with status 0. ' +
+      'The line is split into words as systemd does with ExecStart=, without a shell, variables or redirections. ' +
+      'The standard input of the program is empty, and what it writes to its standard error goes to that of dek.',
+    isLasting: true,
+    load: () => import('./command.js'),
+  },
+  keyring: {
+    form: 'keyring:user:DESCRIPTION',
+    is:
+      "A key of the type user in the kernel's ring of the session, of the user or of the process, keyrings(7). " +
+      'Keys of the types encrypted and logon cannot be read back.',
+    isLasting: true,
+    load: () => import('./keyring.js'),
+  },
 };
 
 /** The same for an import KEK that does not come to this process. */
