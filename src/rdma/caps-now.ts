@@ -1,25 +1,28 @@
 /**
  * What the crypto of an open NIC can do at this moment: the firmware command QUERY_HCA_CAP, page "crypto", as libmlx5
  * sends it (mlx5_ifc.h). libmlx5 asks once, when it opens a NIC, and goes by the answer for the life of the context.
- * Left out: the general page, which tells of the engines; only another firmware changes them.
+ * Of the general page, which tells of the engines, only what a libmlx5 before rdma-core 44 does not read.
  */
 import type {Caps} from './caps.js';
 import {type About, callFailed} from './errno.js';
 import type {ContextPtr, Library} from './ffi.js';
 
 const OPCODE = 0x0100;
-/** Page 0x1a, the current values. */
-const OP_MOD = (0x1a << 1) | 1;
+/** Pages, of which the current values are asked for. */
+const CRYPTO = 0x1a;
+const GENERAL = 0;
 const IN_BYTES = 16;
 const OUT_BYTES = 16 + 4096;
 /** Bytes of the answer, big-endian: status, then the page. */
 const OUT = {status: 0, flags: 16, wrapped_import_method: 19, log_max_num_deks: 21, failed_selftests: 24} as const;
+/** aes_xts_multi_block_be_tweak, bit 0x3f2 of the general page. */
+const MULTI_BLOCK = {byte: 16 + (0x3f2 >> 3), mask: 0x20} as const;
 const OPERATIONAL = 0x80;
 const GOING_TO_COMMISSIONING = 0x40;
 const IMPORT_METHOD_AES = 4;
 const LOG_MAX_NUM_DEKS_MASK = 31;
 
-const in_ = mailbox();
+const [crypto, general] = [mailbox(CRYPTO), mailbox(GENERAL)];
 
 /**
  * Asks the NIC. What it does not tell is `unknown`, as at an open; where the open did not find an engine, only another
@@ -27,9 +30,7 @@ const in_ = mailbox();
  */
 export function readCapsNow(lib: Library, context: ContextPtr, atOpen: Caps, about: About): Caps {
   if (atOpen.engines.length === 0) return atOpen;
-  const out = new Uint8Array(new ArrayBuffer(OUT_BYTES));
-  const errno = lib.mlx5dv_devx_general_cmd(context, in_, in_.length, out, out.length);
-  if (errno !== 0 && out[OUT.status] === 0) throw callFailed('caps', errno, about);
+  const out = ask(lib, context, crypto, about);
   const refused = out[OUT.status] !== 0;
   const flags = out[OUT.flags]!;
   const logMaxDeks = refused ? 0 : out[OUT.log_max_num_deks]! & LOG_MAX_NUM_DEKS_MASK;
@@ -45,10 +46,24 @@ export function readCapsNow(lib: Library, context: ContextPtr, atOpen: Caps, abo
   };
 }
 
-function mailbox(): Uint8Array {
+/** Whether the NIC has the multi-block engine, whatever libmlx5 knows of it. Throws as `readCapsNow`. */
+export function hasMultiBlock(lib: Library, context: ContextPtr, about: About): boolean {
+  const out = ask(lib, context, general, about);
+  return out[OUT.status] === 0 && (out[MULTI_BLOCK.byte]! & MULTI_BLOCK.mask) !== 0;
+}
+
+/** The answer, whose first byte is not 0 when the firmware refused. */
+function ask(lib: Library, context: ContextPtr, in_: Uint8Array, about: About): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(new ArrayBuffer(OUT_BYTES));
+  const errno = lib.mlx5dv_devx_general_cmd(context, in_, in_.length, out, out.length);
+  if (errno !== 0 && out[OUT.status] === 0) throw callFailed('caps', errno, about);
+  return out;
+}
+
+function mailbox(page: number): Uint8Array {
   const bytes = new Uint8Array(new ArrayBuffer(IN_BYTES));
   const view = new DataView(bytes.buffer);
   view.setUint16(0, OPCODE);
-  view.setUint16(6, OP_MOD);
+  view.setUint16(6, (page << 1) | 1);
   return bytes;
 }

@@ -5,9 +5,10 @@
 import type {LoginState} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {type Caps, readCaps} from './caps.js';
-import {readCapsNow} from './caps-now.js';
+import {hasMultiBlock, readCapsNow} from './caps-now.js';
 import {CommandQueue} from './command-queue.js';
 import {DekTable} from './dek-table.js';
+import type {About} from './errno.js';
 import type {ContextPtr, Library, LoginPtr, PdPtr} from './ffi.js';
 import type {DeviceInfo} from './list.js';
 import {Pd} from './pd.js';
@@ -76,7 +77,12 @@ export class Context {
 
   /** What the NIC says now: a firmware command. Throws CLOSED, DEVICE_GONE. */
   capsNow(): Caps {
-    return readCapsNow(this.lib, this.ptr, this.caps, {device: this.info.name, answers: () => this.answers()});
+    return readCapsNow(this.lib, this.ptr, this.caps, this.#about);
+  }
+
+  /** Whether the NIC has the multi-block engine, also where libmlx5 does not know it: a firmware command. */
+  hasMultiBlock(): boolean {
+    return hasMultiBlock(this.lib, this.ptr, this.#about);
   }
 
   /** Whether the NIC still takes commands: a protection domain comes and goes without a trace. */
@@ -85,6 +91,10 @@ export class Context {
     if (pd === null) return false;
     this.lib.ibv_dealloc_pd(pd);
     return true;
+  }
+
+  get #about(): About {
+    return {device: this.info.name, answers: () => this.answers()};
   }
 
   /** Whether new calls find the device closed while those under way come to their end. */

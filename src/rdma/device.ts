@@ -16,6 +16,7 @@ import {type CreateDekOptions, type DekColumn, Keys} from './keys.js';
 import {type DeviceInfo, selectDevice, withDevices} from './list.js';
 import {createLogin, type Login} from './login.js';
 import type {LoginApiName} from './login-api.js';
+import {releaseWithOldTweak} from './tweak.js';
 
 /** How to open a device. */
 export interface OpenOptions {
@@ -155,10 +156,21 @@ export class Device {
   }
 
   /**
+   * Whether data that is encrypted by the library installed on this NIC has another tweak than everywhere else: before
+   * rdma-core 44 on a NIC with the multi-block engine. A firmware command before 44, none later.
+   * @returns the release of rdma-core that does that, such as `42.0`, or null
+   * @throws DekError: CLOSED, DEVICE_GONE
+   */
+  releaseWithOldTweak(): string | null {
+    const context = Device.#check(this).#context;
+    const release = releaseWithOldTweak();
+    return release !== undefined && context.hasMultiBlock() ? release : null;
+  }
+
+  /**
    * What lets known data pass DEKs of this device: some queues and memory on the NIC, until it or the device is closed.
    * @returns the prover, which the caller closes
-   * @throws DekError: LIMIT when too little memory may be locked; UNSUPPORTED when a queue pair cannot be connected
-   * with
+   * @throws DekError: LIMIT when too little memory may be locked; UNSUPPORTED when the NIC cannot be connected with
    *   itself; CLOSED; and what the NIC's refusal means
    */
   async openProver(): Promise<Prover> {

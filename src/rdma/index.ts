@@ -9,3 +9,4 @@ export type {CreateDekOptions, DekColumn} from './keys.js';
 export {type DeviceInfo, isCalled, listDevices} from './list.js';
 export type {Login} from './login.js';
 export type {LoginApiName} from './login-api.js';
+export {releaseWithOldTweak} from './tweak.js';

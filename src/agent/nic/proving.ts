@@ -4,7 +4,7 @@
  */
 import {equalBytes} from '../../bytes.js';
 import {DekError} from '../../errors.js';
-import {type Dek, type Device, libraryVersion, type Prover} from '../../rdma/index.js';
+import {type Dek, type Device, type Prover, releaseWithOldTweak} from '../../rdma/index.js';
 import {arrangementOf} from '../../wrap/dcv.js';
 import {type Finding, notProvable, type Reason} from '../proof.js';
 import {type Answer, ask} from './ask.js';
@@ -28,9 +28,6 @@ interface Subject {
   readonly dcvHints: Uint8Array | null;
   readonly keytag: Uint8Array | undefined;
 }
-
-/** libmlx5 before this release does not turn the tweak over for the multi-block engine. */
-const TURNS_TWEAK_SINCE = 44;
 
 export class Proving {
   readonly #device: Device;
@@ -107,16 +104,17 @@ export class Proving {
     const isRight = (answer?: Answer): boolean =>
       answer !== undefined && 'value' in answer && equalBytes(answer.value, dcv);
     if (isRight(turned)) {
-      const version = libraryVersion();
-      const isOld = Number.parseInt(version ?? '', 10) < TURNS_TWEAK_SINCE;
-      if (!isOld) return {verdict: 'tweak-reversed'};
-      return {
-        verdict: 'tweak-reversed',
-        message: `libmlx5 of rdma-core ${version} hands the tweak over as it is to a NIC with the multi-block engine`,
-      };
+      const release = releaseWithOldTweak();
+      if (release === undefined) return {verdict: 'tweak-reversed'};
+      const message = `libmlx5 of rdma-core ${release} hands it over as it is to a NIC with the multi-block engine`;
+      return {verdict: 'tweak-reversed', message};
     }
     if (isRight(alone)) return {verdict: 'tweak-increment'};
-    return {verdict: (dcvHints && arrangementOf(value, dcvHints)) ?? 'wrong-key'};
+    if (dcvHints === null) return {verdict: 'wrong-key'};
+    const arrangement = arrangementOf(value, dcvHints);
+    if (arrangement) return {verdict: arrangement};
+    const beside = turned && 'value' in turned ? arrangementOf(turned.value, dcvHints) : undefined;
+    return beside ? {verdict: beside, message: 'and the tweak is in the other byte order'} : {verdict: 'wrong-key'};
   }
 
   /** What the refusal of a work request means, which the NIC does not say. */

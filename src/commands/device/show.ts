@@ -13,6 +13,8 @@ interface Shown extends DeviceInfo {
   ready: boolean;
   /** What to do so that it is, or null. */
   next: string | null;
+  /** Why data of this host could not be read elsewhere, or null. */
+  warning: string | null;
 }
 
 export default class DeviceShow extends DekCommand {
@@ -37,9 +39,19 @@ export default class DeviceShow extends DekCommand {
   }
 }
 
-function describe({info, caps, loginApi}: Device): Shown {
+function describe(device: Device): Shown {
+  const {info, caps, loginApi} = device;
   const next = nextStep(caps);
-  return {...info, caps, loginApi, rdmaCore: libraryVersion() ?? null, ready: next === null, next};
+  const release = device.releaseWithOldTweak();
+  const warning = release === null ? null : oldTweak(release);
+  return {...info, caps, loginApi, rdmaCore: libraryVersion() ?? null, ready: next === null, next, warning};
+}
+
+function oldTweak(release: string): string {
+  return (
+    `libmlx5 of rdma-core ${release} gives this NIC the tweak in the other byte order: no host with rdma-core 44 or ` +
+    'later can read what is encrypted here; update rdma-core before data is written'
+  );
 }
 
 function nextStep({importMode, operational, failedSelftests}: Caps): string | null {
@@ -95,7 +107,11 @@ function render(shown: Shown): string[] {
     ['login API', LOGIN_APIS[shown.loginApi]],
     ['rdma-core', shown.rdmaCore ?? 'unknown'],
   );
-  return [...factLines(facts), ...(shown.next === null ? [] : ['', `not ready: ${shown.next}`])];
+  return [
+    ...factLines(facts),
+    ...(shown.next === null ? [] : ['', `not ready: ${shown.next}`]),
+    ...(shown.warning === null ? [] : ['', `warning: ${shown.warning}`]),
+  ];
 }
 
 function state({operational, goingToCommissioning}: Caps): string {

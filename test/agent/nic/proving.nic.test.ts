@@ -4,6 +4,9 @@ import type {Finding} from '../../../src/agent/proof.js';
 import type {Settings} from '../../../src/virtual/index.js';
 import {Child} from '../../support/child.js';
 import {type Nic, newNic} from '../../support/nic.js';
+import {has, needing, RELEASE} from '../../support/release.js';
+
+const OLD_LIBRARY = new URL('../../support/old-library.js', import.meta.url).href;
 
 type Key = ReturnType<Nic['randomKey']>;
 
@@ -16,13 +19,16 @@ const ARRANGEMENTS: Record<string, (plaintext: Buffer, keyBytes: number) => Buff
   'wrong-key': (p, n) => Buffer.concat([Buffer.alloc(n, 1), p.subarray(n)]),
 };
 
+/** A NIC that encrypts as IEEE 1619 says, also by a libmlx5 before rdma-core 44. */
+const RIGHT: Settings = has('multi-block AES-XTS') ? {} : {engines: ['single-block']};
+
 describe('Proving', () => {
   let nic: Nic;
   let child: Child;
 
-  async function start(settings: Settings = {}): Promise<void> {
-    nic = await newNic(settings);
-    child = new Child(nic.env);
+  async function start(settings: Settings = {}, execArgv: string[] = []): Promise<void> {
+    nic = await newNic({...RIGHT, ...settings});
+    child = new Child(nic.env, execArgv);
     await child.run(async ({kept, bytes, openDevice}, {credential, ...ids}) => {
       kept.device = await openDevice();
       kept.device.login({credential: bytes(credential), ...ids});
@@ -80,7 +86,8 @@ describe('Proving', () => {
 
   for (const engines of [['single-block', 'multi-block'], ['single-block']] as const) {
     for (const keySize of [128, 256] as const) {
-      it(`tells wrong ${keySize}-bit keys from the right one: ${engines}`, async () => {
+      const {it: test} = engines.length > 1 ? needing('multi-block AES-XTS') : {it};
+      test(`tells wrong ${keySize}-bit keys from the right one: ${engines}`, async () => {
         await start({engines: [...engines]});
         const expected = ['ok', ...Object.keys(ARRANGEMENTS), 'ok'];
         const keys = expected.map((verdict, i) => {
@@ -99,14 +106,16 @@ describe('Proving', () => {
     ['reversed', 'tweak-reversed', 'tweak-reversed'],
     ['inc64', 'tweak-increment', 'ok'],
   ] as const) {
-    it(`finds a NIC whose tweak is ${tweak}, and a wrong key on it`, async () => {
+    needing('multi-block AES-XTS').it(`finds a NIC whose tweak is ${tweak}, and a wrong key on it`, async () => {
       await start({tweak});
       const keys = [
         nic.randomKey({keySize: 256, keytag: true}),
         nic.randomKey({keySize: 256, keytag: true}, (p) => ARRANGEMENTS['wrong-key']!(p, 32)),
       ];
+      keys.push(nic.randomKey({keySize: 256, keytag: true}, (p) => ARRANGEMENTS['halves-swapped']!(p, 32)));
       await make(keys, 256);
-      expect(verdicts(await prove(keys))).to.deep.equal([onMulti, 'wrong-key']);
+      const swapped = tweak === 'reversed' ? 'halves-swapped' : 'wrong-key';
+      expect(verdicts(await prove(keys))).to.deep.equal([onMulti, 'wrong-key', swapped]);
     });
     it(`finds it so far as a single-block engine shows it: ${tweak}`, async () => {
       await start({tweak, engines: ['single-block']});
@@ -115,6 +124,29 @@ describe('Proving', () => {
       expect(verdicts(await prove(keys))).to.deep.equal([onSingle]);
     });
   }
+
+  it('names a libmlx5 before rdma-core 44 on a NIC with the multi-block engine, and is ok on one without', async () => {
+    // Under such a release it is that one; else one that says that it is, on a NIC that does the same.
+    const isOld = Number.parseInt(RELEASE, 10) < 44;
+    const old = isOld ? RELEASE : '42.0';
+    const key = {keySize: 256, keytag: false} as const;
+    await start(
+      {engines: ['single-block', 'multi-block'], ...(isOld ? {} : {tweak: 'reversed'})},
+      isOld ? [] : ['--import', OLD_LIBRARY],
+    );
+    let keys = [nic.randomKey(key)];
+    await make(keys, 256);
+    const message = `libmlx5 of rdma-core ${old} hands it over as it is to a NIC with the multi-block engine`;
+    expect(await prove(keys)).to.deep.equal([{verdict: 'tweak-reversed', message}]);
+    await child.run(({kept}) => kept.device![Symbol.dispose]());
+    await child.stop();
+    nic.remove();
+
+    await start({engines: ['single-block']}, isOld ? [] : ['--import', OLD_LIBRARY]);
+    keys = [nic.randomKey(key)];
+    await make(keys, 256);
+    expect(await prove(keys)).to.deep.equal([{verdict: 'ok'}]);
+  });
 
   it('says why it shows nothing of a DEK, and of its neighbours what they are', async () => {
     await start();

@@ -1,0 +1,12 @@
+/** An older libmlx5, as far as the name of its file tells of it: for what is said of a release that is not at hand. */
+import fs from 'node:fs';
+import {syncBuiltinESMExports} from 'node:module';
+
+/** Imported before all else (`--import`): proc(5) says that the libmlx5 of rdma-core 42.0 is loaded. */
+const read = fs.readFileSync;
+fs.readFileSync = ((path: fs.PathOrFileDescriptor, ...options: [never]) => {
+  const found = read(path, ...options) as unknown as string | Buffer;
+  if (path !== '/proc/self/maps' || typeof found !== 'string') return found;
+  return found.replaceAll(/(\/libmlx5\.so\.\d+\.\d+\.)\d+\.\d+$/gm, '$142.0');
+}) as typeof fs.readFileSync;
+syncBuiltinESMExports();
