@@ -11,6 +11,7 @@ export type {
   EventLevel,
   EventName,
   EventOnDevice,
+  EventPeer,
 } from './agent/events.js';
 export type {Finding, Proof, ProofStatus, Reason, Verdict} from './agent/proof.js';
 export type {
@@ -21,7 +22,9 @@ export type {
   ApplyRequest,
   ApplyResult,
   ApplyStep,
+  ContextStatus,
   CreateRequest,
+  DekCounts,
   DekStatus,
   DestroyRequest,
   KeyFormat,
@@ -30,6 +33,13 @@ export type {
   NicStatus,
   ProveRequest,
 } from './agent/protocol.js';
+export type {
+  AttachOptions,
+  LendOptions,
+  SharedContext,
+  SharedDek,
+  SharedEvent,
+} from './agent/service/shared-context.js';
 export type {DekState, ImportMode, KeySize, LoginOptions, LoginState} from './dek-layout.js';
 export {DekError, type DekErrorCode, type DekErrorOptions} from './errors.js';
 export {

@@ -59,6 +59,7 @@ _dek() {
     'agent --kek') _dek_source; return ;;
     'agent --kek-format') _dek_words 'raw hex base64'; return ;;
     'agent --prove-share') :; return ;;
+    'agent --release-within') :; return ;;
     'agent --check-interval') :; return ;;
     'agent --socket') _dek_file; return ;;
     'agent --group') :; return ;;
@@ -127,6 +128,7 @@ _dek() {
     'run --kek') _dek_source; return ;;
     'run --kek-format') _dek_words 'raw hex base64'; return ;;
     'run --prove-share') :; return ;;
+    'run --release-within') :; return ;;
     'run --check-interval') :; return ;;
     'seal --name') :; return ;;
     'seal --not-after') :; return ;;
@@ -179,7 +181,7 @@ _dek() {
     'manifest') _dek_words 'check' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --prove --prove-share --check-interval --socket --group --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
     'apply')
       if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --query --no-query --prove --prove-share --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
     'create')
@@ -215,7 +217,7 @@ _dek() {
     'rewrap')
       if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
     'run')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --prove --prove-share --check-interval --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --help -h'; else :; fi ;;
     'seal')
       if [[ $cur == -* ]]; then _dek_words '--json --name --not-after --with-key --with-key-format --output -o --force --help -h'; else _dek_file; fi ;;
     'selftest')

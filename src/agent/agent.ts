@@ -1,10 +1,14 @@
 /** An agent, whole: NICs, manifest, health check, socket, server. `dek agent` runs one; `dek run` one for a command. */
 
+import {release} from 'node:os';
+import {DekError} from '../errors.js';
 import {packageVersion} from '../package.js';
 import {type EventLevel, Events, logTo} from './events.js';
 import {HealthCheck} from './health/health.js';
 import {forbidDumps} from './host/ffi.js';
 import type {LastResort} from './host/last-resort.js';
+import type {LendingCore} from './lending/core.js';
+import {isAmong, isSafeKernel, Lending, type LendingOptions} from './lending/lending.js';
 import {
   type AgentStatus,
   type ApplyProgress,
@@ -17,17 +21,20 @@ import {listenOn} from './server/keep-socket.js';
 import {Listener} from './server/listener.js';
 import {handlerLoader} from './server/load-handler.js';
 import type {PassedSocket} from './server/passed-socket.js';
+import {isAllowed} from './server/peers.js';
 import {DekSet} from './set/dek-set.js';
 import {ManifestFile} from './set/manifest-file.js';
 import {ManifestFollower} from './set/manifest-follower.js';
 
-export interface AgentOptions {
+export interface AgentOptions extends LendingOptions {
   /** Which NICs, as `openDevice` takes them; empty: those of the manifest, else the only one. */
   devices: readonly string[];
   /** Where to listen: an absolute path, or a socket that listens already and is left where it is. */
   socket: string | PassedSocket;
   /** The group id that may use the agent besides its user and root. */
   gid?: number | undefined;
+  /** Members of that group may lend and attach as well. */
+  groupMayAttach: boolean;
   /** A manifest to apply before the agent is ready: an absolute path. */
   manifest?: string | undefined;
   /** The source of the import KEK for NICs in plaintext import mode. */
@@ -84,11 +91,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   try {
     const dekSet = await DekSet.open(devicesOf(options, manifest), events, proveShare);
     options.lastResort?.watch({answers: () => dekSet.answers, events});
-    const follower = new ManifestFollower(dekSet);
+    const follower = new ManifestFollower(dekSet, {makesNone: options.lends});
     const health = new HealthCheck(dekSet, follower, checkIntervalMs);
-    const status = (): AgentStatus => statusOf(dekSet, follower, health);
-    const core = {dekSet, follower, events, stopping: signal, status, healthy: () => isReady(status())};
-    const listener = new Listener(handlerLoader(core, gid));
+    const lending = new Lending(lendingCore(options, dekSet, follower, health, events, signal), options);
+    const status = (): AgentStatus => statusOf(dekSet, follower, health, lending);
+    const core = {dekSet, applier: lending, events, stopping: signal, status, healthy: () => isReady(status())};
+    const listener = new Listener(handlerLoader(core, gid), (...request) => lending.upgrade(...request));
     const unbind = await listenOn(listener, socket, gid, events).catch(async (error: unknown) => {
       await dekSet.close();
       throw error;
@@ -98,6 +106,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       closing.abort();
       unbind();
       await health.stop();
+      await lending.close();
       await listener.close();
       await dekSet.close();
       events.emit('info', 'closed', names);
@@ -115,8 +124,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     listener.loadSoon();
     events.emit('info', 'ready', names);
     const reload = (): Promise<ApplyResult> =>
-      follower.apply({path: undefined, kek: undefined, dryRun: false, keepGoing: false, query}, {signal, progress});
-    return {devices: dekSet.deviceNames, events, count: () => dekSet.count(), reload, close};
+      lending.apply({path: undefined, kek: undefined, dryRun: false, keepGoing: false, query}, {signal, progress});
+    return {devices: dekSet.deviceNames, events, count: () => status().deks, reload, close};
   } finally {
     manifest?.close();
   }
@@ -133,13 +142,62 @@ function devicesOf({devices}: AgentOptions, manifest: ManifestFile | undefined):
   return manifest && manifest.header.devices.length > 0 ? manifest.header.devices : [undefined];
 }
 
-function statusOf(dekSet: DekSet, follower: ManifestFollower, health: HealthCheck): AgentStatus {
+function statusOf(dekSet: DekSet, follower: ManifestFollower, health: HealthCheck, lending: Lending): AgentStatus {
+  const {devices, deks, proveShare} = dekSet.status();
+  const contexts = lending.status(new Map(devices.map(({name, login}) => [name, login])));
+  for (const {kind, deks: more} of contexts) {
+    if (kind === 'lent') for (const state of DEK_STATES) deks[state] += more[state];
+  }
   return {
     version: packageVersion(),
     pid: process.pid,
     starting: !health.started,
-    ...dekSet.status(),
+    devices,
+    lends: lending.lends,
+    deks,
+    contexts,
+    proveShare,
     manifest: follower.applied,
-    heals: health.heals,
+    heals: health.heals + lending.heals,
+  };
+}
+
+const DEK_STATES = ['total', 'ready', 'error', 'unknown', 'proven', 'wrong'] as const;
+
+function lendingCore(
+  {devices, groupMayAttach, gid, query, checkIntervalMs, allowOldKernel}: AgentOptions,
+  dekSet: DekSet,
+  follower: ManifestFollower,
+  health: HealthCheck,
+  events: Events,
+  stopping: AbortSignal,
+): LendingCore {
+  const notReady = (what: string): DekError<'NOT_READY'> =>
+    new DekError('NOT_READY', what, {hint: 'try again when dek status says that all is READY'});
+  return {
+    dekSet,
+    follower,
+    events,
+    stopping,
+    checkIntervalMs,
+    // A proof rings a doorbell, which is not safe there.
+    lentProveShare: allowOldKernel || isSafeKernel(release()) ? dekSet.proveShare : 0,
+    allows: (peer) => isAllowed(peer, groupMayAttach ? gid : undefined),
+    manifestOf: () => {
+      const {applied, kek} = follower;
+      if (!health.started) throw notReady('the agent is still starting');
+      if (!applied) throw notReady('the agent has no manifest to make DEKs from');
+      const login = dekSet.nics.map((nic) => nic.login.last).find((last) => last !== undefined);
+      const source = {kek: kek?.spec, kekFormat: kek?.format};
+      return {request: {path: applied.path, ...source, dryRun: false, keepGoing: false, query}, login};
+    },
+    assertApplied: (applied) => {
+      if (applied?.digest !== follower.applied?.digest) throw notReady('the manifest on disk is not the one applied');
+    },
+    assertHolds: (info) => {
+      if (isAmong(devices, info) && (devices.length > 0 || dekSet.nics.some((nic) => nic.isCalled(info.name)))) return;
+      throw new DekError('NO_DEVICE', `this agent is for ${dekSet.deviceNames}, not for ${info.name}`);
+    },
+    wake: (device) => health.wake(device),
   };
 }

@@ -32,6 +32,7 @@ import {
   ROUTES,
   type RouteName,
 } from './protocol.js';
+import type {AttachOptions, LendOptions, SharedContext} from './service/shared-context.js';
 import {socketPath} from './socket-path.js';
 
 /** An agent that does not answer for this long is stuck. */
@@ -57,6 +58,29 @@ export class AgentClient {
    */
   status(): Promise<AgentStatus> {
     return this.#send('status');
+  }
+
+  /**
+   * Lends a context to the agent, which makes its DEKs there: dek-attach(7).
+   * @param options - the context, and which DEKs
+   * @returns the DEKs, and what becomes of them; the caller closes it
+   * @throws DekError: BAD_ARGUMENT, NO_DEK, NOT_READY, LIMIT, UNSUPPORTED; NO_AGENT, PERMISSION or IO
+   */
+  async lend(options: LendOptions): Promise<SharedContext> {
+    const {SharedContext} = await import('./service/shared-context.js');
+    return SharedContext.lend(this.socket, options);
+  }
+
+  /**
+   * Shares the agent's own context of a NIC: dek-attach(7).
+   * @param options - which NIC, and which DEKs
+   * @returns the context and its DEKs, and what becomes of them; the caller closes it
+   * @throws DekError: EXISTS when another has it; BAD_ARGUMENT, NO_DEK, NO_DEVICE, NOT_READY, UNSUPPORTED; NO_AGENT,
+   *   PERMISSION or IO
+   */
+  async attach(options: AttachOptions = {}): Promise<SharedContext> {
+    const {SharedContext} = await import('./service/shared-context.js');
+    return SharedContext.attach(this.socket, options);
   }
 
   /**

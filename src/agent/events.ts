@@ -23,6 +23,14 @@ export interface EventFailure {
   error: string;
 }
 
+/** A process at the other end of the agent's socket. */
+export interface EventPeer {
+  /** Its id. */
+  pid: number;
+  /** Of its user. */
+  uid: number;
+}
+
 /** Some DEKs: how many, and the first of their names. */
 export interface EventDeks {
   /** How many. */
@@ -69,6 +77,19 @@ export interface AgentEvents {
   'socket-bound': {socket: string};
   'socket-lost': EventFailure & {socket: string};
   'peer-refused': {pid: number | undefined; uid: number | undefined};
+  /** A service lends a context: DEKs that are there now, and how many of them an agent before this had made. */
+  lend: EventOnDevice & EventPeer & {deks: number; takenOver: number; ms: number};
+  /** A service shares the agent's context. */
+  attach: EventOnDevice & EventPeer & {deks: number; ms: number};
+  /** It has ended: how many objects it left, which the agent destroyed. */
+  detach: EventOnDevice & EventPeer & {left: number};
+  'lend-ended': EventOnDevice & EventPeer;
+  'lend-refused': EventPeer & EventFailure;
+  'attach-refused': EventPeer & EventFailure;
+  /** What was left cannot be destroyed: the agent opens another context. */
+  'context-abandoned': EventOnDevice & EventFailure;
+  /** Old DEKs were destroyed because a service did not give them back in time. */
+  'old-expired': EventOnDevice & {deks: number};
   internal: EventFailure;
   'end-hangs': {seconds: number};
 }
@@ -90,6 +111,12 @@ export class Events {
 
   emit<Name extends EventName>(level: EventLevel, event: Name, fields: AgentEvents[Name]): void {
     const told = eventOf(level, event, fields);
+    for (const hear of this.#listeners) hear(told);
+  }
+
+  /** Tells what was told elsewhere: of a context that process `pid` lends. */
+  relay(event: AgentEvent, pid: number): void {
+    const told = {...event, pid};
     for (const hear of this.#listeners) hear(told);
   }
 

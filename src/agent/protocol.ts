@@ -72,6 +72,43 @@ export interface NicStatus {
   maxDeks: number;
 }
 
+/**
+ * DEKs that should be there, by what the NICs said of them last; and those that proofs have shown to be the right ones
+ * (PROVEN), or wrong, on a NIC.
+ */
+export interface DekCounts {
+  /** All. */
+  total: number;
+  /** READY. */
+  ready: number;
+  /** In ERROR. */
+  error: number;
+  /** Those that no NIC told of. */
+  unknown: number;
+  /** Shown to be the right ones. */
+  proven: number;
+  /** Shown to be wrong. */
+  wrong: number;
+}
+
+/** A context with DEKs of the agent: its own of a NIC, or one that a service lends. */
+export interface ContextStatus {
+  /** The NIC. */
+  device: string;
+  kind: 'own' | 'lent';
+  /** The process that lends it, or that has attached to it; null: none. */
+  pid: number | null;
+  /** Its user id. */
+  uid: number | null;
+  /** It answers nothing any more. */
+  gone: boolean;
+  /** null when the agent is not logged in there. */
+  login: LoginStatus | null;
+  deks: DekCounts;
+  /** DEKs that were replaced, and that the process has not given back. */
+  old: number;
+}
+
 /** How an agent is. */
 export interface AgentStatus {
   version: string;
@@ -80,11 +117,12 @@ export interface AgentStatus {
   /** Whether the manifest that the agent was started with is still being applied. */
   starting: boolean;
   devices: NicStatus[];
-  /**
-   * DEKs that should be there, by what the NICs said of them last; and those that proofs have shown to be the right
-   * ones (PROVEN), or wrong, on a NIC.
-   */
-  deks: {total: number; ready: number; error: number; unknown: number; proven: number; wrong: number};
+  /** Whether it makes no DEKs of its own: dek agent --lend. */
+  lends: boolean;
+  /** In all contexts. */
+  deks: DekCounts;
+  /** Those of the agent and those that services lend. */
+  contexts: ContextStatus[];
   /** The share of its DEKs, above 0 and up to 1, that the agent proves before they are used; null: it proves none. */
   proveShare: number | null;
   /** The manifest that was applied last, with how many of its DEKs could not be made; or null. */

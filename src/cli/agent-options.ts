@@ -2,11 +2,13 @@
 import {resolve} from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import type {AgentOptions} from '../agent/agent.js';
+import type {LendingOptions} from '../agent/lending/lending.js';
 import type {ApplyStep} from '../agent/protocol.js';
 import type {Format} from '../custody/encoding.js';
 import {kindOf, LASTING_KEK_FORMS, SOURCES, WRAPPERS} from '../custody/sources/table.js';
 import {DekError} from '../errors.js';
 import {formatFlag} from './format-flag.js';
+import {type LendFlags, lendOptions} from './lend-flags.js';
 import type {Progress} from './progress.js';
 import {type ProveFlags, proveShare} from './prove-flags.js';
 
@@ -26,7 +28,7 @@ export const queryFlag = Flags.boolean({
   description: 'query each DEK of the manifest after creating it (default: no)',
 });
 
-export interface AgentFlags extends ProveFlags {
+export interface AgentFlags extends ProveFlags, LendFlags {
   device: string[];
   manifest?: string | undefined;
   kek?: string | undefined;
@@ -38,7 +40,8 @@ export interface AgentFlags extends ProveFlags {
 type Common = Pick<
   AgentOptions,
   'devices' | 'manifest' | 'kek' | 'kekFormat' | 'query' | 'prove' | 'checkIntervalMs' | 'progress'
->;
+> &
+  LendingOptions;
 
 /** Throws BAD_ARGUMENT for a KEK that the agent could not read again. */
 export function agentOptions(flags: AgentFlags, progress: Progress): Common {
@@ -50,6 +53,7 @@ export function agentOptions(flags: AgentFlags, progress: Progress): Common {
     query: flags.query,
     prove: proveShare(flags),
     checkIntervalMs: flags['check-interval'] * 1000,
+    ...lendOptions(flags),
     progress: (done, total, step) => progress.update(STEPS[step], done, total),
   };
 }

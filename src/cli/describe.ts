@@ -1,6 +1,6 @@
 /** How a DEK, a login and an agent read in a terminal. */
 import type {ProofStatus} from '../agent/proof.js';
-import type {AgentStatus, DekStatus, LoginStatus, NicStatus} from '../agent/protocol.js';
+import type {AgentStatus, ContextStatus, DekStatus, LoginStatus, NicStatus} from '../agent/protocol.js';
 import {formatOpaque} from './opaque.js';
 import {countDeks} from './phrases.js';
 import {describeShare} from './prove-flags.js';
@@ -50,14 +50,32 @@ export function describeAgent(socket: string, status: AgentStatus): string[] {
   return factLines([
     ['agent', `dek ${version}, process ${pid}, ${socket}${starting ? ', still starting' : ''}`],
     ...devices.map((device) => ['device', describeNic(device)] as const),
-    ['DEKs', deks.total === 0 ? 'none' : `${deks.total}: ${states.filter(Boolean).join(', ')}`],
+    [
+      'DEKs',
+      deks.total === 0
+        ? status.lends
+          ? 'none: no service lends a context'
+          : 'none'
+        : `${deks.total}: ${states.filter(Boolean).join(', ')}`,
+    ],
     [
       'manifest',
       manifest ? `${manifest.path}, applied ${manifest.appliedAt}${describeFailed(manifest.failed)}` : 'none',
     ],
     ...(proveShare === null ? [] : [['proofs', describeShare(proveShare)] as const]),
     ['heals', `${heals}`],
+    ...status.contexts.filter(({pid}) => pid !== null).map((context) => ['context', describeContext(context)] as const),
   ]);
+}
+
+/** `mlx5_0, lent by process 4711: 10 DEKs, all READY`. */
+function describeContext({device, kind, pid, gone, deks, old, login}: ContextStatus): string {
+  const whose = kind === 'lent' ? `lent by process ${pid}` : `process ${pid} has attached`;
+  if (gone) return `${device}, ${whose}, gone: it does not answer`;
+  const ready = deks.ready === deks.total ? 'all READY' : `${deks.ready} READY`;
+  const state = login && login.state !== 'VALID' ? `, login ${login.state}` : '';
+  const kept = old > 0 ? `, and ${countDeks(old)} that were replaced and not released` : '';
+  return `${device}, ${whose}: ${countDeks(deks.total)}, ${ready}${state}${kept}`;
 }
 
 function describeFailed(failed: number): string {

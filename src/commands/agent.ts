@@ -9,6 +9,7 @@ import {SystemdService} from '../agent/systemd.js';
 import {agentKekFlags, agentOptions, queryFlag} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
 import {checkIntervalFlag, devicesFlag, manifestFlag, socketFlag} from '../cli/flags.js';
+import {lendFlags} from '../cli/lend-flags.js';
 import {Progress} from '../cli/progress.js';
 import {proveFlags} from '../cli/prove-flags.js';
 import {stopSignal} from '../cli/stop-signal.js';
@@ -22,9 +23,12 @@ export default class Agent extends DekCommand {
     'stderr as JSON lines. Under systemd (Type=notify), the agent also tells systemd that it is ready.\n\n' +
     'With --prove, the agent proves each DEK before it is READY, and each DEK that it creates or heals later before ' +
     'it is used. If a DEK of the manifest is wrong, it does not start: the exit status is 6, or 7 if a DEK cannot be ' +
-    'proven.';
+    'proven.\n\n' +
+    'With --lend, the agent creates no DEKs of its own: it is READY when the manifest is whole and its login was ' +
+    'VALID, and creates the DEKs in the context of each service that lends it one (dek-attach(7), libmlx5dek).';
   static override examples = [
     {description: 'In a shell, for this session', command: 'dek agent &'},
+    {description: 'For services that lend their contexts', command: 'dek agent --lend --manifest /etc/dek/manifest'},
     {
       description: 'One NIC of several, shared with a group',
       command: 'dek agent --device mlx5_1 --group storage --socket /run/dek/mlx5_1.sock',
@@ -37,9 +41,14 @@ export default class Agent extends DekCommand {
     ...agentKekFlags,
     query: queryFlag,
     ...proveFlags,
+    ...lendFlags,
     'check-interval': checkIntervalFlag,
     socket: socketFlag,
     group: Flags.string({helpValue: 'GROUP', description: 'group, by name or number, that may also use the agent'}),
+    'group-may-attach': Flags.boolean({
+      dependsOn: ['group'],
+      description: 'let members of the group lend and attach too, which is power over the DEKs: SECURITY.md',
+    }),
   };
 
   async run(): Promise<void> {
@@ -62,6 +71,7 @@ export default class Agent extends DekCommand {
       ...agentOptions(flags, progress),
       socket: passed ?? socket,
       gid,
+      groupMayAttach: flags['group-may-attach'],
       logLevel: 'info',
       signal: stopping.signal,
       lastResort,

@@ -8,6 +8,7 @@ import {type AgentFlags, agentKekFlags, agentOptions, queryFlag} from '../cli/ag
 import {DekCommand} from '../cli/base.js';
 import {runChild, SignalRelay, signalStatus, splitAtDashes} from '../cli/child.js';
 import {checkIntervalFlag, devicesFlag, manifestFlag} from '../cli/flags.js';
+import {lendFlags} from '../cli/lend-flags.js';
 import {Progress} from '../cli/progress.js';
 import {proveFlags} from '../cli/prove-flags.js';
 import {systemError} from '../files/system-error.js';
@@ -28,7 +29,8 @@ export default class Run extends DekCommand {
     'init (docker run --init), because dek does not wait for orphans of CMD.';
   static override usage =
     '[--device NAME,...] [--manifest FILE] [--kek SOURCE [--kek-format FORMAT]] [--query | --no-query] ' +
-    '[--prove | --prove-share PERCENT] [--check-interval SECONDS] -- CMD [ARG...]';
+    '[--prove | --prove-share PERCENT] [--lend] [--release-within SECONDS] [--allow-old-kernel] ' +
+    '[--check-interval SECONDS] -- CMD [ARG...]';
   static override examples = [
     {
       description: 'A script that logs in, creates DEKs and starts a service',
@@ -37,6 +39,10 @@ export default class Run extends DekCommand {
     {
       description: 'A service that starts only if each DEK is the right one',
       command: 'dek run --manifest /etc/dek/manifest --prove -- ./storage',
+    },
+    {
+      description: 'A service that lends its context for its DEKs',
+      command: 'dek run --lend --manifest /etc/dek/manifest -- ./storage',
     },
     {
       description: 'A shell to try things in',
@@ -52,6 +58,7 @@ export default class Run extends DekCommand {
     ...agentKekFlags,
     query: queryFlag,
     ...proveFlags,
+    ...lendFlags,
     'check-interval': checkIntervalFlag,
   };
 
@@ -90,6 +97,7 @@ export default class Run extends DekCommand {
     return startAgent({
       ...agentOptions(flags, progress),
       socket,
+      groupMayAttach: false,
       logLevel: 'warn',
       answersLate: true,
       signal: relay.signal,

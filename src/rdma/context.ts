@@ -11,7 +11,7 @@ import {DekTable} from './dek-table.js';
 import type {About} from './errno.js';
 import type {ContextPtr, Library, LoginPtr, PdPtr} from './ffi.js';
 import type {DeviceInfo} from './list.js';
-import {Pd} from './pd.js';
+import {allocPd, type Pd, type PdMaker} from './pd.js';
 
 /** The login of a context: what login.ts has made, without its class. */
 export interface ContextLogin {
@@ -21,9 +21,18 @@ export interface ContextLogin {
   close(): void;
 }
 
+/** What a prover has on the NIC: pointers of libibverbs and libmlx5. */
+export interface ProverParts {
+  readonly cq: bigint;
+  readonly qp: bigint | undefined;
+  readonly mr: bigint;
+  readonly mkeys: readonly bigint[];
+}
+
 /** What data-path/prover.ts has made, without its class. */
 export interface ContextProver {
   readonly busy: boolean;
+  readonly parts: ProverParts;
   idle(): Promise<void>;
   close(): void;
 }
@@ -41,17 +50,26 @@ export class Context {
   login: ContextLogin | undefined;
   /** Creates that are under way: each may name the login. */
   creates = 0;
+  /** Another process opened it. */
+  readonly isImported: boolean;
+  /** Is told when it has got a login or objects for proofs, before they are used, and when they are gone. */
+  changed: (() => void) | undefined;
+  readonly #makePd: PdMaker;
   #ptr: ContextPtr | null;
   #pd: Pd | undefined;
   #closing = false;
 
-  constructor(lib: Library, ptr: ContextPtr, info: DeviceInfo) {
+  /** With `importPd` it is another process's. */
+  constructor(lib: Library, ptr: ContextPtr, info: DeviceInfo, importPd?: PdMaker) {
     this.lib = lib;
     this.info = info;
     this.queue = new CommandQueue(lib.async.slots);
+    this.isImported = importPd !== undefined;
+    this.#makePd = importPd ?? allocPd;
     this.#ptr = ptr;
     try {
       this.caps = readCaps(lib, ptr, info.name);
+      if (importPd) this.#pd = importPd(lib, ptr, info.name);
     } catch (error) {
       lib.ibv_close_device(ptr);
       throw error;
@@ -71,7 +89,7 @@ export class Context {
 
   /** The protection domain of all DEKs of this context, allocated when the first one is made. */
   get pd(): PdPtr {
-    this.#pd ??= new Pd(this.lib, this.ptr, this.info.name);
+    this.#pd ??= this.#makePd(this.lib, this.ptr, this.info.name);
     return this.#pd.ptr;
   }
 

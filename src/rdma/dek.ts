@@ -15,6 +15,12 @@ import {DekAttr} from './structs.js';
 /** What a DEK was made of, in one number: a process holds many. */
 export const Kind = {KEY_SIZE_256: 1, KEYTAG: 2, WRAPPED: 4, EQUAL_KEYS: 8} as const;
 
+/** What a NIC says of a DEK: its state, and its 8 opaque bytes. */
+export interface DekAnswer {
+  state: DekState;
+  opaque: Uint8Array;
+}
+
 /** A DEK on a NIC. It lives until `destroy`, until its device closes, or until the process ends. */
 export class Dek {
   readonly #context: Context;
@@ -110,11 +116,27 @@ export class Dek {
 
   /** @internal For `device.queryDeks`. */
   static async queryAll(context: Context, list: readonly Dek[]): Promise<(DekState | DekError)[]> {
+    return Dek.#queryAs(context, list, (view, at) => stateAt(view, at));
+  }
+
+  /** @internal For shared/: the state and the label of each. */
+  static async queryWhole(context: Context, list: readonly Dek[]): Promise<(DekAnswer | DekError)[]> {
+    return Dek.#queryAs(context, list, (view, at) => {
+      const opaque = new Uint8Array(view.buffer, at + ATTR.opaque, OPAQUE_BYTES);
+      return {state: stateAt(view, at), opaque: opaque.slice()};
+    });
+  }
+
+  static async #queryAs<T>(
+    context: Context,
+    list: readonly Dek[],
+    read: (view: DataView, at: number) => T,
+  ): Promise<(T | DekError)[]> {
     const deks = Dek.#ownList(context, list);
     const attrs = newAttrs(deks.length);
     const view = new DataView(attrs.buffer);
     const errors = await Dek.#queryEach(context, deks, attrs);
-    return errors.map((error, i) => error ?? stateAt(view, i * ATTR.size));
+    return errors.map((error, i) => error ?? read(view, i * ATTR.size));
   }
 
   /**
@@ -152,6 +174,18 @@ export class Dek {
   /** @internal For prover.ts. */
   static giveBack(dek: Dek): void {
     dek.#endQuery();
+  }
+
+  /** @internal For shared/: where libmlx5 keeps it. Throws CLOSED. */
+  static pointerOf(context: Context, dek: Dek): DekPtr {
+    return Dek.owned(context, dek, 'dek').#alive();
+  }
+
+  /** @internal For shared/: it is closed from here on, and the NIC is not asked. */
+  static forget(context: Context, dek: Dek): void {
+    Dek.owned(context, dek, 'dek');
+    context.deks.remove(dek.#slot);
+    dek.#slot = -1;
   }
 
   /** @internal For `device.destroyDeks`. */

@@ -208,6 +208,11 @@ export class Device {
     if (!self.closed) self.close();
   }
 
+  /** @internal For shared/. Throws BAD_ARGUMENT. */
+  static contextOf(device: Device): Context {
+    return Device.#check(device).#context;
+  }
+
   static #check(value: unknown): Device {
     if (typeof value === 'object' && value !== null && #context in value) return value;
     throw wrongReceiver('Device');

@@ -75,7 +75,9 @@ export function withDevices<T>(lib: Library, use: (devices: ListedDevice[]) => T
   try {
     // libibverbs passes over a device whose files it cannot open.
     if (lib.pointersAt(list).length === 0) assertRoomFor(FILES);
-    result = use(lib.pointersAt(list).map((ptr) => ({ptr: ptr as DevicePtr, info: describe(lib, ptr as DevicePtr)})));
+    result = use(
+      lib.pointersAt(list).map((ptr) => ({ptr: ptr as DevicePtr, info: describeDevice(lib, ptr as DevicePtr)})),
+    );
   } catch (error) {
     free();
     throw error;
@@ -85,7 +87,8 @@ export function withDevices<T>(lib: Library, use: (devices: ListedDevice[]) => T
   return result;
 }
 
-function describe(lib: Library, device: DevicePtr): DeviceInfo {
+/** What is known of a device that libibverbs has. */
+export function describeDevice(lib: Library, device: DevicePtr): DeviceInfo {
   const struct = Buffer.from(lib.bytesAt(device, IBV_DEVICE.size));
   const text = (offset: number) => struct.toString('utf8', offset, struct.indexOf(0, offset));
   const sysfs = text(IBV_DEVICE.ibdev_path);

@@ -72,11 +72,15 @@ export class Login {
       throw new DekError('BUSY', 'DEKs are being created under this login', {hint: 'try again after a moment'});
     }
     const {lib, ptr} = self.#context;
+    const entry = self.#context.login;
+    self.#context.login = undefined;
+    self.#context.changed?.(); // before its handle may mean another's object
     const errno = self.#calls.logout(lib, ptr, self.#object);
     const error = errno === 0 ? undefined : callFailed('logout', errno, about(self.#context));
-    if (error === undefined || error.code === 'NO_LOGIN') {
-      self.#open = false;
-      self.#context.login = undefined;
+    if (error === undefined || error.code === 'NO_LOGIN') self.#open = false;
+    else {
+      self.#context.login = entry;
+      self.#context.changed?.();
     }
     if (error !== undefined) throw error;
   }
@@ -125,11 +129,17 @@ export function createLogin(context: Context, apiName: LoginApiName, options: Lo
     }
     context.queue.answered(performance.now() - before);
     const login = new Login(context, calls, object, credentialId, importKekId);
-    context.login = {object, query: () => login.query(), close: () => login.close()};
+    setLogin(context, login, object);
     return login;
   } finally {
     wipe(own);
   }
+}
+
+/** Makes it the login of its context; `object` as the constructor has it. */
+export function setLogin(context: Context, login: Login, object: LoginPtr | null): void {
+  context.login = {object, query: () => login.query(), close: () => login.close()};
+  context.changed?.();
 }
 
 function about(context: Context): About {

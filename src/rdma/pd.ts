@@ -2,19 +2,17 @@
 import {callFailed} from './errno.js';
 import type {ContextPtr, Library, PdPtr} from './ffi.js';
 
-export class Pd {
+export interface Pd {
   readonly ptr: PdPtr;
-  readonly #lib: Library;
-
-  constructor(lib: Library, context: ContextPtr, device: string) {
-    const ptr = lib.ibv_alloc_pd(context);
-    if (ptr === null) throw callFailed('pd', lib.errno(), {device});
-    this.ptr = ptr;
-    this.#lib = lib;
-  }
-
   /** Called only right before the context closes, which frees it as well: a refusal changes nothing. */
-  close(): void {
-    this.#lib.ibv_dealloc_pd(this.ptr);
-  }
+  close(): void;
 }
+
+/** How a context comes to its PD. Throws what the refusal means. */
+export type PdMaker = (lib: Library, context: ContextPtr, device: string) => Pd;
+
+export const allocPd: PdMaker = (lib, context, device) => {
+  const ptr = lib.ibv_alloc_pd(context);
+  if (ptr === null) throw callFailed('pd', lib.errno(), {device});
+  return {ptr, close: () => void lib.ibv_dealloc_pd(ptr)};
+};

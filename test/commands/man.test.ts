@@ -43,6 +43,7 @@ describe('man', () => {
       'dek.1',
       'dek-manifest.5',
       'dek-envelope.5',
+      'dek-attach.7',
       ...Object.keys(manifest.commands).map(pageOf),
     ]);
   });

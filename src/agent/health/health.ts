@@ -33,6 +33,11 @@ export class HealthCheck {
     this.#running ??= Promise.all(this.#checks.map((check) => check.run()));
   }
 
+  /** Checks a NIC now. */
+  wake(name: string): void {
+    for (const check of this.#checks) if (check.name === name) check.wake();
+  }
+
   async stop(): Promise<void> {
     for (const check of this.#checks) check.stop();
     await this.#running;

@@ -6,6 +6,7 @@ import type {DekState} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import {openDevice} from '../../nics.js';
 import {type Dek, type Device, isCalled, type NicImportMode} from '../../rdma/index.js';
+import {Sharing} from '../../rdma/shared/sharing.js';
 import type {Events} from '../events.js';
 import {retryBusy} from './retry.js';
 
@@ -13,24 +14,39 @@ export class NicDevice {
   /** `mlx5_0` */
   readonly name: string;
   readonly #events: Events;
+  /** A service opened it: only the service can open it anew. */
+  readonly #isLent: boolean;
   #device: Device;
+  #sharing: Sharing;
   #gone = false;
   #maxDeks: number;
 
-  private constructor(device: Device, events: Events) {
+  private constructor(device: Device, events: Events, isLent: boolean) {
     this.name = device.name;
     this.#device = device;
+    this.#sharing = new Sharing(device);
     this.#maxDeks = device.caps.maxDeks;
     this.#events = events;
+    this.#isLent = isLent;
   }
 
   /** Opens the NIC. Throws what `openDevice` throws. */
   static async open(deviceName: string | undefined, events: Events): Promise<NicDevice> {
-    return new NicDevice(await openDevice(deviceName), events);
+    return new NicDevice(await openDevice(deviceName), events, false);
+  }
+
+  /** The context that a service lends. */
+  static lent(device: Device, events: Events): NicDevice {
+    return new NicDevice(device, events, true);
   }
 
   get device(): Device {
     return this.#device;
+  }
+
+  /** The side of the context that a service shares. */
+  get sharing(): Sharing {
+    return this.#sharing;
   }
 
   get gone(): boolean {
@@ -97,6 +113,7 @@ export class NicDevice {
    */
   isOutdated(): boolean {
     if (this.#gone) return true;
+    if (this.#isLent) return false;
     const {caps} = this.#device;
     // Only an open tells of the engines.
     if (caps.engines.length === 0) return true;
@@ -117,11 +134,18 @@ export class NicDevice {
    * back.
    */
   async reopen(): Promise<() => Promise<void>> {
+    if (this.#isLent) this.assertThere();
     const old = this.#device;
     this.#device = await openDevice(this.name);
+    this.#sharing = new Sharing(this.#device);
     this.#maxDeks = this.#device.caps.maxDeks;
     this.#gone = false;
     return () => this.#close(old);
+  }
+
+  /** Gives the context up: the next check opens the NIC anew, and makes all again. */
+  abandon(): void {
+    this.#gone = true;
   }
 
   /**

@@ -4,6 +4,7 @@ import {equalBytes} from '../../bytes.js';
 import type {LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {Login} from '../../rdma/index.js';
+import type {ObjectIds} from '../../rdma/shared/devx-object.js';
 import type {Events} from '../events.js';
 import type {LoginStatus} from '../protocol.js';
 import type {NicDevice} from './nic-device.js';
@@ -73,12 +74,23 @@ export class NicLogin {
   async open(request: LoginOptions): Promise<void> {
     await this.#logOut();
     this.#nic.assertThere();
-    const [login] = await retryBusy([request], async () => [this.#tryLogIn(request)]);
+    const [login] = await this.#nic.sharing.whileLoggingIn(() =>
+      retryBusy([request], async () => [this.#tryLogIn(request)]),
+    );
     if (login instanceof DekError) throw login;
     this.#current = {login: login!, request};
     this.#last = request;
     const {credentialId, importKekId} = request;
     this.#events.emit('info', 'login', {device: this.#nic.name, credentialId, importKekId});
+  }
+
+  /** Takes up a login that another process made; false when it is not VALID. */
+  takeUp(object: ObjectIds, request: LoginOptions): boolean {
+    const login = this.#nic.sharing.adoptLogin(object, request);
+    if (login === null) return false;
+    this.#current = {login, request};
+    this.#last = request;
+    return this.isValid();
   }
 
   /** Logs in; false, and an event, when the NIC refuses. */

@@ -4,7 +4,8 @@
 
 import type {DekState} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import type {Dek, DekColumn, NicImportMode} from '../../rdma/index.js';
+import type {Dek, DekColumn, Device, NicImportMode} from '../../rdma/index.js';
+import type {Sharing} from '../../rdma/shared/sharing.js';
 import type {Events} from '../events.js';
 import type {NicStatus} from '../protocol.js';
 import {type HeldDek, loseHandle} from './held-dek.js';
@@ -13,6 +14,7 @@ import {NicDevice} from './nic-device.js';
 import {NicLogin} from './nic-login.js';
 import {Proving} from './proving.js';
 import {retryBusy} from './retry.js';
+import type {Takeover} from './takeover.js';
 
 export class Nic {
   readonly login: NicLogin;
@@ -22,6 +24,12 @@ export class Nic {
   readonly #events: Events;
   /** Destroyed for the agent, but not yet by the NIC. */
   readonly #dismissed = new Set<Dek>();
+  /** Whether a service may still use a DEK: it is not destroyed then, and the service's to give back. */
+  keep: ((dek: Dek) => boolean) | undefined;
+  /** What tells the keys of its DEKs, where another process may have to know; undefined where none has. */
+  identities: WeakMap<Dek, Uint8Array> | undefined;
+  /** DEKs of an agent before this one, which are not made again. */
+  takeover: Takeover | undefined;
 
   private constructor(device: NicDevice, events: Events) {
     this.login = new NicLogin(device, events);
@@ -32,6 +40,16 @@ export class Nic {
   /** Opens the NIC. Throws what `openDevice` throws. */
   static async open(deviceName: string | undefined, events: Events): Promise<Nic> {
     return new Nic(await NicDevice.open(deviceName, events), events);
+  }
+
+  /** In the context that a service lends. */
+  static lent(device: Device, events: Events): Nic {
+    return new Nic(NicDevice.lent(device, events), events);
+  }
+
+  /** The side of its context that a service shares. */
+  get sharing(): Sharing {
+    return this.#device.sharing;
   }
 
   /** `mlx5_0` */
@@ -86,7 +104,7 @@ export class Nic {
 
   /** What proves its DEKs, until it is closed. */
   openProving(): Promise<Proving> {
-    return Proving.open(this.#device.device);
+    return this.sharing.whileMakingQueues(() => Proving.open(this.#device.device));
   }
 
   /** Asks for the state of the DEKs of these names, as far as there are any. */
@@ -104,6 +122,15 @@ export class Nic {
 
   /** Destroys DEKs; what each failed with, in order, or undefined. One that was destroyed before has not failed. */
   async destroy(deks: readonly Dek[]): Promise<(DekError | undefined)[]> {
+    const {keep} = this;
+    if (!keep) return this.destroyNow(deks);
+    const free = deks.filter((dek) => !keep(dek));
+    const results = new Map((await this.destroyNow(free)).map((result, i) => [free[i], result]));
+    return deks.map((dek) => results.get(dek));
+  }
+
+  /** The same, also of what a service may use. */
+  async destroyNow(deks: readonly Dek[]): Promise<(DekError | undefined)[]> {
     const results = await this.#device.watchAll(() =>
       retryBusy<Dek, undefined>(deks, (some) => this.#device.device.destroyDeks(some)),
     );
@@ -127,13 +154,18 @@ export class Nic {
     await this.dismiss(deks);
   }
 
+  /** What is destroyed for the agent, but not yet by the NIC. */
+  get dismissed(): Iterable<Dek> {
+    return this.#dismissed;
+  }
+
   /**
    * Opens the NIC anew when it was gone, or when it can do something else now than libmlx5 read at the open and none of
    * its DEKs may be in use: its login and all its DEKs are missing then. A firmware command. Throws what `openDevice`
    * throws while it is not back.
    */
   async renew(): Promise<void> {
-    if (this.#device.isOutdated() && (this.gone || (await this.#isIdle()))) await this.#reopen();
+    if (this.#device.isOutdated() && (this.gone || (!this.keep && (await this.#isIdle())))) await this.#reopen();
   }
 
   /** Whether nothing can use a DEK of this context. What is in ERROR is destroyed: that tells. */
@@ -146,6 +178,11 @@ export class Nic {
     }
     await this.dismiss(broken);
     return this.#dismissed.size === 0;
+  }
+
+  /** Gives the context up, with all that is in it: the next check opens another. */
+  abandon(): void {
+    this.#device.abandon();
   }
 
   async #reopen(): Promise<void> {
@@ -169,6 +206,12 @@ export class Nic {
       });
     }
     await closeOld();
+  }
+
+  /** Lets go of a context that is another process's too: DEKs and login stay there. */
+  async release(): Promise<void> {
+    this.deks.clear();
+    await this.sharing.release();
   }
 
   /** Destroys all DEKs, logs out, closes. */

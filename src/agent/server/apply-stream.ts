@@ -6,8 +6,11 @@ import {JsonLines} from './json-lines.js';
 /** Progress lines come no closer than this. */
 const PROGRESS_MS = 100;
 
+/** What applies manifests. */
+export type Applier = Pick<ManifestFollower, 'apply'>;
+
 /** Begins the apply; `signal` ends it and puts everything back. */
-export function applyAsStream(follower: ManifestFollower, request: ApplyRequest, signal: AbortSignal): JsonLines {
+export function applyAsStream(applier: Applier, request: ApplyRequest, signal: AbortSignal): JsonLines {
   const lines = new JsonLines();
   let next = 0;
   const progress: ApplyProgress = (done, total, step) => {
@@ -15,7 +18,7 @@ export function applyAsStream(follower: ManifestFollower, request: ApplyRequest,
     next = performance.now() + PROGRESS_MS;
     lines.write({progress: {done, total, step}});
   };
-  const applied = follower.apply(request, {signal, progress});
+  const applied = applier.apply(request, {signal, progress});
   lines.endWith(
     applied.then((result) => ({result})),
     'apply',

@@ -4,6 +4,7 @@
  * does, or a little later. Not later still: the files of a running agent may be gone after an upgrade.
  */
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
+import type {Duplex} from 'node:stream';
 import {DekError, errorJson} from '../../errors.js';
 import {jsonText} from '../../printable.js';
 import {isKnown, peerOfSocket} from './peers.js';
@@ -23,17 +24,21 @@ export interface RequestHandler {
   close(): Promise<unknown>;
 }
 
+/** Takes a connection over; `head` is what the client has sent behind its request. */
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => void;
+
 export class Listener {
   readonly #http: Server;
   readonly #load: () => Promise<RequestHandler>;
   #handler: Promise<RequestHandler> | undefined;
   #later: NodeJS.Timeout | undefined;
 
-  /** `load` is called once. */
-  constructor(load: () => Promise<RequestHandler>) {
+  /** `load` is called once; `upgrade` takes a connection over that asks to be one. */
+  constructor(load: () => Promise<RequestHandler>, upgrade?: Upgrade) {
     this.#load = load;
     this.#http = createServer({maxHeaderSize: MAX_HEAD_BYTES, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0});
     this.#http.on('request', (request, response) => void this.#answer(request, response));
+    if (upgrade) this.#http.on('upgrade', upgrade);
     this.#http.on('clientError', (error, socket) => {
       // What follows a request is garbage: the answer to that may be still under way.
       if (isKnown(socket)) {

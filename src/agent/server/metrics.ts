@@ -56,6 +56,26 @@ export class Metrics {
         }
       },
     });
+    new Gauge({
+      name: 'dek_contexts',
+      help: 'Device contexts with DEKs of the agent that a service shares, by who opened them',
+      labelNames: ['device', 'kind'],
+      registers,
+      collect() {
+        this.reset();
+        for (const {device, kind, pid} of status().contexts) if (pid !== null) this.inc({device, kind});
+      },
+    });
+    new Gauge({
+      name: 'dek_old_deks',
+      help: 'DEKs that were replaced and that the services which may use them have not released',
+      labelNames: ['device'],
+      registers,
+      collect() {
+        this.reset();
+        for (const {device, old} of status().contexts) this.inc({device}, old);
+      },
+    });
     const creates = new Counter({name: 'dek_creates_total', help: 'DEKs made', registers});
     const refusals = new Counter({
       name: 'dek_refusals_total',

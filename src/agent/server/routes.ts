@@ -15,9 +15,9 @@ import {
   type RouteName,
 } from '../protocol.js';
 import type {DekSet} from '../set/dek-set.js';
-import {type ManifestFollower, sourceLimit} from '../set/manifest-follower.js';
+import {sourceLimit} from '../set/manifest-follower.js';
 import {whileWanted} from '../wanted.js';
-import {applyAsStream} from './apply-stream.js';
+import {type Applier, applyAsStream} from './apply-stream.js';
 import {EventStream} from './event-stream.js';
 import {JSON_LINES, type JsonLines} from './json-lines.js';
 import {badRequest} from './listener.js';
@@ -28,7 +28,8 @@ import {proveAsStream} from './prove-stream.js';
 /** The parts of an agent that its routes use. */
 export interface AgentCore {
   readonly dekSet: DekSet;
-  readonly follower: ManifestFollower;
+  /** Applies manifests, in all contexts. */
+  readonly applier: Applier;
   readonly events: Events;
   readonly metrics: Metrics;
   /** Fires when the agent ends. */
@@ -85,7 +86,7 @@ export function addRoutes(app: FastifyInstance, core: AgentCore): void {
 }
 
 function handlersOf(core: AgentCore, stream: EventStream): Handlers {
-  const {dekSet, follower, metrics, stopping} = core;
+  const {dekSet, applier, metrics, stopping} = core;
   const wanted = (reply: FastifyReply): AbortSignal => whileWanted(reply.raw, stopping);
   return {
     status: () => core.status(),
@@ -106,7 +107,7 @@ function handlersOf(core: AgentCore, stream: EventStream): Handlers {
     },
     apply: ({query: {path, kek, kekFormat, ...how}, raw}, reply) => {
       if (kek !== undefined) assertNamesSources(raw.socket);
-      return sendLines(reply, applyAsStream(follower, {path, kek, kekFormat, ...how}, wanted(reply)));
+      return sendLines(reply, applyAsStream(applier, {path, kek, kekFormat, ...how}, wanted(reply)));
     },
     events: (_, reply) => sendLines(reply, stream.follow()),
     metrics: (_, reply) => {

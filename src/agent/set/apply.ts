@@ -34,6 +34,9 @@ import {replaceInSlices} from './replace-in-slices.js';
 /** Batches of DEKs at a time: one is read and prepared while the NIC makes another. */
 const BATCHES = 2;
 
+/** An apply that makes nothing. */
+const NOTHING = {create: 0, replace: 0, destroy: 0, unchanged: 0} as const;
+
 /** Applies `manifest`. Throws what stands in the way of the whole, or a refusal unless `keepGoing`. */
 export async function applyManifest(
   dekSet: DekSet,
@@ -63,6 +66,7 @@ export async function applyManifest(
       plan = await makePlan(dekSet, manifest, options.signal);
       isRoomForBoth = assertCanBeMade(dekSet, manifest, plan);
     }
+    if (options.makesNone) return {path, digest, plan: NOTHING, failed: [], proven: 0};
     failed = isRoomForBoth ? await stage(staged, manifest, plan, namedBy, options) : [];
     if (isRoomForBoth) proofs = await proveApplied(dekSet, staged, namedBy, options);
     if (proofs.bad.length > 0 && !options.keepGoing) throw wrongDeks(dekSet, proofs.bad);

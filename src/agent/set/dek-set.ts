@@ -47,16 +47,19 @@ export class DekSet {
   readonly events: Events;
   /** The share of its DEKs that is proven before they are used; 0 for none. */
   readonly proveShare: number;
+  /** Its NIC may be one of several that the manifest names. */
+  readonly isLent: boolean;
   /** The last change that was begun; the next one waits for it. */
   #last: Promise<unknown> = Promise.resolve();
   #namedBy = 0;
   /** What runs alone and long, so that others are refused instead of kept waiting. */
   #long: string | undefined;
 
-  private constructor(nics: readonly Nic[], events: Events, proveShare: number) {
+  private constructor(nics: readonly Nic[], events: Events, proveShare: number, isLent = false) {
     this.nics = nics;
     this.events = events;
     this.proveShare = proveShare;
+    this.isLent = isLent;
   }
 
   /** Opens NICs: those named, or the only one. Throws what `openDevice` throws, and leaves none open then. */
@@ -70,6 +73,11 @@ export class DekSet {
       throw error;
     }
     return new DekSet(nics, events, proveShare);
+  }
+
+  /** Of the context that a service lends. */
+  static lent(nic: Nic, events: Events, proveShare: number): DekSet {
+    return new DekSet([nic], events, proveShare, true);
   }
 
   get deviceNames(): string {
@@ -217,9 +225,14 @@ export class DekSet {
     return names;
   }
 
+  /** Resolves when no change is under way. */
+  async settled(): Promise<void> {
+    await this.#last.catch(() => {});
+  }
+
   /** Destroys the DEKs, logs out and closes the NICs. */
   async close(): Promise<void> {
-    await this.#last.catch(() => {});
+    await this.settled();
     for (const nic of this.nics) await nic.close();
   }
 
@@ -265,6 +278,13 @@ export class DekSet {
       const bad = await proveHeld(nic, [[name, made[i]!]], {events: this.events, signal});
       if (bad.length > 0) throw proofError(bad, 'it was not created');
     }
+  }
+
+  /** `alone`, also when that means to wait for something long. */
+  async whenAlone(change: () => Promise<void>): Promise<void> {
+    const result = this.#last.then(change, change);
+    this.#last = result.catch(() => {});
+    await result;
   }
 
   /** Its names are those of all: every change is made on all NICs. */

@@ -1,18 +1,46 @@
 /** Makes DEKs of a manifest on one NIC: for an apply, and for the health check. */
 import {wipe} from '../../bytes.js';
-import type {DekError} from '../../errors.js';
+import {DekError} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
 import {unwrapKeys} from '../../wrap/index.js';
 import {unwrapFailed} from '../../wrap/kw.js';
+import {opaqueText} from '../nic/held-dek.js';
 import {pickColumn} from '../nic/make.js';
 import type {Nic} from '../nic/nic.js';
-import type {DekBatch} from './dek-batch.js';
+import {identityOf} from '../nic/takeover.js';
+import {type DekBatch, pick} from './dek-batch.js';
+
+/**
+ * A DEK or an error for each, in order: one that an agent before this made and that is whole, else a new one. `kek` and
+ * `query` as `makeAll` has them.
+ */
+export async function makeBatch(
+  nic: Nic,
+  batch: DekBatch,
+  kek: Uint8Array | undefined,
+  query: boolean,
+): Promise<readonly (Dek | DekError)[]> {
+  const {takeover, identities} = nic;
+  if (!identities) return makeAll(nic, batch, kek, query);
+  const {layout, names, opaque, wrapped} = batch;
+  const {keySize, keytag, wrappedBytes} = layout;
+  const ids = names.map((_, i) => identityOf(wrapped.subarray(i * wrappedBytes, (i + 1) * wrappedBytes)));
+  const taken = names.map((name, i) =>
+    takeover?.take({name, keySize, keytag, label: opaqueText(opaque, i), identity: ids[i]!}),
+  );
+  const missing = [...names.keys()].filter((i) => taken[i] === undefined);
+  const made = missing.length === 0 ? [] : await makeAll(nic, pick(batch, missing), kek, query);
+  const results: (Dek | DekError)[] = taken.slice() as (Dek | DekError)[];
+  for (const [k, i] of missing.entries()) results[i] = made[k]!;
+  for (const [i, dek] of results.entries()) if (!(dek instanceof DekError)) identities.set(dek, ids[i]!);
+  return results;
+}
 
 /**
  * A DEK or an error for each, in order. With `kek` a NIC in plaintext import mode gets them unwrapped, right before
  * their create. With `query` each is found READY.
  */
-export async function makeBatch(
+async function makeAll(
   nic: Nic,
   {layout, wrapped, opaque, names}: DekBatch,
   kek: Uint8Array | undefined,

@@ -38,6 +38,8 @@ const MAX_KEPT_BYTES = 2 ** 22;
 
 export interface OpenOptions {
   maxKeptBytes?: number;
+  /** Which DEKs are meant, by name; all when left out. */
+  only?: ((name: string) => boolean) | undefined;
   /** Ends the reading. */
   signal?: AbortSignal;
 }
@@ -47,6 +49,7 @@ export class ManifestFile {
   readonly #fd: number;
   readonly #bytes: number;
   readonly #maxKeptBytes: number;
+  readonly #only: ((name: string) => boolean) | undefined;
   readonly header: ManifestHeader;
   /** The line of the header. */
   readonly #headerLine: Uint8Array;
@@ -60,7 +63,7 @@ export class ManifestFile {
     fd: number,
     bytes: number,
     headerLine: Uint8Array,
-    {maxKeptBytes = MAX_KEPT_BYTES, signal = NEVER}: OpenOptions,
+    {maxKeptBytes = MAX_KEPT_BYTES, only, signal = NEVER}: OpenOptions,
   ) {
     this.path = path;
     this.#fd = fd;
@@ -68,6 +71,7 @@ export class ManifestFile {
     this.#headerLine = headerLine;
     this.header = parseHeader({text: headerLine});
     this.#maxKeptBytes = maxKeptBytes;
+    this.#only = only;
     this.#signal = signal;
   }
 
@@ -100,6 +104,13 @@ export class ManifestFile {
    */
   async count(goOn: () => void): Promise<number> {
     let deks = 0;
+    if (this.#only) {
+      for await (const {names} of this.batches()) {
+        goOn();
+        deks += names.length;
+      }
+      return deks;
+    }
     for await (const {count} of this.#columns()) {
       goOn();
       deks += count;
@@ -113,13 +124,14 @@ export class ManifestFile {
    */
   async *batches(isWanted?: (batch: DekBatch, i: number) => boolean): AsyncGenerator<DekBatch, void> {
     for await (const columns of this.#columns()) {
-      for (const batch of dekBatches(columns)) {
-        const wanted = isWanted
+      for (const all of dekBatches(columns)) {
+        const batch = this.#only
           ? pick(
-              batch,
-              [...batch.names.keys()].filter((i) => isWanted(batch, i)),
+              all,
+              positionsOf(all, ({names}, i) => this.#only!(names[i]!)),
             )
-          : batch;
+          : all;
+        const wanted = isWanted ? pick(batch, positionsOf(batch, isWanted)) : batch;
         if (wanted.names.length > 0) yield wanted;
       }
     }
@@ -173,6 +185,10 @@ export class ManifestFile {
       hint: 'write a new file and rename it to the old name',
     });
   }
+}
+
+function positionsOf(batch: DekBatch, is: (batch: DekBatch, i: number) => boolean): number[] {
+  return [...batch.names.keys()].filter((i) => is(batch, i));
 }
 
 /** The header's line. Throws BAD_INPUT when there is none. */

@@ -29,8 +29,16 @@ export class ManifestFollower {
   /** The key check value of the KEK that had wrapped the manifest when it was applied. */
   #kcv: Uint8Array = new Uint8Array();
 
-  constructor(dekSet: DekSet) {
+  readonly #follows: Follows;
+
+  constructor(dekSet: DekSet, follows: Follows = {}) {
     this.#dekSet = dekSet;
+    this.#follows = follows;
+  }
+
+  /** Where the KEK comes from that unwraps the manifest, if it needs one. */
+  get kek(): KekSource | undefined {
+    return this.#kek;
   }
 
   /** The manifest of the last apply that worked, or null. */
@@ -64,13 +72,14 @@ export class ManifestFollower {
         const isNeeded = this.#dekSet.nics.some(({importMode}) => importMode === 'plaintext');
         const kek = isNeeded ? known : named;
         assertImportMode(this.#dekSet, kek !== undefined);
-        const result = await withManifest(opened ?? path, kek, signal, async (manifest, key) => {
+        const result = await this.#withManifest(opened ?? path, kek, signal, async (manifest, key) => {
           const done = await applyManifest(this.#dekSet, manifest, {
             dryRun,
             keepGoing,
             query,
             prove,
             kek: key,
+            makesNone: this.#follows.makesNone ?? false,
             signal,
             progress,
           });
@@ -101,7 +110,12 @@ export class ManifestFollower {
   async loginOnDisk(signal: AbortSignal): Promise<LoginOptions | undefined> {
     if (!this.#applied) return undefined;
     try {
-      return await withManifest(this.#applied.path, undefined, signal, async ({header}) => header.login ?? undefined);
+      return await this.#withManifest(
+        this.#applied.path,
+        undefined,
+        signal,
+        async ({header}) => header.login ?? undefined,
+      );
     } catch (error) {
       this.#dekSet.events.emit('warn', 'manifest-unreadable', {error: (error as Error).message});
       return undefined;
@@ -128,17 +142,50 @@ export class ManifestFollower {
     use: (batch: DekBatch, means: HealMaterial) => Promise<void>,
   ): Promise<void> {
     if (!this.#applied || names.size === 0) return;
-    await withManifest(this.#applied.path, undefined, signal, async (manifest) => {
+    await this.#withManifest(this.#applied.path, undefined, signal, async (manifest) => {
       if (kek) assertManifestKek(manifest.header, kek);
       const rewrapped = !equalBytes(manifest.header.importKekKcv, this.#kcv);
       const means = {rewrapped, login: manifest.header.login ?? undefined};
       for await (const batch of manifest.batches(({names: all}, i) => names.has(all[i]!))) await use(batch, means);
     });
   }
+
+  /**
+   * Opens a manifest unless it is open, and reads the KEK that must have wrapped it if `source` names one; wipes and
+   * closes both after.
+   */
+  async #withManifest<T>(
+    from: ManifestFile | string,
+    source: KekSource | undefined,
+    signal: AbortSignal,
+    use: (manifest: ManifestFile, kek: Uint8Array | undefined) => Promise<T>,
+  ): Promise<T> {
+    const {only} = this.#follows;
+    const manifest = typeof from === 'string' ? await ManifestFile.open(from, {signal, only}) : from;
+    let kek: Uint8Array | undefined;
+    try {
+      if (source !== undefined) {
+        kek = await readKekOf(source, signal);
+        assertManifestKek(manifest.header, kek);
+      }
+      return await use(manifest, kek);
+    } finally {
+      wipe(kek);
+      manifest.close();
+    }
+  }
+}
+
+/** How a manifest is followed. */
+export interface Follows {
+  /** Which of its DEKs are meant, by name; all when left out. */
+  only?: ((name: string) => boolean) | undefined;
+  /** Nothing is made: the manifest is found whole and the login VALID. */
+  makesNone?: boolean | undefined;
 }
 
 /** Where the import KEK comes from, and how it stands there, if its content should not tell. */
-interface KekSource {
+export interface KekSource {
   spec: string;
   format: KeyFormat | undefined;
 }
@@ -157,28 +204,4 @@ export function sourceLimit(signal: AbortSignal): Limit {
 
 function readKekOf({spec, format}: KekSource, signal: AbortSignal): Promise<Uint8Array> {
   return readSecret(spec, KEK_BYTES, 'kek', format, sourceLimit(signal));
-}
-
-/**
- * Opens a manifest unless it is open, and reads the KEK that must have wrapped it if `source` names one; wipes and
- * closes both after.
- */
-async function withManifest<T>(
-  from: ManifestFile | string,
-  source: KekSource | undefined,
-  signal: AbortSignal,
-  use: (manifest: ManifestFile, kek: Uint8Array | undefined) => Promise<T>,
-): Promise<T> {
-  const manifest = typeof from === 'string' ? await ManifestFile.open(from, {signal}) : from;
-  let kek: Uint8Array | undefined;
-  try {
-    if (source !== undefined) {
-      kek = await readKekOf(source, signal);
-      assertManifestKek(manifest.header, kek);
-    }
-    return await use(manifest, kek);
-  } finally {
-    wipe(kek);
-    manifest.close();
-  }
 }

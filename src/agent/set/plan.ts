@@ -22,6 +22,8 @@ export interface ApplyOptions {
   prove: number;
   /** Unwraps each DEK right before its create, for NICs in plaintext import mode. The caller wipes it. */
   kek: Uint8Array | undefined;
+  /** Only log in, where the manifest is whole. */
+  makesNone?: boolean;
   /** Ends the work and puts everything back when it fires. */
   signal: AbortSignal;
   progress: ApplyProgress;
@@ -46,7 +48,7 @@ export function assertImportMode(dekSet: DekSet, hasKek: boolean): void {
 export function assertMeant(dekSet: DekSet, {header, path}: ManifestFile): void {
   const {devices} = header;
   if (devices.length === 0) return;
-  const strangers = devices.filter((name) => !dekSet.nics.some((nic) => nic.isCalled(name)));
+  const strangers = dekSet.isLent ? [] : devices.filter((name) => !dekSet.nics.some((nic) => nic.isCalled(name)));
   const left = dekSet.nics.filter((nic) => !devices.some((name) => nic.isCalled(name)));
   if (strangers.length === 0 && left.length === 0) return;
   throw new DekError('BAD_ARGUMENT', `${path} is for ${devices.join(', ')}, this agent holds ${dekSet.deviceNames}`, {
@@ -97,7 +99,7 @@ export function markNamed(nics: readonly Nic[], namedBy: number): (batch: DekBat
 export function assertCanBeMade(dekSet: DekSet, manifest: ManifestFile, plan: ApplyPlan): boolean {
   const named = plan.create + plan.replace + plan.unchanged;
   let isRoomForBoth = true;
-  for (const {name, login, deks, maxDeks} of dekSet.nics) {
+  for (const {name, login, deks, maxDeks, keep} of dekSet.nics) {
     if (!manifest.header.login) login.assertThere();
     if (maxDeks === 0) continue;
     if (named > maxDeks) {
@@ -107,7 +109,9 @@ export function assertCanBeMade(dekSet: DekSet, manifest: ManifestFile, plan: Ap
     }
     let alive = 0;
     for (const {dek} of deks.values()) if (dek) alive++;
-    if (alive + plan.create + plan.replace > maxDeks) isRoomForBoth = false;
+    if (alive + plan.create + plan.replace <= maxDeks) continue;
+    if (keep) throw noRoomBeside(name, maxDeks, alive, plan.create + plan.replace);
+    isRoomForBoth = false;
   }
   return isRoomForBoth;
 }
@@ -124,6 +128,12 @@ export async function failuresOf(manifest: ManifestFile, bad: readonly Proof[]):
     const {code} = proofError([proof]);
     return {line: lines.get(proof.name)!, name: proof.name, device: proof.device, code, message: wordsOf(proof)};
   });
+}
+
+/** A service may use the old ones, which cannot go first. */
+function noRoomBeside(name: string, maxDeks: number, alive: number, made: number): DekError {
+  const text = `${name} holds at most ${maxDeks} DEKs: ${alive} are there for a service, and ${made} would come`;
+  return new DekError('LIMIT', text, {hint: 'change fewer at a time, or stop the service first'});
 }
 
 /** How a DEK that could not be made is listed. */

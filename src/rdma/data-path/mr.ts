@@ -15,7 +15,7 @@ export class Mr {
   readonly address: bigint;
   readonly lkey: number;
   readonly rkey: number;
-  readonly #ptr: MrPtr;
+  readonly ptr: MrPtr;
 
   /** Throws what the refusal means, LIMIT when no more memory may be locked. */
   constructor(lib: Library, pd: PdPtr, length: number, device: string) {
@@ -28,13 +28,13 @@ export class Mr {
     const access = C.IBV_ACCESS_LOCAL_WRITE | C.IBV_ACCESS_REMOTE_WRITE;
     const ptr = verbs.ibv_reg_mr(pd, this.bytes, length, access);
     if (ptr === null) throw callFailed('mr', lib.errno(), {device});
-    this.#ptr = ptr;
+    this.ptr = ptr;
     const {lkey, rkey} = verbs.mrKeys(ptr);
     this.lkey = lkey;
     this.rkey = rkey;
   }
 
   close(): void {
-    if (dataPath().ibv_dereg_mr(this.#ptr) !== 0) undying.push(this.bytes);
+    if (dataPath().ibv_dereg_mr(this.ptr) !== 0) undying.push(this.bytes);
   }
 }

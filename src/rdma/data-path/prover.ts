@@ -7,7 +7,7 @@ import {assertInteger, secretCopy, viewBytes} from '../../bytes.js';
 import {KEYTAG_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import {assertObject, copyList, wrongReceiver} from '../checks.js';
-import type {Context} from '../context.js';
+import type {Context, ProverParts} from '../context.js';
 import {Dek} from '../dek.js';
 import {type Job, type Outcome, Rounds} from './rounds.js';
 
@@ -38,6 +38,12 @@ export class Prover {
     this.#context = context;
     this.#rounds = new Rounds(context);
     context.provers.add(this);
+    context.changed?.();
+  }
+
+  /** @internal What it has on the NIC. */
+  get parts(): ProverParts {
+    return Prover.#check(this).#rounds.parts;
   }
 
   /** Whether it was closed, or its device was. */
@@ -94,6 +100,7 @@ export class Prover {
     if (!self.#open) return;
     self.#open = false;
     self.#context.provers.delete(self);
+    self.#context.changed?.(); // before their handles may mean something else
     self.#rounds.close();
   }
 

@@ -37,10 +37,18 @@ export class Queues {
     return this.#qp;
   }
 
+  /** The last one that was made, unless it was dropped. */
+  get currentQp(): Qp | undefined {
+    return this.#qp;
+  }
+
   /** After an error, or when no answer comes: the NIC is done with whatever was posted. */
   dropQp(): void {
-    this.#qp?.close();
+    const qp = this.#qp;
+    if (qp === undefined) return;
     this.#qp = undefined;
+    this.#context.changed?.(); // before its handle may mean another's
+    qp.close();
   }
 
   /** Whether there is another way to connect: from now on it is taken. */

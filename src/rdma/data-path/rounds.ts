@@ -6,7 +6,7 @@
 import {constants} from 'node:os';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {DekError} from '../../errors.js';
-import type {Context} from '../context.js';
+import type {Context, ProverParts} from '../context.js';
 import {Dek} from '../dek.js';
 import {callFailed} from '../errno.js';
 import type {DekPtr} from '../ffi.js';
@@ -79,6 +79,12 @@ export class Rounds {
     }
   }
 
+  /** What it has on the NIC. */
+  get parts(): ProverParts {
+    const mkeys = this.#lanes.flatMap((lane) => (lane ? [lane.out.ptr, lane.back.ptr] : []));
+    return {cq: this.#queues.cq.ptr, qp: this.#queues.currentQp?.ptr, mr: this.#mr.ptr, mkeys};
+  }
+
   /** Gives each an outcome. */
   async passAll(jobs: readonly Job[]): Promise<void> {
     let end: DekError | undefined;
@@ -131,6 +137,7 @@ export class Rounds {
 
   async #passRuns(runs: readonly Run[]): Promise<void> {
     const {qp} = this.#queues;
+    this.#context.changed?.(); // a QP or memory keys may be new
     for (const {lane} of runs) lane.clear();
     qp.post((requests) => {
       for (const [i, {job, lane, dek}] of runs.entries()) {

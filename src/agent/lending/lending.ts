@@ -1,0 +1,276 @@
+/**
+ * What services are lent and lend: each connection that was upgraded (dek-attach(7)) brings a context of its own, or
+ * shares the agent's. What one asks wrongly ends its connection, never the agent.
+ */
+import type {IncomingMessage} from 'node:http';
+import type {Socket} from 'node:net';
+import {release} from 'node:os';
+import type {Duplex} from 'node:stream';
+import {DekError} from '../../errors.js';
+import {type DeviceInfo, isCalled} from '../../rdma/index.js';
+import type {Peer} from '../host/ffi.js';
+import type {ApplyRequest, ApplyResult, ContextStatus, LoginStatus} from '../protocol.js';
+import {peerOfSocket} from '../server/peers.js';
+import type {ApplyOptions} from '../set/plan.js';
+import {ProtocolFault} from '../wire/fault.js';
+import {type ClientRecord, detachedRecord, expiredRecord, type Request, UPGRADE_TOKEN} from '../wire/records.js';
+import {Connection} from './connection.js';
+import type {LendingCore} from './core.js';
+import {closeAll, LentContext} from './lent.js';
+import {asRefusal, farewell} from './refusal.js';
+import {Tenancy} from './tenancy.js';
+
+/** How often it is looked for old DEKs that were not given back in time. */
+const EXPIRE_MS = 1000;
+/** Before this Linux a context that is shared is not safe: two processes may get one doorbell page. */
+const SHARED_SINCE = [5, 13] as const;
+
+export interface LendingOptions {
+  /** The agent makes no DEKs of its own: nothing to attach to. */
+  lends: boolean;
+  allowOldKernel: boolean;
+  /** When old DEKs are destroyed that were not given back; undefined: never. */
+  releaseWithinMs: number | undefined;
+}
+
+type How = Pick<ApplyOptions, 'signal' | 'progress'>;
+
+export class Lending {
+  readonly #core: LendingCore;
+  readonly #options: LendingOptions;
+  readonly #tenancies: readonly Tenancy[];
+  readonly #lent = new Set<LentContext>();
+  readonly #connections = new Set<Connection>();
+  /** What runs for a connection until it has ended. */
+  readonly #running = new Set<Promise<void>>();
+  readonly #expiring: NodeJS.Timeout | undefined;
+  /** Of contexts that are lent no more. */
+  #healsBefore = 0;
+
+  constructor(core: LendingCore, options: LendingOptions) {
+    this.#core = core;
+    this.#options = options;
+    this.#tenancies = options.lends ? [] : core.dekSet.nics.map((nic) => new Tenancy(core, nic));
+    core.events.listen((event) => {
+      for (const tenancy of this.#tenancies) tenancy.hear(event);
+    }, 'info');
+    if (options.releaseWithinMs !== undefined) {
+      this.#expiring = setInterval(() => void this.#expire(options.releaseWithinMs!), EXPIRE_MS).unref();
+    }
+  }
+
+  get lends(): boolean {
+    return this.#options.lends;
+  }
+
+  /** DEKs and logins that were made anew in contexts that are lent. */
+  get heals(): number {
+    return [...this.#lent].reduce((sum, {heals}) => sum + heals, this.#healsBefore);
+  }
+
+  /** `logins` has what the NICs have just said of the agent's own. */
+  status(logins: ReadonlyMap<string, LoginStatus | null>): ContextStatus[] {
+    const own = this.#tenancies.map((tenancy) => tenancy.status(logins.get(tenancy.device) ?? null));
+    return own.concat([...this.#lent].map((lent) => lent.status()));
+  }
+
+  /** Applies a manifest: to the agent's own contexts, then to each that is lent. */
+  async apply(request: ApplyRequest, how: How): Promise<ApplyResult> {
+    const result = await this.#core.follower.apply(request, how);
+    const {kek} = this.#core.follower;
+    const plan = {...result.plan};
+    const failed = [...result.failed];
+    for (const lent of this.#lent) {
+      try {
+        const all = {...request, path: result.path, kek: kek?.spec, kekFormat: kek?.format};
+        const there = await lent.apply(all, how);
+        for (const what of ['create', 'replace', 'destroy', 'unchanged'] as const) plan[what] += there.plan[what];
+        failed.push(...there.failed);
+      } catch (error) {
+        if (!(error instanceof DekError)) throw error;
+        const {code, message, hint, errno} = error;
+        throw new DekError(code, `in the context of process ${lent.peer.pid}: ${message}`, {hint, errno, cause: error});
+      }
+    }
+    return {...result, plan, failed};
+  }
+
+  /** Takes a connection over that asks for an upgrade. `head`: what it has sent behind its request already. */
+  upgrade(request: IncomingMessage, duplex: Duplex, head: Uint8Array): void {
+    const socket = duplex as Socket;
+    if (request.headers.upgrade !== UPGRADE_TOKEN || request.url !== '/v1/attach' || request.method !== 'GET') {
+      socket.end(`HTTP/1.1 426 Upgrade Required\r\nUpgrade: ${UPGRADE_TOKEN}\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    const running = this.#serve(socket, head).catch((error: unknown) => {
+      this.#core.events.emit('error', 'internal', {error: String(error)});
+    });
+    this.#running.add(running);
+    running.finally(() => this.#running.delete(running));
+  }
+
+  /** Makes the tables of the agent's own contexts, so that an attach only sends them. */
+  prepare(): void {
+    for (const tenancy of this.#tenancies) tenancy.prepare();
+  }
+
+  /** Ends all connections; what was made in the services' contexts stays there. */
+  async close(): Promise<void> {
+    clearInterval(this.#expiring);
+    for (const connection of this.#connections) {
+      connection.send(farewell());
+      connection.end();
+    }
+    await Promise.all(this.#running);
+    for (const tenancy of this.#tenancies) tenancy.close();
+  }
+
+  async #serve(socket: Socket, head: Uint8Array): Promise<void> {
+    const {events, stopping} = this.#core;
+    const peer = peerOfSocket(socket);
+    const connection = new Connection(socket);
+    this.#connections.add(connection);
+    let asked: Request['type'] = 'lend';
+    try {
+      connection.send(Buffer.from(ACCEPTED));
+      if (!peer || !this.#core.allows(peer)) throw notAllowed(peer);
+      if (head.length > 0) throw new ProtocolFault('bytes before the answer to the upgrade');
+      const {record, fds} = await connection.first(stopping);
+      try {
+        if (record.type !== 'lend' && record.type !== 'attach') throw new ProtocolFault('LEND or ATTACH comes first');
+        asked = record.type;
+        if (asked === 'attach') await this.#serveTenant(connection, record, peer, fds);
+        else await this.#serveLender(connection, record, peer, fds);
+      } finally {
+        closeAll(fds);
+      }
+    } catch (error) {
+      const {pid = 0, uid = 0} = peer ?? {};
+      const isGone = connection.closed.aborted;
+      if (!isGone) events.emit('warn', `${asked}-refused`, {pid, uid, error: (error as Error).message});
+      connection.send(asRefusal(error));
+      connection.end();
+    } finally {
+      await ended(connection);
+      this.#connections.delete(connection);
+    }
+  }
+
+  async #serveLender(connection: Connection, request: Request, peer: Peer, fds: readonly number[]): Promise<void> {
+    const opening = LentContext.open(this.#core, connection, request, fds, peer);
+    const ending = this.#follow(connection, async (ids) => (await opening).release(ids));
+    ending.catch(() => {});
+    const lent = await opening;
+    this.#lent.add(lent);
+    try {
+      const end = await ending.finally(() => this.#lent.delete(lent));
+      this.#healsBefore += lent.heals;
+      await lent.close(end.destroys);
+      if (end.says) connection.send(detachedRecord());
+    } catch (error) {
+      await lent.close();
+      throw error;
+    } finally {
+      const {pid, uid} = peer;
+      this.#core.events.emit('info', 'lend-ended', {device: lent.device, pid, uid});
+      connection.end();
+    }
+  }
+
+  async #serveTenant(connection: Connection, request: Request, peer: Peer, fds: readonly number[]): Promise<void> {
+    if (fds.length > 0) throw new ProtocolFault('ATTACH with a descriptor');
+    this.#assertKernel();
+    const tenancy = this.#tenancyOf(request.nic);
+    await tenancy.attach(connection, request, peer);
+    try {
+      const end = await this.#follow(connection, (ids) => tenancy.release(ids));
+      await tenancy.detach(connection);
+      if (end.says) connection.send(detachedRecord());
+    } finally {
+      await tenancy.detach(connection);
+      connection.end();
+    }
+  }
+
+  /** Hears what a service says until it goes, or is told to. */
+  #follow(
+    connection: Connection,
+    release: (ids: readonly number[]) => Promise<void>,
+  ): Promise<{says: boolean; destroys: boolean}> {
+    return new Promise((resolve, reject) => {
+      const hear = (record: ClientRecord | ProtocolFault): void => {
+        if (record instanceof ProtocolFault) reject(record);
+        else if (record.type === 'detach') resolve({says: true, destroys: record.destroys});
+        else if (record.type === 'release') release(record.ids).catch(reject);
+        else reject(new ProtocolFault('a second LEND or ATTACH'));
+      };
+      connection.closed.addEventListener('abort', () => resolve({says: false, destroys: false}), {once: true});
+      if (connection.closed.aborted) resolve({says: false, destroys: false});
+      connection.listen(hear);
+    });
+  }
+
+  #tenancyOf(name: string): Tenancy {
+    if (this.#options.lends) {
+      throw new DekError('UNSUPPORTED', 'this agent makes no DEKs of its own (--lend): nothing to attach to', {
+        hint: 'lend a context, or start the agent without --lend',
+      });
+    }
+    const found = name === '' ? this.#tenancies : this.#tenancies.filter((tenancy) => tenancy.isCalled(name));
+    if (found.length === 1) return found[0]!;
+    const names = this.#tenancies.map(({device}) => device).join(', ');
+    if (found.length === 0) throw new DekError('NO_DEVICE', `this agent holds ${names}, not ${name}`);
+    throw new DekError('BAD_ARGUMENT', `this agent holds several NICs: ${names}`, {hint: 'name one'});
+  }
+
+  #assertKernel(): void {
+    if (this.#options.allowOldKernel || isSafeKernel(release())) return;
+    throw new DekError('UNSUPPORTED', `Linux ${release()} may give both processes of a context one doorbell page`, {
+      hint: 'Linux 5.13 or later is needed (dek agent --allow-old-kernel if yours was mended); lend a context instead',
+    });
+  }
+
+  async #expire(ms: number): Promise<void> {
+    for (const tenancy of this.#tenancies) {
+      const {ids, connection} = await tenancy.expire(ms);
+      this.#tellExpired(tenancy.device, ids, connection);
+    }
+    for (const lent of this.#lent) {
+      const {ids, connection} = await lent.expire(ms);
+      this.#tellExpired(lent.device, ids, connection);
+    }
+  }
+
+  #tellExpired(device: string, ids: readonly number[], connection: Connection | undefined): void {
+    if (ids.length === 0) return;
+    connection?.send(expiredRecord(ids));
+    this.#core.events.emit('warn', 'old-expired', {device, deks: ids.length});
+  }
+}
+
+const ACCEPTED = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', `Upgrade: ${UPGRADE_TOKEN}`, '', ''].join(
+  '\r\n',
+);
+
+function notAllowed(peer: Peer | undefined): DekError {
+  return new DekError('PERMISSION', `user id ${peer?.uid ?? '?'} may neither lend nor attach`, {
+    hint: 'the user of the agent and root may; members of its group with --group-may-attach',
+  });
+}
+
+/** Whether Linux `version` gives each process of a shared context a doorbell page of its own. */
+export function isSafeKernel(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  return major > SHARED_SINCE[0] || (major === SHARED_SINCE[0] && minor >= SHARED_SINCE[1]);
+}
+
+/** Whether `devices` means this NIC; all when there are none. */
+export function isAmong(devices: readonly string[], info: DeviceInfo): boolean {
+  return devices.length === 0 || devices.some((name) => isCalled(info, name));
+}
+
+/** Resolves when the connection is no more. */
+function ended({closed}: Connection): Promise<void> {
+  if (closed.aborted) return Promise.resolve();
+  return new Promise((resolve) => closed.addEventListener('abort', () => resolve(), {once: true}));
+}

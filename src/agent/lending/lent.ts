@@ -1,0 +1,213 @@
+/**
+ * A context that a service lends: the agent imports it, logs in there, makes the DEKs of its manifest there, and heals
+ * them as it does its own, for as long as the connection lasts. Then it closes its import; what it has made lives as
+ * long as the service's own descriptor.
+ */
+import {closeSync} from 'node:fs';
+import {constants} from 'node:os';
+import {DekError} from '../../errors.js';
+import {importDevice} from '../../rdma/shared/import.js';
+import {Events} from '../events.js';
+import {HealthCheck} from '../health/health.js';
+import type {Peer} from '../host/ffi.js';
+import {Nic} from '../nic/nic.js';
+import {Takeover} from '../nic/takeover.js';
+import type {ApplyRequest, ApplyResult, ContextStatus} from '../protocol.js';
+import {DekSet} from '../set/dek-set.js';
+import {ManifestFollower} from '../set/manifest-follower.js';
+import type {ApplyOptions} from '../set/plan.js';
+import {ProtocolFault} from '../wire/fault.js';
+import {goneRecord, progressRecord, type Request} from '../wire/records.js';
+import type {Table} from '../wire/table.js';
+import type {Connection} from './connection.js';
+import type {LendingCore} from './core.js';
+import {asksFor, namesAmong} from './names.js';
+import {claimsOf, destroyLeft, loginOf, presentedTable} from './presented.js';
+import {Publication} from './publication.js';
+
+const {EIO} = constants.errno;
+/** Lines of progress come no closer. */
+const PROGRESS_MS = 100;
+/** What changes within this time is told together. */
+const TOGETHER_MS = 5;
+
+type How = Pick<ApplyOptions, 'signal' | 'progress'>;
+
+export class LentContext {
+  readonly peer: Peer;
+  readonly publication: Publication;
+  readonly #nic: Nic;
+  readonly #dekSet: DekSet;
+  readonly #follower: ManifestFollower;
+  readonly #health: HealthCheck;
+  readonly #connection: Connection;
+  #telling: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  private constructor(
+    core: LendingCore,
+    nic: Nic,
+    connection: Connection,
+    peer: Peer,
+    events: Events,
+    request: Request,
+  ) {
+    const only = asksFor(request.patterns);
+    this.peer = peer;
+    this.#nic = nic;
+    this.#connection = connection;
+    this.#dekSet = DekSet.lent(nic, events, core.lentProveShare);
+    this.#follower = new ManifestFollower(this.#dekSet, {only});
+    this.#health = new HealthCheck(this.#dekSet, this.#follower, core.checkIntervalMs);
+    this.publication = new Publication(nic);
+    nic.keep = this.publication.keep;
+    nic.identities = new WeakMap();
+    nic.sharing.onChange(this.publication.tellOthers);
+  }
+
+  /**
+   * Imports the context of the first of `fds`, makes the DEKs there and sends their table. Throws what stands in the
+   * way; nothing of the agent's is left in the context then.
+   */
+  static async open(
+    core: LendingCore,
+    connection: Connection,
+    request: Request,
+    fds: readonly number[],
+    peer: Peer,
+  ): Promise<LentContext> {
+    const started = performance.now();
+    if (fds.length !== (request.presentsTable ? 2 : 1)) {
+      throw new ProtocolFault(
+        `LEND with ${fds.length} descriptors: the context's is needed, and a table's if it says so`,
+      );
+    }
+    const presented = request.presentsTable ? presentedTable(fds[1]!) : undefined;
+    const events = new Events();
+    const device = await importDevice(fds[0]!, request.pdHandle);
+    const nic = Nic.lent(device, events);
+    const lent = new LentContext(core, nic, connection, peer, events, request);
+    events.listen((event) => core.events.relay(event, peer.pid));
+    try {
+      core.assertHolds(device.info);
+      const taken = await lent.#begin(core, request, presented);
+      const {pid, uid} = peer;
+      const ms = Math.round(performance.now() - started);
+      core.events.emit('info', 'lend', {device: nic.name, pid, uid, deks: nic.deks.size, takenOver: taken, ms});
+      return lent;
+    } catch (error) {
+      // A service that presents a table uses what is there.
+      await (presented ? nic.release() : nic.close());
+      lent.publication.close();
+      throw error;
+    }
+  }
+
+  get device(): string {
+    return this.#nic.name;
+  }
+
+  get heals(): number {
+    return this.#health.heals;
+  }
+
+  status(): ContextStatus {
+    const {name: device, gone, login} = this.#nic;
+    const {pid, uid} = this.peer;
+    const {old} = this.publication;
+    return {device, kind: 'lent', pid, uid, gone, login: login.status(), deks: this.#dekSet.count(), old};
+  }
+
+  /** Applies a manifest here too. */
+  async apply(request: ApplyRequest, how: How): Promise<ApplyResult> {
+    const result = await this.#follower.apply(request, how);
+    this.publication.tellChanges();
+    return result;
+  }
+
+  /** Destroys old DEKs that the service does not use any more. */
+  release(ids: readonly number[]): Promise<void> {
+    return this.#dekSet.whenAlone(() => this.publication.release(ids));
+  }
+
+  /** The DEKs that the service has not given back for longer than this, which are destroyed. */
+  async expire(ms: number): Promise<{ids: readonly number[]; connection: Connection}> {
+    const ids = this.publication.olderThan(ms);
+    if (ids.length > 0) await this.release(ids);
+    return {ids, connection: this.#connection};
+  }
+
+  /** Lets go of the context, once; with `destroys` of nothing that the agent has made there. */
+  async close(destroys = false): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#telling);
+    this.#nic.sharing.onChange(undefined);
+    await this.#health.stop();
+    await this.#dekSet.settled();
+    this.#nic.keep = undefined;
+    await (destroys && !this.#nic.gone ? this.#nic.close() : this.#nic.release());
+    this.publication.close();
+  }
+
+  /** Returns how many DEKs were taken over. */
+  async #begin(core: LendingCore, {patterns}: Request, presented: Table | undefined): Promise<number> {
+    const signal = this.#connection.closed;
+    const {request, login} = core.manifestOf();
+    let claimed = 0;
+    if (presented) {
+      destroyLeft(this.#nic.sharing, presented);
+      const object = loginOf(presented);
+      if (login && (!object || !this.#nic.login.takeUp(object, login))) {
+        if (object) this.#nic.sharing.destroy('DEVX_OBJ', object.handle);
+        await this.#nic.login.open(login);
+      }
+      this.#nic.takeover = await Takeover.find(this.#nic.sharing, claimsOf(presented));
+      claimed = this.#nic.takeover.left.length;
+    }
+    this.publication.audience = this.#connection;
+    await this.#follower.apply(request, {signal, progress: this.#tellProgress()});
+    core.assertApplied(this.#follower.applied);
+    for (const name of namesAmong(patterns)) {
+      if (!this.#nic.deks.has(name)) throw new DekError('NO_DEK', `the manifest names no DEK ${name}`);
+    }
+    const left = this.#nic.takeover?.left ?? [];
+    this.#nic.takeover = undefined;
+    this.publication.inherit(left.map(({claim: {handle, id}, dek}) => ({handle, id, dek})));
+    this.publication.tellAll();
+    this.#dekSet.events.listen((event) => {
+      if (event.event === 'device-gone') this.#tellGone();
+      else this.#tellSoon();
+    });
+    this.#health.start();
+    return claimed - left.length;
+  }
+
+  #tellProgress(): (done: number, total: number) => void {
+    let next = performance.now() + PROGRESS_MS;
+    return (done, total) => {
+      if (performance.now() < next) return;
+      next = performance.now() + PROGRESS_MS;
+      this.#connection.send(progressRecord(done, total));
+    };
+  }
+
+  #tellSoon(): void {
+    this.#telling ??= setTimeout(() => {
+      this.#telling = undefined;
+      if (!this.#nic.gone) this.publication.tellChanges();
+    }, TOGETHER_MS);
+  }
+
+  /** Only the service can open its NIC anew. */
+  #tellGone(): void {
+    const text = `${this.device} stopped answering: open it anew and lend the new context`;
+    this.#connection.send(goneRecord(false, EIO, text));
+    this.#connection.end();
+  }
+}
+
+/** Closes what came with a record. */
+export function closeAll(fds: readonly number[]): void {
+  for (const fd of fds) closeSync(fd);
+}

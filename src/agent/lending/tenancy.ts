@@ -1,0 +1,211 @@
+/**
+ * The agent's own context of a NIC, for services that share it: one at a time. When one has gone, what it left in the
+ * context is destroyed before the next may come; where that cannot be done, the agent opens another context.
+ */
+import {constants} from 'node:os';
+import {DekError} from '../../errors.js';
+import type {Dek} from '../../rdma/index.js';
+import {duplicate} from '../../rdma/shared/import.js';
+import type {AgentEvent} from '../events.js';
+import type {Peer} from '../host/ffi.js';
+import type {Nic} from '../nic/nic.js';
+import type {ContextStatus, DekCounts, LoginStatus} from '../protocol.js';
+import {countStates} from '../set/dek-status.js';
+import {contextRecord, goneRecord, type Request} from '../wire/records.js';
+import {destroyForeign, type OwnHandles} from './clean-up.js';
+import type {Connection} from './connection.js';
+import type {LendingCore} from './core.js';
+import {asksFor, namesAmong} from './names.js';
+import {Publication} from './publication.js';
+import {TenantError} from './refusal.js';
+
+const {EIO} = constants.errno;
+/** What changes within this time is told together. */
+const TOGETHER_MS = 5;
+
+interface Tenant {
+  readonly peer: Peer;
+  readonly connection: Connection;
+  readonly publication: Publication;
+  /** The DEKs that were there before it came. */
+  readonly first: ReadonlySet<Dek>;
+  /** It was told that its context is gone, and waits for the next. */
+  waits: boolean;
+  telling: NodeJS.Timeout | undefined;
+}
+
+export class Tenancy {
+  readonly #core: LendingCore;
+  readonly #nic: Nic;
+  /** Of all DEKs: kept from one tenant to the next, so that it is made once. */
+  readonly #all: Publication;
+  #tenant: Tenant | undefined;
+  #cleaning: Promise<void> | undefined;
+
+  constructor(core: LendingCore, nic: Nic) {
+    this.#core = core;
+    this.#nic = nic;
+    this.#all = new Publication(nic);
+  }
+
+  get device(): string {
+    return this.#nic.name;
+  }
+
+  isCalled(name: string): boolean {
+    return this.#nic.isCalled(name);
+  }
+
+  status(login: LoginStatus | null): ContextStatus {
+    const {name: device, gone} = this.#nic;
+    const {pid = null, uid = null} = this.#tenant?.peer ?? {};
+    const deks: DekCounts = countStates([this.#nic]);
+    const old = this.#tenant?.publication.old ?? 0;
+    return {device, kind: 'own', pid, uid, gone, login, deks, old};
+  }
+
+  /** The DEKs that the tenant has not given back for longer than this. */
+  async expire(ms: number): Promise<{ids: readonly number[]; connection: Connection | undefined}> {
+    const {publication, connection} = this.#tenant ?? {};
+    const ids = publication?.olderThan(ms) ?? [];
+    if (ids.length > 0) await this.release(ids);
+    return {ids, connection};
+  }
+
+  /** Hands the context to a service. Throws TenantError when another has it, and what stands in the way. */
+  async attach(connection: Connection, {patterns}: Request, peer: Peer): Promise<void> {
+    const started = performance.now();
+    await this.#cleaning;
+    if (this.#tenant) throw new TenantError(this.device, this.#tenant.peer);
+    if (this.#nic.gone) {
+      throw new DekError('NOT_READY', `${this.device} stopped answering`, {hint: 'try again when it is back'});
+    }
+    const nic = this.#nic;
+    for (const name of namesAmong(patterns)) {
+      if (!nic.deks.has(name)) throw new DekError('NO_DEK', `there is no DEK named ${name}`);
+    }
+    const publication = patterns.length === 0 ? this.#all : new Publication(nic, asksFor(patterns));
+    const first = new Set<Dek>();
+    for (const {dek} of nic.deks.values()) if (dek) first.add(dek);
+    this.#tenant = {peer, connection, publication, first, waits: false, telling: undefined};
+    nic.keep = publication.keep;
+    nic.sharing.noteUars();
+    this.#handOut(this.#tenant);
+    const {pid, uid} = peer;
+    const ms = Math.round(performance.now() - started);
+    this.#core.events.emit('info', 'attach', {device: this.device, pid, uid, deks: first.size, ms});
+  }
+
+  /** Tells the tenant what an event of the agent has changed. */
+  hear(event: AgentEvent): void {
+    const tenant = this.#tenant;
+    if (!tenant) return;
+    if (event.event === 'device-gone' && event.device === this.device) {
+      tenant.waits = true;
+      tenant.publication.forget();
+      tenant.connection.send(goneRecord(true, EIO, `${this.device} stopped answering; the next context follows`));
+      return;
+    }
+    tenant.telling ??= setTimeout(() => {
+      tenant.telling = undefined;
+      if (this.#tenant !== tenant || this.#nic.gone) return;
+      if (!tenant.waits) tenant.publication.tellChanges();
+      else if ([...this.#nic.deks.values()].every(({dek}) => dek !== null)) this.#handOut(tenant);
+    }, TOGETHER_MS);
+  }
+
+  release(ids: readonly number[]): Promise<void> {
+    return this.#core.dekSet.whenAlone(async () => this.#tenant?.publication.release(ids));
+  }
+
+  /** The tenant has gone: destroys what it left. The next waits for that. */
+  detach(connection: Connection): Promise<void> {
+    const tenant = this.#tenant;
+    if (tenant?.connection !== connection) return Promise.resolve();
+    clearTimeout(tenant.telling);
+    tenant.publication.audience = undefined;
+    this.#nic.sharing.onChange(undefined);
+    this.#cleaning ??= this.#cleanUp(tenant).finally(() => {
+      this.#tenant = undefined;
+      this.#cleaning = undefined;
+    });
+    return this.#cleaning;
+  }
+
+  /** Makes the table for the next tenant when there is time. */
+  prepare(): void {
+    if (!this.#tenant && !this.#cleaning && !this.#nic.gone && this.#nic.deks.size > 0) this.#all.prepare();
+  }
+
+  close(): void {
+    clearTimeout(this.#tenant?.telling);
+    this.#nic.keep = undefined;
+    this.#nic.sharing.onChange(undefined);
+    this.#all.close();
+  }
+
+  #handOut(tenant: Tenant): void {
+    const {name, sharing} = this.#nic;
+    const {connection, publication} = tenant;
+    const {fd, pdHandle} = sharing.descriptor;
+    tenant.waits = false;
+    sharing.noteUars();
+    publication.audience = connection;
+    sharing.onChange(publication.tellOthers);
+    connection.send(contextRecord(pdHandle, name), [duplicate(fd)]);
+    publication.tellAll();
+  }
+
+  async #cleanUp(tenant: Tenant): Promise<void> {
+    const {events, dekSet} = this.#core;
+    const {pid, uid} = tenant.peer;
+    const {device} = this;
+    let left = 0;
+    try {
+      await dekSet.whenAlone(async () => {
+        if (this.#nic.gone) return; // its context goes with the last descriptor
+        left = destroyForeign(this.#nic.sharing, this.#ownHandles(tenant), this.#oldest(tenant));
+        this.#nic.keep = undefined;
+        await tenant.publication.releaseAll();
+      });
+    } catch (error) {
+      events.emit('error', 'context-abandoned', {device, error: (error as Error).message});
+      this.#nic.abandon();
+      tenant.publication.forget();
+      this.#core.wake(device);
+    }
+    this.#nic.keep = undefined;
+    if (tenant.publication !== this.#all) tenant.publication.close();
+    events.emit('info', 'detach', {device, pid, uid, left});
+  }
+
+  #ownHandles({publication}: Tenant): OwnHandles {
+    const {sharing, deks, dismissed} = this.#nic;
+    const devx = new Set<number>();
+    const add = (dek: Dek): void => {
+      if (!dek.closed) devx.add((publication.used.get(dek) ?? sharing.idsOf(dek)).handle);
+    };
+    for (const {dek} of deks.values()) if (dek) add(dek);
+    for (const dek of dismissed) add(dek);
+    for (const {handle} of publication.used.values()) devx.add(handle);
+    const own = new Map([
+      ['DEVX_OBJ', devx],
+      ['CQ', new Set<number>()],
+      ['QP', new Set<number>()],
+      ['MR', new Set<number>()],
+      ['PD', new Set([sharing.descriptor.pdHandle])],
+      ['UAR', new Set(sharing.uars)],
+    ] as const);
+    for (const {kind, handle} of sharing.others()) {
+      own.get(kind === 'LOGIN' || kind === 'MKEY' ? 'DEVX_OBJ' : kind)!.add(handle);
+    }
+    return own;
+  }
+
+  #oldest({first, publication}: Tenant): ReadonlySet<number> {
+    const oldest = new Set<number>();
+    for (const dek of first)
+      if (!dek.closed) oldest.add((publication.used.get(dek) ?? this.#nic.sharing.idsOf(dek)).handle);
+    return oldest;
+  }
+}

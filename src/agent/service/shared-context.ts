@@ -1,0 +1,341 @@
+/**
+ * A context that a program shares with an agent, for programs in TypeScript: its own, which it lends, or the agent's.
+ * What it gets is what another process needs to use a DEK: descriptor, handle of the PD, object ids, keytags. Left out:
+ * the data path itself.
+ */
+import {closeSync, readSync} from 'node:fs';
+import {getSystemErrorName} from 'node:util';
+import {fromHex} from '../../bytes.js';
+import {type KeySize, OPAQUE_BYTES} from '../../dek-layout.js';
+import {DekError, type DekErrorCode} from '../../errors.js';
+import {fstatNow} from '../../files/stat.js';
+import {sealedMemory} from '../wire/ffi.js';
+import {Flag, type OtherObject, readOthers, readTable, type Table, type TableEntry, writeTable} from '../wire/table.js';
+import {AgentConnection, type ReceivedRecord} from './agent-connection.js';
+import {detachRecord, releaseRecord, requestRecord} from './agent-records.js';
+
+/** What to lend. */
+export interface LendOptions {
+  /** The context: `ibv_context->cmd_fd`. It stays the caller's. */
+  fd: number;
+  /** `ibv_pd->handle` of the protection domain that is to hold the DEKs. */
+  pdHandle: number;
+  /** Names of DEKs, and GLOBs of `*` and `?`; all when left out. */
+  names?: readonly string[] | undefined;
+  /** What an agent before had made in this context: `table()` of then. */
+  before?: Uint8Array | undefined;
+}
+
+/** What to attach to. */
+export interface AttachOptions {
+  /** The NIC, by any of its names; the agent's only one when left out. */
+  device?: string | undefined;
+  /** Names of DEKs, and GLOBs of `*` and `?`; all when left out. */
+  names?: readonly string[] | undefined;
+}
+
+/** A DEK in a shared context. */
+export interface SharedDek {
+  readonly name: string;
+  /** 24 bits, for a crypto BSF; 0 while it is absent. */
+  readonly objectId: number;
+  /** Of the DEVX object in the context. */
+  readonly handle: number;
+  readonly keySize: KeySize;
+  readonly keytag: boolean;
+  /** 8 bytes, where the agent knows it: an MKey needs it to use a DEK with a keytag. */
+  readonly keytagValue: Uint8Array | undefined;
+  /** 8 bytes. */
+  readonly label: Uint8Array;
+  /** Whether the NIC would not make it, so far. */
+  readonly absent: boolean;
+}
+
+/** What has happened to a shared context. */
+export type SharedEvent =
+  /** These DEKs have other objects, came or went; what they were before is in `old`, to be released. */
+  | {readonly type: 'change'; readonly names: readonly string[]; readonly old: readonly number[]}
+  /** The context is of no use any more; with `next` another has taken its place. */
+  | {readonly type: 'gone'; readonly text: string; readonly next: boolean}
+  /** The agent has destroyed old objects that were not released in time. */
+  | {readonly type: 'expired'; readonly ids: readonly number[]};
+
+/**
+ * A context that is shared with an agent, and its DEKs as they are now. What the agent says is taken up in `next`,
+ * which the program calls again and again.
+ */
+export class SharedContext {
+  readonly #connection: AgentConnection;
+  readonly #isLent: boolean;
+  #device = '';
+  /** The agent's descriptor; -1 for a context that is lent. */
+  #fd: number;
+  #pdHandle: number;
+  #table: Table | undefined;
+  #deks = new Map<string, SharedDek>();
+  #others: readonly OtherObject[] = [];
+  readonly #old = new Map<number, number>();
+
+  /** @internal `AgentClient.lend` and `attach` make them. */
+  constructor(connection: AgentConnection, isLent: boolean, pdHandle: number) {
+    this.#connection = connection;
+    this.#isLent = isLent;
+    this.#fd = -1;
+    this.#pdHandle = pdHandle;
+  }
+
+  /** @internal For `AgentClient.lend`. */
+  static async lend(path: string, {fd, pdHandle, names = [], before}: LendOptions): Promise<SharedContext> {
+    const connection = await AgentConnection.open(path);
+    const presented = before === undefined ? undefined : sealedMemory('dek-table', before);
+    try {
+      const record = requestRecord('lend', {pdHandle, nic: '', names, presents: presented !== undefined});
+      connection.send(record, presented === undefined ? [fd] : [fd, presented]);
+      const shared = new SharedContext(connection, true, pdHandle);
+      if (before) shared.#inherit(before);
+      await shared.#begin();
+      return shared;
+    } catch (error) {
+      connection.close();
+      throw error;
+    } finally {
+      if (presented !== undefined) closeSync(presented);
+    }
+  }
+
+  /** @internal For `AgentClient.attach`. */
+  static async attach(path: string, {device = '', names = []}: AttachOptions): Promise<SharedContext> {
+    const connection = await AgentConnection.open(path);
+    const shared = new SharedContext(connection, false, 0);
+    try {
+      connection.send(requestRecord('attach', {pdHandle: 0, nic: device, names, presents: false}));
+      await shared.#begin();
+      return shared;
+    } catch (error) {
+      shared.close();
+      throw error;
+    }
+  }
+
+  /** The NIC, `mlx5_0`. */
+  get device(): string {
+    return this.#device;
+  }
+
+  /** The descriptor of the agent's context, closed by `close`; -1 for a context that is lent. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** For ibv_import_pd(3). */
+  get pdHandle(): number {
+    return this.#pdHandle;
+  }
+
+  /** The DEKs by name, as they are now. */
+  get deks(): ReadonlyMap<string, SharedDek> {
+    return this.#deks;
+  }
+
+  /** Ids of objects that were replaced and are not released yet. */
+  get old(): readonly number[] {
+    return [...this.#old.keys()];
+  }
+
+  /** Whether the connection has ended: the DEKs of a context that is lent live on, and nobody heals them. */
+  get closed(): boolean {
+    return this.#connection.closed;
+  }
+
+  /**
+   * What to give to the next agent as `before`, if this one ends.
+   * @returns a table of dek-attach(7)
+   * @throws nothing
+   */
+  table(): Uint8Array {
+    const {nic, serial, entries} = this.#table!;
+    const old = [...this.#old].map(([id, handle]) => ({kind: 'OLD_DEK', handle, id}) as const);
+    return writeTable({nic, pdHandle: this.#pdHandle, serial, entries, others: [...this.#others, ...old]});
+  }
+
+  /**
+   * Waits for what happens next.
+   * @param signal - ends the waiting
+   * @returns what happened; undefined when the connection has ended
+   * @throws DekError: IO when `signal` fires, or for what is no record
+   */
+  async next(signal?: AbortSignal): Promise<SharedEvent | undefined> {
+    for (;;) {
+      const received = await this.#connection.receive(signal);
+      if (!received) return undefined;
+      const event = this.#hear(received);
+      if (event) return event;
+    }
+  }
+
+  /**
+   * Says that no MKey that may still be used names these objects: the agent destroys them.
+   * @param ids - of `old`; all when left out
+   * @throws DekError: IO
+   */
+  release(ids: readonly number[] = this.old): void {
+    const known = ids.filter((id) => this.#old.delete(id));
+    if (known.length > 0) this.#connection.send(releaseRecord(known));
+  }
+
+  /**
+   * Ends it, and waits until the agent has let go.
+   * @param options - `destroys`: of a context that is lent, destroy first what the agent has made there
+   * @throws DekError: IO
+   */
+  async detach({destroys = false}: {destroys?: boolean} = {}): Promise<void> {
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+    this.#connection.send(detachRecord(destroys));
+    while (await this.#connection.receive());
+    this.close();
+  }
+
+  /**
+   * Ends it at once.
+   * @throws nothing
+   */
+  close(): void {
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+    this.#connection.close();
+  }
+
+  /**
+   * `close`.
+   * @throws nothing
+   */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #begin(): Promise<void> {
+    while (!this.#device) {
+      const received = await this.#connection.receive();
+      if (!received) throw new DekError('IO', 'the agent broke off before it answered', {hint: 'its log says why'});
+      this.#hear(received);
+    }
+  }
+
+  #inherit(before: Uint8Array): void {
+    const table = readTable(Buffer.from(before));
+    for (const {kind, id, handle} of table.others) if (kind === 'OLD_DEK') this.#old.set(id, handle);
+    this.#take(table);
+  }
+
+  #hear({record, fds}: ReceivedRecord): SharedEvent | undefined {
+    switch (record.type) {
+      case 'context':
+        if (this.#fd >= 0) closeSync(this.#fd);
+        this.#fd = fds[0]!;
+        this.#pdHandle = record.pdHandle;
+        return undefined;
+      case 'table': {
+        const [fd] = fds as [number];
+        try {
+          const isFirst = this.#device === '';
+          const event = this.#take(readTable(readAll(fd)));
+          if (!this.#isLent || !isFirst) this.#pdHandle = this.#table!.pdHandle;
+          this.#device = this.#table!.nic;
+          return isFirst ? undefined : event;
+        } finally {
+          closeSync(fd);
+        }
+      }
+      case 'change': {
+        const names: string[] = [];
+        const old: number[] = [];
+        const entries = this.#table!.entries as TableEntry[];
+        for (const {index, oldId, entry} of record.changes) {
+          const before = entries[index];
+          if (!before) throw new DekError('IO', 'a change of an entry that there is not');
+          if (oldId !== 0) {
+            this.#old.set(oldId, before.handle);
+            old.push(oldId);
+          }
+          entries[index] = {...entry, name: before.name};
+          this.#deks.set(before.name, sharedDek(entries[index]));
+          names.push(before.name);
+        }
+        return {type: 'change', names, old};
+      }
+      case 'others':
+        this.#others = readOthers(record.payload);
+        return undefined;
+      case 'gone':
+        this.#old.clear();
+        return {type: 'gone', text: record.text, next: record.nextFollows};
+      case 'expired':
+        for (const id of record.ids) this.#old.delete(id);
+        return {type: 'expired', ids: record.ids};
+      case 'refusal':
+        throw refused(record);
+      default:
+        return undefined;
+    }
+  }
+
+  #take(table: Table): SharedEvent {
+    const before = new Map(this.#table?.entries.map((entry) => [entry.name, entry]));
+    const names: string[] = [];
+    const old: number[] = [];
+    const deks = new Map<string, SharedDek>();
+    for (const entry of table.entries) {
+      deks.set(entry.name, sharedDek(entry));
+      if (before.get(entry.name)?.id !== entry.id) names.push(entry.name);
+      else before.delete(entry.name);
+    }
+    for (const [name, {id, handle}] of before) {
+      if (!deks.has(name)) names.push(name);
+      if (id === 0) continue;
+      this.#old.set(id, handle);
+      old.push(id);
+    }
+    this.#table = table;
+    this.#deks = deks;
+    this.#others = table.others.filter(({kind}) => kind !== 'OLD_DEK');
+    return {type: 'change', names, old};
+  }
+}
+
+function sharedDek({name, id, handle, keySize, flags, keytagValue, label}: TableEntry): SharedDek {
+  return {
+    name,
+    objectId: id,
+    handle,
+    keySize,
+    keytag: (flags & Flag.KEYTAG) !== 0,
+    keytagValue: (flags & Flag.KEYTAG_VALUE) !== 0 && keytagValue ? keytagValue : undefined,
+    label: label === '' ? new Uint8Array(OPAQUE_BYTES) : fromHex(label, 'label'),
+    absent: (flags & Flag.ABSENT) !== 0,
+  };
+}
+
+function readAll(fd: number): Buffer {
+  const bytes = Buffer.alloc(Number(fstatNow(fd).size));
+  for (let at = 0, got = -1; at < bytes.length && got !== 0; at += got)
+    got = readSync(fd, bytes, at, bytes.length - at, at);
+  return bytes;
+}
+
+const CODES: Readonly<Record<string, DekErrorCode>> = {
+  EACCES: 'PERMISSION',
+  EAGAIN: 'NOT_READY',
+  EBUSY: 'EXISTS',
+  EINVAL: 'BAD_ARGUMENT',
+  ENODEV: 'NO_DEVICE',
+  ENOENT: 'NO_DEK',
+  ENOSPC: 'LIMIT',
+  EOPNOTSUPP: 'UNSUPPORTED',
+  ENOTSUP: 'UNSUPPORTED',
+};
+
+function refused({errno, text}: {errno: number; text: string}): DekError {
+  const name = errno > 0 ? getSystemErrorName(-errno) : 'EIO';
+  return new DekError(CODES[name] ?? 'IO', `the agent refused: ${text}`, {errno: name});
+}
