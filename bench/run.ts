@@ -1,12 +1,13 @@
 /**
- * `npm run bench [-- --json] [wrap | pages | cores | commands | calls | concurrent | startup | fleet ...]`: all
- * benches, or those named, in this order.
+ * `npm run bench [-- --json] [wrap | pages | memory | cores | commands | calls | concurrent | startup | fleet ...]`:
+ * all benches, or those named, in this order.
  */
 import {benchCalls, renderCalls} from './calls.js';
 import {benchCommands, renderCommands} from './commands.js';
 import {benchConcurrent, renderConcurrent} from './concurrent.js';
 import {benchCores, renderCores} from './cores.js';
 import {benchFleet, renderFleet} from './fleet.js';
+import {benchMemory, renderMemory} from './memory.js';
 import {benchPages, renderPages} from './pages.js';
 import {benchStartup, renderStartup} from './startup.js';
 import {benchWrap} from './wrap.js';
@@ -19,6 +20,7 @@ const BENCHES = {
     return told(costs, renderWrap);
   },
   pages: async () => told(await benchPages(), renderPages),
+  memory: async () => told(await benchMemory(), renderMemory),
   cores: async () => told(await benchCores(), renderCores),
   commands: async () => told(await benchCommands(), renderCommands),
   calls: async () => told(await benchCalls(), renderCalls),

@@ -70,10 +70,37 @@ export function orList(items: readonly (number | string)[]): string {
 
 /**
  * A zeroed buffer for a secret, outside V8's heap: V8 keeps typed arrays of up to 64 bytes inside its heap, where the
- * garbage collector copies them, and a copy cannot be wiped. The caller wipes it with `wipe`.
+ * garbage collector copies them, and a copy cannot be wiped. The caller wipes it with `wipe`. In a process of ours that
+ * handles secrets it is locked, memory/protect.ts.
  */
 export function secretBytes(length: number): Uint8Array {
+  return allocate(length);
+}
+
+/** From now on `secretBytes` gives what `allocator` gives: zeroed bytes outside V8's heap. */
+export function giveSecretBytes(allocator: (length: number) => Uint8Array): void {
+  allocate = allocator;
+}
+
+let allocate = ordinaryBytes;
+
+/** Zeroed bytes outside V8's heap, and no more. */
+export function ordinaryBytes(length: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(length));
+}
+
+const scratch: Uint8Array[] = [];
+
+/** A zeroed buffer through which secrets pass, for the life of the process. */
+export function scratchBytes(length: number): Uint8Array {
+  const bytes = ordinaryBytes(length);
+  scratch.push(bytes);
+  return bytes;
+}
+
+/** All of these. */
+export function scratchBuffers(): readonly Uint8Array[] {
+  return scratch;
 }
 
 /** A copy of a secret in such a buffer. */

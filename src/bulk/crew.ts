@@ -5,6 +5,8 @@
 import {availableParallelism} from 'node:os';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {wipe} from '../bytes.js';
+import {isProtecting} from '../memory/protect.js';
+import {shareSecret} from '../memory/share.js';
 import {packageFile} from '../package.js';
 import {type Input, type JobName, type Output, runJob, wipeBytes} from './jobs.js';
 import {Thread} from './thread-handle.js';
@@ -127,13 +129,11 @@ export class Crew {
   #startThreads(): void {
     if (this.#threads.length > 0) return;
     // Shared, so that there is one copy, which is ours to wipe; a thread has one of its own during a job only.
-    for (const kek of this.#keks) {
-      const shared = new Uint8Array(new SharedArrayBuffer(kek.length));
-      shared.set(kek);
-      this.#shared.push(shared);
-    }
+    const keks = this.#keks.map(shareSecret);
+    this.#shared.push(...keks.map(({bytes}) => bytes));
+    const data = {keks: keks.map(({shared}) => shared), isProtecting: isProtecting()};
     try {
-      for (let i = 0; i < this.#count; i++) this.#threads.push(new Thread(this.#module, this.#shared));
+      for (let i = 0; i < this.#count; i++) this.#threads.push(new Thread(this.#module, data));
     } catch {
       // No more can be had (RLIMIT_NPROC): those that there are do the work, or the main thread alone.
     }

@@ -3,6 +3,7 @@
  * plain data.
  */
 import {wipe} from '../bytes.js';
+import {isLocked} from '../memory/arena.js';
 import {checkLines, digestLines, makeLines, rewrapLines} from './line-jobs.js';
 import {unwrapRaw, wrapRaw} from './raw-jobs.js';
 
@@ -22,9 +23,21 @@ export async function runJob<N extends JobName>(
   return job(input, keks);
 }
 
-/** The buffers of an input or an output, each once, to be moved instead of copied. */
-export function buffersOf(value: object): ArrayBuffer[] {
-  return [...new Set(viewsOf(value).map(({buffer}) => buffer as ArrayBuffer))];
+/**
+ * Sends `message` to another thread, with `value`, an input or an output that is in it: its buffers are moved. Those
+ * that cannot be, small ones that are locked, are copied and wiped.
+ */
+export function moveTo(
+  port: {postMessage(message: object, moved: ArrayBuffer[]): void},
+  message: object,
+  value: object,
+): void {
+  const buffers = [...new Set(viewsOf(value).map(({buffer}) => buffer as ArrayBuffer))];
+  port.postMessage(
+    message,
+    buffers.filter((buffer) => !isLocked(buffer)),
+  );
+  for (const buffer of buffers.filter(isLocked)) wipe(new Uint8Array(buffer));
 }
 
 /** Wipes all bytes of an input or an output. */

@@ -1,8 +1,8 @@
 /** A worker thread as the main thread sees it: jobs in, outputs back, one by one. */
 import {Worker} from 'node:worker_threads';
 import {DekError} from '../errors.js';
-import {buffersOf, type Input, type JobName, type Output} from './jobs.js';
-import type {Answer} from './thread.js';
+import {type Input, type JobName, moveTo, type Output} from './jobs.js';
+import type {Answer, ThreadData} from './thread.js';
 
 /** A thread handles some MiB at a time: what V8 keeps beyond that is only garbage that has not been collected. */
 const LIMITS = {maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64, codeRangeSizeMb: 16};
@@ -18,10 +18,10 @@ export class Thread {
   #isLoaded = false;
   #death: DekError | undefined;
 
-  constructor(module: URL, keks: readonly Uint8Array[]) {
+  constructor(module: URL, workerData: ThreadData) {
     // What was preloaded into this process, by its options or NODE_OPTIONS, is not for its threads.
     const {NODE_OPTIONS: _, ...env} = process.env;
-    this.#worker = new Worker(module, {workerData: {keks}, resourceLimits: LIMITS, execArgv: [], env});
+    this.#worker = new Worker(module, {workerData, resourceLimits: LIMITS, execArgv: [], env});
     this.#worker.on('message', (answer: Answer) => this.#settle(answer));
     this.#worker.on('error', (error) => this.#die(error.message, error));
     this.#worker.on('exit', (status) => this.#die(`it exited with ${status}`));
@@ -39,7 +39,7 @@ export class Thread {
 
   run<N extends JobName>(name: N, input: Input<N>): Promise<Output<N>> {
     if (this.#death) return Promise.reject(this.#death);
-    this.#worker.postMessage({name, input}, buffersOf(input));
+    moveTo(this.#worker, {name, input}, input);
     return new Promise((resolve, reject) => this.#waiting.push({resolve, reject}));
   }
 

@@ -1,8 +1,17 @@
 /** What a worker thread of a crew runs: one job after the other. Its file is named in crew.ts. */
 import {parentPort, workerData} from 'node:worker_threads';
-import {secretCopy, wipe} from '../bytes.js';
+import {wipe} from '../bytes.js';
 import {DekError, type DekErrorCode} from '../errors.js';
-import {buffersOf, type Input, type JobName, runJob} from './jobs.js';
+import {lockSecrets} from '../memory/protect.js';
+import {openShared, type SharedSecret} from '../memory/share.js';
+import {type Input, type JobName, moveTo, runJob} from './jobs.js';
+
+/** What a thread is started with. */
+export interface ThreadData {
+  keks: readonly SharedSecret[];
+  /** Whether the process keeps its secrets locked: memory/protect.ts. */
+  isProtecting: boolean;
+}
 
 /** An error as plain data: of its class nothing passes from one thread to another. */
 interface PlainError {
@@ -12,13 +21,14 @@ interface PlainError {
 }
 export type Answer = {isLoaded: true} | {output: object} | {error: PlainError};
 
-const shared = (workerData as {keks: Uint8Array[]}).keks;
+const {keks: shared, isProtecting} = workerData as ThreadData;
+if (isProtecting) lockSecrets();
 
 parentPort!.on('message', async ({name, input}: {name: JobName; input: Input<JobName>}) => {
-  const keks = shared.map(secretCopy);
+  const keks = shared.map(openShared);
   try {
     const output = await runJob(name, input, keks);
-    parentPort!.postMessage({output} satisfies Answer, buffersOf(output));
+    moveTo(parentPort!, {output} satisfies Answer, output);
   } catch (error) {
     parentPort!.postMessage({error: plain(error)} satisfies Answer);
   } finally {

@@ -1,12 +1,12 @@
 /** How commands use an import KEK: opened late, closed at once, named by its key check value. */
 import * as Flags from '@oclif/core/flags';
 import {fromHex, toHex} from '../bytes.js';
-import {excludeFromCoreDump} from '../custody/core-dump.js';
 import type {Format} from '../custody/encoding.js';
 import {openComponents, openKek} from '../custody/kek.js';
 import {KEK_FORMS, SOURCE_FORMS} from '../custody/sources/table.js';
 import {KCV_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
+import {protectSecrets} from '../memory/protect.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
 import {formatFlag} from './format-flag.js';
 
@@ -51,7 +51,7 @@ export async function withKekHandle<T>(
   title = 'kek',
 ): Promise<T> {
   const options = {title, format, kcv: kcv === undefined ? undefined : parseKcv(kcv)};
-  excludeFromCoreDump();
+  protectSecrets();
   if (components && components.length < 2)
     throw new DekError('BAD_ARGUMENT', '--kek-component is given two or more times');
   if (!components && spec === undefined) throw new DekError('BAD_ARGUMENT', `missing option: --${title}`);

@@ -1,9 +1,9 @@
 /** What `dek seal` and `dek unseal` share. */
 import * as Flags from '@oclif/core/flags';
-import {excludeFromCoreDump} from '../custody/core-dump.js';
 import type {Format} from '../custody/encoding.js';
 import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {DekError} from '../errors.js';
+import {protectSecrets} from '../memory/protect.js';
 import type {OnBytes} from '../seal/chunks.js';
 import type {SealingKey} from '../seal/name-key.js';
 import {hostKeyPath, makeHostKey, withSealingKey} from '../seal/sealing-key.js';
@@ -54,7 +54,7 @@ export async function withChosenKey<T>(
   use: (key: SealingKey) => Promise<T>,
   onMade?: (path: string) => void,
 ): Promise<T> {
-  excludeFromCoreDump();
+  protectSecrets();
   if (spec !== undefined) return withSealingKey({spec, format}, use);
   const path = hostKeyPath();
   if (onMade !== undefined && (await makeHostKey())) onMade(path);

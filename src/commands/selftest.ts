@@ -1,6 +1,9 @@
 import fs from 'node:fs';
 import {DekCommand} from '../cli/base.js';
 import {DekError} from '../errors.js';
+import {secretKeeping} from '../memory/arena.js';
+import type {Keeping} from '../memory/ffi.js';
+import {lockableBytes} from '../memory/protect.js';
 import {packageFile} from '../package.js';
 import type {AesEngine} from '../wrap/aes.js';
 import {ENGINES, type EngineLoader, engineToUnwrap, engineToWrap, tryEngine, withEngine} from '../wrap/engine.js';
@@ -19,8 +22,17 @@ interface SelftestResult {
   /** Those who compute AES here, and which of them many keys are given to. */
   engine: AesEngine['name'];
   engines: EngineResult[];
+  /** How secrets are kept in memory here. */
+  memory: MemoryResult;
   /** A vector is ok if every engine that is there computes it. */
   vectors: KnownAnswerResult[];
+}
+
+interface MemoryResult {
+  /** A KEK, a credential, a single key: by memfd_secret(2), by mlock2(2), or not at all. */
+  secrets: Keeping;
+  /** Bytes that may be locked in all, of which columns of keys have what is left; null: no limit. */
+  limit: number | null;
 }
 
 const SETS = ['rfc3394', 'dek', 'credential', 'kcv', 'dcv', 'nvidia'];
@@ -30,7 +42,8 @@ export default class Selftest extends DekCommand {
   static override description =
     'Wraps and unwraps the test vectors of RFC 3394 and of this project, and unwraps what has to be refused, ' +
     'with each AES engine of this machine: libcrypto (used for many keys at once, if available), node:crypto and ' +
-    '@noble/ciphers. Exits with 6 if an answer is wrong: do not trust any key of this machine then.';
+    '@noble/ciphers. Exits with 6 if an answer is wrong: do not trust any key of this machine then. Tells also how ' +
+    'secrets are kept in memory here.';
   static override examples = ['dek selftest', 'dek selftest --json'];
 
   async run(): Promise<SelftestResult> {
@@ -52,6 +65,8 @@ export default class Selftest extends DekCommand {
     }
     for (const {id, ok} of vectors) this.log(`${ok ? 'ok    ' : 'FAILED'} ${id}`);
     for (const {name, state} of engines) this.log(`engine ${name}: ${state}${name === engine ? ', in use' : ''}`);
+    const memory = describeMemory();
+    this.log(`memory: ${memoryText(memory)}`);
     const failed = vectors.filter(({ok}) => !ok).length;
     this.log(
       failed === 0
@@ -60,8 +75,25 @@ export default class Selftest extends DekCommand {
     );
     // Not thrown: under --json the result itself, with what failed, is more use than an error.
     if (failed > 0) process.exitCode = new DekError('SELFTEST_FAILED', 'known answers are wrong').exitStatus;
-    return {ok: failed === 0, total: vectors.length, failed, engine, engines, vectors};
+    return {ok: failed === 0, total: vectors.length, failed, engine, engines, memory, vectors};
   }
+}
+
+function describeMemory(): MemoryResult {
+  const limit = lockableBytes();
+  return {secrets: secretKeeping(), limit: Number.isFinite(limit) ? limit : null};
+}
+
+const KEPT = {
+  memfd_secret: 'secrets are locked in memory that the kernel itself does not map (memfd_secret)',
+  mlock2: 'secrets are locked (mlock2)',
+  none: 'secrets are NOT locked, and may be swapped out; ulimit -l, or LimitMEMLOCK= of a unit, sets the limit',
+};
+
+function memoryText({secrets, limit}: MemoryResult): string {
+  if (secrets === 'none') return KEPT.none;
+  const most = limit === null ? 'without a limit' : `up to ${Math.floor(limit / 1024)} KiB in all`;
+  return `${KEPT[secrets]}, left out of dumps and forks; columns of keys are locked ${most}`;
 }
 
 function readSet(name: string): VectorSet {

@@ -4,6 +4,7 @@
  */
 import {orList, secretBytes} from '../bytes.js';
 import {DekError} from '../errors.js';
+import {lockedBytes} from '../memory/arena.js';
 import {decodeDigits, digitsLength, encodeDigits} from './digits.js';
 import {describeMismatch, isText} from './mismatch.js';
 
@@ -15,16 +16,23 @@ export const FORMATS: readonly Format[] = ['raw', 'hex', 'base64'];
 
 /**
  * The bytes that `content` stands for, one of `lengths` bytes, in an exact buffer of their own. Without `format` the
- * content tells: hex or base64 if it is wholly that, raw if it is no text. `name` opens each message. Throws BAD_INPUT.
+ * content tells: hex or base64 if it is wholly that, raw if it is no text. `name` opens each message; `allocate` gives
+ * the buffer. Throws BAD_INPUT.
  */
-export function decode(content: Uint8Array, lengths: readonly number[], name: string, format?: Format): Uint8Array {
+export function decode(
+  content: Uint8Array,
+  lengths: readonly number[],
+  name: string,
+  format?: Format,
+  allocate = lockedBytes,
+): Uint8Array {
   const form = format ?? formOf(content);
   const length = form === 'raw' ? content.length : form === 'text' ? undefined : decodeDigits(content, form);
   if (form === 'text' || length === undefined || !lengths.includes(length)) {
     const {message, hint} = describeMismatch(content, lengths, format);
     throw new DekError('BAD_INPUT', `${name} ${message}, expected ${orList(lengths)}`, {hint});
   }
-  const bytes = secretBytes(length);
+  const bytes = allocate(length);
   if (form === 'raw') bytes.set(content);
   else decodeDigits(content, form, bytes);
   return bytes;

@@ -8,11 +8,12 @@
 import fs from 'node:fs';
 import {isatty} from 'node:tty';
 import {promisify} from 'node:util';
-import {orList, secretBytes, secretCopy, wipe} from '../bytes.js';
+import {orList, secretBytes, wipe} from '../bytes.js';
 import {Deadline, type Limit} from '../deadline.js';
 import {DekError, systemCode} from '../errors.js';
 import {flagsIn} from '../files/descriptor.js';
 import {systemError} from '../files/system-error.js';
+import {lockedBytes, lockedCopy} from '../memory/arena.js';
 import {printable} from '../printable.js';
 import {decode, type Format} from './encoding.js';
 import {beginsAsJson, JSON_MISMATCH, type Mismatch} from './mismatch.js';
@@ -64,7 +65,7 @@ export async function readSecretText(
 ): Promise<Uint8Array> {
   const source = await limitedSource(spec, title, limit);
   return withContent(source, maxBytes, (content) => {
-    if (content.length > 0 && content.length <= maxBytes) return secretCopy(content);
+    if (content.length > 0 && content.length <= maxBytes) return lockedCopy(content);
     const is = content.length === 0 ? 'is empty' : `holds more than ${maxBytes} bytes`;
     throw new DekError('BAD_INPUT', `${source.name} ${is}`);
   });
@@ -177,7 +178,7 @@ async function assertReadable(pid: number, fd: number, name: string): Promise<vo
 function readSource(source: Source, lengths: readonly number[], format: Format | undefined): Promise<Uint8Array> {
   const limit = TEXT_BYTES * Math.max(...lengths);
   return withContent(source, limit, (content) => {
-    if (content.length <= limit) return decode(content, lengths, source.name, format);
+    if (content.length <= limit) return decode(content, lengths, source.name, format, allocatorOf(source));
     const {message, hint}: Mismatch = beginsAsJson(content)
       ? JSON_MISMATCH
       : {message: `holds more than ${limit} bytes`};
@@ -189,13 +190,18 @@ function readSource(source: Source, lengths: readonly number[], format: Format |
 async function withContent<T>(source: Source, limit: number, use: (content: Uint8Array) => T): Promise<T> {
   const notice = (): unknown => source.deadline ?? process.stderr.write(`waiting for ${printable(source.name)}\n`);
   const waiting = setTimeout(notice, WAIT_NOTICE_MS);
-  const content = secretBytes(limit + 1);
+  const content = allocatorOf(source)(limit + 1);
   try {
     return use(content.subarray(0, await readInto(content, source)));
   } finally {
     clearTimeout(waiting);
     wipe(content);
   }
+}
+
+/** Locked memory costs Koffi, some 10 ms. */
+function allocatorOf({isCiphertext}: Source): (length: number) => Uint8Array {
+  return isCiphertext ? secretBytes : lockedBytes;
 }
 
 /** Fills `content` up to the end of the source or of the buffer; returns how many bytes came. */

@@ -26,7 +26,7 @@ export async function sourceOf(spec: string, title: string): Promise<Source> {
 /** The source of something wrapped. */
 export async function ciphertextSource(spec: string, title: string): Promise<Source> {
   const source = (await parseSource(spec, title)) ?? {name: nameOf(spec, spec, title), path: spec};
-  return {...source, isPrivate: false};
+  return {...source, isPrivate: false, isCiphertext: true};
 }
 
 /** Undefined when `spec` has the form of none of the sources. */

@@ -2,8 +2,9 @@
  * An import KEK in use, wherever it is: its bytes in this process, a token, a server. Whoever has keys to wrap asks the
  * handle and does not know which. Here is what they have in common, and the handle of bytes.
  */
-import {secretCopy, wipe} from '../bytes.js';
+import {wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
+import {lockedCopy} from '../memory/arena.js';
 import {rewrapKeys, unwrapKeys, wrapKeys} from './bulk.js';
 import {keyCheckValue} from './kcv.js';
 import {unwrapKey} from './kw.js';
@@ -60,7 +61,7 @@ export class BytesKek implements KekHandle {
     this.componentKcvs = componentKcvs;
     this.kcv = keyCheckValue(kek);
     this.kekBytes = kek.length;
-    this.#bytes = secretCopy(kek);
+    this.#bytes = lockedCopy(kek);
   }
 
   get secret(): Uint8Array {

@@ -2,7 +2,7 @@
  * AES key wrap, RFC 3394 (KW of NIST SP 800-38F), with the default initial value A6A6A6A6A6A6A6A6.
  * Left out: other initial values, padding (KWP, RFC 5649), KEKs of 24 bytes, which no NIC takes.
  */
-import {type LengthRange, secretBytes, viewBytes, wipe} from '../bytes.js';
+import {type LengthRange, scratchBytes, secretBytes, viewBytes, wipe} from '../bytes.js';
 import {KEK_BYTES, plaintextBytes, SEMIBLOCK_BYTES, wrappedBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {BLOCK_BYTES, type BlockCipher} from './aes.js';
@@ -29,8 +29,8 @@ export const ROUNDS = 6;
  * Scratch that is kept, since new buffers would cost as much as the AES: A and R[1] ... R[n]; and A | R[i], what AES is
  * given.
  */
-const scratch = secretBytes(WRAPPED_RANGE.max);
-const block = secretBytes(BLOCK_BYTES);
+const scratch = scratchBytes(WRAPPED_RANGE.max);
+const block = scratchBytes(BLOCK_BYTES);
 const BLOCK = new Int32Array(block.buffer);
 
 /**

@@ -12,7 +12,7 @@
  * of the next step. After the last step, 6n in row n, that is row 1. Unwrap takes the same steps backwards and leaves A
  * in row n.
  */
-import {secretBytes, wipe} from '../bytes.js';
+import {scratchBytes, wipe} from '../bytes.js';
 import {SEMIBLOCK_BYTES} from '../dek-layout.js';
 import {BLOCK_BYTES, type BlockCipher} from './aes.js';
 import {IV_BYTE, ROUNDS} from './kw.js';
@@ -26,8 +26,8 @@ const KEYS_BYTES = (ROWS_BYTES * 3) / 4;
  * The scratch of all lanes: the rows, and the keys on their way in or out. V8 makes twice as fast code for views that
  * never change. They are signed, since a number of 2^31 and above may be put on V8's heap, where it cannot be wiped.
  */
-const rowBytes = secretBytes(ROWS_BYTES);
-const keyBytes = secretBytes(KEYS_BYTES);
+const rowBytes = scratchBytes(ROWS_BYTES);
+const keyBytes = scratchBytes(KEYS_BYTES);
 const ROWS = new Int32Array(rowBytes.buffer);
 const KEYS = new Int32Array(keyBytes.buffer);
 

@@ -1,8 +1,10 @@
+import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
+import {secretKeeping} from '../../src/memory/arena.js';
 import {run, runDek} from '../support/run-dek.js';
 import {readVectors} from '../support/vectors.js';
 
@@ -17,7 +19,14 @@ describe('selftest', function () {
   it('prints a line for each known answer and a summary', async () => {
     const {status, stdout, stderr} = await runDek(['selftest']);
     const engines = ['engine libcrypto: right, in use', 'engine node:crypto: right', 'engine @noble/ciphers: right'];
-    const expected = [...ids.map((id) => `ok     ${id}`), ...engines, `all ${ids.length} known answers are right`, ''];
+    const memory = /^memory: secrets are locked.*$/m.exec(stdout.toString())?.[0] ?? 'a line about memory';
+    const expected = [
+      ...ids.map((id) => `ok     ${id}`),
+      ...engines,
+      memory,
+      `all ${ids.length} known answers are right`,
+      '',
+    ];
     expect([status, stderr]).to.deep.equal([0, '']);
     expect(stdout.toString().split('\n')).to.deep.equal(expected);
   });
@@ -26,7 +35,9 @@ describe('selftest', function () {
     const {stdout} = await runDek(['selftest', '--json']);
     const vectors = ids.map((id) => ({id, ok: true}));
     const engines = ['libcrypto', 'node:crypto', '@noble/ciphers'].map((name) => ({name, state: 'right'}));
-    const expected = {ok: true, total: ids.length, failed: 0, engine: 'libcrypto', engines, vectors};
+    const limit = 1024 * Number(execFileSync('sh', ['-c', 'ulimit -l'])); // NaN: unlimited
+    const memory = {secrets: secretKeeping(), limit: Number.isNaN(limit) ? null : limit};
+    const expected = {ok: true, total: ids.length, failed: 0, engine: 'libcrypto', engines, memory, vectors};
     expect(JSON.parse(stdout.toString())).to.deep.equal(expected);
   });
 

@@ -4,12 +4,12 @@ import * as Flags from '@oclif/core/flags';
 import {toHex, wipe} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {joinComponents, newComponents} from '../../custody/components.js';
-import {excludeFromCoreDump} from '../../custody/core-dump.js';
 import {encode, FORMATS, type Format} from '../../custody/encoding.js';
 import {DekError} from '../../errors.js';
 import {makeDirectories, removeDirectories} from '../../files/directories.js';
 import {systemError} from '../../files/system-error.js';
 import {removeFile, writeWholeFile} from '../../files/whole-file.js';
+import {protectSecrets} from '../../memory/protect.js';
 import {keyCheckValue} from '../../wrap/kcv.js';
 
 const MIN = 2;
@@ -64,7 +64,7 @@ export default class KekComponents extends DekCommand {
       throw new DekError('BAD_ARGUMENT', `COUNT expected a number from ${MIN} to ${MAX}`);
     }
     const bits = Number(flags.size) as 128 | 256;
-    excludeFromCoreDump();
+    protectSecrets();
     const components = newComponents(count, bits / 8);
     let kek: Uint8Array | undefined;
     try {

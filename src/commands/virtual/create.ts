@@ -6,12 +6,12 @@ import {describeId} from '../../cli/describe.js';
 import {idFlag} from '../../cli/flags.js';
 import {formatFlag} from '../../cli/format-flag.js';
 import {factLines} from '../../cli/table.js';
-import {excludeFromCoreDump} from '../../custody/core-dump.js';
 import type {Format} from '../../custody/encoding.js';
 import {readSecret} from '../../custody/source.js';
 import {SOURCE_FORMS} from '../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import {CREDENTIAL_BYTES, KEK_BYTES} from '../../dek-layout.js';
+import {protectSecrets} from '../../memory/protect.js';
 import {createVirtual} from '../../virtual/index.js';
 
 interface Created {
@@ -82,7 +82,7 @@ export default class VirtualCreate extends DekCommand {
   async run(): Promise<Created> {
     const {args, flags} = await this.parse(VirtualCreate);
     assertDistinctStreams(flags.kek, flags.credential);
-    excludeFromCoreDump();
+    protectSecrets();
     const kek = await readIfGiven(flags.kek, KEK_BYTES, 'kek', flags['kek-format']);
     let credential: Uint8Array | undefined;
     try {

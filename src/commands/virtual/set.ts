@@ -1,8 +1,8 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../../cli/base.js';
-import {excludeFromCoreDump} from '../../custody/core-dump.js';
 import {readSecret} from '../../custody/source.js';
+import {protectSecrets} from '../../memory/protect.js';
 import {openVirtual, type VirtualReport} from '../../virtual/index.js';
 import {parseSettings, settingLines, wipeSettings} from '../../virtual/setting-words.js';
 
@@ -43,7 +43,7 @@ export default class VirtualSet extends DekCommand {
     const {argv, flags} = await this.parse(VirtualSet);
     const [directory, ...words] = argv as string[];
     const nic = openVirtual(directory!);
-    excludeFromCoreDump();
+    protectSecrets();
     const settings = await parseSettings(words, readSecret);
     try {
       nic.set(settings, flags.device);

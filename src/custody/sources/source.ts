@@ -17,6 +17,8 @@ export interface Source {
    * access.
    */
   readonly isPrivate: boolean;
+  /** It holds something wrapped, which is no secret. */
+  readonly isCiphertext?: boolean;
   /** When to give up; what is opened for it is then read without blocking. */
   readonly deadline?: Deadline;
   /** It is a path of ours: a pipe without a writer is one that nobody has written yet, not an empty one. */

@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import {skipWithout} from '../support/skip.js';
 
-const MODULE = new URL('../../src/custody/core-dump.js', import.meta.url).href;
+const MODULE = new URL('../../src/memory/core-dump.js', import.meta.url).href;
 const SECRET = 'a secret that no core dump shall hold';
 
 /** Runs a script that keeps the reversed SECRET, reversed back, in its memory. */
