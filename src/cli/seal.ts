@@ -1,7 +1,7 @@
 /** What `dek seal` and `dek unseal` share. */
 import * as Flags from '@oclif/core/flags';
 import type {Format} from '../custody/encoding.js';
-import {SOURCE_FORMS} from '../custody/sources/table.js';
+import {KEK_FORMS} from '../custody/sources/table.js';
 import {DekError} from '../errors.js';
 import {protectSecrets} from '../memory/protect.js';
 import type {OnBytes} from '../seal/chunks.js';
@@ -18,8 +18,8 @@ export const sealFlags = {
   'with-key': Flags.string({
     helpValue: 'SOURCE',
     description:
-      `sealing key (32 bytes): ${SOURCE_FORMS} (default: that of this host, ` +
-      '$STATE_DIRECTORY/seal.key, else /var/lib/dek/seal.key)',
+      `sealing key (32 bytes): ${KEK_FORMS} (default: that of this host, $STATE_DIRECTORY/seal.key, else ` +
+      '/var/lib/dek/seal.key)',
   }),
   'with-key-format': formatFlag('the sealing key', {dependsOn: ['with-key']}),
   output,

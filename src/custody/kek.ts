@@ -7,7 +7,7 @@ import {keyCheckValue} from '../wrap/kcv.js';
 import {BytesKek, type KekHandle} from '../wrap/kek-handle.js';
 import {joinComponents} from './components.js';
 import type {Format} from './encoding.js';
-import {readSecret, readSecretText} from './source.js';
+import {readPublicText, readSecret, readSecretText} from './source.js';
 import {kindOf, WRAPPERS} from './sources/table.js';
 import {sourceOf} from './spec.js';
 
@@ -63,6 +63,7 @@ async function open(spec: string, {title = 'kek', format, kcv, limit}: KekSpec):
       kcv,
       limit,
       readSecret: (source, maxBytes, what) => readSecretText(source, maxBytes, what, limit),
+      readPublic: readPublicText,
     });
   }
   const {name} = await sourceOf(spec, title);

@@ -63,7 +63,15 @@ export async function readSecretText(
   title: string,
   limit?: Limit,
 ): Promise<Uint8Array> {
-  const source = await limitedSource(spec, title, limit);
+  return readText(await limitedSource(spec, title, limit), maxBytes);
+}
+
+/** The same of what is no secret, such as a certificate: `spec` may be a plain path, and others may read the file. */
+export async function readPublicText(spec: string, maxBytes: number, title: string): Promise<Uint8Array> {
+  return readText(limited(await ciphertextSource(spec, title)), maxBytes);
+}
+
+function readText(source: Source, maxBytes: number): Promise<Uint8Array> {
   return withContent(source, maxBytes, (content) => {
     if (content.length > 0 && content.length <= maxBytes) return lockedCopy(content);
     const is = content.length === 0 ? 'is empty' : `holds more than ${maxBytes} bytes`;

@@ -1,4 +1,5 @@
-/** flock(2) and fcntl(2), which Node does not have, through Koffi; loaded when the first is called. */
+/** flock(2), fcntl(2) and socketpair(2), which Node does not have, through Koffi; loaded when the first is called. */
+import {DekError} from '../errors.js';
 import {loadKoffi} from '../koffi.js';
 
 const LOCK_EX = 2;
@@ -10,7 +11,12 @@ const F_UNLCK = 2;
 const FLOCK_BYTES = 32;
 const FLOCK_LEN = 16;
 
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_CLOEXEC = 0o2000000;
+
 interface Calls {
+  socketpair(domain: number, type: number, protocol: number, fds: Int32Array): number;
   flock(fd: number, operation: number): number;
   fcntl(fd: number, command: number, lock: Uint8Array): number;
 }
@@ -32,9 +38,20 @@ export function isLocked(fd: number): boolean {
   return calls.fcntl(fd, F_OFD_GETLK, lock) === 0 && lock.readInt16LE(0) !== F_UNLCK;
 }
 
+/** Two connected stream sockets, in blocking mode, which no program that is started inherits by itself. */
+export function socketPair(): [number, number] {
+  calls ??= load();
+  const fds = new Int32Array(new ArrayBuffer(8));
+  if (calls.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) !== 0) {
+    throw new DekError('LIMIT', `socketpair failed with errno ${loadKoffi().errno()}`);
+  }
+  return [fds[0]!, fds[1]!];
+}
+
 function load(): Calls {
   const library = loadKoffi().load(null);
   return {
+    socketpair: library.func('int socketpair(int domain, int type, int protocol, void *fds)'),
     flock: library.func('int flock(int fd, int operation)'),
     fcntl: library.func('int fcntl(int fd, int command, _Inout_ uint8_t *lock)'),
   };

@@ -1,24 +1,25 @@
 /**
- * Sealing keys: 32 bytes, from a source, or the one of this host, a file that the first seal makes. What is sealed with
- * that opens on this host only, for who can read the file: it protects against a stolen copy of the envelope, not
- * against a stolen disk (SECURITY.md).
+ * Sealing keys: 32 bytes from a source, a key in a token, or the one of this host, a file that the first seal makes.
+ * What is sealed with that opens on this host only, for who can read the file: it protects against a stolen copy of the
+ * envelope, not against a stolen disk (docs/sealed.md).
  */
 import {randomFillSync} from 'node:crypto';
 import {dirname, join} from 'node:path';
 import {secretBytes, wipe} from '../bytes.js';
 import type {Format} from '../custody/encoding.js';
-import {readSecret} from '../custody/source.js';
+import {openKek} from '../custody/kek.js';
 import {DekError} from '../errors.js';
 import {makeDirectories} from '../files/directories.js';
 import {systemError} from '../files/system-error.js';
 import {writeWholeFile} from '../files/whole-file.js';
-import {cmac} from '../wrap/cmac.js';
-import {keyCheckValue} from '../wrap/kcv.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import type {SealingKey} from './name-key.js';
 
 /** Bytes of a sealing key. */
 export const SEALING_KEY_BYTES = 32;
 
+/** What messages call a sealing key. */
+const TITLE = 'with-key';
 /** Where a unit with StateDirectory=dek, and root without one, have it. */
 const STATE_DIRECTORY = '/var/lib/dek';
 
@@ -28,24 +29,33 @@ export function hostKeyPath(): string {
 }
 
 /**
- * Calls `use` with the sealing key that `source` names, which is wiped when that has settled. Throws what reading it
- * throws.
+ * Calls `use` with the sealing key that `source` names: 32 bytes, or a key in a token that tells AES-CMAC. Throws what
+ * opening it throws; UNSUPPORTED when the token does not tell it.
  */
 export async function withSealingKey<T>(
   source: {spec: string; format?: Format | undefined},
   use: (key: SealingKey) => Promise<T>,
 ): Promise<T> {
-  const key = await readSecret(source.spec, [SEALING_KEY_BYTES], 'with-key', source.format);
+  const handle = await openKek(source.spec, {title: TITLE, format: source.format});
   try {
-    return await use(sealingKeyOf(key));
+    return await use(sealingKeyOf(handle));
   } finally {
-    wipe(key);
+    await handle.close();
   }
 }
 
-/** The sealing key of these bytes. */
-export function sealingKeyOf(key: Uint8Array): SealingKey {
-  return {kcv: keyCheckValue(key), cmac: async (message) => cmac(key, message)};
+/** What an envelope asks of the key behind this handle, which stays open as long. */
+export function sealingKeyOf(handle: KekHandle): SealingKey {
+  const {kcv, kekBytes} = handle;
+  if (kekBytes !== SEALING_KEY_BYTES) {
+    throw new DekError('BAD_INPUT', `${handle.name} has ${kekBytes} bytes, expected ${SEALING_KEY_BYTES}`);
+  }
+  if (kcv === undefined || handle.cmac === undefined) {
+    throw new DekError('UNSUPPORTED', `${handle.name} cannot seal: it does not tell AES-CMAC`, {
+      hint: 'make a key in the token that may sign (CKA_SIGN), for CKM_AES_CMAC',
+    });
+  }
+  return {kcv, cmac: async (message) => handle.cmac!(message)};
 }
 
 /** Makes the sealing key of this host, unless it is there; tells whether it did. Throws PERMISSION, IO. */

@@ -6,6 +6,7 @@ import {wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {lockedCopy} from '../memory/arena.js';
 import {rewrapKeys, unwrapKeys, wrapKeys} from './bulk.js';
+import {cmac} from './cmac.js';
 import {keyCheckValue} from './kcv.js';
 import {unwrapKey} from './kw.js';
 
@@ -38,9 +39,12 @@ export interface KekHandle {
 
   /**
    * Makes keys where the KEK is, and gives them wrapped: nobody has seen them, nor compared their halves.
-   * Only where the KEK is not in this process.
+   * Only where the KEK is not in this process. `names`: what a server that keeps names is to call them.
    */
-  generate?(count: number, plaintextBytes: number): Promise<Uint8Array>;
+  generate?(count: number, plaintextBytes: number, names?: readonly string[]): Promise<Uint8Array>;
+
+  /** AES-CMAC of `message` under it, in a buffer that the caller wipes. Only where it can be told. */
+  cmac?(message: Uint8Array): Promise<Uint8Array>;
 
   /** Ends its use, and wipes what there is to wipe. Once is enough; twice does no harm. */
   close(): Promise<void>;
@@ -81,6 +85,10 @@ export class BytesKek implements KekHandle {
   async rewrap(to: KekHandle, wrapped: Uint8Array, plaintextBytes: number, failed?: number[]): Promise<Uint8Array> {
     if (to.secret) return rewrapKeys(this.secret, to.secret, wrapped, plaintextBytes, failed);
     return rewrapHere(this, to, wrapped, plaintextBytes, failed);
+  }
+
+  async cmac(message: Uint8Array): Promise<Uint8Array> {
+    return cmac(this.secret, message);
   }
 
   async close(): Promise<void> {

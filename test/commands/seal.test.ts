@@ -119,7 +119,7 @@ describe('seal', function () {
       const short = `file:${files.write('short', key.subarray(0, 16))}`;
       const {status, stderr} = await runDek(['seal', plain, '--name', 'disk', '--with-key', short]);
       expect(status).to.equal(2);
-      expect(first(stderr)).to.match(/^error: "with-key" .* holds 16 bytes, expected 32$/);
+      expect(first(stderr)).to.match(/^error: "with-key" .* has 16 bytes, expected 32$/);
     });
 
     it('to write over a file, and replaces it with --force', async () => {

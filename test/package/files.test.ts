@@ -13,10 +13,11 @@ const settings = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'))
   dependencies: Record<string, string>;
   bundleDependencies: string[];
 };
-/** What others import, and what worker threads run. */
+/** What others import, and what worker threads and the process of a token run. */
 const ENTRIES = [
   ...Object.values(settings.exports).flatMap((target) => (typeof target === 'string' ? [] : [target.default])),
   './dist/src/bulk/thread.js',
+  './dist/src/pkcs11/child.js',
 ].map((path) => /^\.\/(.*)\.js$/.exec(path)![1]!);
 
 describe('package', function () {

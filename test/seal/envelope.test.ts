@@ -8,6 +8,7 @@ import type {ReadOn} from '../../src/custody/source.js';
 import {openEnvelope, seal} from '../../src/seal/envelope.js';
 import {sealingKeyOf} from '../../src/seal/sealing-key.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
+import {BytesKek} from '../../src/wrap/kek-handle.js';
 import {bytes} from '../support/vectors.js';
 
 interface EnvelopeVector {
@@ -26,6 +27,7 @@ const VECTORS: {vectors: EnvelopeVector[]} = JSON.parse(
 );
 const CHUNK = 65_536 + 16;
 const KEY = randomBytes(32);
+const keyOf = (key: Uint8Array) => sealingKeyOf(new BytesKek(key, 'it'));
 
 describe('envelope', function () {
   this.timeout(60_000);
@@ -52,12 +54,12 @@ describe('envelope', function () {
   }
 
   function sealed(data: Uint8Array, options: {name?: string; notAfter?: number} = {}, key = KEY): Promise<Buffer> {
-    return reading(data, (read) => all(seal(read, sealingKeyOf(key), {name: 'kek', notAfter: 0, ...options})));
+    return reading(data, (read) => all(seal(read, keyOf(key), {name: 'kek', notAfter: 0, ...options})));
   }
 
   function unsealed(envelope: Uint8Array, name = 'kek', {key = KEY, now = 0} = {}): Promise<Buffer> {
     return reading(envelope, async (read) =>
-      all((await openEnvelope(read, sealingKeyOf(key), {name, now, title: 'it'})).data),
+      all((await openEnvelope(read, keyOf(key), {name, now, title: 'it'})).data),
     );
   }
 
@@ -77,7 +79,7 @@ describe('envelope', function () {
 
     it(`seals ${id} as python3-cryptography does`, async () => {
       const options = {name, notAfter, blobKey: bytes(blobKey)};
-      const made = await reading(data, (read) => all(seal(read, sealingKeyOf(bytes(key)), options)));
+      const made = await reading(data, (read) => all(seal(read, keyOf(bytes(key)), options)));
       if (envelope !== undefined) expect(made.toString('hex')).to.equal(envelope);
       expect(createHash('sha256').update(made).digest('hex')).to.equal(sha256);
       expect(Buffer.compare(await unsealed(made, name, {key: Buffer.from(bytes(key))}), data)).to.equal(0);

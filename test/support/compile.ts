@@ -1,4 +1,4 @@
-/** C programs of the tests of the virtual ConnectX, compiled. */
+/** C programs and shared libraries of the tests, compiled. */
 import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
 import {join} from 'node:path';
@@ -7,16 +7,21 @@ import {sharedFile, temporaryDirectory} from './temporary-directory.js';
 
 const compiled = new Map<string, string>();
 
-/** Compiles a program of test/virtual, once a process, or once a run of tests. Returns its path. */
+/**
+ * Compiles a program of test/virtual, or of another folder of test that is named, once a process, or once a run of
+ * tests. Returns its path.
+ */
 export function compileProgram(source: string, args: readonly string[] = []): string {
   const done = compiled.get(source);
   if (done) return done;
-  const shared = sharedFile(source.replace('.c', ''));
+  const shared = sharedFile(source.replace('.c', '').replaceAll('/', '-'));
   if (shared !== undefined && fs.existsSync(shared)) return shared;
   const directory = temporaryDirectory();
   process.once('exit', () => fs.rmSync(directory, {recursive: true, force: true}));
   const program = join(directory, 'program');
-  const file = fileURLToPath(new URL(`../../../test/virtual/${source}`, import.meta.url));
+  const file = fileURLToPath(
+    new URL(`../../../test/${source.includes('/') ? source : `virtual/${source}`}`, import.meta.url),
+  );
   execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-Werror', '-o', program, file, ...args], {stdio: 'pipe'});
   if (shared !== undefined) fs.renameSync(program, shared); // whole, for those that look for it meanwhile
   compiled.set(source, shared ?? program);

@@ -75,7 +75,26 @@ export const SOURCES: Readonly<Record<string, SourceKind>> = {
 };
 
 /** The same for an import KEK that does not come to this process. */
-export const WRAPPERS: Readonly<Record<string, WrapperKind>> = {};
+export const WRAPPERS: Readonly<Record<string, WrapperKind>> = {
+  pkcs11: {
+    form: 'pkcs11:URI',
+    fullForm: 'pkcs11:token=NAME;object=NAME?module-path=PATH&pin-source=SOURCE',
+    is:
+      'An AES key in a PKCS #11 token (RFC 7512), which wraps and unwraps there by CKM_AES_KEY_WRAP and never leaves ' +
+      'it. The PIN comes from a SOURCE, and is tried once.',
+    isLasting: true,
+    load: () => import('../wrappers/pkcs11.js'),
+  },
+  kmip: {
+    form: 'kmip:URI',
+    fullForm: 'kmip://HOST[,HOST]/ID?cert=SOURCE&key=SOURCE&ca=FILE',
+    is:
+      'An AES key at KMIP servers, which make keys and wrap them there; it never leaves them. Client and servers ' +
+      'show each other certificates, in PEM; the next HOST is tried when one is lost.',
+    isLasting: true,
+    load: () => import('../wrappers/kmip.js'),
+  },
+};
 
 /** `file:PATH, fd:N, - (stdin) or cred:NAME`: where a secret may come from. */
 export const SOURCE_FORMS = forms(SOURCES);

@@ -2,6 +2,9 @@
 import type {Limit} from '../../deadline.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
 
+/** Reads a text of at most so many bytes from the source `spec`. */
+export type ReadText = (spec: string, maxBytes: number, title: string) => Promise<Uint8Array>;
+
 /** How to open a KEK. */
 export interface OpenOptions {
   /** What messages call the KEK. */
@@ -11,7 +14,9 @@ export interface OpenOptions {
   /** For a process that serves others: how long it may give nothing. */
   readonly limit?: Limit | undefined;
   /** Reads a secret that it takes to get at the KEK, such as a PIN or a TLS key; the caller wipes it. */
-  readonly readSecret: (spec: string, maxBytes: number, title: string) => Promise<Uint8Array>;
+  readonly readSecret: ReadText;
+  /** The same of what is no secret, such as a certificate. */
+  readonly readPublic: ReadText;
 }
 
 /** A file of this folder. */
