@@ -12,6 +12,8 @@ export const KEK_BYTES: readonly number[] = [16, 32];
 export const KEYTAG_BYTES = 8;
 /** Bytes of a check value (DCV). */
 export const DCV_BYTES = 16;
+/** Bytes of its hints: two for each wrong arrangement of the key. */
+export const DCV_HINT_BYTES = 6;
 /** Bytes of a credential in plaintext. */
 export const CREDENTIAL_BYTES = 40;
 /** Bytes of a wrapped credential. */

@@ -36,6 +36,8 @@ const EXIT_STATUS = {
   UNWRAP_FAILED: 6,
   /** An envelope was sealed under another name. */
   WRONG_NAME: 6,
+  /** A key is whole, and not the one that its check value (DCV) names. */
+  WRONG_KEY: 6,
   /** A known answer came out wrong on this machine. */
   SELFTEST_FAILED: 6,
   /** Known data came out of the NIC otherwise than the check value (DCV) of a DEK says. */

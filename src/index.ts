@@ -16,6 +16,7 @@ export type {
 export type {Finding, Proof, ProofStatus, Reason, Verdict} from './agent/proof.js';
 export type {
   AgentStatus,
+  AppliedManifest,
   ApplyFailure,
   ApplyPlan,
   ApplyProgress,
@@ -44,10 +45,15 @@ export type {DekState, ImportMode, KeySize, LoginOptions, LoginState} from './de
 export {DekError, type DekErrorCode, type DekErrorOptions} from './errors.js';
 export {
   type ByteSource,
+  type Edition,
   type Manifest,
   type ManifestDek,
   type ManifestEntry,
   type ManifestHeader,
+  type Marks,
+  type NextLogin,
+  newEdition,
+  nextEdition,
   openManifest,
   type ReadManifestOptions,
   readManifest,

@@ -56,6 +56,8 @@ const PUBLIC: {
   listDevices(): dek.DeviceInfo[];
   openDevice(name?: string): Promise<Device>;
   connectAgent(socket?: string): Promise<dek.AgentClient>;
+  newEdition(more?: {hosts?: string[]}): dek.Edition;
+  nextEdition(edition: dek.Edition): dek.Edition;
   readManifest(source: AsyncIterable<Uint8Array>): Promise<dek.Manifest>;
   openManifest(path: string): Promise<dek.Manifest>;
   writeManifest(header: dek.ManifestHeader, deks: Iterable<dek.ManifestDek>): AsyncIterable<Uint8Array>;
@@ -126,6 +128,8 @@ const NAMES: Record<keyof typeof PUBLIC, 'function'> = {
   listDevices: 'function',
   openDevice: 'function',
   connectAgent: 'function',
+  newEdition: 'function',
+  nextEdition: 'function',
   readManifest: 'function',
   openManifest: 'function',
   writeManifest: 'function',

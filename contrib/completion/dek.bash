@@ -40,6 +40,8 @@ _dek() {
       'kek/copy' | \
       'kek/show' | \
       'manifest/check' | \
+      'manifest/set' | \
+      'manifest/upgrade' | \
       'virtual/create' | \
       'virtual/exec' | \
       'virtual/set' | \
@@ -64,6 +66,7 @@ _dek() {
     'agent --socket') _dek_file; return ;;
     'agent --group') :; return ;;
     'apply --prove-share') :; return ;;
+    'apply --replace-key') :; return ;;
     'apply --kek') _dek_source; return ;;
     'apply --kek-format') _dek_words 'raw hex base64'; return ;;
     'apply --socket') _dek_file; return ;;
@@ -105,6 +108,7 @@ _dek() {
     'keygen --credential-id') :; return ;;
     'keygen --credential') _dek_file; return ;;
     'keygen --device') :; return ;;
+    'keygen --manifest-version') _dek_words '1 2'; return ;;
     'keygen --output' | 'keygen -o') _dek_file; return ;;
     'keygen --format') _dek_words 'raw hex base64'; return ;;
     'list --socket') _dek_file; return ;;
@@ -115,6 +119,19 @@ _dek() {
     'logout --socket') _dek_file; return ;;
     'manifest check --kek') _dek_source; return ;;
     'manifest check --kek-format') _dek_words 'raw hex base64'; return ;;
+    'manifest set --host') :; return ;;
+    'manifest set --not-after') :; return ;;
+    'manifest set --next-login') _dek_file; return ;;
+    'manifest set --import-kek-id') :; return ;;
+    'manifest set --credential-id') :; return ;;
+    'manifest set --kcv') :; return ;;
+    'manifest set --remove') :; return ;;
+    'manifest set --output' | 'manifest set -o') _dek_file; return ;;
+    'manifest upgrade --kek') _dek_source; return ;;
+    'manifest upgrade --kek-component') _dek_source; return ;;
+    'manifest upgrade --kek-format') _dek_words 'raw hex base64'; return ;;
+    'manifest upgrade --kcv') :; return ;;
+    'manifest upgrade --output' | 'manifest upgrade -o') _dek_file; return ;;
     'prove --socket') _dek_file; return ;;
     'query --socket') _dek_file; return ;;
     'rewrap --from') _dek_source; return ;;
@@ -166,6 +183,9 @@ _dek() {
     'wrap --kcv') :; return ;;
     'wrap --input-format') _dek_words 'raw hex base64'; return ;;
     'wrap --size') _dek_words '128 256'; return ;;
+    'wrap --dcv') :; return ;;
+    'wrap --dcv-input') _dek_file; return ;;
+    'wrap --dcv-output') _dek_file; return ;;
     'wrap --manifest') _dek_file; return ;;
     'wrap --name') :; return ;;
     'wrap --first') :; return ;;
@@ -178,12 +198,12 @@ _dek() {
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'kek') _dek_words 'components copy show' ;;
-    'manifest') _dek_words 'check' ;;
+    'manifest') _dek_words 'check set upgrade' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
       if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
     'apply')
-      if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --query --no-query --prove --prove-share --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --query --no-query --prove --prove-share --replace-key --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
     'create')
       if [[ $cur == -* ]]; then _dek_words '--json --dcv --keytag-value --opaque --plaintext --allow-equal-keys --format --socket --help -h'; else _dek_file; fi ;;
     'credential wrap')
@@ -201,7 +221,7 @@ _dek() {
     'kek show')
       if [[ $cur == -* ]]; then _dek_words '--json --kek-component --kek-format --kcv --help -h'; else _dek_source; fi ;;
     'keygen')
-      if [[ $cur == -* ]]; then _dek_words '--json --size --keytag --keytag-value --kek --kek-component --kek-format --kcv --name --count --first --opaque --manifest --import-kek-id --credential-id --credential --no-login --device --output -o --force --format --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --size --keytag --keytag-value --kek --kek-component --kek-format --kcv --name --count --first --opaque --manifest --import-kek-id --credential-id --credential --no-login --device --manifest-version --output -o --force --format --help -h'; else :; fi ;;
     'list')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'login')
@@ -209,7 +229,11 @@ _dek() {
     'logout')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'manifest check')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --add-dcv --help -h'; else _dek_file; fi ;;
+    'manifest set')
+      if [[ $cur == -* ]]; then _dek_words '--json --host --any-host --not-after --no-not-after --next-login --import-kek-id --credential-id --kcv --no-next-login --remove --output -o --force --help -h'; else _dek_file; fi ;;
+    'manifest upgrade')
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --output -o --force --help -h'; else _dek_file; fi ;;
     'prove')
       if [[ $cur == -* ]]; then _dek_words '--json --all --socket --help -h'; else :; fi ;;
     'query')
@@ -237,7 +261,7 @@ _dek() {
     'virtual show')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else _dek_file; fi ;;
     'wrap')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --input-format --size --keytag --manifest --name --first --opaque --output -o --force --format --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --input-format --size --keytag --dcv --dcv-input --dcv-output --manifest --name --first --opaque --output -o --force --format --help -h'; else _dek_source; fi ;;
   esac
 }
 complete -F _dek dek

@@ -193,6 +193,7 @@ export class AgentClient {
     if (asked.path !== undefined) query.set('path', asked.path);
     if (asked.kek !== undefined) query.set('kek', asked.kek);
     if (asked.kekFormat !== undefined) query.set('kekFormat', asked.kekFormat);
+    for (const name of asked.replaceKeys ?? []) query.append('replaceKey', name);
     for await (const line of this.#lines('apply', {query: `${query}`})) {
       const {progress: at, result} = line as {
         progress?: {done: number; total: number; step: ApplyStep};

@@ -51,6 +51,8 @@ export interface AgentEvents {
   logout: EventOnDevice;
   'logout-failed': EventOnDevice & EventFailure;
   apply: ApplyPlan & {path: string; digest: string; failed: number; ms: number};
+  /** Replaced DEKs of which nobody can tell whether they are other keys: a check value (DCV) is missing. */
+  'apply-untold': {path: string; deks: number};
   'apply-failed': EventFailure & {path: string};
   'reload-failed': EventFailure;
   'manifest-unreadable': EventFailure;

@@ -109,6 +109,20 @@ export interface ContextStatus {
   old: number;
 }
 
+/** A manifest that was applied. */
+export interface AppliedManifest {
+  path: string;
+  /** SHA-256 of the file in hex. */
+  digest: string;
+  /** The set of DEKs that it names, in hex; null where the manifest is of version 1. */
+  id: string | null;
+  /** Which edition of that set it is; null likewise. */
+  generation: number | null;
+  appliedAt: string;
+  /** How many of its DEKs could not be made. */
+  failed: number;
+}
+
 /** How an agent is. */
 export interface AgentStatus {
   version: string;
@@ -125,8 +139,8 @@ export interface AgentStatus {
   contexts: ContextStatus[];
   /** The share of its DEKs, above 0 and up to 1, that the agent proves before they are used; null: it proves none. */
   proveShare: number | null;
-  /** The manifest that was applied last, with how many of its DEKs could not be made; or null. */
-  manifest: {path: string; digest: string; appliedAt: string; failed: number} | null;
+  /** The manifest that was applied last, or null. */
+  manifest: AppliedManifest | null;
   /** DEKs and logins that the agent made anew since its start. */
   heals: number;
 }
@@ -189,14 +203,18 @@ export interface ApplyRequest {
    * left out, and never less.
    */
   prove?: number | undefined;
+  /** Names that may become other keys than they were; none when left out. */
+  replaceKeys?: readonly string[] | undefined;
 }
 
 /** What an apply would do, or did: numbers of DEKs. */
 export interface ApplyPlan {
   /** DEKs that are new. */
   create: number;
-  /** DEKs whose key is another. */
+  /** DEKs whose key is another, or may be. */
   replace: number;
+  /** DEKs that another KEK has wrapped and that are the same keys, as their check values (DCV) say: they stay. */
+  rewrapped: number;
   /** DEKs that the manifest has no more. */
   destroy: number;
   /** DEKs that stay as they are. */
@@ -220,6 +238,8 @@ export interface ApplyResult {
   /** SHA-256 of the manifest in hex. */
   digest: string;
   plan: ApplyPlan;
+  /** Of those that are replaced: how many may be the same keys, since a check value (DCV) is missing. */
+  untold: number;
   /** Empty unless the apply was to keep going. */
   failed: ApplyFailure[];
   /** How many DEKs were proven, on each NIC. */
@@ -315,6 +335,7 @@ export const ROUTES = {
           keepGoing: flag,
           query: flag,
           prove: {type: 'number', exclusiveMinimum: 0, maximum: 1},
+          replaceKey: {type: 'array', items: name, default: []},
         },
       },
     },

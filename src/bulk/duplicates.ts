@@ -2,8 +2,16 @@
 import {type Duplicate, expectedDeks, findDuplicates, newTables, type Tables} from '../manifest/duplicates.js';
 import {type Fault, faultError, inOrder} from '../manifest/fault.js';
 import {randomFingerprintKey} from '../manifest/fingerprint.js';
+import {type ManifestHeader, versionOf} from '../manifest/header.js';
 import type {Lines} from '../manifest/lines.js';
 import type {CheckedLines, LinesInput} from './line-jobs.js';
+
+/** A manifest that was opened: what `openLines` gives. */
+export interface OpenLines {
+  header: ManifestHeader;
+  lines: AsyncIterable<Lines>;
+  bytes: number;
+}
 
 /** Where duplicates are looked for: the names and keys so far, and what they are hashed with. */
 export class DuplicateRegister {
@@ -25,13 +33,14 @@ export class DuplicateRegister {
   }
 }
 
-/** The inputs of a job on these lines. */
+/** The inputs of a job on the lines of a manifest. */
 export async function* inputsOf<T extends object>(
-  lines: AsyncIterable<Lines>,
+  {header, lines}: OpenLines,
   {key}: DuplicateRegister,
   more: T,
 ): AsyncGenerator<LinesInput & T, void> {
-  for await (const some of lines) yield {...some, key, ...more};
+  const version = versionOf(header);
+  for await (const some of lines) yield {...some, version, key, ...more};
 }
 
 /** What the job has made of lines, with the names and keys that stood in earlier lines among the faults. */

@@ -4,10 +4,10 @@
  */
 import {wipe} from '../bytes.js';
 import {isLocked} from '../memory/arena.js';
-import {checkLines, digestLines, makeLines, rewrapLines} from './line-jobs.js';
+import {checkLines, digestLines, makeLines, markLines, rewrapLines} from './line-jobs.js';
 import {unwrapRaw, wrapRaw} from './raw-jobs.js';
 
-const JOBS = {checkLines, digestLines, makeLines, rewrapLines, unwrapRaw, wrapRaw};
+const JOBS = {checkLines, digestLines, makeLines, markLines, rewrapLines, unwrapRaw, wrapRaw};
 
 export type JobName = keyof typeof JOBS;
 export type Input<N extends JobName> = Parameters<(typeof JOBS)[N]>[0];

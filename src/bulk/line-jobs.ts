@@ -5,6 +5,7 @@ import {fromHex, secretCopy, viewOf, wipe} from '../bytes.js';
 import {type KeySize, layoutOf} from '../dek-layout.js';
 import {writeBase64} from '../manifest/base64.js';
 import type {Columns, Fingerprints, KeyColumn} from '../manifest/columns.js';
+import type {FormatVersion} from '../manifest/edition.js';
 import {formatEntry} from '../manifest/entry.js';
 import {type Fault, faultOf, inOrder, LineFault} from '../manifest/fault.js';
 import type {FingerprintKey} from '../manifest/fingerprint.js';
@@ -12,10 +13,13 @@ import type {Lines} from '../manifest/lines.js';
 import {numberedName} from '../manifest/names.js';
 import {parseLines} from '../manifest/parse-lines.js';
 import {wrapKeys} from '../wrap/bulk.js';
-import {type BadKey, findEqualKeys, randomPlaintexts, unwrapAll} from './plaintexts.js';
+import {checkValuesOf} from '../wrap/check-values.js';
+import {countUnmarked, LineMarks, marksOf} from './marks.js';
+import {type BadKey, findEqualKeys, findOtherKeys, randomPlaintexts, unwrapAll} from './plaintexts.js';
 
-/** Lines of a manifest, and the key for what duplicates are found by. */
+/** Lines of a manifest of this version, and the key for what duplicates are found by. */
 export interface LinesInput extends Lines {
+  version: FormatVersion;
   key: FingerprintKey;
 }
 
@@ -32,66 +36,90 @@ export interface CheckedLines {
   faults: readonly Fault[];
   /** The lines whose DEK was unwrapped, and is whole, but key1 equals key2. */
   equal: readonly number[];
+  /** How many of the lines that went in have no check value, or not all that goes with one. */
+  unmarked: number;
 }
 
 /**
- * With `unwrap` each DEK is unwrapped too, and with `reveal` given out in plaintext: one buffer for each layout that
- * occurs.
+ * With `unwrap` each DEK is unwrapped too, and its marks compared with it; with `reveal` it is given out in plaintext:
+ * one buffer for each layout that occurs.
  */
 export function checkLines(
-  {key, unwrap, reveal, ...lines}: LinesInput & {unwrap: boolean; reveal: boolean},
+  {version, key, unwrap, reveal, ...lines}: LinesInput & {unwrap: boolean; reveal: boolean},
   [kek]: readonly Uint8Array[],
 ): CheckedLines & {plaintexts: Uint8Array[]} {
-  const columns = parseLines(lines, key);
+  const columns = parseLines(lines, {version, key});
   const revealed: Uint8Array[] = [];
+  const marks = new LineMarks(columns);
   const found = unwrap
-    ? unwrapColumns(columns, kek!, (_, plaintexts) => {
+    ? unwrapColumns(columns, kek!, (column, plaintexts) => {
         if (reveal) revealed.push(secretCopy(plaintexts));
+        return version > 1 ? marks.compare(column, plaintexts) : [];
       })
     : {};
   return {...checked(columns, lines.count), ...found, plaintexts: revealed};
 }
 
+/** The lines, of whichever version, with the marks of each DEK: as they stand in a manifest of version 2. */
+export function markLines({version, key, ...lines}: LinesInput, [kek]: readonly Uint8Array[]): CheckedLines {
+  const columns = parseLines(lines, {version, key});
+  const marks = new LineMarks(columns);
+  const found = unwrapColumns(columns, kek!, (column, plaintexts) => marks.compare(column, plaintexts));
+  return {...checked(columns, lines.count), ...found, text: marks.complete()};
+}
+
 /**
- * From one KEK to the other, in place. The digest is that of the plaintexts as the old lines have them, and of the new
- * lines.
+ * From one KEK to the other. Lines of version 2 get the marks that they have not. The digest is that of the plaintexts
+ * as the old lines have them, and of the new lines.
  */
 export function rewrapLines(
-  {key, ...lines}: LinesInput,
+  {version, key, ...lines}: LinesInput,
   [from, to]: readonly Uint8Array[],
 ): CheckedLines & {digest: Uint8Array} {
-  const columns = parseLines(lines, key);
+  const columns = parseLines(lines, {version, key});
+  const marks = version > 1 ? new LineMarks(columns) : undefined;
   // Before it becomes another one: of the old lines, as the table of duplicates is.
   const result = checked(columns, lines.count);
   const digest = createHash('sha256');
-  const found = unwrapColumns(columns, from!, ({layout, members}, plaintexts) => {
+  const found = unwrapColumns(columns, from!, (column, plaintexts) => {
+    const {layout, members} = column;
     digest.update(plaintexts);
+    const faults = marks?.compare(column, plaintexts) ?? [];
     const wrapped = wrapKeys(to!, plaintexts, layout.plaintextBytes);
     const [text, bytes] = [viewOf(columns.text), viewOf(wrapped)];
     for (let k = 0; k < members.length; k++) {
       writeBase64(bytes, k * layout.wrappedBytes, layout.wrappedBytes, text, columns.wrappedAt[members[k]!]!);
     }
+    return faults;
   });
-  return {...result, ...found, digest: digest.update(columns.text).digest()};
+  const text = marks && result.unmarked > 0 ? marks.complete() : columns.text;
+  return {...result, ...found, text, digest: digest.update(text).digest()};
 }
 
 /** The digest that `rewrapLines` gives of lines that it has made, from these lines alone. */
 export function digestLines(
-  lines: Lines,
+  {version, ...lines}: Omit<LinesInput, 'key'>,
   [, to]: readonly Uint8Array[],
 ): {digest: Uint8Array; faults: readonly Fault[]} {
-  const columns = parseLines(lines);
+  const columns = parseLines(lines, {version});
   const digest = createHash('sha256');
-  const {faults} = unwrapColumns(columns, to!, (_, plaintexts) => digest.update(plaintexts));
+  const {faults} = unwrapColumns(columns, to!, (_, plaintexts) => {
+    digest.update(plaintexts);
+    return [];
+  });
   return {digest: digest.update(columns.text).digest(), faults};
 }
 
 /** DEKs to be named, wrapped and put into lines. */
 export interface NewLines {
+  /** Of the manifest; since 2 the lines have marks. */
+  version: FormatVersion;
   keySize: KeySize;
   keytag: boolean;
   /** `count` of them, to be wiped; random ones without. */
   plaintexts?: Uint8Array | undefined;
+  /** The check values that these must have, 16 bytes each. */
+  expected?: Uint8Array | undefined;
   /** Of random ones, in hex; without it they are random too. */
   keytagValue?: string | undefined;
   /** In hex. */
@@ -107,42 +135,48 @@ export interface NewLines {
 
 /** New lines; none when a key is bad. */
 export function makeLines(input: NewLines, [kek]: readonly Uint8Array[]): CheckedLines & {bad: BadKey[]} {
-  const {keySize, keytag, first, count, key} = input;
+  const {version, keySize, keytag, first, count, key} = input;
   const layout = layoutOf(keySize, keytag);
   const plaintexts = input.plaintexts ?? randomPlaintexts(layout, count, input.keytagValue);
   try {
     const bad = findEqualKeys(plaintexts, layout);
+    if (input.expected) {
+      const {dcv} = checkValuesOf(plaintexts, layout, {hints: false});
+      bad.push(...findOtherKeys(plaintexts, layout, dcv, input.expected));
+    }
     const wrapped = wrapKeys(kek!, plaintexts, layout.plaintextBytes);
     const opaque = fromHex(input.opaque, 'opaque');
+    const marks = version > 1 && bad.length === 0 ? marksOf(plaintexts, layout) : [];
     let text = '';
     for (let i = 0; i < (bad.length > 0 ? 0 : count); i++) {
       const key = wrapped.subarray(i * layout.wrappedBytes, (i + 1) * layout.wrappedBytes);
       const name = numberedName(input.pattern, input.number + i);
-      text += `${formatEntry({name, keySize, keytag, opaque, wrapped: key})}\n`;
+      text += `${formatEntry({name, keySize, keytag, opaque, wrapped: key, ...marks[i]})}\n`;
     }
     // What is written is what is read.
     const lines = {text: new Uint8Array(Buffer.from(text)), first, count: bad.length > 0 ? 0 : count};
-    const columns = parseLines(lines, key);
+    const columns = parseLines(lines, {version, key});
     return {...checked(columns, count), bad};
   } finally {
     wipe(plaintexts);
   }
 }
 
-function checked({text, lines, fingerprints, faults}: Columns, count: number): CheckedLines {
-  return {text, count, lines, fingerprints, faults, equal: []};
+function checked(columns: Columns, count: number): CheckedLines {
+  const {text, lines, fingerprints, faults} = columns;
+  return {text, count, lines, fingerprints, faults, equal: [], unmarked: countUnmarked(columns)};
 }
 
 /**
- * Calls `use` with each column in plaintext, which is wiped then. Returns the faults of the columns and those of its
- * keys, and the lines of the DEKs whose key1 equals key2.
+ * Calls `use` with each column in plaintext, which is wiped then. Returns the faults of the columns, those that `use`
+ * returns and those of its keys, and the lines of the DEKs whose key1 equals key2.
  */
 function unwrapColumns(
   {keys, lines, faults}: Columns,
   kek: Uint8Array,
-  use: (column: KeyColumn, plaintexts: Uint8Array) => void,
+  use: (column: KeyColumn, plaintexts: Uint8Array) => readonly Fault[],
 ): Pick<CheckedLines, 'faults' | 'equal'> {
-  const more: Fault[] = [];
+  const [used, more]: [Fault[], Fault[]] = [[], []];
   const equalLines: number[] = [];
   for (const column of keys) {
     if (column.members.length === 0) continue;
@@ -153,10 +187,10 @@ function unwrapColumns(
         more.push(faultOf(new LineFault(lineOf(position), code, `wrapped: ${message}`, hint)));
       }
       equalLines.push(...equal.map(lineOf));
-      use(column, plaintexts);
+      used.push(...use(column, plaintexts));
     } finally {
       wipe(plaintexts);
     }
   }
-  return {faults: inOrder(faults, more), equal: equalLines.sort((a, b) => a - b)};
+  return {faults: inOrder(faults, used, more), equal: equalLines.sort((a, b) => a - b)};
 }

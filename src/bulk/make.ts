@@ -2,7 +2,8 @@
 
 import {layoutOf} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import {formatHeader, type ManifestHeader} from '../manifest/header.js';
+import type {FormatVersion} from '../manifest/edition.js';
+import {formatHeader, type ManifestHeader, nextHeader, versionOf} from '../manifest/header.js';
 import {assertNames, numberedName} from '../manifest/names.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
@@ -16,7 +17,7 @@ import {assertGoodKeys} from './raw.js';
 export type NewDeks = Pick<NewLines, 'keySize' | 'keytag' | 'keytagValue' | 'opaque' | 'pattern' | 'number'>;
 
 /** Some of them: these, or as many random ones. */
-export type NewKeys = Pick<NewLines, 'count' | 'plaintexts'>;
+export type NewKeys = Pick<NewLines, 'count' | 'plaintexts' | 'expected'>;
 
 /** All of them, and how many, where that is known. */
 export interface AllKeys {
@@ -36,13 +37,14 @@ export async function* newManifest(
   onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
   yield formatHeader(header);
-  yield* makeAll(crew, deks, keys, {first: 2, register: new DuplicateRegister({deks: count}), onProgress});
+  const register = new DuplicateRegister({deks: count});
+  yield* makeAll(crew, deks, keys, {version: versionOf(header), first: 2, register, onProgress});
 }
 
 /**
- * The same for the manifest in the file `path`, with the DEKs that it has before the new ones. Throws UNWRAP_FAILED,
- * before the first byte, when `kek`, the crew's, is not that of the manifest; EXISTS when a name is in it; what reading
- * it throws.
+ * The next generation of the manifest in the file `path`, with the DEKs that it has before the new ones. Throws
+ * UNWRAP_FAILED, before the first byte, when `kek`, the crew's, is not that of the manifest; EXISTS when a name is in
+ * it; what reading it throws.
  */
 export async function* addToManifest(
   crew: Crew,
@@ -52,14 +54,15 @@ export async function* addToManifest(
   {keys, count: newDeks = 0}: AllKeys,
   onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
-  const {header, lines, bytes} = await openLines(path);
+  const manifest = await openLines(path);
+  const {header, lines, bytes} = manifest;
   const register = new DuplicateRegister({bytes, deks: newDeks});
   let first = 2;
   try {
     assertManifestKek(header, kek);
     crew.expect(bytes / CHUNK_BYTES);
-    yield formatHeader(header);
-    const old = crew.map('checkLines', inputsOf(lines, register, {unwrap: false, reveal: false}));
+    yield formatHeader(nextHeader(header));
+    const old = crew.map('checkLines', inputsOf(manifest, register, {unwrap: false, reveal: false}));
     for await (const {text, count, faults} of withDuplicates(old, register)) {
       assertNoFault(faults);
       first += count;
@@ -68,14 +71,23 @@ export async function* addToManifest(
   } finally {
     await lines.return();
   }
-  yield* makeAll(crew, deks, keys, {first, register, onProgress});
+  yield* makeAll(crew, deks, keys, {version: versionOf(header), first, register, onProgress});
+}
+
+/** Where they go. */
+interface Place {
+  version: FormatVersion;
+  /** The line of the first. */
+  first: number;
+  register: DuplicateRegister;
+  onProgress: OnProgress;
 }
 
 async function* makeAll(
   crew: Crew,
   deks: NewDeks,
   keys: AsyncIterable<NewKeys>,
-  {first, register, onProgress}: {first: number; register: DuplicateRegister; onProgress: OnProgress},
+  {version, first, register, onProgress}: Place,
 ): AsyncGenerator<Uint8Array, void> {
   const {plaintextBytes} = layoutOf(deks.keySize, deks.keytag);
   let made = 0;
@@ -83,7 +95,7 @@ async function* makeAll(
     let begun = 0;
     for await (const some of keys) {
       assertNames(deks.pattern, deks.number + begun, some.count);
-      yield {...deks, ...some, number: deks.number + begun, first: first + begun, key: register.key};
+      yield {...deks, ...some, version, number: deks.number + begun, first: first + begun, key: register.key};
       begun += some.count;
     }
   }

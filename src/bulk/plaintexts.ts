@@ -1,11 +1,13 @@
 /** Many DEKs of one layout in plaintext: made, unwrapped, and looked at. */
 import {randomFillSync} from 'node:crypto';
-import {fromHex, secretBytes} from '../bytes.js';
-import type {DekLayout} from '../dek-layout.js';
+import {equalBytes, fromHex, secretBytes} from '../bytes.js';
+import {DCV_BYTES, type DekLayout} from '../dek-layout.js';
 import type {DekError, DekErrorCode} from '../errors.js';
 import {unwrapKeys} from '../wrap/bulk.js';
+import {arrangementIn} from '../wrap/dcv.js';
 import {equalKeys} from '../wrap/dek-keys.js';
 import {unwrapFailed} from '../wrap/kw.js';
+import {anotherKey} from '../wrap/wrong-key.js';
 
 /** A key that is no good, by its position, counted from 0. */
 export interface BadKey {
@@ -37,6 +39,24 @@ export function unwrapAll(kek: Uint8Array, wrapped: Uint8Array, layout: DekLayou
 /** The DEKs of `plaintexts`, which are to be wrapped, whose key1 is their key2. */
 export function findEqualKeys(plaintexts: Uint8Array, layout: DekLayout): BadKey[] {
   return positionsOfEqual(plaintexts, layout).map((position) => badKey(position, equalKeys()));
+}
+
+/** The DEKs of `plaintexts` whose check value, 16 bytes each in `dcv`, is not the one in `expected`. */
+export function findOtherKeys(
+  plaintexts: Uint8Array,
+  {plaintextBytes}: DekLayout,
+  dcv: Uint8Array,
+  expected: Uint8Array,
+): BadKey[] {
+  const bad: BadKey[] = [];
+  for (let position = 0; position * DCV_BYTES < dcv.length; position++) {
+    const [from, to] = [position * DCV_BYTES, (position + 1) * DCV_BYTES];
+    const wanted = expected.subarray(from, to);
+    if (equalBytes(dcv.subarray(from, to), wanted)) continue;
+    const dek = plaintexts.subarray(position * plaintextBytes, (position + 1) * plaintextBytes);
+    bad.push(badKey(position, anotherKey(arrangementIn(dek, wanted))));
+  }
+  return bad;
 }
 
 function positionsOfEqual(plaintexts: Uint8Array, {keySize, plaintextBytes}: DekLayout): number[] {

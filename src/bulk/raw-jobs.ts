@@ -2,7 +2,8 @@
 import {secretBytes, wipe} from '../bytes.js';
 import {layoutOfPlaintext} from '../dek-layout.js';
 import {wrapKeys} from '../wrap/bulk.js';
-import {type BadKey, findEqualKeys, unwrapAll} from './plaintexts.js';
+import {checkValuesOf} from '../wrap/check-values.js';
+import {type BadKey, findEqualKeys, findOtherKeys, unwrapAll} from './plaintexts.js';
 
 /** What has come of some DEKs. */
 export interface RawOutput {
@@ -13,14 +14,25 @@ export interface RawOutput {
   equal: number[];
 }
 
-/** Wraps `bytes`, which are wiped. */
+/** DEKs in plaintext, to be wiped. */
+export interface PlainKeys {
+  bytes: Uint8Array;
+  /** The check values that they must have, 16 bytes each. */
+  expected?: Uint8Array | undefined;
+}
+
+/** Wraps `bytes`, which are wiped. With `dcv` or check values that are expected, check values are there too. */
 export function wrapRaw(
-  {bytes, plaintextBytes}: {bytes: Uint8Array; plaintextBytes: number},
+  {bytes, expected, plaintextBytes, dcv: isWanted = false}: PlainKeys & {plaintextBytes: number; dcv?: boolean},
   [kek]: readonly Uint8Array[],
-): RawOutput {
+): RawOutput & {dcv: Uint8Array} {
   try {
-    const bad = findEqualKeys(bytes, layoutOfPlaintext(plaintextBytes));
-    return {bytes: wrapKeys(kek!, bytes, plaintextBytes), count: bytes.length / plaintextBytes, bad, equal: []};
+    const layout = layoutOfPlaintext(plaintextBytes);
+    const bad = findEqualKeys(bytes, layout);
+    const {dcv} = isWanted || expected ? checkValuesOf(bytes, layout, {hints: false}) : {dcv: new Uint8Array()};
+    if (expected) bad.push(...findOtherKeys(bytes, layout, dcv, expected));
+    bad.sort((a, b) => a.position - b.position);
+    return {bytes: wrapKeys(kek!, bytes, plaintextBytes), count: bytes.length / plaintextBytes, bad, equal: [], dcv};
   } finally {
     wipe(bytes);
   }

@@ -5,24 +5,28 @@ import {DekError} from '../errors.js';
 import type {Crew} from './crew.js';
 import type {BadKey} from './plaintexts.js';
 import type {OnProgress} from './progress.js';
+import type {PlainKeys} from './raw-jobs.js';
 
 /** Is told of a DEK, such as `DEK 7, at byte 560`, that is whole, but key1 equals key2. */
 export type OnEqual = (dek: string) => void;
 
 /**
- * Wraps the DEKs that `keys` gives, many at a time and each whole, and wipes them. Throws what `keys` throws;
- * EQUAL_KEYS, with the position of the first that has key1 == key2, after the wrapped ones before it.
+ * Wraps the DEKs that `keys` gives, many at a time and each whole, and wipes them; `onValues` is given their check
+ * values, 16 bytes each. Throws what `keys` throws; EQUAL_KEYS or WRONG_KEY, with the position of the first that has
+ * key1 == key2 or another check value than it must have, after the wrapped ones before it.
  */
 export async function* wrapStream(
   crew: Crew,
-  keys: AsyncIterable<Uint8Array>,
-  plaintextBytes: number,
+  keys: AsyncIterable<PlainKeys>,
+  {plaintextBytes, onValues}: {plaintextBytes: number; onValues?: ((dcv: Uint8Array) => void) | undefined},
   onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
   let deks = 0;
-  for await (const {bytes, count, bad} of crew.map('wrapRaw', inputsOf(keys, {plaintextBytes}))) {
+  const inputs = inputsOf(keys, {plaintextBytes, dcv: onValues !== undefined});
+  for await (const {bytes, count, bad, dcv} of crew.map('wrapRaw', inputs)) {
     assertGoodKeys(bad, deks, plaintextBytes);
     deks += count;
+    onValues?.(dcv);
     yield bytes;
     await onProgress(deks);
   }
@@ -39,7 +43,10 @@ export async function* unwrapStream(
   onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
   let deks = 0;
-  for await (const {bytes, count, bad, equal} of crew.map('unwrapRaw', inputsOf(keys, {plaintextBytes, reveal}))) {
+  for await (const {bytes, count, bad, equal} of crew.map(
+    'unwrapRaw',
+    inputsOf(bytesIn(keys), {plaintextBytes, reveal}),
+  )) {
     try {
       const eachBytes = wrappedBytes(plaintextBytes);
       assertGoodKeys(bad, deks, eachBytes);
@@ -53,11 +60,15 @@ export async function* unwrapStream(
   }
 }
 
-async function* inputsOf<T extends object>(
-  keys: AsyncIterable<Uint8Array>,
+async function* inputsOf<K extends object, T extends object>(
+  keys: AsyncIterable<K>,
   more: T,
-): AsyncGenerator<T & {bytes: Uint8Array}, void> {
-  for await (const bytes of keys) yield {...more, bytes};
+): AsyncGenerator<T & K, void> {
+  for await (const some of keys) yield {...more, ...some};
+}
+
+async function* bytesIn(keys: AsyncIterable<Uint8Array>): AsyncGenerator<{bytes: Uint8Array}, void> {
+  for await (const bytes of keys) yield {bytes};
 }
 
 /** Throws for the first of these, which come after `before` others of `eachBytes` bytes each. */

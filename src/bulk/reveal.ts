@@ -19,13 +19,14 @@ export async function* unwrapManifest(
   {path, kek, reveal, onEqual}: {path: string; kek: Uint8Array; reveal: boolean; onEqual: OnEqual},
   onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
-  const {header, lines, bytes} = await openLines(path);
+  const manifest = await openLines(path);
+  const {header, lines, bytes} = manifest;
   const register = new DuplicateRegister({bytes});
   let [deks, eachBytes] = [0, 0];
   try {
     assertManifestKek(header, kek);
     crew.expect(bytes / CHUNK_BYTES);
-    const outputs = crew.map('checkLines', inputsOf(lines, register, {unwrap: true, reveal}));
+    const outputs = crew.map('checkLines', inputsOf(manifest, register, {unwrap: true, reveal}));
     for await (const {count, faults, equal, plaintexts} of withDuplicates(outputs, register)) {
       try {
         assertNoFault(faults);

@@ -7,14 +7,15 @@ import fs from 'node:fs/promises';
 import {equalBytes} from '../bytes.js';
 import type {LoginOptions} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import {formatHeader, type ManifestHeader, parseHeader} from '../manifest/header.js';
-import type {Lines} from '../manifest/lines.js';
+import {nextEdition} from '../manifest/edition.js';
+import {formatHeader, type ManifestHeader, versionOf} from '../manifest/header.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek, withCredential} from '../manifest/unwrap.js';
 import {wrapCredential} from '../wrap/credential.js';
 import {keyCheckValue} from '../wrap/kcv.js';
 import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
+import type {LinesInput} from './line-jobs.js';
 import type {OnProgress} from './progress.js';
 
 /** A rewrap: `from` and `to` are import KEKs of 16 or 32 bytes. */
@@ -38,8 +39,8 @@ export class Rewrap {
   readonly #path: string;
   readonly #options: RewrapOptions;
   readonly #pieces: Piece[] = [];
-  #old: ManifestHeader | undefined;
-  #headerBytes = 0;
+  /** Before and after, and the line of the latter. */
+  #headers: {old: ManifestHeader; fresh: ManifestHeader; text: Uint8Array} | undefined;
   readonly #equal: number[] = [];
 
   /** Of the manifest in the file `path`, with a crew that has the KEKs `from` and `to`. */
@@ -60,15 +61,16 @@ export class Rewrap {
    * belong to.
    */
   async *chunks(onProgress?: OnProgress): AsyncGenerator<Uint8Array, void> {
-    const {header, lines, bytes} = await openLines(this.#path);
+    const manifest = await openLines(this.#path);
+    const {header, lines, bytes} = manifest;
     try {
       this.#crew.expect(bytes / CHUNK_BYTES);
-      this.#old = header;
-      const text = formatHeader(rewrapHeader(header, this.#options));
-      this.#headerBytes = text.length;
+      const fresh = rewrapHeader(header, this.#options);
+      const text = formatHeader(fresh);
+      this.#headers = {old: header, fresh, text};
       yield text;
       const register = new DuplicateRegister({bytes});
-      const outputs = this.#crew.map('rewrapLines', inputsOf(lines, register, {}));
+      const outputs = this.#crew.map('rewrapLines', inputsOf(manifest, register, {}));
       let deks = 0;
       for await (const {text, count, faults, equal, lines, digest} of withDuplicates(outputs, register)) {
         assertNoFault(faults);
@@ -92,8 +94,9 @@ export class Rewrap {
   async check(path: string, onProgress?: OnProgress): Promise<void> {
     const file = await fs.open(path);
     try {
-      const header = parseHeader({text: readExactly(file, this.#headerBytes, 1)});
-      if (!isSameHeader(this.#old!, header, this.#options)) throw differs(1);
+      const {old, fresh, text} = this.#headers!;
+      if (!equalBytes(readExactly(file, text.length, 1), text)) throw differs(1);
+      if (!isSameCredential(old, fresh, this.#options)) throw differs(1);
       let [deks, piece] = [0, 0];
       for await (const {digest, faults} of this.#crew.map('digestLines', this.#linesOf(file))) {
         const {first, count, digest: expected} = this.#pieces[piece++]!;
@@ -107,8 +110,11 @@ export class Rewrap {
     }
   }
 
-  async *#linesOf(file: fs.FileHandle): AsyncGenerator<Lines, void> {
-    for (const {bytes, first, count} of this.#pieces) yield {text: readExactly(file, bytes, first), first, count};
+  async *#linesOf(file: fs.FileHandle): AsyncGenerator<Omit<LinesInput, 'key'>, void> {
+    const version = versionOf(this.#headers!.fresh);
+    for (const {bytes, first, count} of this.#pieces) {
+      yield {version, text: readExactly(file, bytes, first), first, count};
+    }
   }
 }
 
@@ -122,26 +128,33 @@ function readExactly(file: fs.FileHandle, bytes: number, line: number): Uint8Arr
   return text;
 }
 
+/** The header under the new KEK: with the login that the old one has in store for it, if it has one. */
 function rewrapHeader(header: ManifestHeader, {from, to, importKekId}: RewrapOptions): ManifestHeader {
   assertManifestKek(header, from, 'from');
   if (equalBytes(from, to)) throw new DekError('BAD_ARGUMENT', '"from" and "to" are the same KEK');
   if (!header.login && importKekId !== undefined) {
     throw new DekError('BAD_ARGUMENT', 'the manifest has no login, and so no id of its import KEK');
   }
+  const edition = header.edition ? nextEdition(header.edition) : null;
+  const importKekKcv = keyCheckValue(to);
+  const next = edition?.nextLogin;
+  if (edition && next?.importKekKcv && equalBytes(next.importKekKcv, importKekKcv)) {
+    withCredential(to, next.credential, () => {}, 'line 1: nextLogin.wrappedCredential');
+    const login = {...next, importKekId: importKekId ?? next.importKekId};
+    return {...header, edition: {...edition, nextLogin: null}, importKekKcv, login};
+  }
   const login: LoginOptions | null = header.login && {
     importKekId: importKekId ?? header.login.importKekId,
     credentialId: header.login.credentialId,
     credential: withCredential(from, header.login.credential, (credential) => wrapCredential(to, credential)),
   };
-  return {devices: header.devices, importKekKcv: keyCheckValue(to), login};
+  return {...header, edition, importKekKcv, login};
 }
 
-function isSameHeader(old: ManifestHeader, fresh: ManifestHeader, {from, to, importKekId}: RewrapOptions): boolean {
-  assertManifestKek(fresh, to, 'to');
-  if (old.devices.join() !== fresh.devices.join()) return false;
+/** Whether the new header has the credential of the old one, or the one that was in store. */
+function isSameCredential(old: ManifestHeader, fresh: ManifestHeader, {from, to}: RewrapOptions): boolean {
   const [a, b] = [old.login, fresh.login];
-  if (!a || !b) return a === b;
-  if (a.credentialId !== b.credentialId || (importKekId ?? a.importKekId) !== b.importKekId) return false;
+  if (!a || !b || equalBytes(b.credential, old.edition?.nextLogin?.credential ?? new Uint8Array())) return true;
   return withCredential(from, a.credential, (was) => withCredential(to, b.credential, (is) => equalBytes(was, is)));
 }
 

@@ -5,6 +5,7 @@ import {readCiphertext} from '../custody/source.js';
 import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
+import {newEdition} from '../manifest/edition.js';
 import type {ManifestHeader} from '../manifest/index.js';
 import {unwrapCredential} from '../wrap/credential.js';
 import {keyCheckValue} from '../wrap/kcv.js';
@@ -36,6 +37,12 @@ export const headerFlags = {
     helpValue: 'NAME,...',
     description: 'NICs that are to hold the DEKs, for a new manifest (default: any)',
   }),
+  'manifest-version': Flags.option({
+    ...withName,
+    options: ['1', '2'] as const,
+    helpValue: 'N',
+    description: 'format of a new manifest: 2 (default), or 1 for hosts with an older dek',
+  })(),
 };
 
 /** The values of `headerFlags`. */
@@ -45,6 +52,7 @@ export interface HeaderOptions {
   credential?: string | undefined;
   'no-login': boolean;
   device?: string | undefined;
+  'manifest-version'?: '1' | '2' | undefined;
 }
 
 /**
@@ -53,7 +61,11 @@ export interface HeaderOptions {
  */
 export async function headerOf(options: HeaderOptions, kek: Uint8Array): Promise<ManifestHeader> {
   const {device, credential, 'import-kek-id': importKekId, 'credential-id': credentialId} = options;
-  const header = {devices: device === undefined ? [] : device.split(','), importKekKcv: keyCheckValue(kek)};
+  const header = {
+    edition: options['manifest-version'] === '1' ? null : newEdition(),
+    devices: device === undefined ? [] : device.split(','),
+    importKekKcv: keyCheckValue(kek),
+  };
   if (options['no-login']) return {...header, login: null};
   if (importKekId === undefined || credentialId === undefined || credential === undefined) {
     throw new DekError('BAD_ARGUMENT', 'a new manifest needs --import-kek-id, --credential-id and --credential', {

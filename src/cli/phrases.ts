@@ -19,6 +19,11 @@ export function nameKek(kcv: string): string {
   return `the KEK with KCV ${kcv}`;
 }
 
+/** `its check value (DCV) is 0a63...` */
+export function nameDcv(dcv: string): string {
+  return `its check value (DCV) is ${dcv}`;
+}
+
 function named(noun: string, {keySize, keytag}: Kind): string {
   return `${keySize}-bit ${noun} ${keytag ? 'with' : 'without'} keytag`;
 }

@@ -1,9 +1,39 @@
 /** How commands change a manifest that is there: a new file, whole, takes the place of the old one. */
 
 import fs from 'node:fs/promises';
+import * as Flags from '@oclif/core/flags';
 import {DekError} from '../errors.js';
 import {systemError} from '../files/system-error.js';
-import {type GoOn, writeWholeFile} from '../files/whole-file.js';
+import {type WholeFileOptions, writeWholeFile} from '../files/whole-file.js';
+import {outputPath} from './output.js';
+
+/** `--output` and `--force` of a command that changes a manifest. */
+export const changedManifestFlags = {
+  output: Flags.string({
+    char: 'o',
+    helpValue: 'FILE',
+    description: 'write to this new file (mode 0600) and leave the manifest unchanged',
+    parse: async (path) => outputPath(path, 'leave out --output to replace the manifest itself'),
+  }),
+  force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
+};
+
+/** The values of these flags. */
+export interface ChangedManifestOptions {
+  output?: string | undefined;
+  force: boolean;
+}
+
+/** Writes what has become of the manifest `path` to `--output`, or else in its place. Throws what these throw. */
+export async function deliverManifest(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  {output, force}: ChangedManifestOptions,
+  check?: WholeFileOptions['check'],
+): Promise<void> {
+  if (output === undefined) await replaceManifest(path, chunks, check);
+  else await writeWholeFile(output, chunks, {force, check});
+}
 
 /**
  * Replaces the manifest `path` with what `chunks` yields, keeping its mode and owner. `check` is called with the path
@@ -14,7 +44,7 @@ import {type GoOn, writeWholeFile} from '../files/whole-file.js';
 export async function replaceManifest(
   path: string,
   chunks: AsyncIterable<Uint8Array>,
-  check?: (temporary: string, goOn: GoOn) => Promise<void>,
+  check?: WholeFileOptions['check'],
 ): Promise<void> {
   const failed = (cause: unknown): never => {
     throw systemError('read', path, cause);

@@ -13,7 +13,7 @@ import {DekError} from '../errors.js';
 
 /** For USAGE: what goes with a manifest and with --reload. */
 const OPTIONS =
-  '[--dry-run] [--keep-going] [--query | --no-query] [--prove | --prove-share PERCENT] ' +
+  '[--dry-run] [--keep-going] [--query | --no-query] [--prove | --prove-share PERCENT] [--replace-key NAME...] ' +
   '[--kek SOURCE [--kek-format FORMAT]] [--socket PATH] [--json]';
 
 export default class Apply extends DekCommand {
@@ -47,6 +47,12 @@ export default class Apply extends DekCommand {
     }),
     query: queryFlag,
     ...proveFlags,
+    'replace-key': Flags.string({
+      helpValue: 'NAME',
+      multiple: true,
+      multipleNonGreedy: true,
+      description: 'let this DEK become another key than it was; may be given more than once',
+    }),
     ...agentKekFlags,
     socket: socketFlag,
   };
@@ -65,12 +71,14 @@ export default class Apply extends DekCommand {
       keepGoing: Boolean(flags['keep-going']),
       query: flags.query,
       prove: proveShare(flags),
+      replaceKeys: flags['replace-key'],
     };
     const progress = new Progress(!this.jsonEnabled());
     const result = await agent
       .apply(request, (done, total, step) => progress.update(STEPS[step], done, total))
       .finally(() => progress.end());
     this.log(`${flags['dry-run'] ? 'plan' : 'applied'}: ${describePlan(result.plan)}`);
+    if (result.untold > 0) this.note(untoldText(result.untold));
     if (result.proven > 0) this.log(`proven: ${countDeks(result.proven)}`);
     for (const {line, name, device, message} of result.failed)
       this.log(`failed: line ${line}: ${name}: ${message} (${device})`);
@@ -87,7 +95,13 @@ function exitStatusOf(failed: readonly ApplyFailure[]): number {
   return failed.length > 0 ? 7 : 0;
 }
 
-/** `3 to create, 1 to replace, 2 to destroy, 94 unchanged` */
-function describePlan({create, replace, destroy, unchanged}: ApplyPlan): string {
-  return `${create} to create, ${replace} to replace, ${destroy} to destroy, ${unchanged} unchanged`;
+/** `3 to create, 1 to replace, 0 re-wrapped, 2 to destroy, 94 unchanged` */
+function describePlan({create, replace, rewrapped, destroy, unchanged}: ApplyPlan): string {
+  const news = `${create} to create, ${replace} to replace, ${rewrapped} re-wrapped`;
+  return `${news}, ${destroy} to destroy, ${unchanged} unchanged`;
+}
+
+function untoldText(deks: number): string {
+  const which = deks === 1 ? '1 DEK to replace is another key' : `${deks} DEKs to replace are other keys`;
+  return `warning: cannot tell whether ${which}: a check value (DCV) is missing`;
 }

@@ -2,17 +2,16 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {connectAgent} from '../agent/client.js';
 import type {CreateRequest, DekStatus} from '../agent/protocol.js';
-import {fromHex} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {describeDeks} from '../cli/describe.js';
 import {socketFlag} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
+import {hexFlag} from '../cli/hex-flag.js';
 import {parseOpaque} from '../cli/opaque.js';
 import {readCiphertext, withSecretDescriptor} from '../custody/source.js';
 import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {DCV_BYTES, DEK_PLAINTEXT_BYTES, DEK_WRAPPED_BYTES, KEYTAG_BYTES} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
-import {DekError} from '../errors.js';
 
 export default class Create extends DekCommand {
   static override summary = 'create a DEK on the NIC';
@@ -45,16 +44,10 @@ export default class Create extends DekCommand {
     }),
   };
   static override flags = {
-    dcv: Flags.custom<Uint8Array>({
-      helpValue: 'HEX',
-      description: 'check value of the DEK, 16 bytes, for dek prove',
-      parse: async (text) => bytesOf(text, DCV_BYTES, '--dcv'),
-    })(),
-    'keytag-value': Flags.custom<Uint8Array>({
-      helpValue: 'HEX',
+    dcv: hexFlag(DCV_BYTES, {description: 'check value of the DEK, 16 bytes, for dek prove'}),
+    'keytag-value': hexFlag(KEYTAG_BYTES, {
       description: 'keytag of the DEK, 8 bytes, which is no secret; dek prove needs it',
-      parse: async (text) => bytesOf(text, KEYTAG_BYTES, '--keytag-value'),
-    })(),
+    }),
     opaque: Flags.string({
       default: '',
       helpValue: 'TEXT',
@@ -90,10 +83,4 @@ export default class Create extends DekCommand {
     for (const line of describeDeks([dek])) this.log(line);
     return dek;
   }
-}
-
-/** So many bytes of hex, with or without 0x, as keygen prints a keytag. Throws BAD_ARGUMENT. */
-function bytesOf(hex: string, bytes: number, title: string): Uint8Array {
-  if (hex.replace(/^0x/i, '').length === 2 * bytes) return fromHex(hex, title);
-  throw new DekError('BAD_ARGUMENT', `${title} expected ${2 * bytes} hex digits, got ${hex.length} characters`);
 }

@@ -8,18 +8,22 @@ import {type HeaderOptions, headerFlags, headerOf} from '../cli/manifest-header.
 import {withCrew} from '../cli/many-deks.js';
 import {type NewDekOptions, newDekFlags, newDeks} from '../cli/new-deks.js';
 import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/output.js';
-import {countDeks, nameDek, nameKek} from '../cli/phrases.js';
+import {countDeks, nameDcv, nameDek, nameKek} from '../cli/phrases.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
 import {assertDistinctStreams} from '../custody/spec.js';
 import {type DekLayout, KEYTAG_BYTES, type KeySize, layoutOf} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {assertNames} from '../manifest/names.js';
+import {dcvHints, dekCheckValue} from '../wrap/dcv.js';
 import {wrapKey} from '../wrap/kw.js';
 
 interface KeygenResult {
   keySize: KeySize;
   /** The keytag, 0x and hex; it is no secret: the MKey is configured with it. */
   keytag: string | null;
+  /** The check value and the hints of it in hex: public. */
+  dcv: string;
+  dcvHints: string;
   /** The wrapped DEK in hex. */
   wrapped: string;
   kekKcv: string;
@@ -57,13 +61,14 @@ export default class Keygen extends DekCommand {
   static override summary = 'generate random DEKs, wrapped under an import KEK';
   static override description =
     'Draws key1 and key2 at random and writes the wrapped DEK; the plaintext never leaves memory. The keytag, if ' +
-    'there is one, is printed: it is not secret, and the MKey (in DPDK, the devarg "keytag") needs it. With ' +
-    '--name, the DEKs go into a manifest: the one given with --manifest, or a new one, which needs the ids and ' +
-    'the wrapped credential of a login. Each then has a keytag of its own, which is not printed.';
+    'there is one, is printed: it is not secret, and the MKey (in DPDK, the devarg "keytag") needs it. So is the ' +
+    'check value (DCV), which tells the key from others however it is wrapped. With --name, the DEKs go into a ' +
+    'manifest: the one given with --manifest, or a new one, which needs the ids and the wrapped credential of a ' +
+    'login. Each then has a keytag of its own, which stands in the manifest with the DCV.';
   static override usage = [
     `${DEK} [--output FILE [--force]] [--format FORMAT] [--json]`,
     `${DEK} ${NAMED} --manifest FILE [--json]`,
-    `${DEK} ${NAMED} ${LOGIN} [--device NAME,...] [--output FILE [--force]] [--json]`,
+    `${DEK} ${NAMED} ${LOGIN} [--device NAME,...] [--manifest-version N] [--output FILE [--force]] [--json]`,
   ];
   static override examples = [
     'dek keygen --kek file:kek.bin --output data.dek',
@@ -134,8 +139,11 @@ export default class Keygen extends DekCommand {
       const wrapped = wrapKey(kek, plaintext);
       await deliver(wrapped, flags, this.jsonEnabled());
       const what = `${nameDek(layout)}${keytag === null ? '' : ` ${keytag}`}`;
+      const marks = {dcv: toHex(dekCheckValue(plaintext)), dcvHints: toHex(dcvHints(plaintext))};
       this.note(`made a ${what}, ${wrapped.length} bytes wrapped under ${nameKek(kekKcv)}`);
-      return {keySize: layout.keySize, keytag, wrapped: toHex(wrapped), kekKcv, output: flags.output ?? null};
+      this.note(nameDcv(marks.dcv));
+      const {output = null} = flags;
+      return {keySize: layout.keySize, keytag, ...marks, wrapped: toHex(wrapped), kekKcv, output};
     } finally {
       wipe(plaintext);
     }

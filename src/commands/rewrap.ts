@@ -6,12 +6,11 @@ import {idFlag} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
 import {withKek} from '../cli/kek.js';
 import {withCrew} from '../cli/many-deks.js';
-import {outputPath} from '../cli/output.js';
 import {countDeks, nameKek} from '../cli/phrases.js';
-import {replaceManifest} from '../cli/replace-manifest.js';
+import {type ChangedManifestOptions, changedManifestFlags, deliverManifest} from '../cli/replace-manifest.js';
 import {KEK_FORMS} from '../custody/sources/table.js';
 import {assertDistinctStreams} from '../custody/spec.js';
-import {type WholeFileOptions, writeWholeFile} from '../files/whole-file.js';
+import type {WholeFileOptions} from '../files/whole-file.js';
 import {wholeButEqual} from '../wrap/dek-keys.js';
 
 interface RewrapResult {
@@ -32,7 +31,9 @@ export default class Rewrap extends DekCommand {
   static override summary = 're-wrap a manifest under another import KEK';
   static override description =
     'Unwraps every DEK and the credential with the old import KEK and wraps them under the new one, in memory ' +
-    'only. A DEK whose key1 equals key2 is re-wrapped too, and its line is named. The new manifest is read back and ' +
+    'only. A DEK whose key1 equals key2 is re-wrapped too, and its line is named. In a manifest of version 2 each ' +
+    'DEK keeps its check value (DCV), with which its key is compared, or gets one, and the login that the manifest ' +
+    'has in store for the new KEK becomes its login. The new manifest is read back and ' +
     'compared with the old one before it takes its place. Whatever fails, and whenever the process is killed, either ' +
     'the old manifest or the new one is there, whole. Load the new KEK into the NICs before a host starts with the ' +
     'new manifest, and keep the old KEK until no host uses the old manifest.';
@@ -54,13 +55,7 @@ export default class Rewrap extends DekCommand {
     'import-kek-id': idFlag({
       description: 'id of the new import KEK on the NIC (default: the id in the manifest)',
     }),
-    output: Flags.string({
-      char: 'o',
-      helpValue: 'FILE',
-      description: 'write to this new file (mode 0600) and leave the manifest unchanged',
-      parse: async (path) => outputPath(path, 'leave out --output to replace the manifest itself'),
-    }),
-    force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
+    ...changedManifestFlags,
   };
 
   async run(): Promise<RewrapResult> {
@@ -97,7 +92,7 @@ export default class Rewrap extends DekCommand {
 
   async #rewrap(
     manifest: string,
-    {output, force}: {output?: string | undefined; force: boolean},
+    flags: ChangedManifestOptions,
     options: RewrapOptions,
   ): Promise<Pick<RewrapResult, 'deks' | 'equalKeys'>> {
     let equalKeys: readonly number[] = [];
@@ -116,8 +111,7 @@ export default class Rewrap extends DekCommand {
           await goOn();
         });
       };
-      if (output === undefined) await replaceManifest(manifest, chunks, check);
-      else await writeWholeFile(output, chunks, {force, check});
+      await deliverManifest(manifest, chunks, flags, check);
       equalKeys = rewrapping.equalLines;
     });
     return {deks, equalKeys};

@@ -1,30 +1,38 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import type {NewKeys} from '../bulk/make.js';
+import type {PlainKeys} from '../bulk/raw-jobs.js';
 import {equalBytes, secretCopy, toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
+import {type DcvFileOptions, dcvFileFlags, dcvOutput, withExpected} from '../cli/dcv-files.js';
 import {sizeFlags} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
+import {hexFlag} from '../cli/hex-flag.js';
 import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/kek.js';
 import {withCrew} from '../cli/many-deks.js';
 import {type NewDekOptions, newDekFlags, newDeks} from '../cli/new-deks.js';
 import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/output.js';
-import {countDeks, nameDek, nameKek} from '../cli/phrases.js';
+import {countDeks, nameDcv, nameDek, nameKek} from '../cli/phrases.js';
 import {replaceManifest} from '../cli/replace-manifest.js';
 import type {Format} from '../custody/encoding.js';
 import {readKeys} from '../custody/key-stream.js';
 import {readSecret, withSecretStream} from '../custody/source.js';
 import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {assertDistinctStreams} from '../custody/spec.js';
-import {DEK_PLAINTEXT_BYTES, type DekLayout, type KeySize, layoutOf} from '../dek-layout.js';
+import {DCV_BYTES, DEK_PLAINTEXT_BYTES, type DekLayout, type KeySize, layoutOf} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
+import {arrangementIn, dcvHints, dekCheckValue} from '../wrap/dcv.js';
 import {equalKeys, splitDek} from '../wrap/dek-keys.js';
 import {wrapKey} from '../wrap/kw.js';
+import {anotherKey} from '../wrap/wrong-key.js';
 
 interface WrapResult {
   keySize: KeySize;
   /** Whether the DEK has a keytag. */
   keytag: boolean;
+  /** The check value and the hints of it in hex: public. */
+  dcv: string;
+  dcvHints: string;
   /** The wrapped DEK in hex. */
   wrapped: string;
   kekKcv: string;
@@ -49,13 +57,14 @@ interface Target extends OutputOptions, Omit<NewDekOptions, 'name'> {
   name?: string | undefined;
 }
 
-interface WrapFlags extends Target {
+interface WrapFlags extends Target, DcvFileOptions {
   'input-format'?: Format | undefined;
+  dcv?: Uint8Array | undefined;
 }
 
 /** For USAGE: what one DEK is wrapped from, and what a stream of DEKs is. */
-const ONE = `SOURCE ${KEK_USAGE} [--input-format FORMAT]`;
-const STREAM = `SOURCE ${KEK_USAGE} --size BITS [--keytag] [--input-format raw]`;
+const ONE = `SOURCE ${KEK_USAGE} [--dcv HEX] [--input-format FORMAT]`;
+const STREAM = `SOURCE ${KEK_USAGE} --size BITS [--keytag] [--dcv-input FILE] [--input-format raw]`;
 
 export default class Wrap extends DekCommand {
   static override summary = 'wrap plaintext DEKs under an import KEK';
@@ -63,18 +72,20 @@ export default class Wrap extends DekCommand {
     'The plaintext is key1, key2 and the keytag, if there is one: 32 or 40 bytes for a 128-bit DEK, 64 or 72 ' +
     'bytes for a 256-bit DEK. The wrapped DEK is 8 bytes longer. With --manifest, it is added to a manifest that ' +
     'was wrapped under the same KEK. With --size, SOURCE is a raw stream of DEKs of that size, and so is the ' +
-    'output. An output file is written whole or not at all; output on stdout is valid only if the exit status is ' +
-    '0.';
+    'output. A check value (DCV) that is given is compared with the key: one that was put together wrongly, or is ' +
+    'another, is refused. An output file is written whole or not at all; output on stdout is valid only if the exit ' +
+    'status is 0.';
   static override usage = [
     `${ONE} [--output FILE [--force]] [--format FORMAT] [--json]`,
     `${ONE} --manifest FILE --name NAME [--opaque TEXT] [--json]`,
-    `${STREAM} [--output FILE [--force]] [--json]`,
+    `${STREAM} [--dcv-output FILE] [--output FILE [--force]] [--json]`,
     `${STREAM} --manifest FILE --name NAME [--first N] [--opaque TEXT] [--json]`,
   ];
   static override examples = [
     'dek wrap file:dek.bin --kek file:kek.bin --output data.dek',
     'vault read -field=dek secret/disk | dek wrap - --kek fd:3 3< kek.bin > data.dek',
     'dek wrap file:dek.bin --kek file:kek.bin --manifest fleet.manifest --name vol-7',
+    'dek wrap file:dek.bin --kek file:kek.bin --dcv 21dd5e59f72d3d2f01d0bb048a7251d2 --output data.dek',
     'dek wrap file:keys.bin --size 256 --keytag --kek file:kek.bin > wrapped.bin',
     "dek wrap file:keys.bin --size 256 --kek file:kek.bin --manifest fleet.manifest --name 'vol-%05d'",
   ];
@@ -89,6 +100,11 @@ export default class Wrap extends DekCommand {
     ...kekFlags,
     'input-format': formatFlag('the input'),
     ...sizeFlags,
+    dcv: hexFlag(DCV_BYTES, {
+      description: 'refuse a key that has not this check value (16 bytes)',
+      exclusive: ['size'],
+    }),
+    ...dcvFileFlags,
     manifest: Flags.string({
       helpValue: 'FILE',
       description: 'add the DEK to this manifest',
@@ -125,6 +141,8 @@ export default class Wrap extends DekCommand {
     try {
       const {keySize, keytag: tag, key1, key2} = splitDek(plaintext, {allowEqualKeys: true});
       if (equalBytes(key1, key2)) throw equalKeys();
+      const dcv = dekCheckValue(plaintext);
+      if (flags.dcv && !equalBytes(dcv, flags.dcv)) throw anotherKey(arrangementIn(plaintext, flags.dcv));
       const layout = layoutOf(keySize, tag !== undefined);
       const wrapped = wrapKey(kek, plaintext);
       const {manifest, name, output} = flags;
@@ -134,7 +152,10 @@ export default class Wrap extends DekCommand {
         await this.#add(kek, layout, copyOf(plaintext), {...flags, manifest, name});
       }
       this.note(`wrapped a ${nameDek(layout)} into ${wrapped.length} bytes under ${nameKek(kekKcv)}`);
-      return {keySize, keytag: layout.keytag, wrapped: toHex(wrapped), kekKcv, output: manifest ?? output ?? null};
+      const marks = {dcv: toHex(dcv), dcvHints: toHex(dcvHints(plaintext))};
+      this.note(nameDcv(marks.dcv));
+      const where = manifest ?? output ?? null;
+      return {keySize, keytag: layout.keytag, ...marks, wrapped: toHex(wrapped), kekKcv, output: where};
     } finally {
       wipe(plaintext);
     }
@@ -150,7 +171,8 @@ export default class Wrap extends DekCommand {
     const {keySize, keytag, plaintextBytes} = layout;
     const {manifest, name, output} = flags;
     const deks = await withSecretStream(source, 'plaintext', (read, title) => {
-      const keys = readKeys(read, plaintextBytes, title, flags['input-format']);
+      const pieces = readKeys(read, plaintextBytes, title, flags['input-format']);
+      const keys = withExpected(pieces, plaintextBytes, flags['dcv-input']);
       return manifest !== undefined && name !== undefined
         ? this.#add(kek, layout, keys, {...flags, manifest, name})
         : this.#write(kek, layout, keys, flags);
@@ -163,13 +185,13 @@ export default class Wrap extends DekCommand {
   #add(
     kek: Uint8Array,
     layout: DekLayout,
-    pieces: AsyncIterable<Uint8Array>,
+    plain: AsyncIterable<PlainKeys>,
     {manifest, ...names}: NewDekOptions & {manifest: string},
   ): Promise<number> {
     const deks = newDeks(layout, names);
     return withCrew([kek], !this.jsonEnabled(), async (crew, count) => {
       const {addToManifest} = await import('../bulk/index.js');
-      const keys = newKeys(pieces, layout.plaintextBytes);
+      const keys = newKeys(plain, layout.plaintextBytes);
       await replaceManifest(manifest, addToManifest(crew, manifest, kek, deks, {keys}, count('wrapped')));
     });
   }
@@ -178,23 +200,29 @@ export default class Wrap extends DekCommand {
   #write(
     kek: Uint8Array,
     {plaintextBytes}: DekLayout,
-    pieces: AsyncIterable<Uint8Array>,
-    flags: OutputOptions,
+    keys: AsyncIterable<PlainKeys>,
+    flags: OutputOptions & DcvFileOptions,
   ): Promise<number> {
     const json = this.jsonEnabled();
+    const values = dcvOutput(flags['dcv-output'], flags);
     return withCrew([kek], !json, async (crew, count) => {
       const {wrapStream} = await import('../bulk/index.js');
-      const chunks = wrapStream(crew, pieces, plaintextBytes, count('wrapped'));
-      await deliverStream(chunks, flags, {what: 'a stream of wrapped DEKs', json});
+      const chunks = wrapStream(crew, keys, {plaintextBytes, onValues: values?.add}, count('wrapped'));
+      await deliverStream(values ? values.writtenAfter(chunks) : chunks, flags, {
+        what: 'a stream of wrapped DEKs',
+        json,
+      });
     });
   }
 }
 
-async function* newKeys(pieces: AsyncIterable<Uint8Array>, plaintextBytes: number): AsyncGenerator<NewKeys, void> {
-  for await (const plaintexts of pieces) yield {count: plaintexts.length / plaintextBytes, plaintexts};
+async function* newKeys(keys: AsyncIterable<PlainKeys>, plaintextBytes: number): AsyncGenerator<NewKeys, void> {
+  for await (const {bytes, expected} of keys) {
+    yield {count: bytes.length / plaintextBytes, plaintexts: bytes, expected};
+  }
 }
 
 /** A copy for the one who asks for it, and wipes it. */
-async function* copyOf(plaintext: Uint8Array): AsyncGenerator<Uint8Array, void> {
-  yield secretCopy(plaintext);
+async function* copyOf(plaintext: Uint8Array): AsyncGenerator<PlainKeys, void> {
+  yield {bytes: secretCopy(plaintext)};
 }

@@ -5,9 +5,10 @@
  */
 
 import {viewOf} from '../bytes.js';
-import {DEK_LAYOUTS, type DekLayout} from '../dek-layout.js';
+import {DCV_BYTES, DCV_HINT_BYTES, DEK_LAYOUTS, type DekLayout, KEYTAG_BYTES} from '../dek-layout.js';
 import {base64Digits, readBase64} from './base64.js';
 import type {Columns, KeyColumn} from './columns.js';
+import type {FormatVersion} from './edition.js';
 
 /** What a reading of the lines alone tells. */
 type Parsed = Omit<Columns, 'lines' | 'faults' | 'fingerprints'>;
@@ -27,7 +28,13 @@ const BEGINS_TRUE = 0x74;
 const BEFORE_OPAQUE = viewOf(Buffer.from(',"opaque":"'));
 /** Its first character that `,"wrapped":"` has not. */
 const BEGINS_OPAQUE = 0x6f;
-const AFTER_OPAQUE = viewOf(Buffer.from('"'));
+const AFTER_HEX = viewOf(Buffer.from('"'));
+const BEFORE_KEYTAG_VALUE = viewOf(Buffer.from(',"keytagValue":"'));
+const BEFORE_DCV = viewOf(Buffer.from(',"dcv":"'));
+const BEFORE_DCV_HINTS = viewOf(Buffer.from(',"dcvHints":"'));
+/** The first characters of these. */
+const BEGINS_KEYTAG_VALUE = 0x6b;
+const BEGINS_DCV = 0x64;
 const BEFORE_WRAPPED = viewOf(Buffer.from(',"wrapped":"'));
 const AFTER_WRAPPED = viewOf(Buffer.from('"}\n'));
 
@@ -41,10 +48,14 @@ function tableOf(characters: RegExp): Uint8Array {
   return Uint8Array.from({length: 256}, (_, byte) => (characters.test(String.fromCharCode(byte)) ? 1 : 0));
 }
 
-/** What `text` holds, which is `count` whole lines; null when one of them is not in canonical form, right or wrong. */
-export function parseCanonical(text: Uint8Array, count: number): Parsed | null {
+/**
+ * What `text` holds, which is `count` whole lines of a manifest of this version; null when one of them is not in
+ * canonical form, right or wrong.
+ */
+export function parseCanonical(text: Uint8Array, count: number, version: FormatVersion): Parsed | null {
   const [nameAt, nameBytes] = [new Uint32Array(count), new Uint8Array(count)];
   const [opaqueAt, opaqueBytes] = [new Uint32Array(count), new Uint8Array(count)];
+  const [keytagValueAt, dcvAt, dcvHintsAt] = [new Uint32Array(count), new Uint32Array(count), new Uint32Array(count)];
   const [wrappedAt, layouts] = [new Uint32Array(count), new Uint8Array(count)];
   const keys = DEK_LAYOUTS.map((layout) => new Filling(layout));
   const view = viewOf(text);
@@ -66,7 +77,24 @@ export function parseCanonical(text: Uint8Array, count: number): Parsed | null {
       if (digits === 0 || digits % 2 === 1 || digits > MAX_OPAQUE_DIGITS) return null;
       opaqueAt[i] = at;
       opaqueBytes[i] = digits / 2;
-      at = after(AFTER_OPAQUE, view, at + digits);
+      at = after(AFTER_HEX, view, at + digits);
+    }
+
+    if (version > 1 && text[at + 2] === BEGINS_KEYTAG_VALUE) {
+      at = after(BEFORE_KEYTAG_VALUE, view, at);
+      if (!DEK_LAYOUTS[layouts[i]!]!.keytag) return null;
+      keytagValueAt[i] = at;
+      at = afterHex(KEYTAG_BYTES, text, view, at);
+    }
+    if (version > 1 && text[at + 2] === BEGINS_DCV) {
+      at = after(BEFORE_DCV, view, at);
+      dcvAt[i] = at;
+      at = afterHex(DCV_BYTES, text, view, at);
+      if (text[at + 2] === BEGINS_DCV) {
+        at = after(BEFORE_DCV_HINTS, view, at);
+        dcvHintsAt[i] = at;
+        at = afterHex(DCV_HINT_BYTES, text, view, at);
+      }
     }
 
     at = after(BEFORE_WRAPPED, view, at);
@@ -84,6 +112,9 @@ export function parseCanonical(text: Uint8Array, count: number): Parsed | null {
     nameBytes,
     opaqueAt,
     opaqueBytes,
+    keytagValueAt,
+    dcvAt,
+    dcvHintsAt,
     wrappedAt,
     layouts,
     keys: keys.map((key) => key.end()),
@@ -98,6 +129,12 @@ function after(expected: DataView, text: DataView, at: number): number {
   for (; i + 4 <= length; i += 4) if (text.getInt32(at + i) !== expected.getInt32(i)) return -1;
   for (; i < length; i++) if (text.getUint8(at + i) !== expected.getUint8(i)) return -1;
   return at + length;
+}
+
+/** The place after the hex digits of so many bytes that begin at `at`, and the quote after them; -1 unless they do. */
+function afterHex(bytes: number, text: Uint8Array, view: DataView, at: number): number {
+  const end = endOf(IS_HEX, text, at);
+  return end === at + 2 * bytes ? after(AFTER_HEX, view, end) : -1;
 }
 
 /** Where the run of characters of a table that begins at `at` ends. A whole line has others in it. */

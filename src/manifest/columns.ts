@@ -33,6 +33,10 @@ export interface Columns {
   readonly opaqueAt: Uint32Array;
   /** 0 to 8. */
   readonly opaqueBytes: Uint8Array;
+  /** Where the hex digits of its keytag, its check value and the hints of that are; 0: not told. */
+  readonly keytagValueAt: Uint32Array;
+  readonly dcvAt: Uint32Array;
+  readonly dcvHintsAt: Uint32Array;
   /** Where its base64 digits are. */
   readonly wrappedAt: Uint32Array;
   /** The layout of each DEK, as a position in `keys`. */
@@ -50,6 +54,11 @@ const NO_OPAQUE = new Uint8Array();
 /** The name of DEK `i`; `text` is that of the columns. */
 export function nameOf(text: Buffer, {nameAt, nameBytes}: Columns, i: number): string {
   return text.toString('latin1', nameAt[i]!, nameAt[i]! + nameBytes[i]!);
+}
+
+/** What is told of a DEK in hex, `bytes` bytes from `at` on; null where `at` is 0. `text` is that of the columns. */
+export function markAt(text: Buffer, at: number, bytes: number): string | null {
+  return at === 0 ? null : text.toString('latin1', at, at + 2 * bytes);
 }
 
 /** The label of DEK `i`, as many bytes as the line has; `text` is that of the columns. */

@@ -1,4 +1,5 @@
-export type {ManifestDek, ManifestEntry} from './entry.js';
+export {type Edition, type NextLogin, newEdition, nextEdition} from './edition.js';
+export type {ManifestDek, ManifestEntry, Marks} from './entry.js';
 export type {ManifestHeader} from './header.js';
 export type {ByteSource} from './lines.js';
 export {

@@ -1,5 +1,5 @@
 /**
- * A line of JSON as a flat object of known members. JSON.parse takes more than a manifest may hold: of a member that
+ * A line of JSON as an object of known members. JSON.parse takes more than a manifest may hold: of a member that
  * stands twice it keeps the last, 2.56e2 is 256, and \u0061 is a. Two programs could then read two things in one line,
  * so each of these is refused; spaces between the parts are not.
  */
@@ -30,16 +30,17 @@ export function assertCanonical(value: JsonObject, text: string, line: number, m
   for (const name in value) if (!members.has(name)) throw fault(line, null, `unknown member${quoted(name)}`);
   const plain = JSON.stringify(value);
   if (plain === text || plain === text.replace(/[\t ]+/g, '')) return;
+  const outermost = text.slice(1).replace(/\{[^{}]*\}/g, '');
   for (const name of members) {
-    if (text.split(new RegExp(`"${name}"[\\t ]*:`)).length > 2) throw fault(line, name, 'stands twice');
+    if (outermost.split(new RegExp(`"${name}"[\\t ]*:`)).length > 2) throw fault(line, name, 'stands twice');
   }
   throw fault(line, null, 'a name, a number or a string is not in its canonical form (no escapes, no 2.56e2)');
 }
 
-/** A member that has to be there. Throws BAD_INPUT. */
-export function member(value: JsonObject, name: string, line: number): unknown {
+/** A member that has to be there, of an object that messages call `within`. Throws BAD_INPUT. */
+export function member(value: JsonObject, name: string, line: number, within = ''): unknown {
   const found = value[name];
-  if (found === undefined) throw fault(line, name, 'missing');
+  if (found === undefined) throw fault(line, `${within}${name}`, 'missing');
   return found;
 }
 

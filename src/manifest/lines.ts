@@ -8,10 +8,10 @@ import {itemsOf} from '../given.js';
 import {fault} from './fault.js';
 
 /**
- * The most bytes of a line without its line feed. The longest entry has about 330, a header with 60 devices about
+ * The most bytes of a line without its line feed. The longest entry has about 430, a header with 60 devices about
  * 1,400.
  */
-const MAX_LINE_BYTES = 4096;
+export const MAX_LINE_BYTES = 4096;
 
 const LINE_FEED = 0x0a;
 /** A byte order mark in UTF-8, byte by byte. */

@@ -6,14 +6,17 @@
 import {readSync} from 'node:fs';
 import fs from 'node:fs/promises';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
+import {fromHex} from '../bytes.js';
+import {DCV_BYTES, DCV_HINT_BYTES, KEYTAG_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {systemError} from '../files/system-error.js';
-import {type Columns, nameOf, opaqueOf} from './columns.js';
+import {type Columns, markAt, nameOf, opaqueOf} from './columns.js';
 import {expectedDeks, findDuplicates, newTables, type Tables} from './duplicates.js';
-import type {ManifestEntry} from './entry.js';
+import type {FormatVersion} from './edition.js';
+import type {ManifestEntry, Marks} from './entry.js';
 import {type Fault, faultError, inOrder, LineFault} from './fault.js';
 import {type FingerprintKey, randomFingerprintKey} from './fingerprint.js';
-import {type ManifestHeader, parseHeader} from './header.js';
+import {type ManifestHeader, parseHeader, versionOf} from './header.js';
 import {type ByteSource, type Lines, linesOf} from './lines.js';
 import {parseLines} from './parse-lines.js';
 
@@ -55,7 +58,7 @@ export interface ReadManifestOptions {
  */
 export async function readManifest(source: ByteSource, options: ReadManifestOptions = {}): Promise<Manifest> {
   const {header, lines} = await openLines(source);
-  return {header, entries: await begun(entriesOf(await columnsOf(lines, options), options))};
+  return {header, entries: await begun(entriesOf(await columnsOf(lines, versionOf(header), options), options))};
 }
 
 /**
@@ -102,15 +105,16 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 /**
- * The DEKs of these lines, many at a time; of a manifest of about `bytes`, where that is known. Columns come with their
- * faults, which are the caller's to throw or to report.
+ * The DEKs of these lines, many at a time; of a manifest of this version, and of about `bytes`, where that is known.
+ * Columns come with their faults, which are the caller's to throw or to report.
  */
 export async function columnsOf(
   lines: AsyncGenerator<Lines, void>,
+  version: FormatVersion,
   options: ReadManifestOptions = {},
   bytes = 0,
 ): Promise<AsyncGenerator<Columns, void>> {
-  return begun(columnsIn(lines, options, bytes));
+  return begun(columnsIn(lines, version, options, bytes));
 }
 
 /** A generator that gives null first, past that: one that had not begun would close nothing at its `return()`. */
@@ -138,6 +142,7 @@ async function* entriesOf(
 
 async function* columnsIn(
   lines: AsyncGenerator<Lines, void>,
+  version: FormatVersion,
   {onFault, again = false}: ReadManifestOptions,
   bytes: number,
 ): AsyncGenerator<Columns | null, void> {
@@ -146,7 +151,7 @@ async function* columnsIn(
   try {
     yield null;
     for await (const some of lines) {
-      const columns = parseLines(some, fingerprintKey, {names: !again});
+      const columns = parseLines(some, {version, key: fingerprintKey, names: !again});
       tables ??= again ? undefined : newTables(expectedDeks(bytes, columns));
       const duplicates = tables ? findDuplicates(columns, tables) : [];
       yield {...columns, faults: inOrder(columns.faults, duplicates)};
@@ -179,9 +184,21 @@ function* entriesIn(columns: Columns, report: (fault: Fault) => void): Generator
       keytag: layout.keytag,
       wrapped: wrapped.subarray(from, from + layout.wrappedBytes),
       opaque: opaqueOf(text, columns, i),
+      ...marksOf(text, columns, i),
     };
   }
   for (const fault of faults.slice(nextFault)) report(fault);
+}
+
+function marksOf(text: Buffer, {keytagValueAt, dcvAt, dcvHintsAt}: Columns, i: number): Marks {
+  const keytagValue = markAt(text, keytagValueAt[i]!, KEYTAG_BYTES);
+  const dcv = markAt(text, dcvAt[i]!, DCV_BYTES);
+  const dcvHints = markAt(text, dcvHintsAt[i]!, DCV_HINT_BYTES);
+  return {
+    ...(keytagValue === null ? {} : {keytagValue: fromHex(keytagValue, 'keytagValue')}),
+    ...(dcv === null ? {} : {dcv: fromHex(dcv, 'dcv')}),
+    ...(dcvHints === null ? {} : {dcvHints: fromHex(dcvHints, 'dcvHints')}),
+  };
 }
 
 async function* chunksOf(path: string): AsyncGenerator<Uint8Array, void> {

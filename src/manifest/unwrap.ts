@@ -9,10 +9,11 @@ import {keyCheckValue} from '../wrap/kcv.js';
 import type {ManifestHeader} from './header.js';
 
 /**
- * Throws UNWRAP_FAILED unless `kek` has the key check value that the header names. `title` is what messages call the
- * KEK.
+ * Throws UNWRAP_FAILED unless `kek` has the key check value that the header names, if it names one. `title` is what
+ * messages call the KEK.
  */
 export function assertManifestKek({importKekKcv}: ManifestHeader, kek: Uint8Array, title = 'kek'): void {
+  if (importKekKcv === null) return;
   const kcv = keyCheckValue(kek);
   if (equalBytes(kcv, importKekKcv)) return;
   const [is, expected] = [toHex(kcv), toHex(importKekKcv)];
@@ -22,8 +23,13 @@ export function assertManifestKek({importKekKcv}: ManifestHeader, kek: Uint8Arra
 }
 
 /** Calls `use` with the credential in plaintext, 40 bytes. Throws UNWRAP_FAILED. */
-export function withCredential<T>(kek: Uint8Array, wrapped: Uint8Array, use: (credential: Uint8Array) => T): T {
-  const credential = named('line 1: wrappedCredential', () => unwrapCredential(kek, wrapped));
+export function withCredential<T>(
+  kek: Uint8Array,
+  wrapped: Uint8Array,
+  use: (credential: Uint8Array) => T,
+  where = 'line 1: wrappedCredential',
+): T {
+  const credential = named(where, () => unwrapCredential(kek, wrapped));
   try {
     return use(credential);
   } finally {

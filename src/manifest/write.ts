@@ -5,7 +5,7 @@ import {findDuplicates, newTables} from './duplicates.js';
 import {formatEntry, type ManifestDek} from './entry.js';
 import {faultError, inOrder} from './fault.js';
 import {randomFingerprintKey} from './fingerprint.js';
-import {formatHeader, type ManifestHeader} from './header.js';
+import {formatHeader, type ManifestHeader, versionOf} from './header.js';
 import {parseLines} from './parse-lines.js';
 
 const CHUNK_CHARACTERS = 2 ** 16;
@@ -25,13 +25,14 @@ export async function* writeManifest(
   const key = randomFingerprintKey();
   let [text, first, count] = ['', 2, 0];
   const checked = (): Uint8Array => {
-    const columns = parseLines({text: new Uint8Array(Buffer.from(text)), first, count}, key);
+    const columns = parseLines({text: new Uint8Array(Buffer.from(text)), first, count}, {version, key});
     const [fault] = inOrder(columns.faults, findDuplicates(columns, tables));
     if (fault) throw faultError(fault);
     [text, first, count] = ['', first + count, 0];
     return columns.text;
   };
   yield given('header', 'the header of a manifest', () => formatHeader(header));
+  const version = versionOf(header);
   const entry = (dek: ManifestDek) => given('deks', 'DEKs as readManifest yields them', () => formatEntry(dek));
   for await (const dek of itemsOf(deks, 'deks')) {
     text += `${entry(dek)}\n`;

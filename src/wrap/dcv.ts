@@ -11,20 +11,19 @@
  * units of any other size.
  */
 import {createHash} from 'node:crypto';
-import {secretBytes, viewBytes, wipe} from '../bytes.js';
+import {equalBytes, secretBytes, viewBytes, wipe} from '../bytes.js';
 import {DCV_BYTES, DEK_PLAINTEXT_BYTES, layoutOfPlaintext} from '../dek-layout.js';
 import {BLOCK_BYTES, type BlockCipher} from './aes.js';
 import {engineToWrap} from './engine.js';
 
-/** Bytes of the hints: two for each wrong arrangement. */
-export const DCV_HINT_BYTES = 6;
 /** Bytes of one of the two data units. */
 export const DCV_UNIT_BYTES = 512;
 /** Data units. */
 export const DCV_UNITS = 2;
 
 const TWEAK = Buffer.from('mlx5-dek DCV v1.', 'latin1');
-const PREFIX = Buffer.from('dek-dcv-v1', 'latin1');
+/** What is hashed before the ciphertext. */
+export const DCV_PREFIX: Uint8Array = Buffer.from('dek-dcv-v1', 'latin1');
 const BLOCKS = DCV_UNIT_BYTES / BLOCK_BYTES;
 
 /** The tweak of a data unit, 16 bytes: of the second it is one more, as a little-endian number. */
@@ -37,7 +36,7 @@ export function dcvTweak(unit: 0 | 1): Uint8Array {
 /** The DCV that the ciphertext of both units, 1,024 bytes, stands for. Throws BAD_ARGUMENT. */
 export function dcvOfCiphertext(ciphertext: Uint8Array): Uint8Array {
   const bytes = viewBytes(ciphertext, [DCV_UNITS * DCV_UNIT_BYTES], 'ciphertext');
-  return new Uint8Array(createHash('sha256').update(PREFIX).update(bytes).digest().subarray(0, DCV_BYTES));
+  return new Uint8Array(createHash('sha256').update(DCV_PREFIX).update(bytes).digest().subarray(0, DCV_BYTES));
 }
 
 /**
@@ -58,26 +57,54 @@ export function dekCheckValue(dek: Uint8Array): Uint8Array {
  * @throws DekError: BAD_ARGUMENT
  */
 export function dcvHints(dek: Uint8Array): Uint8Array {
+  return Uint8Array.from(wrongValues(dek).flatMap((value) => [value[0]!, value[1]!]));
+}
+
+/** Which wrong arrangement of the plaintext `dek` has the DCV `value`; undefined when it is another key. */
+export function arrangementIn(dek: Uint8Array, value: Uint8Array): Arrangement | undefined {
+  return ARRANGEMENTS[wrongValues(dek).findIndex((wrong) => equalBytes(wrong, value))];
+}
+
+/** The DCV of the key in each wrong arrangement. */
+function wrongValues(dek: Uint8Array): Uint8Array[] {
   return withHalves(dek, (key1, key2) => {
-    const reversed1 = secretBytes(key1.length);
-    const reversed2 = secretBytes(key2.length);
+    const [half1, half2] = [secretBytes(key1.length), secretBytes(key2.length)];
     try {
-      reversed1.set(key1);
-      reversed2.set(key2);
-      reversed1.reverse();
-      reversed2.reverse();
-      const wrong = [checkValueOf(key2, key1), checkValueOf(reversed1, reversed2), checkValueOf(reversed2, reversed1)];
-      return Uint8Array.from(wrong.flatMap((value) => [value[0]!, value[1]!]));
+      return ARRANGEMENTS.map((arrangement) => {
+        arrange(arrangement, key1, key2, half1, half2);
+        return checkValueOf(half1, half2);
+      });
     } finally {
-      wipe(reversed1, reversed2);
+      wipe(half1, half2);
     }
   });
+}
+
+/** Puts the halves of a key, in a wrong arrangement, into `half1` and `half2`, which are wiped by the caller. */
+export function arrange(
+  arrangement: Arrangement,
+  key1: Uint8Array,
+  key2: Uint8Array,
+  half1: Uint8Array,
+  half2: Uint8Array,
+): void {
+  const isSwapped = arrangement !== 'halves-reversed';
+  half1.set(isSwapped ? key2 : key1);
+  half2.set(isSwapped ? key1 : key2);
+  if (arrangement === 'halves-swapped') return;
+  half1.reverse();
+  half2.reverse();
 }
 
 /** A wrong arrangement of a DEK. */
 export type Arrangement = 'halves-swapped' | 'halves-reversed' | 'halves-swapped-and-reversed';
 
-const ARRANGEMENTS: readonly Arrangement[] = ['halves-swapped', 'halves-reversed', 'halves-swapped-and-reversed'];
+/** In the order of the hints. */
+export const ARRANGEMENTS: readonly Arrangement[] = [
+  'halves-swapped',
+  'halves-reversed',
+  'halves-swapped-and-reversed',
+];
 
 /** Which wrong arrangement of the key that has these hints has the DCV `value`; undefined when it is another key. */
 export function arrangementOf(value: Uint8Array, hints: Uint8Array): Arrangement | undefined {

@@ -41,13 +41,13 @@ async function check(manifest: string, options: CrewOptions): Promise<{messages:
   function* chunks() {
     for (let at = 0; at < manifest.length; at += 9999) yield Buffer.from(manifest.slice(at, at + 9999));
   }
-  const {lines} = await openLines(chunks());
+  const opened = await openLines(chunks());
   const register = new DuplicateRegister();
   const result = {messages: [] as string[], lines: 0};
   await Crew.with(
     [KEK],
     async (crew) => {
-      const outputs = crew.map('checkLines', inputsOf(lines, register, {unwrap: true, reveal: false}));
+      const outputs = crew.map('checkLines', inputsOf(opened, register, {unwrap: true, reveal: false}));
       for await (const {count, faults} of withDuplicates(outputs, register)) {
         result.lines += count;
         result.messages.push(...faults.map(({message}) => message));

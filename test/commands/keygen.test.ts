@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import {expect} from 'chai';
-import {DEK_LAYOUTS, unwrapDek} from '../../src/wrap/index.js';
+import {toHex} from '../../src/bytes.js';
+import {DEK_LAYOUTS, dekCheckValue, unwrapDek, unwrapKey} from '../../src/wrap/index.js';
 import {KCV, KEK, KeyFiles} from '../support/key-files.js';
 import {DEK, run, runDek, runDekOnTerminal} from '../support/run-dek.js';
 
@@ -19,7 +20,8 @@ describe('keygen', function () {
       expect(dek.keySize).to.equal(keySize);
       const tag = dek.keytag ? `with keytag 0x${Buffer.from(dek.keytag).toString('hex')}` : 'without keytag';
       expect(stderr).to.equal(
-        `made a ${keySize}-bit DEK ${tag}, ${wrappedBytes} bytes wrapped under the KEK with KCV ${KCV}\n`,
+        `made a ${keySize}-bit DEK ${tag}, ${wrappedBytes} bytes wrapped under the KEK with KCV ${KCV}\n` +
+          `its check value (DCV) is ${toHex(dekCheckValue(unwrapKey(KEK, new Uint8Array(stdout))))}\n`,
       );
     });
   }

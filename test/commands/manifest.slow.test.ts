@@ -1,8 +1,10 @@
 /** keygen, wrap and unwrap on manifests, and manifest check. */
 import fs from 'node:fs';
 import {expect} from 'chai';
+import {toHex} from '../../src/bytes.js';
+import {dcvHints, dekCheckValue} from '../../src/wrap/dcv.js';
 import {unwrapDek} from '../../src/wrap/dek-keys.js';
-import {wrapKey} from '../../src/wrap/kw.js';
+import {unwrapKey, wrapKey} from '../../src/wrap/kw.js';
 import {json, KCV, KEK, plaintextOf} from '../support/key-files.js';
 import {ManifestFiles, OTHER_KCV} from '../support/manifest-files.js';
 import {base64, dekLine, headerLine, readAll, text} from '../support/manifest-text.js';
@@ -26,7 +28,13 @@ describe('keygen into a manifest', function () {
     ]);
     expect(stderr).to.equal(`made 12 256-bit DEKs with keytag, wrapped under the KEK with KCV ${KCV}\n`);
     expect(status).to.equal(0);
-    const {header, deks} = await readAll(stdout);
+    const {
+      header: {edition, ...header},
+      deks,
+    } = await readAll(stdout);
+    expect(edition).to.include({generation: 1, notAfter: null, nextLogin: null});
+    expect(Math.abs(Date.parse(edition!.issued) - Date.now())).to.be.below(60_000);
+    expect([edition!.id.length, edition!.hosts]).to.deep.equal([16, []]);
     expect(header).to.deep.equal({
       devices: ['mlx5_0', 'mlx5_1'],
       importKekKcv: new Uint8Array(Buffer.from(KCV, 'hex')),
@@ -37,7 +45,11 @@ describe('keygen into a manifest', function () {
     expect(Buffer.from(deks[11]!.opaque).toString()).to.equal('fleet');
     const tags = deks.map((dek) => Buffer.from(unwrapDek(KEK, dek.wrapped).keytag!).toString('hex'));
     expect(new Set(tags).size).to.equal(12);
-    for (const tag of tags) expect(stdout.toString() + stderr).to.not.include(tag);
+    expect(deks.map(({keytagValue}) => toHex(keytagValue!))).to.deep.equal(tags);
+    for (const {dcv, dcvHints: hints, wrapped} of deks) {
+      const key = unwrapKey(KEK, wrapped);
+      expect([dcv, hints]).to.deep.equal([dekCheckValue(key), dcvHints(key)]);
+    }
   });
 
   it('makes the four kinds, with numbers from --first on, into a file of mode 0600', async () => {
@@ -83,7 +95,9 @@ describe('keygen into a manifest', function () {
     expect(stderr).to.equal(`made 1 256-bit DEK without keytag, wrapped under the KEK with KCV ${KCV}\n`);
     expect(status).to.equal(0);
     const after = fs.readFileSync(manifest, 'utf8');
-    expect(after.slice(0, before.length)).to.equal(before);
+    expect(after.slice(after.indexOf('\n'), before.length)).to.equal(before.slice(before.indexOf('\n')));
+    const [was, is] = [before, after].map((text) => JSON.parse(text.slice(0, text.indexOf('\n'))));
+    expect([is.id, is.generation]).to.deep.equal([was.id, was.generation + 1]);
     expect((await readAll(after)).deks.map((dek) => dek.name)).to.deep.equal(['vol-1', 'vol-2', 'extra']);
     expect(fs.statSync(manifest).mode & 0o777).to.equal(0o644);
   });
@@ -176,9 +190,12 @@ describe('wrap and unwrap on a manifest', function () {
     const args = ['wrap', dek, '--kek', kek, '--manifest', manifest, '--name', 'given', '--opaque', 'hex:00ff'];
     const result = await runDek([...args, '--json']);
     const wrapped = Buffer.from(wrapKey(KEK, plaintext)).toString('hex');
-    expect(json(result)).to.deep.equal({keySize: 128, keytag: true, wrapped, kekKcv: KCV, output: manifest});
+    const marks = {dcv: '0a6368b0ec732e07f57240d580d04565', dcvHints: '16ac83dd4cd3'};
+    expect(json(result)).to.deep.equal({keySize: 128, keytag: true, ...marks, wrapped, kekKcv: KCV, output: manifest});
     const entry = (await readAll(fs.readFileSync(manifest))).deks.at(-1)!;
     expect([entry.line, entry.name, [...entry.opaque]]).to.deep.equal([4, 'given', [0, 255]]);
+    expect([toHex(entry.dcv!), toHex(entry.dcvHints!)]).to.deep.equal([marks.dcv, marks.dcvHints]);
+    expect(toHex(entry.keytagValue!)).to.equal(plaintext.subarray(-8).toString('hex'));
     const unwrap = ['unwrap', '--manifest', manifest, '--name', 'given', '--kek', kek];
     const what = `128-bit DEK with keytag, wrapped under the KEK with KCV ${KCV}\n`;
     expect((await runDek(unwrap)).stdout.toString()).to.equal(`ok: ${what}`);
@@ -252,14 +269,17 @@ describe('manifest check', function () {
   });
 
   it('prints one object with --json', async () => {
-    const facts = {devices: [], importKekId: 0x20, importKekKcv: KCV, credentialId: 0x10};
+    const facts = {unmarked: 0, version: 2, devices: [], importKekId: 0x20, importKekKcv: KCV, credentialId: 0x10};
     const ok = await runDek(['manifest', 'check', manifest, '--kek', kek, '--json']);
-    expect(json(ok)).to.deep.equal({deks: 3, ...facts, unwrapped: true, faultCount: 0, faults: []});
+    const {edition, ...rest} = json(ok) as {edition: object};
+    expect(rest).to.deep.equal({deks: 3, ...facts, unwrapped: true, faultCount: 0, faults: []});
+    expect(edition).to.have.all.keys('id', 'generation', 'issued', 'hosts', 'notAfter', 'nextLogin');
     const bad = await runDek(['manifest', 'check', altered(1, 3), '--kek', kek, '--json']);
     expect(bad.status).to.equal(6);
     expect(json(bad)).to.deep.equal({
       deks: 2,
       ...facts,
+      edition,
       unwrapped: true,
       faultCount: 2,
       faults: [

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import {expect} from 'chai';
-import {DEK_LAYOUTS, wrapKey} from '../../src/wrap/index.js';
+import {toHex} from '../../src/bytes.js';
+import {DEK_LAYOUTS, dekCheckValue, wrapKey} from '../../src/wrap/index.js';
 import {json, KCV, KEK, KeyFiles, plaintextOf} from '../support/key-files.js';
 import {DEK, run, runDek, runDekOnTerminal} from '../support/run-dek.js';
 
@@ -10,6 +11,8 @@ describe('wrap', function () {
   const {kek} = files;
   const plain256 = plaintextOf(256, false);
   const dekFile = files.write('dek', plain256);
+  /** Of `plain256`: in vectors/dcv.json, and by an independent implementation. */
+  const DCV = '21dd5e59f72d3d2f01d0bb048a7251d2';
 
   for (const {keySize, keytag, wrappedBytes} of DEK_LAYOUTS) {
     it(`wraps a ${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag from stdin`, async () => {
@@ -19,7 +22,7 @@ describe('wrap', function () {
       expect(stdout).to.deep.equal(Buffer.from(wrapKey(KEK, plaintext)));
       expect(stderr).to.equal(
         `wrapped a ${keySize}-bit DEK ${keytag ? 'with' : 'without'} keytag into ${wrappedBytes} bytes ` +
-          `under the KEK with KCV ${KCV}\n`,
+          `under the KEK with KCV ${KCV}\nits check value (DCV) is ${toHex(dekCheckValue(plaintext))}\n`,
       );
     });
   }
@@ -27,8 +30,90 @@ describe('wrap', function () {
   it('prints one object with --json', async () => {
     const wrapped = Buffer.from(wrapKey(KEK, plain256)).toString('hex');
     const result = await runDek(['wrap', `file:${dekFile}`, '--kek', kek, '--json']);
-    expect(json(result)).to.deep.equal({keySize: 256, keytag: false, wrapped, kekKcv: KCV, output: null});
+    expect(json(result)).to.deep.equal({
+      keySize: 256,
+      keytag: false,
+      dcv: DCV,
+      dcvHints: '7c8562f235a7',
+      wrapped,
+      kekKcv: KCV,
+      output: null,
+    });
     expect(result.stderr).to.equal('');
+  });
+
+  describe('with a check value', () => {
+    const [key1, key2] = [plain256.subarray(0, 32), plain256.subarray(32)];
+    const reversed = (key: Buffer): Buffer => Buffer.from(key).reverse();
+    const wrap = (dek: Buffer, ...args: string[]) => runDek(['wrap', '-', '--kek', kek, ...args], {input: dek});
+
+    it('takes the key that has it', async () => {
+      for (const dcv of [DCV, `0x${DCV.toUpperCase()}`]) {
+        expect((await wrap(plain256, '--dcv', dcv)).status).to.equal(0);
+      }
+    });
+
+    for (const [title, dek, words] of [
+      ['swapped halves', Buffer.concat([key2, key1]), 'key1 and key2 are swapped'],
+      [
+        'reversed halves',
+        Buffer.concat([reversed(key1), reversed(key2)]),
+        'the bytes of key1 and of key2 are reversed',
+      ],
+      [
+        'both',
+        Buffer.concat([reversed(key2), reversed(key1)]),
+        'key1 and key2 are swapped, and the bytes of each reversed',
+      ],
+    ] as const) {
+      it(`refuses ${title}, and writes nothing`, async () => {
+        const output = files.path('refused');
+        const {status, stderr} = await wrap(dek, '--dcv', DCV, '--output', output);
+        expect([status, stderr.split('\n')[0]]).to.deep.equal([
+          6,
+          `error: the key is not the one with this DCV: ${words}`,
+        ]);
+        expect(fs.existsSync(output)).to.equal(false);
+      });
+    }
+
+    it('refuses another key, and a value that is none', async () => {
+      const other = await wrap(Buffer.concat([key1, reversed(key2)]), '--dcv', DCV);
+      expect([other.status, other.stdout.length]).to.deep.equal([6, 0]);
+      expect(other.stderr).to.match(
+        /^error: the key is not the one with this DCV, and no other arrangement of it is\n/,
+      );
+      const short = await wrap(plain256, '--dcv', DCV.slice(2));
+      expect([short.status, short.stderr.split('\n')[0]]).to.deep.equal([
+        2,
+        'error: --dcv expected 32 hex digits, got 30 characters',
+      ]);
+    });
+
+    it('of a stream, from a file and into one', async () => {
+      const stream = Buffer.concat([plain256, Buffer.concat([key2, key1])]);
+      const [values, output] = [files.path('values'), files.path('stream')];
+      const args = ['--size', '256', '--output', output, '--force'];
+      expect((await wrap(stream, ...args, '--dcv-output', values)).status).to.equal(0);
+      const lines = fs.readFileSync(values, 'latin1');
+      expect(lines).to.match(new RegExp(`^${DCV}\\n[0-9a-f]{32}\\n$`));
+      expect((await wrap(stream, ...args, '--dcv-input', values)).status).to.equal(0);
+      const twice = Buffer.concat([plain256, plain256]);
+      const wrong = await wrap(twice, ...args, '--dcv-input', values);
+      expect([wrong.status, wrong.stderr.split('\n')[0]]).to.deep.equal([
+        6,
+        'error: DEK 1, at byte 64: the key is not the one with this DCV: key1 and key2 are swapped',
+      ]);
+      for (const [content, message] of [
+        [`${DCV}\n`, `${values} has 1 check values, and there are 2 or more DEKs`],
+        [`${lines}${DCV}\n`, `${values} has 3 check values, and there are 2 DEKs`],
+        ['x\n', `${values}: line 1: expected a check value (DCV), 32 hex digits`],
+      ]) {
+        fs.writeFileSync(values, content!);
+        const {status, stderr} = await wrap(stream, ...args, '--dcv-input', values);
+        expect([status, stderr.split('\n')[0]]).to.deep.equal([2, `error: ${message}`]);
+      }
+    });
   });
 
   it('takes the KEK from stdin, and hex from a descriptor', async () => {

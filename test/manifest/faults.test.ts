@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import {createRequire} from 'node:module';
 import {expect} from 'chai';
 import {thrownBy} from '../support/errors-thrown.js';
-import {base64, dekLine, headerLine, readAll, text} from '../support/manifest-text.js';
+import {base64, dekLine, headerLine, headerLine2, NEXT_LOGIN, readAll, text} from '../support/manifest-text.js';
 
 type Validate = (data: unknown) => boolean;
 // Fastify's own Ajv: what it takes for a schema, we do.
@@ -20,6 +20,10 @@ const BASE64 = 'wrapped: expected base64 (RFC 4648 section 4) with padding';
 const OPAQUE = 'opaque: expected 1 to 8 bytes in hex, in lower case';
 const KCV = 'importKekKcv: expected 10 hex digits in lower case';
 const ID = 'expected an integer from 0 to 16777215, got';
+const VERSION = 'dek-manifest: expected 1 or 2, the version of the format,';
+const INSTANT = 'expected an instant as RFC 3339 writes it, such as 2026-11-30T12:00:00Z';
+const HOSTS = 'hosts: expected names of hosts: letters, digits and ._-';
+const HEX = (digits: number): string => `expected ${digits} hex digits in lower case`;
 const DEVICE = 'device: expected names such as mlx5_0, PCI addresses or node GUIDs';
 
 /** What a schema sees of a line, or undefined when it is no JSON. */
@@ -42,12 +46,8 @@ describe('faults of a manifest', () => {
     ['an array', '[]', 'expected a JSON object'],
     ['a string', '"dek-manifest"', 'expected a JSON object'],
     ['null', 'null', 'expected a JSON object'],
-    ['a later version', headerLine({'dek-manifest': 2}), 'dek-manifest: expected 1, the version of the format, got 2'],
-    [
-      'a version as text',
-      headerLine({'dek-manifest': '1'}),
-      'dek-manifest: expected 1, the version of the format, got a string',
-    ],
+    ['a later version', headerLine({'dek-manifest': 3}), `${VERSION} got 3`],
+    ['a version as text', headerLine({'dek-manifest': '1'}), `${VERSION} got a string`],
     ['no KCV', headerLine({importKekKcv: undefined}), 'importKekKcv: missing'],
     ['a short KCV', headerLine({importKekKcv: '01234567'}), KCV],
     ['a KCV in capitals', headerLine({importKekKcv: '01234567AB'}), KCV],
@@ -75,6 +75,31 @@ describe('faults of a manifest', () => {
     ['a prototype', headerLine().replace('{', '{"__proto__":{"x":1},'), 'unknown member'],
     ['an id twice', headerLine().replace('{', '{"importKekId":31,'), 'importKekId: stands twice', true],
     ['an id in exponent form', headerLine().replace('32', '3.2e1'), PLAIN, true],
+    ['what version 2 has', headerLine({generation: 1}), 'unknown member "generation"'],
+    ['version 2 without a set', headerLine2({id: undefined}), 'id: missing'],
+    ['a short set', headerLine2({id: '00'}), `id: ${HEX(32)}`],
+    ['no generation', headerLine2({generation: undefined}), 'generation: missing'],
+    ['generation 0', headerLine2({generation: 0}), 'generation: expected an integer from 1 on, got 0'],
+    ['half a generation', headerLine2({generation: 1.5}), 'generation: expected an integer from 1 on, got 1.5'],
+    ['a generation as text', headerLine2({generation: '1'}), 'generation: expected an integer from 1 on, got a string'],
+    ['no instant', headerLine2({issued: undefined}), 'issued: missing'],
+    ['a date alone', headerLine2({issued: '2026-11-30'}), `issued: ${INSTANT}`],
+    ['a local time', headerLine2({issued: '2026-11-30T12:00:00'}), `issued: ${INSTANT}`],
+    ['a day that there is not', headerLine2({notAfter: '2026-02-30T12:00:00Z'}), `notAfter: ${INSTANT}`, true],
+    ['a host alone', headerLine2({hosts: 'node-1'}), 'hosts: expected an array of names, got a string'],
+    ['no host', headerLine2({hosts: []}), 'hosts: names no host'],
+    ['a host twice', headerLine2({hosts: ['a', 'a']}), 'hosts: names a host twice'],
+    ['a host with a slash', headerLine2({hosts: ['a/b']}), HOSTS],
+    ['half a next login', headerLine2({nextLogin: {importKekId: 1}}), 'nextLogin.credentialId: missing'],
+    ['a next login as text', headerLine2({nextLogin: 'x'}), 'nextLogin: expected an object, got a string'],
+    ['more in a next login', headerLine2({nextLogin: {comment: 1}}), 'nextLogin: has an unknown member'],
+    ['a member twice', headerLine2().replace('{', '{"generation":2,'), 'generation: stands twice', true],
+    [
+      'a member of the next login twice',
+      headerLine2({nextLogin: NEXT_LOGIN}).replace('"nextLogin":{', '"nextLogin":{"importKekId":7,'),
+      PLAIN,
+      true,
+    ],
   ];
 
   for (const [title, line, message, beyondSchema] of headers) {
@@ -147,6 +172,47 @@ describe('faults of a manifest', () => {
       const error = await thrownBy(() => readAll(text(headerLine(), good, line, dekLine(4))));
       expect([error.code, error.message]).to.deep.equal(['BAD_INPUT', `line 3: ${message}`]);
       expect(isValid(parsed(line))).to.equal(beyondSchema ?? false);
+    });
+  }
+
+  it('are none in what is good of version 2', async () => {
+    const marks = {keytagValue: '00'.repeat(8), dcv: '11'.repeat(16), dcvHints: '22'.repeat(6)};
+    const header = headerLine2({
+      hosts: ['node-1'],
+      notAfter: '2027-01-01T00:00:00.5+01:00',
+      importKekKcv: undefined,
+      nextLogin: NEXT_LOGIN,
+    });
+    const lines = [dekLine(1, marks), dekLine(2), dekLine(3, {dcv: marks.dcv})];
+    expect((await readAll(text(header, ...lines))).deks).to.have.length(3);
+    expect([header, ...lines].map((line) => isValid(JSON.parse(line)))).to.deep.equal([true, true, true, true]);
+  });
+
+  const marks: [title: string, line: string, message: string, beyondSchema?: boolean][] = [
+    ['a short check value', dekLine(2, {dcv: '00'}), `dcv: ${HEX(32)}`],
+    ['a check value in capitals', dekLine(2, {dcv: 'AA'.repeat(16)}), `dcv: ${HEX(32)}`],
+    ['a check value as a number', dekLine(2, {dcv: 1}), `dcv: ${HEX(32)}`],
+    ['hints alone', dekLine(2, {dcvHints: '00'.repeat(6)}), 'dcvHints: stands without "dcv"'],
+    ['long hints', dekLine(2, {dcv: '00'.repeat(16), dcvHints: '00'.repeat(7)}), `dcvHints: ${HEX(12)}`],
+    ['a short keytag', dekLine(2, {keytagValue: '00'}), `keytagValue: ${HEX(16)}`],
+    [
+      'a keytag of a DEK without one',
+      dekLine(2, {keytag: false, wrapped: base64(72), keytagValue: '00'.repeat(8)}),
+      'keytagValue: the DEK has no keytag',
+    ],
+  ];
+  for (const [title, line, message] of marks) {
+    it(`DEK of version 2: ${title}`, async () => {
+      const error = await thrownBy(() => readAll(text(headerLine2(), good, line, dekLine(4))));
+      expect([error.code, error.message]).to.deep.equal(['BAD_INPUT', `line 3: ${message}`]);
+      expect(isValid(parsed(line))).to.equal(false);
+    });
+  }
+
+  for (const name of ['dcv', 'dcvHints', 'keytagValue']) {
+    it(`DEK of version 1: ${name}`, async () => {
+      const error = await thrownBy(() => readAll(text(headerLine(), dekLine(1, {[name]: '00'}))));
+      expect(error.message).to.equal(`line 2: unknown member "${name}"`);
     });
   }
 

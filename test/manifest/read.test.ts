@@ -5,7 +5,7 @@ import {expect} from 'chai';
 import fc from 'fast-check';
 import {layoutOf} from '../../src/dek-layout.js';
 import {DekError, openManifest, readManifest, writeManifest} from '../../src/index.js';
-import type {ManifestDek, ManifestHeader} from '../../src/manifest/index.js';
+import {type ManifestDek, type ManifestHeader, newEdition} from '../../src/manifest/index.js';
 import {thrownBy} from '../support/errors-thrown.js';
 import {dekLine, headerLine, readAll, text} from '../support/manifest-text.js';
 
@@ -22,8 +22,24 @@ const anyDek = fc
   .map(
     ({key, ...dek}): ManifestDek => ({...dek, wrapped: key.slice(0, layoutOf(dek.keySize, dek.keytag).wrappedBytes)}),
   );
+/** The same with marks. */
+const anyDek2 = fc
+  .tuple(
+    anyDek,
+    fc.option(fc.uint8Array({minLength: 16, maxLength: 16}), {nil: undefined}),
+    fc.option(fc.uint8Array({minLength: 6, maxLength: 6}), {nil: undefined}),
+    fc.option(fc.uint8Array({minLength: 8, maxLength: 8}), {nil: undefined}),
+  )
+  .map(
+    ([dek, dcv, dcvHints, keytagValue]): ManifestDek => ({
+      ...dek,
+      ...(dcv && {dcv}),
+      ...(dcv && dcvHints && {dcvHints}),
+      ...(dek.keytag && keytagValue && {keytagValue}),
+    }),
+  );
 const anyId = fc.integer({min: 0, max: 0xffffff});
-const anyHeader: fc.Arbitrary<ManifestHeader> = fc.record({
+const anyHeader = fc.record({
   devices: fc.uniqueArray(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,20}$/), {maxLength: 4}),
   importKekKcv: fc.uint8Array({minLength: 5, maxLength: 5}),
   login: fc.option(
@@ -34,6 +50,29 @@ const anyHeader: fc.Arbitrary<ManifestHeader> = fc.record({
     }),
   ),
 });
+
+const anyHeader2 = fc
+  .record({
+    header: anyHeader,
+    hosts: fc.uniqueArray(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,20}$/), {maxLength: 4}),
+    notAfter: fc.constantFrom(null, '2027-01-01T00:00:00Z', '2027-01-01T23:59:60.123+02:00'),
+    nextLogin: fc.option(
+      fc.record({
+        importKekId: anyId,
+        credentialId: anyId,
+        credential: fc.uint8Array({minLength: 48, maxLength: 48}),
+        importKekKcv: fc.option(fc.uint8Array({minLength: 5, maxLength: 5})),
+      }),
+    ),
+    hasKcv: fc.boolean(),
+  })
+  .map(
+    ({header, hasKcv, ...edition}): ManifestHeader => ({
+      edition: newEdition(edition),
+      ...header,
+      importKekKcv: hasKcv ? header.importKekKcv : null,
+    }),
+  );
 
 async function write(header: ManifestHeader, deks: Iterable<ManifestDek>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
@@ -163,10 +202,14 @@ describe('openManifest', () => {
 
 describe('writeManifest', () => {
   it('writes what is read again', async () => {
-    const unique = fc.uniqueArray(anyDek, {selector: (dek) => dek.name, maxLength: 20});
+    const unique = (dek: fc.Arbitrary<ManifestDek>) => fc.uniqueArray(dek, {selector: ({name}) => name, maxLength: 20});
+    const anyManifest = fc.oneof(
+      fc.tuple<[ManifestHeader, ManifestDek[]]>(anyHeader, unique(anyDek)),
+      fc.tuple<[ManifestHeader, ManifestDek[]]>(anyHeader2, unique(anyDek2)),
+    );
     const runs = process.env['SLOW'] ? 2000 : 100;
     await fc.assert(
-      fc.asyncProperty(anyHeader, unique, async (header, deks) => {
+      fc.asyncProperty(anyManifest, async ([header, deks]) => {
         // The bytes of two keys are hardly ever the same; when they are, this is not the test for it.
         fc.pre(new Set(deks.map(({wrapped}) => Buffer.from(wrapped).toString('hex'))).size === deks.length);
         const back = await readAll(await write(header, deks));

@@ -18,10 +18,24 @@ export class ManifestFiles extends KeyFiles {
   /** The flags that make the header of a new manifest. */
   readonly header = ['--import-kek-id', '0x20', '--credential-id', '0x10', '--credential', this.credential];
 
-  /** Makes a manifest of `count` DEKs of 256 bits with keytag, vol-1 and so on, under `KEK`; returns its path. */
-  async make(name: string, count: number): Promise<string> {
+  /**
+   * Makes a manifest of `count` DEKs of 256 bits with keytag, vol-1 and so on, under `KEK`, with more flags; returns
+   * its path.
+   */
+  async make(name: string, count: number, ...more: string[]): Promise<string> {
     const path = this.path(name);
-    const args = ['--count', `${count}`, '--name', 'vol-%d', '--keytag', ...this.header, '--output', path, '--force'];
+    const args = [
+      '--count',
+      `${count}`,
+      '--name',
+      'vol-%d',
+      '--keytag',
+      ...this.header,
+      ...more,
+      '--output',
+      path,
+      '--force',
+    ];
     const {status, stderr} = await runDek(['keygen', '--kek', this.kek, ...args]);
     if (status !== 0) throw new Error(stderr);
     return path;

@@ -18,6 +18,20 @@ export function headerLine(changes: Record<string, unknown> = {}): string {
   return JSON.stringify({...header, ...changes});
 }
 
+/** A good login that is to come. */
+export const NEXT_LOGIN = {
+  importKekId: 33,
+  importKekKcv: '9876543210',
+  credentialId: 17,
+  wrappedCredential: CREDENTIAL,
+};
+
+/** The members of a good header of version 2, altered by `changes`. */
+export function headerLine2(changes: Record<string, unknown> = {}): string {
+  const edition = {id: '00112233445566778899aabbccddeeff', generation: 3, issued: '2026-11-30T12:00:00Z'};
+  return headerLine({'dek-manifest': 2, ...edition, ...changes});
+}
+
 /** The line of a good DEK, another one for each `n`, altered by `changes`. */
 export function dekLine(n: number, changes: Record<string, unknown> = {}): string {
   const wrapped = Buffer.alloc(80);

@@ -4,7 +4,7 @@ import {fromHex, wipe} from '../../bytes.js';
 import {type DekLayout, type LoginOptions, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {EventDeks} from '../events.js';
-import {type HeldDek, heldDek, isBroken, isSame, loseHandle, opaqueText} from '../nic/held-dek.js';
+import {type HeldDek, heldDek, isBroken, isSame, isSameKey, loseHandle, opaqueText} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import {wordsOf} from '../proof-words.js';
 import {type DekBatch, pick} from '../set/dek-batch.js';
@@ -173,7 +173,10 @@ export class Healer {
     for (const [i, dek] of (await makeBatch(nic, batch, kek, true)).entries()) {
       const name = batch.names[i]!;
       if (dek instanceof DekError) refuse(name, dek.message);
-      else made.set(name, heldDek(batch, i, {...nic.deks.get(name)!, dek}));
+      else {
+        const {namedBy, wrapped, mustProve} = nic.deks.get(name)!;
+        made.set(name, heldDek(batch, i, {dek, namedBy, wrapped, mustProve}));
+      }
     }
     await this.#prove(made, refuse);
     for (const [name, held] of made) nic.deks.set(name, held);
@@ -227,13 +230,21 @@ function batchOf(layout: DekLayout, deks: readonly (readonly [string, HeldDek])[
     wrapped: Buffer.concat(deks.map(([, {wrapped}]) => wrapped!)),
     opaque,
     fingerprints: deks.map(() => 0),
+    dcvs: deks.map(([, {dcv}]) => dcv),
+    dcvHints: deks.map(([, {dcvHints}]) => dcvHints),
+    keytagValues: deks.map(([, {keytagValue}]) => keytagValue),
   };
 }
 
-/** Whether DEK `i` is the key that is held. After a rewrap that shows only in what was not wrapped. */
+/**
+ * Whether DEK `i` is the key that is held. After a rewrap its check value tells; without one what was not
+ * wrapped.
+ */
 function isSameDek(held: HeldDek | undefined, batch: DekBatch, i: number, rewrapped: boolean): boolean {
   if (!held) return false;
-  if (!rewrapped) return isSame(held, batch, i);
+  if (isSame(held, batch, i)) return true;
+  const isSameByValue = isSameKey(held, batch, i);
+  if (isSameByValue !== undefined || !rewrapped) return isSameByValue ?? false;
   return held.layout === batch.layout && held.opaque === opaqueText(batch.opaque, i);
 }
 

@@ -6,7 +6,7 @@ import {closeSync} from 'node:fs';
 import type {Dek} from '../../rdma/index.js';
 import type {ObjectIds} from '../../rdma/shared/devx-object.js';
 import {duplicate} from '../../rdma/shared/import.js';
-import type {HeldDek} from '../nic/held-dek.js';
+import {bytesOf, type HeldDek} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import {sealedMemory} from '../wire/ffi.js';
 import {type Change, changeRecord, MAX_CHANGES, othersRecord, tableRecord} from '../wire/records.js';
@@ -167,7 +167,8 @@ export class Publication {
   }
 
   #entry(name: string, held: HeldDek): TableEntry {
-    const {dek, layout, opaque, keytagValue, dcv} = held;
+    const {dek, layout, opaque} = held;
+    const [keytagValue, dcv] = [bytesOf(held.keytagValue), bytesOf(held.dcv)];
     const ids = dek && !dek.closed ? (this.#used.get(dek) ?? this.#nic.sharing.idsOf(dek)) : NO_OBJECT;
     const {identities, importMode} = this.#nic;
     const identity = dcv ?? (dek && identities?.get(dek)) ?? null;

@@ -3,7 +3,7 @@
  * not, because the NIC went away or would not make it again, stays in the set without a handle, for the health check to
  * heal.
  */
-import {toHex} from '../../bytes.js';
+import {fromHex, toHex} from '../../bytes.js';
 import {type DekLayout, OPAQUE_BYTES} from '../../dek-layout.js';
 import type {Dek} from '../../rdma/index.js';
 import type {ProofStatus} from '../proof.js';
@@ -21,21 +21,18 @@ export interface HeldDek {
   /** The label, 8 bytes in hex; empty when all of it is zero. */
   readonly opaque: string;
   /** Tells one wrapped key from another without keeping it; 0 when it did not come from a manifest. */
-  readonly fingerprint: number;
+  fingerprint: number;
   /** The wrapped key, to make it again when no manifest tells: null for those of a manifest, and for plaintext keys. */
   readonly wrapped: Uint8Array | null;
-  /** What a proof compares with, and needs: 16, 6 and 8 bytes, public; null where it is not known. */
-  readonly dcv: Uint8Array | null;
-  readonly dcvHints: Uint8Array | null;
-  readonly keytagValue: Uint8Array | null;
+  /** The check value, the hints of it and the keytag, in hex, public; null where it is not known. */
+  dcv: string | null;
+  dcvHints: string | null;
+  keytagValue: string | null;
   /** What its last proof found; null until it is proven. */
   proof: ProofStatus | null;
   /** Whether it is proven again before it counts as whole when it was made anew. */
   mustProve: boolean;
 }
-
-/** What is known of a DEK beside its wrapped key, and stays when it is made again. */
-export type Known = Pick<HeldDek, 'namedBy' | 'wrapped' | 'dcv' | 'dcvHints' | 'keytagValue' | 'mustProve'>;
 
 /** DEKs in columns, as far as they tell one from another. */
 interface Traits {
@@ -43,15 +40,18 @@ interface Traits {
   /** The labels, 8 bytes each. */
   readonly opaque: Uint8Array;
   readonly fingerprints: readonly number[];
+  readonly dcvs: readonly (string | null)[];
+  readonly dcvHints: readonly (string | null)[];
+  readonly keytagValues: readonly (string | null)[];
 }
 
 /** How DEK `i` is held once the NIC has made it and says READY. */
 export function heldDek(
-  {layout, opaque, fingerprints}: Traits,
+  {layout, opaque, fingerprints, dcvs, dcvHints, keytagValues}: Traits,
   i: number,
-  known: Pick<HeldDek, 'dek' | 'namedBy'> & Partial<Known>,
+  known: Pick<HeldDek, 'dek' | 'namedBy'> & Partial<Pick<HeldDek, 'wrapped' | 'mustProve'>>,
 ): HeldDek {
-  const {dek, namedBy, wrapped = null, dcv = null, dcvHints = null, keytagValue = null, mustProve = false} = known;
+  const {dek, namedBy, wrapped = null, mustProve = false} = known;
   return {
     dek,
     state: 'READY',
@@ -60,9 +60,9 @@ export function heldDek(
     opaque: opaqueText(opaque, i),
     fingerprint: fingerprints[i]!,
     wrapped,
-    dcv,
-    dcvHints,
-    keytagValue,
+    dcv: dcvs[i]!,
+    dcvHints: dcvHints[i]!,
+    keytagValue: keytagValues[i]!,
     proof: null,
     mustProve,
   };
@@ -84,14 +84,45 @@ export function isSame(held: HeldDek, {opaque, fingerprints}: Traits, i: number)
   return held.fingerprint === fingerprints[i] && held.opaque === opaqueText(opaque, i);
 }
 
+/**
+ * Whether DEK `i` is the key that is held, though another KEK may have wrapped it: the same check value, size, keytag
+ * and label. undefined: it cannot be told, since one of them has no check value.
+ */
+export function isSameKey(held: HeldDek, {layout, opaque, dcvs, keytagValues}: Traits, i: number): boolean | undefined {
+  const [dcv, keytag] = [dcvs[i] ?? null, keytagValues[i] ?? null];
+  if (held.dcv === null || dcv === null) return undefined;
+  if (held.dcv !== dcv || held.layout !== layout || held.opaque !== opaqueText(opaque, i)) return false;
+  if (!layout.keytag) return true;
+  return held.keytagValue === null || keytag === null ? undefined : held.keytagValue === keytag;
+}
+
+/** Whether DEK `i` is certainly not the key that is held: it has another check value. */
+export function isAnotherKey(held: HeldDek | undefined, {dcvs}: Traits, i: number): boolean {
+  const dcv = dcvs[i] ?? null;
+  return held !== undefined && held.dcv !== null && dcv !== null && held.dcv !== dcv;
+}
+
+/** Takes over of DEK `i`, which is the key that is held, how it is wrapped now and what is told of it. */
+export function takeOver(held: HeldDek, {fingerprints, dcvs, dcvHints, keytagValues}: Traits, i: number): void {
+  held.fingerprint = fingerprints[i]!;
+  held.dcv = dcvs[i] ?? held.dcv;
+  held.dcvHints = dcvHints[i] ?? held.dcvHints;
+  held.keytagValue = keytagValues[i] ?? held.keytagValue;
+}
+
+/** Whether it is there, and usable as far as is known. */
+export function isWhole(held: HeldDek | undefined): held is HeldDek {
+  return held?.dek != null && held.state !== 'ERROR';
+}
+
 /** Whether DEK `i` is held, and whole as far as is known. */
 export function isUnchanged(held: HeldDek | undefined, traits: Traits, i: number): boolean {
-  return held?.dek != null && held.state !== 'ERROR' && isSame(held, traits, i);
+  return isWhole(held) && isSame(held, traits, i);
 }
 
 /** Whether it is to be made again. UNKNOWN alone is no reason: the login may be missing. */
 export function isBroken(held: HeldDek | undefined): boolean {
-  return held !== undefined && (held.dek === null || held.state === 'ERROR');
+  return held !== undefined && !isWhole(held);
 }
 
 /** Label `i` in hex; empty, so that a hundred thousand DEKs without one share it, when all of it is zero. */
@@ -99,4 +130,9 @@ export function opaqueText(opaque: Uint8Array, i: number): string {
   const [from, to] = [i * OPAQUE_BYTES, (i + 1) * OPAQUE_BYTES];
   for (let at = from; at < to; at++) if (opaque[at] !== 0) return toHex(opaque.subarray(from, to));
   return '';
+}
+
+/** The bytes of what is told of a DEK in hex; null where it is not told. */
+export function bytesOf(hex: string | null): Uint8Array | null {
+  return hex === null ? null : fromHex(hex, 'hex');
 }

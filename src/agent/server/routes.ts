@@ -67,6 +67,7 @@ interface ApplyQuery {
   keepGoing: boolean;
   query: boolean;
   prove?: number;
+  replaceKey: string[];
 }
 
 type Handlers = {
@@ -105,9 +106,9 @@ function handlersOf(core: AgentCore, stream: EventStream): Handlers {
       const names = dekSet.namesOf(meant(name));
       return sendLines(reply, proveAsStream(dekSet, names, wanted(reply)));
     },
-    apply: ({query: {path, kek, kekFormat, ...how}, raw}, reply) => {
+    apply: ({query: {path, kek, kekFormat, replaceKey: replaceKeys, ...how}, raw}, reply) => {
       if (kek !== undefined) assertNamesSources(raw.socket);
-      return sendLines(reply, applyAsStream(applier, {path, kek, kekFormat, ...how}, wanted(reply)));
+      return sendLines(reply, applyAsStream(applier, {path, kek, kekFormat, replaceKeys, ...how}, wanted(reply)));
     },
     events: (_, reply) => sendLines(reply, stream.follow()),
     metrics: (_, reply) => {

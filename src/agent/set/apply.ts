@@ -25,8 +25,8 @@ import {
   assertMeant,
   failureOf,
   failuresOf,
+  Marking,
   makePlan,
-  markNamed,
 } from './plan.js';
 import {type AppliedProofs, proveApplied, type Staged} from './prove-applied.js';
 import {replaceInSlices} from './replace-in-slices.js';
@@ -35,7 +35,7 @@ import {replaceInSlices} from './replace-in-slices.js';
 const BATCHES = 2;
 
 /** An apply that makes nothing. */
-const NOTHING = {create: 0, replace: 0, destroy: 0, unchanged: 0} as const;
+const NOTHING = {create: 0, replace: 0, rewrapped: 0, destroy: 0, unchanged: 0} as const;
 
 /** Applies `manifest`. Throws what stands in the way of the whole, or a refusal unless `keepGoing`. */
 export async function applyManifest(
@@ -45,12 +45,13 @@ export async function applyManifest(
 ): Promise<ApplyResult> {
   assertMeant(dekSet, manifest);
   const namedBy = dekSet.nextApply();
+  const marking = new Marking(dekSet.nics, namedBy);
   // The plan must not take a DEK for whole that has just turned to ERROR.
   await dekSet.refresh();
-  let plan = await makePlan(dekSet, manifest, options.signal);
+  let {plan, untold} = await makePlan(dekSet, manifest, options);
   const {path} = manifest;
   const digest = manifest.digest!;
-  if (options.dryRun) return {path, digest, plan, failed: [], proven: 0};
+  if (options.dryRun) return {path, digest, plan, untold, failed: [], proven: 0};
   let isRoomForBoth = assertCanBeMade(dekSet, manifest, plan);
 
   const staged: Staged = new Map(dekSet.nics.map((nic) => [nic, new Map()]));
@@ -63,11 +64,12 @@ export async function applyManifest(
     if (dekSet.count().unknown > 0) {
       // Before its login the NIC would not tell whether they are whole.
       await dekSet.refresh();
-      plan = await makePlan(dekSet, manifest, options.signal);
+      ({plan, untold} = await makePlan(dekSet, manifest, options));
       isRoomForBoth = assertCanBeMade(dekSet, manifest, plan);
     }
-    if (options.makesNone) return {path, digest, plan: NOTHING, failed: [], proven: 0};
-    failed = isRoomForBoth ? await stage(staged, manifest, plan, namedBy, options) : [];
+    if (options.makesNone) return {path, digest, plan: NOTHING, untold, failed: [], proven: 0};
+    failed = isRoomForBoth ? await stage(staged, manifest, plan, marking, options) : [];
+    marking.takeOver(); // before they are proven, which takes what is told of them
     if (isRoomForBoth) proofs = await proveApplied(dekSet, staged, namedBy, options);
     if (proofs.bad.length > 0 && !options.keepGoing) throw wrongDeks(dekSet, proofs.bad);
     await withdraw(staged, new Set(proofs.bad.map(({name}) => name)));
@@ -79,8 +81,8 @@ export async function applyManifest(
     throw error;
   }
   if (isRoomForBoth) await commit(staged, namedBy);
-  else ({failed, proofs} = await replaceInSlices(dekSet, manifest, plan, namedBy, options));
-  return {path, digest, plan, failed: failed.sort((a, b) => a.line - b.line), proven: proofs.proven};
+  else ({failed, proofs} = await replaceInSlices(dekSet, manifest, plan, marking, options));
+  return {path, digest, plan, untold, failed: failed.sort((a, b) => a.line - b.line), proven: proofs.proven};
 }
 
 /** Logs in as the manifest says where there is no such login. */
@@ -100,13 +102,12 @@ async function stage(
   staged: Staged,
   manifest: ManifestFile,
   plan: ApplyPlan,
-  namedBy: number,
+  {isNeeded, namedBy}: Marking,
   {keepGoing, query, kek, signal, progress}: ApplyOptions,
 ): Promise<ApplyFailure[]> {
   const nics = [...staged.keys()];
   const failed: ApplyFailure[] = [];
   const fatal: {line: number; error: DekError}[] = [];
-  const isNeeded = markNamed(nics, namedBy);
 
   const make = async (batch: DekBatch): Promise<void> => {
     const refused = new Set<string>();

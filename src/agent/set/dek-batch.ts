@@ -3,8 +3,8 @@
  * and have no names yet.
  */
 import {gather} from '../../bytes.js';
-import {type DekLayout, OPAQUE_BYTES} from '../../dek-layout.js';
-import {type Columns, nameOf, opaqueOf} from '../../manifest/columns.js';
+import {DCV_BYTES, DCV_HINT_BYTES, type DekLayout, KEYTAG_BYTES, OPAQUE_BYTES} from '../../dek-layout.js';
+import {type Columns, markAt, nameOf, opaqueOf} from '../../manifest/columns.js';
 import {FINGERPRINT_WORDS} from '../../manifest/fingerprint.js';
 
 export interface DekBatch {
@@ -18,6 +18,10 @@ export interface DekBatch {
   readonly opaque: Uint8Array;
   /** What tells one wrapped key from another within this process; 0 when it did not come from a manifest. */
   readonly fingerprints: readonly number[];
+  /** Their check values, the hints of those and their keytags, in hex; null where it is not known. */
+  readonly dcvs: readonly (string | null)[];
+  readonly dcvHints: readonly (string | null)[];
+  readonly keytagValues: readonly (string | null)[];
 }
 
 /** A double holds 53 bits exactly: these of one word, and the 32 of another. */
@@ -39,20 +43,36 @@ export function* dekBatches(columns: Columns): Generator<DekBatch, void> {
       numbers[k] = fingerprintNumber(fingerprints[i * FINGERPRINT_WORDS]!, fingerprints[i * FINGERPRINT_WORDS + 1]!);
       if (columns.opaqueBytes[i]! > 0) opaque.set(opaqueOf(text, columns, i), k * OPAQUE_BYTES);
     }
-    yield {layout, names, lines, wrapped, opaque, fingerprints: numbers};
+    const marks = (at: Uint32Array, bytes: number): (string | null)[] =>
+      Array.from(members, (i) => markAt(text, at[i]!, bytes));
+    yield {
+      layout,
+      names,
+      lines,
+      wrapped,
+      opaque,
+      fingerprints: numbers,
+      dcvs: marks(columns.dcvAt, DCV_BYTES),
+      dcvHints: marks(columns.dcvHintsAt, DCV_HINT_BYTES),
+      keytagValues: marks(columns.keytagValueAt, KEYTAG_BYTES),
+    };
   }
 }
 
 /** The DEKs at these positions, each of them once and in order. */
 export function pick(batch: DekBatch, positions: readonly number[]): DekBatch {
   if (positions.length === batch.names.length) return batch;
+  const some = <T>(items: readonly T[]): T[] => positions.map((i) => items[i]!);
   return {
     layout: batch.layout,
-    names: positions.map((i) => batch.names[i]!),
-    lines: positions.map((i) => batch.lines[i]!),
+    names: some(batch.names),
+    lines: some(batch.lines),
     wrapped: gather(batch.wrapped, batch.layout.wrappedBytes, positions),
     opaque: gather(batch.opaque, OPAQUE_BYTES, positions),
-    fingerprints: positions.map((i) => batch.fingerprints[i]!),
+    fingerprints: some(batch.fingerprints),
+    dcvs: some(batch.dcvs),
+    dcvHints: some(batch.dcvHints),
+    keytagValues: some(batch.keytagValues),
   };
 }
 

@@ -3,7 +3,7 @@
  * alone, one after the other; questions are answered at any time. A change that fails leaves what was there before.
  */
 
-import {hideKey} from '../../bytes.js';
+import {hideKey, toHex} from '../../bytes.js';
 import {
   type ImportMode,
   type LoginOptions,
@@ -133,11 +133,11 @@ export class DekSet {
    * proves it first.
    */
   create(request: NewDek, signal?: AbortSignal): Promise<DekStatus> {
-    const {name, key, opaque, allowEqualKeys = false, dcv = null, keytagValue = null} = request;
+    const {name, key, opaque, allowEqualKeys = false, dcv, keytagValue} = request;
     const wrapped = request.import === 'wrapped';
     const layout = wrapped ? layoutOfWrapped(key.length) : layoutOfPlaintext(key.length);
     const {keySize, keytag} = layout;
-    if (keytagValue !== null && !keytag) {
+    if (keytagValue && !keytag) {
       throw new DekError('BAD_ARGUMENT', 'a key of this length has no keytag, but the value of one is given');
     }
     const label = new Uint8Array(OPAQUE_BYTES);
@@ -154,13 +154,18 @@ export class DekSet {
       const column = {keySize, keytag, [request.import]: key, opaque: label, allowEqualKeys};
       const mustProve = this.proveShare > 0;
       // A wrapped key is ciphertext: kept to make the DEK again. A plaintext key is not.
-      const known = {namedBy: 0, wrapped: wrapped ? Uint8Array.from(key) : null, dcv, keytagValue, mustProve};
+      const known = {namedBy: 0, wrapped: wrapped ? Uint8Array.from(key) : null, mustProve};
+      const marks = {
+        dcvs: [dcv ? toHex(dcv) : null],
+        dcvHints: [null],
+        keytagValues: [keytagValue ? toHex(keytagValue) : null],
+      };
       const made: HeldDek[] = [];
       try {
         for (const nic of this.nics) {
           const [dek] = await nic.make(column, true);
           if (dek instanceof DekError) throw dek;
-          made.push(heldDek({layout, opaque: label, fingerprints: [0]}, 0, {...known, dek: dek!}));
+          made.push(heldDek({layout, opaque: label, fingerprints: [0], ...marks}, 0, {...known, dek: dek!}));
         }
         if (mustProve) await this.#prove(name, made, signal);
         assertWanted(signal);

@@ -13,7 +13,7 @@ import {DekError} from '../../errors.js';
 import {systemError} from '../../files/system-error.js';
 import type {Columns} from '../../manifest/columns.js';
 import {faultError} from '../../manifest/fault.js';
-import {type ManifestHeader, parseHeader} from '../../manifest/header.js';
+import {type ManifestHeader, parseHeader, versionOf} from '../../manifest/header.js';
 import {type Lines, linesOf} from '../../manifest/lines.js';
 import {columnsOf} from '../../manifest/read.js';
 import {type DekBatch, dekBatches, pick} from './dek-batch.js';
@@ -164,7 +164,8 @@ export class ManifestFile {
       const lines = linesOf(chunks);
       if (!equalBytes(await firstLine(lines), this.#headerLine)) throw this.#changed();
       // Duplicates were found the first time: the digest tells whether it is the same file.
-      for await (const columns of await columnsOf(lines, {again: this.#digest !== undefined}, this.#bytes)) {
+      const options = {again: this.#digest !== undefined};
+      for await (const columns of await columnsOf(lines, versionOf(this.header), options, this.#bytes)) {
         if (columns.faults[0]) throw faultError(columns.faults[0]);
         kept?.push(columns);
         yield columns;

@@ -2,15 +2,16 @@
  * The manifest that the agent follows: applied once, read again on a reload, and the source from which the health check
  * makes a DEK again. What is kept is its path, its digest, and where the KEK comes from on a NIC that takes plaintext.
  */
-import {equalBytes, wipe} from '../../bytes.js';
+import {equalBytes, toHex, wipe} from '../../bytes.js';
 import {readSecret} from '../../custody/source.js';
 import type {Limit} from '../../deadline.js';
 import {KEK_BYTES, type LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
+import type {ManifestHeader} from '../../manifest/header.js';
 import {assertManifestKek} from '../../manifest/unwrap.js';
 import {releaseMemory} from '../host/memory.js';
 import type {Nic} from '../nic/nic.js';
-import type {AgentStatus, ApplyRequest, ApplyResult, KeyFormat} from '../protocol.js';
+import type {AgentStatus, AppliedManifest, ApplyRequest, ApplyResult, KeyFormat} from '../protocol.js';
 import {applyManifest} from './apply.js';
 import type {DekBatch} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
@@ -27,7 +28,7 @@ export class ManifestFollower {
   #kek: KekSource | undefined;
   #applied: AgentStatus['manifest'] = null;
   /** The key check value of the KEK that had wrapped the manifest when it was applied. */
-  #kcv: Uint8Array = new Uint8Array();
+  #kcv: Uint8Array | null = null;
 
   readonly #follows: Follows;
 
@@ -61,12 +62,13 @@ export class ManifestFollower {
     }
     const named = request.kek === undefined ? undefined : {spec: request.kek, format: request.kekFormat};
     const known = named ?? (path === this.#applied?.path ? this.#kek : undefined);
-    const {dryRun, keepGoing, query = false} = request;
+    const {dryRun, keepGoing, query = false, replaceKeys = []} = request;
     const prove = Math.max(request.prove ?? 0, this.#dekSet.proveShare);
     return this.#dekSet.alone({signal, long: 'an apply'}, async () => {
       const {events} = this.#dekSet;
       try {
         const started = performance.now();
+        let edition = NO_EDITION;
         for (const nic of this.#dekSet.nics) await nic.renew();
         // One that is remembered is not too much for NICs that have come to take wrapped DEKs.
         const isNeeded = this.#dekSet.nics.some(({importMode}) => importMode === 'plaintext');
@@ -78,18 +80,21 @@ export class ManifestFollower {
             keepGoing,
             query,
             prove,
+            replaceKeys,
             kek: key,
             makesNone: this.#follows.makesNone ?? false,
             signal,
             progress,
           });
-          if (!dryRun) this.#kcv = manifest.header.importKekKcv;
+          if (dryRun) return done;
+          this.#kcv = manifest.header.importKekKcv;
+          edition = editionOf(manifest.header);
           return done;
         });
         if (dryRun) return result;
-        const {digest, plan, failed} = result;
+        const {digest, plan, untold, failed} = result;
         if (plan.create + plan.replace + plan.destroy >= LARGE) await releaseMemory();
-        this.#applied = {path, digest, appliedAt: new Date().toISOString(), failed: failed.length};
+        this.#applied = {path, digest, ...edition, appliedAt: new Date().toISOString(), failed: failed.length};
         this.#kek = known;
         events.emit('info', 'apply', {
           path,
@@ -98,6 +103,7 @@ export class ManifestFollower {
           failed: failed.length,
           ms: Math.round(performance.now() - started),
         });
+        if (untold > 0) events.emit('warn', 'apply-untold', {path, deks: untold});
         return result;
       } catch (error) {
         events.emit('error', 'apply-failed', {path, error: (error as Error).message});
@@ -144,7 +150,7 @@ export class ManifestFollower {
     if (!this.#applied || names.size === 0) return;
     await this.#withManifest(this.#applied.path, undefined, signal, async (manifest) => {
       if (kek) assertManifestKek(manifest.header, kek);
-      const rewrapped = !equalBytes(manifest.header.importKekKcv, this.#kcv);
+      const rewrapped = !isSameKcv(manifest.header.importKekKcv, this.#kcv);
       const means = {rewrapped, login: manifest.header.login ?? undefined};
       for await (const batch of manifest.batches(({names: all}, i) => names.has(all[i]!))) await use(batch, means);
     });
@@ -182,6 +188,17 @@ export interface Follows {
   only?: ((name: string) => boolean) | undefined;
   /** Nothing is made: the manifest is found whole and the login VALID. */
   makesNone?: boolean | undefined;
+}
+
+const NO_EDITION: Pick<AppliedManifest, 'id' | 'generation'> = {id: null, generation: null};
+
+function editionOf({edition}: ManifestHeader): typeof NO_EDITION {
+  return edition ? {id: toHex(edition.id), generation: edition.generation} : NO_EDITION;
+}
+
+/** A KEK that tells no key check value may have been replaced by another. */
+function isSameKcv(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  return a !== null && b !== null && equalBytes(a, b);
 }
 
 /** Where the import KEK comes from, and how it stands there, if its content should not tell. */

@@ -1,7 +1,7 @@
 /** What an apply would do, and what stands in its way: the manifest read whole and compared with what is held. */
 
 import {DekError} from '../../errors.js';
-import {isUnchanged} from '../nic/held-dek.js';
+import {type HeldDek, isAnotherKey, isSame, isSameKey, isUnchanged, isWhole, takeOver} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import type {Proof} from '../proof.js';
 import {proofError, wordsOf} from '../proof-words.js';
@@ -20,6 +20,8 @@ export interface ApplyOptions {
   query: boolean;
   /** The share of the DEKs that is proven, up to 1; 0 for none. */
   prove: number;
+  /** Names that may become other keys. */
+  replaceKeys: readonly string[];
   /** Unwraps each DEK right before its create, for NICs in plaintext import mode. The caller wipes it. */
   kek: Uint8Array | undefined;
   /** Only log in, where the manifest is whole. */
@@ -60,36 +62,93 @@ export function assertGoesOn(signal: AbortSignal): void {
   if (signal.aborted) throw new DekError('IO', 'the apply was interrupted; nothing was changed');
 }
 
-/** Reads the whole manifest and compares it with what is held, without a change. Throws BAD_INPUT. */
-export async function makePlan(dekSet: DekSet, manifest: ManifestFile, signal: AbortSignal): Promise<ApplyPlan> {
-  const plan = {create: 0, replace: 0, destroy: 0, unchanged: 0};
-  let named = 0;
-  if (dekSet.nics.every(({deks}) => deks.size === 0)) {
-    return {...plan, create: await manifest.count(() => assertGoesOn(signal))};
-  }
-  for await (const batch of manifest.batches()) {
-    assertGoesOn(signal);
-    for (const [i, name] of batch.names.entries()) {
-      const held = dekSet.nics.map((nic) => nic.deks.get(name));
-      if (held[0]) named++;
-      if (held.every((one) => isUnchanged(one, batch, i))) plan.unchanged++;
-      else if (held.some((one) => !one?.dek)) plan.create++;
-      else plan.replace++;
-    }
-  }
-  return {...plan, destroy: dekSet.nics[0]!.deks.size - named};
+/** What an apply does with a DEK of the manifest. */
+type Fate = 'create' | 'replace' | 'rewrapped' | 'unchanged';
+
+function fateOf(held: readonly (HeldDek | undefined)[], batch: DekBatch, i: number): Fate {
+  if (held.every((one) => isUnchanged(one, batch, i))) return 'unchanged';
+  if (held.every((one) => isWhole(one) && (isSame(one, batch, i) || isSameKey(one, batch, i)))) return 'rewrapped';
+  return held.some((one) => !one?.dek) ? 'create' : 'replace';
 }
 
 /**
- * For the batches of a manifest: marks on these NICs what it names, by the number of the apply, and tells what one of
- * them lacks.
+ * Reads the whole manifest and compares it with what is held, without a change. Throws BAD_INPUT; WRONG_KEY when a name
+ * has become another key, unless it is in `replaceKeys`.
  */
-export function markNamed(nics: readonly Nic[], namedBy: number): (batch: DekBatch, i: number) => boolean {
-  return (batch, i) => {
-    const held = nics.map((nic) => nic.deks.get(batch.names[i]!));
-    for (const one of held) if (one) one.namedBy = namedBy;
-    return !held.every((one) => isUnchanged(one, batch, i));
+export async function makePlan(
+  {nics}: DekSet,
+  manifest: ManifestFile,
+  {signal, replaceKeys}: Pick<ApplyOptions, 'signal' | 'replaceKeys'>,
+): Promise<{plan: ApplyPlan; untold: number}> {
+  const plan = {create: 0, replace: 0, rewrapped: 0, destroy: 0, unchanged: 0};
+  let [named, untold] = [0, 0];
+  if (nics.every(({deks}) => deks.size === 0)) {
+    return {plan: {...plan, create: await manifest.count(() => assertGoesOn(signal))}, untold};
+  }
+  const others: OtherKey[] = [];
+  for await (const batch of manifest.batches()) {
+    assertGoesOn(signal);
+    for (const [i, name] of batch.names.entries()) {
+      const held = nics.map((nic) => nic.deks.get(name));
+      if (held[0]) named++;
+      const fate = fateOf(held, batch, i);
+      plan[fate]++;
+      if (fate === 'replace' && held.some((one) => isSameKey(one!, batch, i) === undefined)) untold++;
+      const other = replaceKeys.includes(name) ? undefined : held.find((one) => isAnotherKey(one, batch, i));
+      if (other) others.push({line: batch.lines[i]!, name, was: other.dcv!, is: batch.dcvs[i]!});
+    }
+  }
+  if (others.length > 0) throw otherKeys(others);
+  return {plan: {...plan, destroy: nics[0]!.deks.size - named}, untold};
+}
+
+/** A name that has become another key. */
+interface OtherKey {
+  line: number;
+  name: string;
+  /** Check values. */
+  was: string;
+  is: string;
+}
+
+function otherKeys(others: readonly OtherKey[]): DekError {
+  const {line, name, was, is} = others.reduce((first, next) => (next.line < first.line ? next : first));
+  const more = others.length === 1 ? '' : `, and ${others.length - 1} more DEKs have become other keys`;
+  const text = `line ${line}: ${name} is another key than it is here: its DCV is ${is}, and was ${was}${more}`;
+  return new DekError('WRONG_KEY', `${text}; nothing was changed`, {
+    hint: `what was written with the old key cannot be read with the new one; if that is meant: --replace-key ${name}`,
+  });
+}
+
+/** What the manifest of an apply names, on these NICs. */
+export class Marking {
+  readonly #nics: readonly Nic[];
+  readonly namedBy: number;
+  readonly #kept: {held: HeldDek; batch: DekBatch; i: number}[] = [];
+
+  /** For the apply of this number. */
+  constructor(nics: readonly Nic[], namedBy: number) {
+    this.#nics = nics;
+    this.namedBy = namedBy;
+  }
+
+  /** Marks DEK `i` as named, and tells whether a NIC lacks it. */
+  readonly isNeeded = (batch: DekBatch, i: number): boolean => {
+    const held = this.#nics.map((nic) => nic.deks.get(batch.names[i]!));
+    const fate = fateOf(held, batch, i);
+    const isKept = fate === 'unchanged' || fate === 'rewrapped';
+    for (const one of held) {
+      if (!one) continue;
+      one.namedBy = this.namedBy;
+      if (isKept) this.#kept.push({held: one, batch, i});
+    }
+    return !isKept;
   };
+
+  /** For those that stay takes over how they are wrapped now, and what is told of them. */
+  takeOver(): void {
+    for (const {held, batch, i} of this.#kept) takeOver(held, batch, i);
+  }
 }
 
 /**
@@ -97,7 +156,7 @@ export function markNamed(nics: readonly Nic[], namedBy: number): (batch: DekBat
  * has no room for what the manifest names.
  */
 export function assertCanBeMade(dekSet: DekSet, manifest: ManifestFile, plan: ApplyPlan): boolean {
-  const named = plan.create + plan.replace + plan.unchanged;
+  const named = plan.create + plan.replace + plan.rewrapped + plan.unchanged;
   let isRoomForBoth = true;
   for (const {name, login, deks, maxDeks, keep} of dekSet.nics) {
     if (!manifest.header.login) login.assertThere();

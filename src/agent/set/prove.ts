@@ -3,8 +3,9 @@
  * keeps no change waiting.
  */
 import type {Events} from '../events.js';
-import type {HeldDek} from '../nic/held-dek.js';
+import {bytesOf, type HeldDek} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
+import type {Provable} from '../nic/proving.js';
 import {type Finding, isWrong, type Proof, type ProofStatus, type Verdict} from '../proof.js';
 import {assertWanted} from '../wanted.js';
 
@@ -59,6 +60,10 @@ export async function proveHeld(nic: Nic, deks: readonly NamedDek[], options: Pr
   return bad;
 }
 
+function provable({dek, dcv, dcvHints, keytagValue}: HeldDek): Provable {
+  return {dek, dcv: bytesOf(dcv), dcvHints: bytesOf(dcvHints), keytagValue: bytesOf(keytagValue)};
+}
+
 async function proveBatches(
   nic: Nic,
   batches: Iterable<readonly NamedDek[]>,
@@ -70,7 +75,7 @@ async function proveBatches(
     for (const batch of batches) {
       assertWanted(signal);
       const asked = batch.map(([, {dek}]) => dek);
-      const findings = await proving.prove(batch.map(([, held]) => held));
+      const findings = await proving.prove(batch.map(([, held]) => provable(held)));
       const leave = statuses();
       const proofs = batch.map(([name, held], i): Proof => {
         const finding = findings[i]!;

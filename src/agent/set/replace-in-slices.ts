@@ -14,7 +14,7 @@ import {type DekBatch, pick} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
 import {makeBatch} from './make-batch.js';
 import type {ManifestFile} from './manifest-file.js';
-import {type ApplyOptions, failureOf, failuresOf, markNamed} from './plan.js';
+import {type ApplyOptions, failureOf, failuresOf, type Marking} from './plan.js';
 import {type AppliedProofs, proveApplied} from './prove-applied.js';
 
 /** DEKs that are missing at a time. */
@@ -24,11 +24,11 @@ export async function replaceInSlices(
   dekSet: DekSet,
   manifest: ManifestFile,
   plan: ApplyPlan,
-  namedBy: number,
+  marking: Marking,
   options: ApplyOptions,
 ): Promise<{failed: ApplyFailure[]; proofs: AppliedProofs}> {
   const {nics} = dekSet;
-  const isNeeded = markNamed(nics, namedBy);
+  const {isNeeded, namedBy} = marking;
   // Marks all that the manifest names, before anything goes.
   for await (const _ of manifest.batches((batch, i) => isNeeded(batch, i) && false));
   const destroyOthers = async (): Promise<void> => {
@@ -54,6 +54,7 @@ export async function replaceInSlices(
     }
   }
   if (done === 0) await destroyOthers();
+  marking.takeOver();
   const nothing = new Map(nics.map((nic) => [nic, new Map<string, HeldDek>()]));
   const proofs = await proveApplied(dekSet, nothing, namedBy, options);
   const wrong = new Set(proofs.bad.map(({name}) => name).filter((name) => made.has(name)));

@@ -3,22 +3,30 @@ import * as Flags from '@oclif/core/flags';
 import {checkManifest, type OnFault} from '../../bulk/check.js';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
+import {type EditionJson, editionJson} from '../../cli/edition.js';
 import {formatFlag} from '../../cli/format-flag.js';
 import {withKek} from '../../cli/kek.js';
 import {withCrew} from '../../cli/many-deks.js';
 import {countDeks, nameKek} from '../../cli/phrases.js';
+import {replaceManifest} from '../../cli/replace-manifest.js';
 import {KEK_FORMS} from '../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
-import type {DekErrorCode} from '../../errors.js';
-import type {ManifestHeader} from '../../manifest/index.js';
+import {DekError, type DekErrorCode} from '../../errors.js';
+import type {FormatVersion} from '../../manifest/edition.js';
+import {type ManifestHeader, versionOf} from '../../manifest/header.js';
 import {openLines} from '../../manifest/read.js';
 
 interface ManifestCheckResult {
   /** DEKs without a fault. */
   deks: number;
+  /** Of those: without a check value (DCV), or without all that goes with one; 0 in version 1, which has none. */
+  unmarked: number;
+  version: FormatVersion;
+  /** null in version 1. */
+  edition: EditionJson | null;
   devices: string[];
   importKekId: number | null;
-  importKekKcv: string;
+  importKekKcv: string | null;
   credentialId: number | null;
   /** Whether each DEK and the credential were unwrapped. */
   unwrapped: boolean;
@@ -35,12 +43,15 @@ export default class ManifestCheck extends DekCommand {
   static override summary = 'verify a manifest';
   static override description =
     'Reads the whole manifest, without a device, and reports each fault by line and field. With --kek, every DEK ' +
-    'and the credential are unwrapped as well; the KEK must have the key check value that the header names, and ' +
-    'no plaintext leaves the process. Exits with 2 if a line is malformed, with 6 if a key does not unwrap or the ' +
-    'KEK is another one, and with 8 if the only fault is a DEK whose key1 equals key2.';
+    'and the credential are unwrapped as well, and each key is compared with its check value (DCV), where it has ' +
+    'one; the KEK must have the key check value that the header names, and no plaintext leaves the process. With ' +
+    '--add-dcv, DEKs without a DCV get one then: the next generation of the manifest takes its place. Exits with 2 ' +
+    'if a line is malformed, with 6 if a key does not unwrap or is not what its DCV says, or the KEK is another ' +
+    'one, and with 8 if the only fault is a DEK whose key1 equals key2.';
   static override examples = [
     'dek manifest check fleet.manifest',
     'dek manifest check fleet.manifest --kek file:kek.bin --json',
+    'dek manifest check fleet.manifest --kek file:kek.bin --add-dcv',
   ];
   static override args = {
     file: Args.string({required: true, ignoreStdin: true, description: 'manifest: a path or - (stdin)'}),
@@ -51,17 +62,41 @@ export default class ManifestCheck extends DekCommand {
       description: `also unwrap with this import KEK: ${KEK_FORMS}`,
     }),
     'kek-format': formatFlag('the KEK', {dependsOn: ['kek']}),
+    'add-dcv': Flags.boolean({
+      description: 'write the check values (DCVs) that are missing into the manifest',
+      dependsOn: ['kek'],
+    }),
   };
 
   async run(): Promise<ManifestCheckResult> {
     const {args, flags} = await this.parse(ManifestCheck);
     assertDistinctStreams(args.file, flags.kek);
     const {kek} = flags;
-    const result = await (kek === undefined
-      ? this.#check(args.file)
-      : withKek({...flags, kek}, (kek) => this.#check(args.file, kek)));
-    this.#report(result);
-    return result;
+    if (flags['add-dcv'] && args.file === '-') throw new DekError('BAD_ARGUMENT', '--add-dcv needs a file, not stdin');
+    if (kek === undefined) return this.#report(await this.#check(args.file));
+    return withKek({...flags, kek}, async (kek) => {
+      const result = this.#report(await this.#check(args.file, kek));
+      return flags['add-dcv'] ? this.#addDcvs(args.file, kek, result) : result;
+    });
+  }
+
+  /** Writes the manifest anew if all of it is in order and something is missing. */
+  async #addDcvs(file: string, kek: Uint8Array, checked: ManifestCheckResult): Promise<ManifestCheckResult> {
+    const {version, faultCount, unmarked} = checked;
+    if (version === 1) {
+      throw new DekError('BAD_ARGUMENT', `${file} is of version 1, which has no check values (DCVs)`, {
+        hint: 'dek manifest upgrade makes version 2 of it, with check values',
+      });
+    }
+    if (faultCount > 0 || unmarked === 0) return checked;
+    await withCrew([kek], !this.jsonEnabled(), async (crew, count) => {
+      const {markManifest} = await import('../../bulk/index.js');
+      await replaceManifest(file, markManifest(crew, file, kek, count('written')));
+    });
+    this.log(`added the check values (DCVs) that were missing: of ${countDeks(unmarked)}`);
+    const {header, lines} = await openLines(file);
+    await lines.return();
+    return {...checked, ...facts(header), unmarked: 0};
   }
 
   async #check(file: string, kek?: Uint8Array): Promise<ManifestCheckResult> {
@@ -75,33 +110,41 @@ export default class ManifestCheck extends DekCommand {
     };
     const manifest = await openLines(file === '-' ? process.stdin : file);
     try {
-      const deks = await withCrew(kek ? [kek] : [], !this.jsonEnabled(), (crew, count) =>
-        checkManifest(crew, manifest, kek, onFault, count('checked')),
-      );
-      return {deks, ...facts(manifest.header), unwrapped: kek !== undefined, faultCount, faults};
+      let unmarked = 0;
+      const deks = await withCrew(kek ? [kek] : [], !this.jsonEnabled(), async (crew, count) => {
+        ({unmarked} = await checkManifest(crew, manifest, kek, onFault, count('checked')));
+      });
+      const known = facts(manifest.header);
+      if (known.version === 1) unmarked = 0;
+      return {deks, unmarked, ...known, unwrapped: kek !== undefined, faultCount, faults};
     } finally {
       await manifest.lines.return();
     }
   }
 
-  #report({deks, importKekKcv, unwrapped, faultCount, faults}: ManifestCheckResult): void {
+  #report(result: ManifestCheckResult): ManifestCheckResult {
+    const {deks, unmarked, importKekKcv, unwrapped, faultCount, faults} = result;
     for (const {message} of faults) this.log(message);
     if (faultCount > faults.length) this.log(`and ${faultCount - faults.length} more`);
     const how = unwrapped ? 'each unwraps under' : 'wrapped under';
     const rest = faultCount === 0 ? 'ok' : `${faultCount} ${faultCount === 1 ? 'line' : 'lines'} at fault`;
-    this.log(`${rest}: ${countDeks(deks)}, ${how} ${nameKek(importKekKcv)}`);
+    this.log(`${rest}: ${countDeks(deks)}, ${how} ${importKekKcv === null ? 'a KEK' : nameKek(importKekKcv)}`);
+    if (unmarked > 0) this.note(`${countDeks(unmarked)} without a check value (DCV): --kek SOURCE --add-dcv adds it`);
+    return result;
   }
 }
 
-function facts({
-  devices,
-  importKekKcv,
-  login,
-}: ManifestHeader): Pick<ManifestCheckResult, 'devices' | 'importKekId' | 'importKekKcv' | 'credentialId'> {
+/** What the header tells, of which nothing is a secret. */
+function facts(header: ManifestHeader): Omit<ManifestCheckResult, 'deks' | 'unmarked' | 'unwrapped' | FaultMember> {
+  const {edition, devices, importKekKcv, login} = header;
   return {
+    version: versionOf(header),
+    edition: edition ? editionJson(edition) : null,
     devices,
     importKekId: login?.importKekId ?? null,
-    importKekKcv: toHex(importKekKcv),
+    importKekKcv: importKekKcv && toHex(importKekKcv),
     credentialId: login?.credentialId ?? null,
   };
 }
+
+type FaultMember = 'faultCount' | 'faults';

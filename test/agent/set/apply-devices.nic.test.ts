@@ -36,7 +36,7 @@ describe('apply on two NICs', function () {
 
   it('puts the set on both, with one plan', async () => {
     const {plan} = await apply(agent, writeManifestFile(device, vols(1, 300)));
-    expect(plan).to.deep.equal({create: 300, replace: 0, destroy: 0, unchanged: 0});
+    expect(plan).to.deep.equal({create: 300, replace: 0, rewrapped: 0, destroy: 0, unchanged: 0});
     expect(deksOnEach()).to.deep.equal([300, 300]);
     await apply(agent, writeManifestFile(device, vols(2, 5, 2)));
     expect(deksOnEach()).to.deep.equal([4, 4]);

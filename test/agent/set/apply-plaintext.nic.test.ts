@@ -39,7 +39,13 @@ describe('apply on a NIC in plaintext import mode', function () {
     const path = writeManifestFile(device, vols(1, 3), {login: false});
     await apply(agent, path, {kek: kek()});
     writeManifestFile(device, vols(2, 4, 2), {login: false});
-    expect((await apply(agent, undefined)).plan).to.deep.equal({create: 1, replace: 2, destroy: 1, unchanged: 0});
+    expect((await apply(agent, undefined)).plan).to.deep.equal({
+      create: 1,
+      replace: 2,
+      rewrapped: 0,
+      destroy: 1,
+      unchanged: 0,
+    });
     expect(await held(agent)).to.deep.equal(setOf(vols(2, 4, 2)));
   });
 

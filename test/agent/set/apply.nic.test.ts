@@ -9,6 +9,7 @@ import {thrownBy} from '../../support/errors-thrown.js';
 const plan = (create: number, replace: number, destroy: number, unchanged: number): ApplyPlan => ({
   create,
   replace,
+  rewrapped: 0,
   destroy,
   unchanged,
 });

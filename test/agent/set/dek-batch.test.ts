@@ -10,7 +10,7 @@ const DEK = {} as Dek;
 async function batchesOf(...lines: string[]): Promise<DekBatch[]> {
   const {lines: read} = await openLines([Buffer.from(text(headerLine(), ...lines))]);
   const batches: DekBatch[] = [];
-  for await (const columns of await columnsOf(read)) batches.push(...dekBatches(columns));
+  for await (const columns of await columnsOf(read, 1)) batches.push(...dekBatches(columns));
   return batches;
 }
 

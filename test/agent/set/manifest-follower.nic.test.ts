@@ -46,7 +46,13 @@ describe('follower', function () {
   it('reads the manifest again at a reload', async () => {
     await apply(agent, writeManifestFile(device, vols(1, 3)));
     writeManifestFile(device, vols(2, 4));
-    expect((await apply(agent, undefined)).plan).to.deep.equal({create: 1, replace: 0, destroy: 1, unchanged: 2});
+    expect((await apply(agent, undefined)).plan).to.deep.equal({
+      create: 1,
+      replace: 0,
+      rewrapped: 0,
+      destroy: 1,
+      unchanged: 2,
+    });
     expect(await held(agent)).to.deep.equal(setOf(vols(2, 4)));
   });
 

@@ -1,0 +1,59 @@
+import * as Args from '@oclif/core/args';
+import {DekCommand} from '../../cli/base.js';
+import {describeEdition, type EditionJson, editionJson} from '../../cli/edition.js';
+import {KEK_USAGE, kekFlags, withKek} from '../../cli/kek.js';
+import {withCrew} from '../../cli/many-deks.js';
+import {countDeks} from '../../cli/phrases.js';
+import {changedManifestFlags, deliverManifest} from '../../cli/replace-manifest.js';
+import {DekError} from '../../errors.js';
+import {openLines} from '../../manifest/read.js';
+
+interface ManifestUpgradeResult {
+  deks: number;
+  edition: EditionJson;
+  /** The file that holds the new manifest. */
+  output: string;
+}
+
+export default class ManifestUpgrade extends DekCommand {
+  static override summary = 'make a manifest of version 2 of one of version 1';
+  static override description =
+    'Version 2 names the set of DEKs and counts its generations, and tells of each DEK its check value (DCV) and its ' +
+    'keytag: what dek prove compares with, what shows that a DEK is still the same key under another KEK, and what a ' +
+    'service needs to use a DEK with keytag. To compute them each DEK is unwrapped, in memory only. Wrapped keys ' +
+    'stay as they are, so that a running agent takes the new manifest over without a command to the NIC. A host with ' +
+    'a dek that knows version 1 only refuses it.';
+  static override usage = `FILE ${KEK_USAGE} [--output FILE [--force]] [--json]`;
+  static override examples = [
+    'dek manifest upgrade fleet.manifest --kek file:kek.bin',
+    'dek manifest upgrade fleet.manifest --kek cred:import-kek --output fleet-2.manifest',
+  ];
+  static override args = {
+    file: Args.string({required: true, ignoreStdin: true, description: 'manifest of version 1'}),
+  };
+  static override flags = {...kekFlags, ...changedManifestFlags};
+
+  async run(): Promise<ManifestUpgradeResult> {
+    const {args, flags} = await this.parse(ManifestUpgrade);
+    const {file} = args;
+    const output = flags.output ?? file;
+    const {header, lines} = await openLines(file);
+    await lines.return();
+    if (header.edition) {
+      throw new DekError('BAD_ARGUMENT', `${file} is of version 2 already`, {
+        hint: `dek manifest check ${file} --kek SOURCE --add-dcv adds the check values that are missing`,
+      });
+    }
+    const deks = await withKek(flags, (kek) =>
+      withCrew([kek], !this.jsonEnabled(), async (crew, count) => {
+        const {markManifest} = await import('../../bulk/index.js');
+        await deliverManifest(file, markManifest(crew, file, kek, count('upgraded')), flags);
+      }),
+    );
+    const written = await openLines(output);
+    await written.lines.return();
+    const edition = editionJson(written.header.edition!);
+    this.note(`upgraded ${countDeks(deks)}: ${describeEdition(edition)}: ${output}`);
+    return {deks, edition, output};
+  }
+}
