@@ -12,7 +12,7 @@ export class Client {
 
   constructor(device: TestDevice, source: 'client.c' | 'traffic.c' = 'client.c') {
     const features = has('login objects') ? ['-DLOGIN_OBJECTS'] : [];
-    this.process = device.spawn(compileProgram(source, [...features, '-libverbs', '-lmlx5']), [], {
+    this.process = device.spawn(compileProgram(`virtual/${source}`, [...features, '-libverbs', '-lmlx5']), [], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#answers = createInterface({input: this.process.stdout!})[Symbol.asyncIterator]();

@@ -8,7 +8,7 @@ const FOLDER = fileURLToPath(new URL('../../../src/virtual/shim', import.meta.ur
 
 describe('the layout of the NVRAM image and of a context', () => {
   it('is the same in C and in TypeScript, field by field', () => {
-    const output = execFileSync(compileProgram('layout.c', ['-I', FOLDER]), {encoding: 'utf8'});
+    const output = execFileSync(compileProgram('virtual/layout.c', ['-I', FOLDER]), {encoding: 'utf8'});
     const inC = Object.fromEntries(
       output
         .trimEnd()

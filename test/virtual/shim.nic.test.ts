@@ -71,7 +71,7 @@ describe('the shim', () => {
   });
 
   it('changes nothing for programs that do not touch RDMA', () => {
-    const program = compileProgram('passthrough.c', ['-Wno-nonnull']);
+    const program = compileProgram('virtual/passthrough.c', ['-Wno-nonnull']);
     const output = (env: NodeJS.ProcessEnv): string => {
       const directory = temporaryDirectory();
       const result = spawnSync(program, [directory], {env, encoding: 'utf8'});
@@ -97,7 +97,7 @@ describe('the shim', () => {
   });
 
   it('answers calls that no library would make as the kernel does', () => {
-    const {status, stdout} = device.run(compileProgram('hostile.c'));
+    const {status, stdout} = device.run(compileProgram('virtual/hostile.c'));
     expect(status).to.equal(0);
     const answers = stdout
       .trimEnd()
@@ -153,7 +153,7 @@ describe('the shim', () => {
 
   it('survives random calls', () => {
     const calls = process.env['SLOW'] ? 5_000_000 : 200_000;
-    const {status, signal, stdout} = device.run(compileProgram('hostile.c'), [`${calls}`]);
+    const {status, signal, stdout} = device.run(compileProgram('virtual/hostile.c'), [`${calls}`]);
     expect({status, signal}).to.deep.equal({status: 0, signal: null});
     expect(stdout).to.match(/alive\n$/);
     expect(device.nic.show().live).to.include({contexts: 0, pds: 0, logins: 0, deks: 0});
