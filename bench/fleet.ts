@@ -19,7 +19,7 @@ import {keyCheckValue, wrapCredential, wrapKeys} from '../src/wrap/index.js';
 import {compile} from './compile.js';
 import {median, table} from './stats.js';
 
-const [CREDENTIAL_ID, IMPORT_KEK_ID] = [2, 1];
+export const [CREDENTIAL_ID, IMPORT_KEK_ID] = [2, 1];
 const PLAINTEXT_BYTES = 72;
 const WRAPPED_BYTES = 80;
 const DEK = fileURLToPath(new URL('../../bin/dek.cjs', import.meta.url));
@@ -91,7 +91,7 @@ export async function benchFleet(): Promise<FleetCost[]> {
 }
 
 /** The same wrapped keys twice: flat for C, and as a manifest. */
-async function writeKeys(folder: string, kek: Uint8Array, credential: Uint8Array, deks: number) {
+export async function writeKeys(folder: string, kek: Uint8Array, credential: Uint8Array, deks: number) {
   const [flat, manifest] = [join(folder, 'keys'), join(folder, 'manifest')];
   const plaintexts = new Uint8Array(deks * PLAINTEXT_BYTES);
   for (let i = 0; i < deks; i++) new DataView(plaintexts.buffer).setUint32(i * PLAINTEXT_BYTES, i + 1);
@@ -141,7 +141,7 @@ interface Reading {
 }
 
 /** Runs a program. It tells the instant and the memory itself; `node -e 0` tells nothing, and its end counts. */
-async function read([file, ...args]: readonly [string, ...string[]], env: NodeJS.ProcessEnv): Promise<Reading> {
+export async function read([file, ...args]: readonly [string, ...string[]], env: NodeJS.ProcessEnv): Promise<Reading> {
   const start = process.hrtime.bigint();
   const child = spawn(file, args, {env, stdio: ['ignore', 'pipe', 'inherit']});
   let told = '';

@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- --json] [wrap | pages | memory | cores | commands | calls | concurrent | startup | fleet ...]`:
- * all benches, or those named, in this order.
+ * `npm run bench [-- --json] [BENCH ...]`: all benches, or those named of wrap, pages, memory, cores, commands, calls,
+ * concurrent, startup, fleet and service.
  */
 import {benchCalls, renderCalls} from './calls.js';
 import {benchCommands, renderCommands} from './commands.js';
@@ -9,6 +9,7 @@ import {benchCores, renderCores} from './cores.js';
 import {benchFleet, renderFleet} from './fleet.js';
 import {benchMemory, renderMemory} from './memory.js';
 import {benchPages, renderPages} from './pages.js';
+import {benchService, renderService} from './service.js';
 import {benchStartup, renderStartup} from './startup.js';
 import {benchWrap} from './wrap.js';
 import {renderWrap, writeWrapResults} from './wrap-report.js';
@@ -27,6 +28,7 @@ const BENCHES = {
   concurrent: async () => told(await benchConcurrent(), renderConcurrent),
   startup: async () => told(await benchStartup(), renderStartup),
   fleet: async () => told(await benchFleet(), renderFleet),
+  service: async () => told(await benchService(), renderService),
 };
 
 const json = process.argv.includes('--json');

@@ -84,6 +84,14 @@ describe('make -C client install', function () {
     });
   }
 
+  it('compiles what docs/service.md shows', () => {
+    const page = fs.readFileSync(fileURLToPath(new URL('../../../docs/service.md', import.meta.url)), 'utf8');
+    const blocks = [...page.matchAll(/^```c\n(.*?)^```/gms)].map(([, code]) => code!);
+    expect(blocks).to.have.length(1);
+    fs.writeFileSync(join(folder, 'shown.c'), blocks[0]!);
+    run('cc', '-Wall', '-Wextra', '-Werror', `-I${join(prefix, 'include')}`, '-c', 'shown.c');
+  });
+
   it('installs pages that mandoc finds no fault with', () => {
     const pages = join(prefix, 'share/man/man3');
     for (const page of fs.readdirSync(pages)) {

@@ -154,13 +154,12 @@ export class Stage {
     this.#kek = {id: id + 1, secret: randomBytes(secret.length)};
     this.device.nic.set({keks: [this.#kek]});
     this.#writeManifest();
-    await this.applyManifest();
-    this.device.nic.set({revokeKeks: [id]});
-  }
-
-  async applyManifest(): Promise<void> {
-    const path = join(this.#folder, 'manifest');
-    await this.agent.client.apply({path, kek: undefined, dryRun: false, keepGoing: false});
+    try {
+      const path = join(this.#folder, 'manifest');
+      await this.agent.client.apply({path, kek: undefined, dryRun: false, keepGoing: false});
+    } finally {
+      this.device.nic.set({revokeKeks: [id]}); // an agent that was killed meanwhile begins with the manifest of now
+    }
   }
 
   counts(): Counts {
