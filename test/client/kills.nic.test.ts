@@ -48,7 +48,9 @@ async function playRound(stage: Stage, round: number, before: Counts): Promise<v
   expect(await stage.settle(before), `${title}\n${service.log}\n${stage.agent.log}`).to.deep.equal(before);
 }
 
-/** It read what it wrote, no I/O failed, and OpenSSL agrees. A service may give up that came while no agent was there. */
+/**
+ * It read what it wrote, no I/O failed, and OpenSSL agrees. A service that came while no agent was there may give up.
+ */
 async function assertWorked(stage: Stage, service: Service, title: string, mayGiveUp = false): Promise<void> {
   const status = await service.ended;
   if (mayGiveUp && !service.output.startsWith('ready')) return;
