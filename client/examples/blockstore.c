@@ -666,6 +666,7 @@ int main(int argc, char **argv)
 	if (asprintf(&versions_name, "%s.versions", argv[optind]) < 0)
 		die("no memory");
 	versions = map_file(versions_name, block_count * sizeof(*versions));
+	free(versions_name);
 	is_busy = calloc(block_count, 1);
 	buffers = aligned_alloc(BLOCK, DEPTH * BLOCK);
 	signal(SIGTERM, interrupt);
