@@ -1,12 +1,12 @@
 /**
  * Agent and service are killed at random instants of lend, attach, change and detach: nothing stays on the NIC that was
- * not there before, nobody uses a dead object, and the next one works. 10 rounds a road, `SLOW=1` 300.
+ * not there before, nobody uses a dead object, and the next one works. 8 rounds a road, `SLOW=1` 300.
  */
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import {type Counts, type Service, Stage} from './stage.js';
 
-const ROUNDS = process.env['SLOW'] ? 300 : 10;
+const ROUNDS = process.env['SLOW'] ? 300 : 8;
 /** A service that nobody kills moves data for so long. */
 const SECONDS = 1;
 /** From before its lend or attach to after its detach. */

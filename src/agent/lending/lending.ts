@@ -4,7 +4,7 @@
  */
 import type {IncomingMessage} from 'node:http';
 import type {Socket} from 'node:net';
-import {release} from 'node:os';
+import {constants, release} from 'node:os';
 import type {Duplex} from 'node:stream';
 import {DekError} from '../../errors.js';
 import {type DeviceInfo, isCalled} from '../../rdma/index.js';
@@ -178,7 +178,8 @@ export class Lending {
   }
 
   async #serveTenant(connection: Connection, request: Request, peer: Peer, fds: readonly number[]): Promise<void> {
-    if (fds.length > 0) throw new ProtocolFault('ATTACH with a descriptor');
+    // It has the context of an agent before this one, and what it left in ours would have been destroyed by now.
+    if (fds.length > 0) throw new ProtocolFault('this agent has another context', constants.errno.ESTALE);
     this.#assertKernel();
     const tenancy = this.#tenancyOf(request.nic);
     await tenancy.attach(connection, request, peer);
