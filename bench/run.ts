@@ -1,7 +1,6 @@
 /**
  * `npm run bench [-- --json] [BENCH ...]`: all benches, or those named of wrap, pages, memory, cores, commands, calls,
  * concurrent, startup, fleet and service.
- * concurrent, startup, fleet and service.
  */
 import {benchCalls, renderCalls} from './calls.js';
 import {benchCommands, renderCommands} from './commands.js';

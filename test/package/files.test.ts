@@ -72,7 +72,14 @@ describe('package', function () {
     const own = [...files].filter((path) => !path.startsWith('node_modules/'));
     const unneeded = /^(oclif|test\/.*\.ts|dist\/(src\/(cli|commands)|test|bench|scripts)\/|bench|scripts)/;
     expect(own.filter((path) => unneeded.test(path))).to.deep.equal([]);
-    expect(own.filter((path) => path.endsWith('.map'))).to.deep.equal(['dist/bundle/dek.cjs.map']);
+    expect(own.filter((path) => /^dist.*\.map$/.test(path))).to.deep.equal(['dist/bundle/dek.cjs.map']);
+  });
+
+  it('has libmlx5dek, to be built beside the agent that it fits, and nothing that was built of it', () => {
+    const client = [...files].filter((path) => path.startsWith('client/'));
+    const build = ['Makefile', 'mlx5dek.c', 'mlx5dek.h', 'mlx5dek.map', 'mlx5dek.pc.in', 'examples/blockstore.c'];
+    expect(client).to.include.members([...build, 'man/mlx5dek.3'].map((name) => `client/${name}`));
+    expect(client.filter((path) => path.startsWith('client/build/'))).to.deep.equal([]);
   });
 
   it('takes its dependencies along, each in the version that was tested', () => {
