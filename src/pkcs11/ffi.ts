@@ -99,29 +99,46 @@ function prototypeOf(name: string, parameters: string): Prototype {
 /** The value of an attribute: CK_BBOOL, CK_ULONG or bytes. */
 export type AttributeValue = boolean | number | Uint8Array;
 
-/** CK_ATTRIBUTE[]: {type, pValue, ulValueLen} of 24 bytes each. `values` has to live as long as `bytes` is used. */
+/** CK_ATTRIBUTE: type, pValue and ulValueLen. */
+const ATTRIBUTE_BYTES = 24;
+
+/**
+ * CK_ATTRIBUTE[], and behind it the values that it points to: one buffer, so that the garbage collector does not take a
+ * value while a module looks at it. Wipe it where a value is secret.
+ */
 export interface Template {
   readonly bytes: Uint8Array;
   readonly count: number;
-  readonly values: readonly Uint8Array[];
 }
 
 export function templateOf(attributes: readonly (readonly [type: number, value: AttributeValue])[]): Template {
-  const koffi = loadKoffi();
-  const bytes = new Uint8Array(new ArrayBuffer(24 * attributes.length));
-  const view = viewOf(bytes);
   const values = attributes.map(([, value]) => bytesOf(value));
+  const start = ATTRIBUTE_BYTES * attributes.length;
+  const length = values.reduce((sum, value) => sum + aligned(value.length), start);
+  const bytes = new Uint8Array(new ArrayBuffer(length));
+  const [view, address] = [viewOf(bytes), loadKoffi().address(bytes)];
+  let at = start;
   for (const [i, [type]] of attributes.entries()) {
-    view.setBigUint64(24 * i, BigInt(type), true);
-    view.setBigUint64(24 * i + 8, koffi.address(values[i]!), true);
-    view.setBigUint64(24 * i + 16, BigInt(values[i]!.length), true);
+    const value = values[i]!;
+    bytes.set(value, at);
+    view.setBigUint64(ATTRIBUTE_BYTES * i, BigInt(type), true);
+    view.setBigUint64(ATTRIBUTE_BYTES * i + 8, address + BigInt(at), true);
+    view.setBigUint64(ATTRIBUTE_BYTES * i + 16, BigInt(value.length), true);
+    at += aligned(value.length);
   }
-  return {bytes, count: attributes.length, values};
+  return {bytes, count: attributes.length};
 }
 
-/** ulValueLen of an attribute, as a module has set it; -1 for one that it does not give. */
-export function lengthIn({bytes}: Template, index: number): number {
-  return Number(viewOf(bytes).getBigInt64(24 * index + 16, true));
+/** The value of the one attribute in a template, as a module has set it; undefined when it gives none. */
+export function valueIn({bytes}: Template): Uint8Array | undefined {
+  const length = Number(viewOf(bytes).getBigInt64(16, true));
+  return length >= 0 && length <= bytes.length - ATTRIBUTE_BYTES
+    ? bytes.subarray(ATTRIBUTE_BYTES, ATTRIBUTE_BYTES + length)
+    : undefined;
+}
+
+function aligned(length: number): number {
+  return Math.ceil(length / 8) * 8;
 }
 
 /** CK_MECHANISM without a parameter: {mechanism, NULL, 0}. */
@@ -131,7 +148,6 @@ export function mechanismOf(mechanism: number): Uint8Array {
   return bytes;
 }
 
-/** Koffi copies typed arrays of V8's heap: what a module writes to, and secrets, are in buffers of their own. */
 function bytesOf(value: AttributeValue): Uint8Array {
   if (value instanceof Uint8Array) return value;
   const bytes = new Uint8Array(new ArrayBuffer(typeof value === 'boolean' ? 1 : 8));

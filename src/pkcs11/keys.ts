@@ -16,6 +16,7 @@ import {
   type FunctionName,
   type Handle,
   mechanismOf,
+  type Template,
   templateOf,
   ulong,
 } from './ffi.js';
@@ -43,7 +44,7 @@ export function wrapAll(session: Session, kek: Handle, plaintexts: Uint8Array, p
   for (let i = 0; i < count; i++) {
     const plaintext = plaintexts.subarray(i * plaintextBytes, (i + 1) * plaintextBytes);
     const template = templateOf([...SESSION_KEY, READABLE, [CKA.VALUE, plaintext]]);
-    const object = make(session, 'C_CreateObject', session.handle, template.bytes, template.count);
+    const object = create(session, template);
     wrapped.set(wrapObject(session, kek, object, plaintextBytes), i * wrappedBytes(plaintextBytes));
   }
   return wrapped;
@@ -138,6 +139,15 @@ function ecbOf({module, handle}: Session, kek: Handle): AesEngine {
     encrypt: (_, use) => use(cipher('C_EncryptInit', 'C_Encrypt')),
     decrypt: (_, use) => use(cipher('C_DecryptInit', 'C_Decrypt')),
   };
+}
+
+/** The object of a template, which is wiped. */
+function create(session: Session, {bytes, count}: Template): Handle {
+  try {
+    return make(session, 'C_CreateObject', session.handle, bytes, count);
+  } finally {
+    wipe(bytes);
+  }
 }
 
 function make(session: Session, name: FunctionName, ...args: Argument[]): Handle {

@@ -7,12 +7,12 @@ import {
   type AttributeValue,
   type FunctionName,
   type Handle,
-  lengthIn,
   loadModule,
   type Module,
   mechanismOf,
   templateOf,
   ulong,
+  valueIn,
 } from './ffi.js';
 import type {KeyQuery, TokenQuery} from './uri.js';
 
@@ -124,11 +124,9 @@ export class Session {
 
   /** The value of an attribute of one object; undefined when it has none, or does not give it. */
   attribute(object: Handle, type: number, maxBytes: number): Uint8Array | undefined {
-    const value = new Uint8Array(new ArrayBuffer(maxBytes));
-    const template = templateOf([[type, value]]);
+    const template = templateOf([[type, new Uint8Array(maxBytes)]]);
     if (this.module.tryCall('C_GetAttributeValue', this.handle, object, template.bytes, 1) !== 0) return undefined;
-    const length = lengthIn(template, 0);
-    return length >= 0 && length <= maxBytes ? value.subarray(0, length) : undefined;
+    return valueIn(template);
   }
 
   #infoOf(key: Handle, label: string): KeyInfo {

@@ -47,6 +47,23 @@ export class TestToken {
     fs.rmSync(file);
   }
 
+  /** Puts a key into the token that may be wrapped. */
+  addKeyToWrap(label: string, id: string, key: Uint8Array): void {
+    const file = this.#write('key', key);
+    const what = ['--type', 'secrkey', '--key-type', `AES:${key.length}`, '--label', label, '--id', id];
+    this.tool('--write-object', file, ...what, '--extractable');
+    fs.rmSync(file);
+  }
+
+  /** Wraps a key of the token so many times, by a run of pkcs11-tool each; returns it wrapped. */
+  wrapByTool(times: number, kekId: string, keyId: string): Buffer {
+    const output = join(this.directory, 'wrapped');
+    for (let i = 0; i < times; i++) {
+      this.tool('--wrap', '--mechanism', 'AES-KEY-WRAP', '--id', kekId, '--application-id', keyId, '-o', output);
+    }
+    return fs.readFileSync(output);
+  }
+
   /** Puts a key with a policy into the token, which pkcs11-tool cannot: through its module, in this process. */
   addKeyWith(label: string, key: Uint8Array, policy: readonly (readonly [attribute: number, value: boolean])[]): void {
     const {module} = new Session(SOFTHSM, {token: this.label});
