@@ -111,11 +111,16 @@ interface OtherKey {
   is: string;
 }
 
+/** Enough of a check value to tell two apart; 32 digits could be a key, and would be hidden. */
+const digits = (dcv: string): string => dcv.slice(0, 8);
+
 function otherKeys(others: readonly OtherKey[]): DekError {
   const {line, name, was, is} = others.reduce((first, next) => (next.line < first.line ? next : first));
-  const more = others.length === 1 ? '' : `, and ${others.length - 1} more DEKs have become other keys`;
-  const text = `line ${line}: ${name} is another key than it is here: its DCV is ${is}, and was ${was}${more}`;
-  return new DekError('WRONG_KEY', `${text}; nothing was changed`, {
+  const left = others.length - 1;
+  const more = `, and ${left} more ${left === 1 ? 'has become another key' : 'have become other keys'}`;
+  const values = `its DCV begins with ${digits(is)}, not ${digits(was)}`;
+  const text = `line ${line}: ${name} is another key than it is here: ${values}`;
+  return new DekError('WRONG_KEY', `${text}${left === 0 ? '' : more}; nothing was changed`, {
     hint: `what was written with the old key cannot be read with the new one; if that is meant: --replace-key ${name}`,
   });
 }
