@@ -6,6 +6,7 @@ import {randomBytes, randomFillSync} from 'node:crypto';
 import {availableParallelism} from 'node:os';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {Crew} from '../src/bulk/index.js';
+import {BytesKek} from '../src/wrap/kek-handle.js';
 import {ecbBlocks} from './ecb.js';
 import {median, table} from './stats.js';
 
@@ -29,7 +30,7 @@ export async function benchCores(): Promise<CoresCost[]> {
 }
 
 async function measure(plaintextBytes: number): Promise<CoresCost> {
-  const kek = randomBytes(32);
+  const kek = new BytesKek(randomBytes(32), 'kek');
   const keys = randomFillSync(new Uint8Array(KEYS_A_PIECE * plaintextBytes));
   async function* inputs() {
     for (let i = 0; i < PIECES; i++) {

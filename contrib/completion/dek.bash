@@ -118,7 +118,9 @@ _dek() {
     'login --socket') _dek_file; return ;;
     'logout --socket') _dek_file; return ;;
     'manifest check --kek') _dek_source; return ;;
+    'manifest check --kek-component') _dek_source; return ;;
     'manifest check --kek-format') _dek_words 'raw hex base64'; return ;;
+    'manifest check --kcv') :; return ;;
     'manifest set --host') :; return ;;
     'manifest set --not-after') :; return ;;
     'manifest set --next-login') _dek_file; return ;;
@@ -229,7 +231,7 @@ _dek() {
     'logout')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'manifest check')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --add-dcv --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --add-dcv --help -h'; else _dek_file; fi ;;
     'manifest set')
       if [[ $cur == -* ]]; then _dek_words '--json --host --any-host --not-after --no-not-after --next-login --import-kek-id --credential-id --kcv --no-next-login --remove --output -o --force --help -h'; else _dek_file; fi ;;
     'manifest upgrade')

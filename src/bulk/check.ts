@@ -6,6 +6,7 @@ import type {ManifestHeader} from '../manifest/header.js';
 import {CHUNK_BYTES} from '../manifest/read.js';
 import {assertManifestKek, withCredential} from '../manifest/unwrap.js';
 import {wholeButEqual} from '../wrap/dek-keys.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import type {Crew} from './crew.js';
 import {DuplicateRegister, inputsOf, type OpenLines, withDuplicates} from './duplicates.js';
 import type {OnProgress} from './progress.js';
@@ -22,14 +23,14 @@ export type OnFault = (line: number, error: DekError) => void;
 export async function checkManifest(
   crew: Crew,
   manifest: OpenLines,
-  kek: Uint8Array | undefined,
+  kek: KekHandle | undefined,
   onFault: OnFault,
   onProgress: OnProgress,
 ): Promise<{unmarked: number}> {
   const {header, bytes} = manifest;
   if (kek) {
     assertManifestKek(header, kek);
-    checkCredential(header, kek, onFault);
+    await checkCredential(header, kek, onFault);
   }
   crew.expect(bytes / CHUNK_BYTES);
   const register = new DuplicateRegister({bytes});
@@ -52,9 +53,9 @@ export async function checkManifest(
   return {unmarked};
 }
 
-function checkCredential({login}: ManifestHeader, kek: Uint8Array, onFault: OnFault): void {
+async function checkCredential({login}: ManifestHeader, kek: KekHandle, onFault: OnFault): Promise<void> {
   try {
-    if (login) withCredential(kek, login.credential, () => {});
+    if (login) await withCredential(kek, login.credential, () => {});
   } catch (error) {
     if (!(error instanceof DekError)) throw error;
     onFault(1, error);

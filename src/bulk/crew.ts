@@ -8,6 +8,7 @@ import {wipe} from '../bytes.js';
 import {isProtecting} from '../memory/protect.js';
 import {shareSecret} from '../memory/share.js';
 import {packageFile} from '../package.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import {type Input, type JobName, type Output, runJob, wipeBytes} from './jobs.js';
 import {Thread} from './thread-handle.js';
 
@@ -38,7 +39,7 @@ interface Flight<N extends JobName> {
 }
 
 export class Crew {
-  readonly #keks: readonly Uint8Array[];
+  readonly #keks: readonly KekHandle[];
   readonly #shared: Uint8Array[] = [];
   readonly #threads: Thread[] = [];
   readonly #count: number;
@@ -46,16 +47,19 @@ export class Crew {
   readonly #alone: number;
   #begun = 0;
 
-  private constructor(keks: readonly Uint8Array[], {threads, alone, module}: CrewOptions) {
+  private constructor(keks: readonly KekHandle[], {threads, alone, module}: CrewOptions) {
     this.#keks = keks;
     this.#count = threads ?? Math.min(Math.max(1, availableParallelism() - 1), MAX_THREADS);
     this.#alone = alone ?? PIECES_ALONE;
     this.#module = module ?? MODULE;
   }
 
-  /** Calls `use` with a crew whose jobs have `keks`; all that was begun has ended, and is wiped, when this settles. */
+  /**
+   * Calls `use` with a crew whose jobs have `keks`; all that was begun has ended, and is wiped, when this settles. A
+   * KEK that is not in this process is used from the main thread.
+   */
   static async with<T>(
-    keks: readonly Uint8Array[],
+    keks: readonly KekHandle[],
     use: (crew: Crew) => Promise<T>,
     options: CrewOptions = {},
   ): Promise<T> {
@@ -114,7 +118,12 @@ export class Crew {
   /** How many pieces may be in flight. */
   get #room(): number {
     const threads = this.#running.length;
-    return threads === 0 ? 1 : PIECES_A_THREAD * threads + (this.#alone === 0 ? 1 : PIECES_A_THREAD);
+    return threads === 0 ? this.#atOnce : PIECES_A_THREAD * threads + (this.#alone === 0 ? 1 : PIECES_A_THREAD);
+  }
+
+  /** How many the main thread may have on their way: of those that wait for something else. */
+  get #atOnce(): number {
+    return Math.max(1, ...this.#keks.map(({atOnce}) => atOnce));
   }
 
   get #running(): Thread[] {
@@ -129,7 +138,9 @@ export class Crew {
   #startThreads(): void {
     if (this.#threads.length > 0) return;
     // Shared, so that there is one copy, which is ours to wipe; a thread has one of its own during a job only.
-    const keks = this.#keks.map(shareSecret);
+    const secrets = this.#keks.flatMap(({secret}) => secret ?? []);
+    if (secrets.length < this.#keks.length) return;
+    const keks = secrets.map(shareSecret);
     this.#shared.push(...keks.map(({bytes}) => bytes));
     const data = {keks: keks.map(({shared}) => shared), isProtecting: isProtecting()};
     try {

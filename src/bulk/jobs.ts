@@ -1,9 +1,10 @@
 /**
- * The jobs of a crew by name. Each is pure: bytes in, bytes out, on whatever thread. What they are given and give is
- * plain data.
+ * The jobs of a crew by name. Each is pure: bytes in, bytes out, on whatever thread, by KEKs wherever those are. What
+ * they are given and give is plain data.
  */
 import {wipe} from '../bytes.js';
 import {isLocked} from '../memory/arena.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import {checkLines, digestLines, makeLines, markLines, rewrapLines} from './line-jobs.js';
 import {unwrapRaw, wrapRaw} from './raw-jobs.js';
 
@@ -11,15 +12,15 @@ const JOBS = {checkLines, digestLines, makeLines, markLines, rewrapLines, unwrap
 
 export type JobName = keyof typeof JOBS;
 export type Input<N extends JobName> = Parameters<(typeof JOBS)[N]>[0];
-export type Output<N extends JobName> = ReturnType<(typeof JOBS)[N]>;
+export type Output<N extends JobName> = Awaited<ReturnType<(typeof JOBS)[N]>>;
 
 /** Does the job `name`; `keks` are those of the crew. */
 export async function runJob<N extends JobName>(
   name: N,
   input: Input<N>,
-  keks: readonly Uint8Array[],
+  keks: readonly KekHandle[],
 ): Promise<Output<N>> {
-  const job = JOBS[name] as (input: Input<N>, keks: readonly Uint8Array[]) => Output<N>;
+  const job = JOBS[name] as (input: Input<N>, keks: readonly KekHandle[]) => Promise<Output<N>>;
   return job(input, keks);
 }
 

@@ -6,14 +6,15 @@ import {type KeySize, layoutOf} from '../dek-layout.js';
 import {writeBase64} from '../manifest/base64.js';
 import type {Columns, Fingerprints, KeyColumn} from '../manifest/columns.js';
 import type {FormatVersion} from '../manifest/edition.js';
+import type {Marks} from '../manifest/entry.js';
 import {formatEntry} from '../manifest/entry.js';
 import {type Fault, faultOf, inOrder, LineFault} from '../manifest/fault.js';
 import type {FingerprintKey} from '../manifest/fingerprint.js';
 import type {Lines} from '../manifest/lines.js';
 import {numberedName} from '../manifest/names.js';
 import {parseLines} from '../manifest/parse-lines.js';
-import {wrapKeys} from '../wrap/bulk.js';
 import {checkValuesOf} from '../wrap/check-values.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import {countUnmarked, LineMarks, marksOf} from './marks.js';
 import {type BadKey, findEqualKeys, findOtherKeys, randomPlaintexts, unwrapAll} from './plaintexts.js';
 
@@ -44,15 +45,15 @@ export interface CheckedLines {
  * With `unwrap` each DEK is unwrapped too, and its marks compared with it; with `reveal` it is given out in plaintext:
  * one buffer for each layout that occurs.
  */
-export function checkLines(
+export async function checkLines(
   {version, key, unwrap, reveal, ...lines}: LinesInput & {unwrap: boolean; reveal: boolean},
-  [kek]: readonly Uint8Array[],
-): CheckedLines & {plaintexts: Uint8Array[]} {
+  [kek]: readonly KekHandle[],
+): Promise<CheckedLines & {plaintexts: Uint8Array[]}> {
   const columns = parseLines(lines, {version, key});
   const revealed: Uint8Array[] = [];
   const marks = new LineMarks(columns);
   const found = unwrap
-    ? unwrapColumns(columns, kek!, (column, plaintexts) => {
+    ? await unwrapColumns(columns, kek!, (column, plaintexts) => {
         if (reveal) revealed.push(secretCopy(plaintexts));
         return version > 1 ? marks.compare(column, plaintexts) : [];
       })
@@ -61,10 +62,13 @@ export function checkLines(
 }
 
 /** The lines, of whichever version, with the marks of each DEK: as they stand in a manifest of version 2. */
-export function markLines({version, key, ...lines}: LinesInput, [kek]: readonly Uint8Array[]): CheckedLines {
+export async function markLines(
+  {version, key, ...lines}: LinesInput,
+  [kek]: readonly KekHandle[],
+): Promise<CheckedLines> {
   const columns = parseLines(lines, {version, key});
   const marks = new LineMarks(columns);
-  const found = unwrapColumns(columns, kek!, (column, plaintexts) => marks.compare(column, plaintexts));
+  const found = await unwrapColumns(columns, kek!, (column, plaintexts) => marks.compare(column, plaintexts));
   return {...checked(columns, lines.count), ...found, text: marks.complete()};
 }
 
@@ -72,20 +76,20 @@ export function markLines({version, key, ...lines}: LinesInput, [kek]: readonly 
  * From one KEK to the other. Lines of version 2 get the marks that they have not. The digest is that of the plaintexts
  * as the old lines have them, and of the new lines.
  */
-export function rewrapLines(
+export async function rewrapLines(
   {version, key, ...lines}: LinesInput,
-  [from, to]: readonly Uint8Array[],
-): CheckedLines & {digest: Uint8Array} {
+  [from, to]: readonly KekHandle[],
+): Promise<CheckedLines & {digest: Uint8Array}> {
   const columns = parseLines(lines, {version, key});
   const marks = version > 1 ? new LineMarks(columns) : undefined;
   // Before it becomes another one: of the old lines, as the table of duplicates is.
   const result = checked(columns, lines.count);
   const digest = createHash('sha256');
-  const found = unwrapColumns(columns, from!, (column, plaintexts) => {
+  const found = await unwrapColumns(columns, from!, async (column, plaintexts) => {
     const {layout, members} = column;
     digest.update(plaintexts);
     const faults = marks?.compare(column, plaintexts) ?? [];
-    const wrapped = wrapKeys(to!, plaintexts, layout.plaintextBytes);
+    const wrapped = await to!.wrap(plaintexts, layout.plaintextBytes);
     const [text, bytes] = [viewOf(columns.text), viewOf(wrapped)];
     for (let k = 0; k < members.length; k++) {
       writeBase64(bytes, k * layout.wrappedBytes, layout.wrappedBytes, text, columns.wrappedAt[members[k]!]!);
@@ -97,13 +101,13 @@ export function rewrapLines(
 }
 
 /** The digest that `rewrapLines` gives of lines that it has made, from these lines alone. */
-export function digestLines(
+export async function digestLines(
   {version, ...lines}: Omit<LinesInput, 'key'>,
-  [, to]: readonly Uint8Array[],
-): {digest: Uint8Array; faults: readonly Fault[]} {
+  [, to]: readonly KekHandle[],
+): Promise<{digest: Uint8Array; faults: readonly Fault[]}> {
   const columns = parseLines(lines, {version});
   const digest = createHash('sha256');
-  const {faults} = unwrapColumns(columns, to!, (_, plaintexts) => {
+  const {faults} = await unwrapColumns(columns, to!, (_, plaintexts) => {
     digest.update(plaintexts);
     return [];
   });
@@ -133,33 +137,56 @@ export interface NewLines {
   key: FingerprintKey;
 }
 
-/** New lines; none when a key is bad. */
-export function makeLines(input: NewLines, [kek]: readonly Uint8Array[]): CheckedLines & {bad: BadKey[]} {
-  const {version, keySize, keytag, first, count, key} = input;
-  const layout = layoutOf(keySize, keytag);
-  const plaintexts = input.plaintexts ?? randomPlaintexts(layout, count, input.keytagValue);
+/** New lines; none when a key is bad. Random DEKs are made where the KEK is, if it can: then they have no marks. */
+export async function makeLines(input: NewLines, [kek]: readonly KekHandle[]): Promise<CheckedLines & {bad: BadKey[]}> {
+  const {version, first, count, key} = input;
+  const {wrapped, marks, bad} = await wrapNew(input, kek!);
+  const lines = bad.length > 0 ? '' : linesOf(input, wrapped, marks);
+  // What is written is what is read.
+  const text = new Uint8Array(Buffer.from(lines));
+  const columns = parseLines({text, first, count: bad.length > 0 ? 0 : count}, {version, key});
+  return {...checked(columns, count), bad};
+}
+
+interface WrappedNew {
+  wrapped: Uint8Array;
+  /** Of each DEK, where lines have them and they are known. */
+  marks: readonly Marks[];
+  bad: BadKey[];
+}
+
+async function wrapNew(input: NewLines, kek: KekHandle): Promise<WrappedNew> {
+  const {version, count, keytagValue, expected} = input;
+  const layout = layoutOf(input.keySize, input.keytag);
+  if (!input.plaintexts && kek.generate) {
+    const names = Array.from({length: count}, (_, i) => numberedName(input.pattern, input.number + i));
+    return {wrapped: await kek.generate(count, layout.plaintextBytes, names), marks: [], bad: []};
+  }
+  const plaintexts = input.plaintexts ?? randomPlaintexts(layout, count, keytagValue);
   try {
     const bad = findEqualKeys(plaintexts, layout);
-    if (input.expected) {
+    if (expected) {
       const {dcv} = checkValuesOf(plaintexts, layout, {hints: false});
-      bad.push(...findOtherKeys(plaintexts, layout, dcv, input.expected));
+      bad.push(...findOtherKeys(plaintexts, layout, dcv, expected));
     }
-    const wrapped = wrapKeys(kek!, plaintexts, layout.plaintextBytes);
-    const opaque = fromHex(input.opaque, 'opaque');
-    const marks = version > 1 && bad.length === 0 ? marksOf(plaintexts, layout) : [];
-    let text = '';
-    for (let i = 0; i < (bad.length > 0 ? 0 : count); i++) {
-      const key = wrapped.subarray(i * layout.wrappedBytes, (i + 1) * layout.wrappedBytes);
-      const name = numberedName(input.pattern, input.number + i);
-      text += `${formatEntry({name, keySize, keytag, opaque, wrapped: key, ...marks[i]})}\n`;
-    }
-    // What is written is what is read.
-    const lines = {text: new Uint8Array(Buffer.from(text)), first, count: bad.length > 0 ? 0 : count};
-    const columns = parseLines(lines, {version, key});
-    return {...checked(columns, count), bad};
+    const wrapped = await kek.wrap(plaintexts, layout.plaintextBytes);
+    return {wrapped, marks: version > 1 && bad.length === 0 ? marksOf(plaintexts, layout) : [], bad};
   } finally {
     wipe(plaintexts);
   }
+}
+
+function linesOf(input: NewLines, wrapped: Uint8Array, marks: readonly Marks[]): string {
+  const {keySize, keytag, count, pattern, number} = input;
+  const {wrappedBytes} = layoutOf(keySize, keytag);
+  const opaque = fromHex(input.opaque, 'opaque');
+  let text = '';
+  for (let i = 0; i < count; i++) {
+    const key = wrapped.subarray(i * wrappedBytes, (i + 1) * wrappedBytes);
+    const name = numberedName(pattern, number + i);
+    text += `${formatEntry({name, keySize, keytag, opaque, wrapped: key, ...marks[i]})}\n`;
+  }
+  return text;
 }
 
 function checked(columns: Columns, count: number): CheckedLines {
@@ -171,23 +198,23 @@ function checked(columns: Columns, count: number): CheckedLines {
  * Calls `use` with each column in plaintext, which is wiped then. Returns the faults of the columns, those that `use`
  * returns and those of its keys, and the lines of the DEKs whose key1 equals key2.
  */
-function unwrapColumns(
+async function unwrapColumns(
   {keys, lines, faults}: Columns,
-  kek: Uint8Array,
-  use: (column: KeyColumn, plaintexts: Uint8Array) => readonly Fault[],
-): Pick<CheckedLines, 'faults' | 'equal'> {
+  kek: KekHandle,
+  use: (column: KeyColumn, plaintexts: Uint8Array) => readonly Fault[] | Promise<readonly Fault[]>,
+): Promise<Pick<CheckedLines, 'faults' | 'equal'>> {
   const [used, more]: [Fault[], Fault[]] = [[], []];
   const equalLines: number[] = [];
   for (const column of keys) {
     if (column.members.length === 0) continue;
-    const {plaintexts, bad, equal} = unwrapAll(kek, column.wrapped, column.layout);
+    const {plaintexts, bad, equal} = await unwrapAll(kek, column.wrapped, column.layout);
     const lineOf = (position: number): number => lines[column.members[position]!]!;
     try {
       for (const {position, code, message, hint} of bad) {
         more.push(faultOf(new LineFault(lineOf(position), code, `wrapped: ${message}`, hint)));
       }
       equalLines.push(...equal.map(lineOf));
-      used.push(...use(column, plaintexts));
+      used.push(...(await use(column, plaintexts)));
     } finally {
       wipe(plaintexts);
     }

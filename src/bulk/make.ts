@@ -7,6 +7,7 @@ import {formatHeader, type ManifestHeader, nextHeader, versionOf} from '../manif
 import {assertNames, numberedName} from '../manifest/names.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
 import type {NewLines} from './line-jobs.js';
@@ -49,7 +50,7 @@ export async function* newManifest(
 export async function* addToManifest(
   crew: Crew,
   path: string,
-  kek: Uint8Array,
+  kek: KekHandle,
   deks: NewDeks,
   {keys, count: newDeks = 0}: AllKeys,
   onProgress: OnProgress,

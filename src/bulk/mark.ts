@@ -3,6 +3,7 @@ import {newEdition} from '../manifest/edition.js';
 import {formatHeader, nextHeader} from '../manifest/header.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
 import type {OnProgress} from './progress.js';
@@ -15,7 +16,7 @@ import type {OnProgress} from './progress.js';
 export async function* markManifest(
   crew: Crew,
   path: string,
-  kek: Uint8Array,
+  kek: KekHandle,
   onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
   const manifest = await openLines(path);

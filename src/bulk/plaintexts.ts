@@ -3,9 +3,9 @@ import {randomFillSync} from 'node:crypto';
 import {equalBytes, fromHex, secretBytes} from '../bytes.js';
 import {DCV_BYTES, type DekLayout} from '../dek-layout.js';
 import type {DekError, DekErrorCode} from '../errors.js';
-import {unwrapKeys} from '../wrap/bulk.js';
 import {arrangementIn} from '../wrap/dcv.js';
 import {equalKeys} from '../wrap/dek-keys.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import {unwrapFailed} from '../wrap/kw.js';
 import {anotherKey} from '../wrap/wrong-key.js';
 
@@ -28,9 +28,9 @@ export interface Unwrapped {
 }
 
 /** Unwraps keys of one layout. */
-export function unwrapAll(kek: Uint8Array, wrapped: Uint8Array, layout: DekLayout): Unwrapped {
+export async function unwrapAll(kek: KekHandle, wrapped: Uint8Array, layout: DekLayout): Promise<Unwrapped> {
   const failed: number[] = [];
-  const plaintexts = unwrapKeys(kek, wrapped, layout.plaintextBytes, failed);
+  const plaintexts = await kek.unwrap(wrapped, layout.plaintextBytes, failed);
   const hasFailed = new Set(failed); // and is all zeros
   const equal = positionsOfEqual(plaintexts, layout).filter((position) => !hasFailed.has(position));
   return {plaintexts, bad: failed.map((position) => badKey(position, unwrapFailed())), equal};

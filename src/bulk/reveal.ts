@@ -4,6 +4,7 @@ import {wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
 import type {OnProgress} from './progress.js';
@@ -16,7 +17,7 @@ import type {OnEqual} from './raw.js';
  */
 export async function* unwrapManifest(
   crew: Crew,
-  {path, kek, reveal, onEqual}: {path: string; kek: Uint8Array; reveal: boolean; onEqual: OnEqual},
+  {path, kek, reveal, onEqual}: {path: string; kek: KekHandle; reveal: boolean; onEqual: OnEqual},
   onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
   const manifest = await openLines(path);

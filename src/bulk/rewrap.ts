@@ -11,17 +11,16 @@ import {nextEdition} from '../manifest/edition.js';
 import {formatHeader, type ManifestHeader, versionOf} from '../manifest/header.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek, withCredential} from '../manifest/unwrap.js';
-import {wrapCredential} from '../wrap/credential.js';
-import {keyCheckValue} from '../wrap/kcv.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
 import type {LinesInput} from './line-jobs.js';
 import type {OnProgress} from './progress.js';
 
-/** A rewrap: `from` and `to` are import KEKs of 16 or 32 bytes. */
+/** A rewrap. */
 export interface RewrapOptions {
-  from: Uint8Array;
-  to: Uint8Array;
+  from: KekHandle;
+  to: KekHandle;
   /** The id of the new KEK on the NIC, 24 bits; the old one's is kept without. */
   importKekId?: number | undefined;
 }
@@ -65,7 +64,7 @@ export class Rewrap {
     const {header, lines, bytes} = manifest;
     try {
       this.#crew.expect(bytes / CHUNK_BYTES);
-      const fresh = rewrapHeader(header, this.#options);
+      const fresh = await rewrapHeader(header, this.#options);
       const text = formatHeader(fresh);
       this.#headers = {old: header, fresh, text};
       yield text;
@@ -96,7 +95,7 @@ export class Rewrap {
     try {
       const {old, fresh, text} = this.#headers!;
       if (!equalBytes(readExactly(file, text.length, 1), text)) throw differs(1);
-      if (!isSameCredential(old, fresh, this.#options)) throw differs(1);
+      if (!(await isSameCredential(old, fresh, this.#options))) throw differs(1);
       let [deks, piece] = [0, 0];
       for await (const {digest, faults} of this.#crew.map('digestLines', this.#linesOf(file))) {
         const {first, count, digest: expected} = this.#pieces[piece++]!;
@@ -129,30 +128,37 @@ function readExactly(file: fs.FileHandle, bytes: number, line: number): Uint8Arr
 }
 
 /** The header under the new KEK: with the login that the old one has in store for it, if it has one. */
-function rewrapHeader(header: ManifestHeader, {from, to, importKekId}: RewrapOptions): ManifestHeader {
+async function rewrapHeader(header: ManifestHeader, {from, to, importKekId}: RewrapOptions): Promise<ManifestHeader> {
   assertManifestKek(header, from, 'from');
-  if (equalBytes(from, to)) throw new DekError('BAD_ARGUMENT', '"from" and "to" are the same KEK');
+  if (from.kcv && to.kcv && equalBytes(from.kcv, to.kcv))
+    throw new DekError('BAD_ARGUMENT', '"from" and "to" are the same KEK');
   if (!header.login && importKekId !== undefined) {
     throw new DekError('BAD_ARGUMENT', 'the manifest has no login, and so no id of its import KEK');
   }
   const edition = header.edition ? nextEdition(header.edition) : null;
-  const importKekKcv = keyCheckValue(to);
+  const importKekKcv = to.kcv ?? null;
   const next = edition?.nextLogin;
-  if (edition && next?.importKekKcv && equalBytes(next.importKekKcv, importKekKcv)) {
-    withCredential(to, next.credential, () => {}, 'line 1: nextLogin.wrappedCredential');
+  if (edition && next?.importKekKcv && importKekKcv && equalBytes(next.importKekKcv, importKekKcv)) {
+    await withCredential(to, next.credential, () => {}, 'line 1: nextLogin.wrappedCredential');
     const login = {...next, importKekId: importKekId ?? next.importKekId};
     return {...header, edition: {...edition, nextLogin: null}, importKekKcv, login};
   }
   const login: LoginOptions | null = header.login && {
     importKekId: importKekId ?? header.login.importKekId,
     credentialId: header.login.credentialId,
-    credential: withCredential(from, header.login.credential, (credential) => wrapCredential(to, credential)),
+    credential: await withCredential(from, header.login.credential, (credential) =>
+      to.wrap(credential, credential.length),
+    ),
   };
   return {...header, edition, importKekKcv, login};
 }
 
 /** Whether the new header has the credential of the old one, or the one that was in store. */
-function isSameCredential(old: ManifestHeader, fresh: ManifestHeader, {from, to}: RewrapOptions): boolean {
+async function isSameCredential(
+  old: ManifestHeader,
+  fresh: ManifestHeader,
+  {from, to}: RewrapOptions,
+): Promise<boolean> {
   const [a, b] = [old.login, fresh.login];
   if (!a || !b || equalBytes(b.credential, old.edition?.nextLogin?.credential ?? new Uint8Array())) return true;
   return withCredential(from, a.credential, (was) => withCredential(to, b.credential, (is) => equalBytes(was, is)));

@@ -1,9 +1,9 @@
 /** What a worker thread of a crew runs: one job after the other. Its file is named in crew.ts. */
 import {parentPort, workerData} from 'node:worker_threads';
-import {wipe} from '../bytes.js';
 import {DekError, type DekErrorCode} from '../errors.js';
 import {lockSecrets} from '../memory/protect.js';
 import {openShared, type SharedSecret} from '../memory/share.js';
+import {BytesKek} from '../wrap/kek-handle.js';
 import {type Input, type JobName, moveTo, runJob} from './jobs.js';
 
 /** What a thread is started with. */
@@ -25,14 +25,14 @@ const {keks: shared, isProtecting} = workerData as ThreadData;
 if (isProtecting) lockSecrets();
 
 parentPort!.on('message', async ({name, input}: {name: JobName; input: Input<JobName>}) => {
-  const keks = shared.map(openShared);
+  const keks = shared.map((secret) => new BytesKek(openShared(secret), 'the KEK'));
   try {
     const output = await runJob(name, input, keks);
     moveTo(parentPort!, {output} satisfies Answer, output);
   } catch (error) {
     parentPort!.postMessage({error: plain(error)} satisfies Answer);
   } finally {
-    wipe(...keks);
+    for (const kek of keks) await kek.close();
   }
 });
 

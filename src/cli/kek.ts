@@ -45,7 +45,7 @@ export interface KekOptions {
  * Opens the KEK that these flags name and calls `use` with it; it is closed when that has settled. `title` is what
  * messages call it. From before the first secret byte on, this process's memory stays out of core dumps.
  */
-export async function withKekHandle<T>(
+export async function withKek<T>(
   {kek: spec, 'kek-component': components, 'kek-format': format, kcv}: KekOptions,
   use: (kek: KekHandle) => T | Promise<T>,
   title = 'kek',
@@ -63,20 +63,18 @@ export async function withKekHandle<T>(
   }
 }
 
-/** As `withKekHandle`, for what needs the bytes of the KEK, and its key check value in hex. */
-export async function withKek<T>(
-  options: KekOptions,
-  use: (kek: Uint8Array, kcv: string) => T | Promise<T>,
-  title = 'kek',
-): Promise<T> {
-  return withKekHandle(
-    options,
-    (kek) => {
-      if (!kek.secret || !kek.kcv) throw new DekError('UNSUPPORTED', `${kek.name} does not come to this process`);
-      return use(kek.secret, toHex(kek.kcv));
-    },
-    title,
-  );
+/** What `--json` says of the KEK that was used. */
+export interface KekResult {
+  /** null: it cannot be told of this KEK. */
+  kekKcv: string | null;
+  /** Key check values of its components, in their order, if it was given in components. */
+  kekComponents?: string[];
+}
+
+/** That of this KEK. */
+export function kekResult({kcv, componentKcvs}: KekHandle): KekResult {
+  const components = componentKcvs ? {kekComponents: componentKcvs.map(toHex)} : {};
+  return {kekKcv: kcv ? toHex(kcv) : null, ...components};
 }
 
 /** The KEKs and components of these flags, for `assertDistinctStreams`. */

@@ -3,12 +3,11 @@ import * as Flags from '@oclif/core/flags';
 import {wipe} from '../bytes.js';
 import {readCiphertext} from '../custody/source.js';
 import {SOURCE_FORMS} from '../custody/sources/table.js';
-import {WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
+import {CREDENTIAL_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {newEdition} from '../manifest/edition.js';
 import type {ManifestHeader} from '../manifest/index.js';
-import {unwrapCredential} from '../wrap/credential.js';
-import {keyCheckValue} from '../wrap/kcv.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import {idFlag} from './flags.js';
 
 const withName = {dependsOn: ['name'], exclusive: ['manifest']};
@@ -59,12 +58,12 @@ export interface HeaderOptions {
  * The header of a manifest that `kek` is to wrap. Throws BAD_ARGUMENT when a flag is missing; UNWRAP_FAILED when the
  * wrapped credential was not wrapped by this KEK; what reading it throws.
  */
-export async function headerOf(options: HeaderOptions, kek: Uint8Array): Promise<ManifestHeader> {
+export async function headerOf(options: HeaderOptions, kek: KekHandle): Promise<ManifestHeader> {
   const {device, credential, 'import-kek-id': importKekId, 'credential-id': credentialId} = options;
   const header = {
     edition: options['manifest-version'] === '1' ? null : newEdition(),
     devices: device === undefined ? [] : device.split(','),
-    importKekKcv: keyCheckValue(kek),
+    importKekKcv: kek.kcv ?? null,
   };
   if (options['no-login']) return {...header, login: null};
   if (importKekId === undefined || credentialId === undefined || credential === undefined) {
@@ -73,6 +72,6 @@ export async function headerOf(options: HeaderOptions, kek: Uint8Array): Promise
     });
   }
   const wrapped = await readCiphertext(credential, [WRAPPED_CREDENTIAL_BYTES], 'wrapped credential');
-  wipe(unwrapCredential(kek, wrapped));
+  wipe(await kek.unwrap(wrapped, CREDENTIAL_BYTES));
   return {...header, login: {importKekId, credentialId, credential: wrapped}};
 }

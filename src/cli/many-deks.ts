@@ -1,6 +1,7 @@
 /** Work on many DEKs: a crew does it, one line on stderr tells how far it is, and its end knows how many there were. */
 import type {Crew} from '../bulk/crew.js';
 import type {OnProgress} from '../bulk/progress.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import {Progress} from './progress.js';
 
 /** Counts the DEKs of one part of the work: `label` says what is done to them, `total` how many there are, if known. */
@@ -11,7 +12,7 @@ export type CountDeks = (label: string, total?: number) => OnProgress;
  * The crew is loaded here, so that a command which is given one DEK starts without it. Throws what `work` throws.
  */
 export async function withCrew(
-  keks: readonly Uint8Array[],
+  keks: readonly KekHandle[],
   isShown: boolean,
   work: (crew: Crew, count: CountDeks) => Promise<void>,
 ): Promise<number> {

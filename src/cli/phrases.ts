@@ -14,9 +14,11 @@ export function nameDek(kind: Kind): string {
   return named('DEK', kind);
 }
 
-/** `the KEK with KCV 1e2f3a4b5c`. */
-export function nameKek(kcv: string): string {
-  return `the KEK with KCV ${kcv}`;
+/** `the KEK with KCV 1e2f3a4b5c`, and with those of its components; `a KEK whose KCV is not known`. */
+export function nameKek({kekKcv, kekComponents}: {kekKcv: string | null; kekComponents?: readonly string[]}): string {
+  if (kekKcv === null) return 'a KEK whose KCV is not known';
+  const parts = kekComponents ? ` of components with KCV ${kekComponents.join(', ')}` : '';
+  return `the KEK with KCV ${kekKcv}${parts}`;
 }
 
 /** `its check value (DCV) is 0a63...` */

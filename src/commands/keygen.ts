@@ -3,7 +3,7 @@ import type {NewKeys} from '../bulk/make.js';
 import {randomPlaintexts} from '../bulk/plaintexts.js';
 import {fromHex, toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
-import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/kek.js';
+import {KEK_USAGE, type KekResult, kekFlags, kekResult, kekSpecs, withKek} from '../cli/kek.js';
 import {type HeaderOptions, headerFlags, headerOf} from '../cli/manifest-header.js';
 import {withCrew} from '../cli/many-deks.js';
 import {type NewDekOptions, newDekFlags, newDeks} from '../cli/new-deks.js';
@@ -15,28 +15,26 @@ import {type DekLayout, KEYTAG_BYTES, type KeySize, layoutOf} from '../dek-layou
 import {DekError} from '../errors.js';
 import {assertNames} from '../manifest/names.js';
 import {dcvHints, dekCheckValue} from '../wrap/dcv.js';
-import {wrapKey} from '../wrap/kw.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 
-interface KeygenResult {
+interface KeygenResult extends KekResult {
   keySize: KeySize;
   /** The keytag, 0x and hex; it is no secret: the MKey is configured with it. */
   keytag: string | null;
-  /** The check value and the hints of it in hex: public. */
-  dcv: string;
-  dcvHints: string;
+  /** The check value and the hints of it in hex: public. null: the DEK was made where the KEK is, and nobody knows. */
+  dcv: string | null;
+  dcvHints: string | null;
   /** The wrapped DEK in hex. */
   wrapped: string;
-  kekKcv: string;
   output: string | null;
 }
 
 /** With --name. */
-interface KeygenManifestResult {
+interface KeygenManifestResult extends KekResult {
   /** How many were made. */
   deks: number;
   keySize: KeySize;
   keytag: boolean;
-  kekKcv: string;
   /** The manifest that holds them; null: stdout. */
   output: string | null;
 }
@@ -118,16 +116,37 @@ export default class Keygen extends DekCommand {
     if (keytagValue !== undefined) assertKeytag(keytagValue);
     const layout = layoutOf(Number(flags.size), flags.keytag || keytagValue !== undefined);
     const {name} = flags;
-    return withKek<KeygenResult | KeygenManifestResult>(flags, (kek, kcv) =>
-      name === undefined
-        ? this.#makeOne(kek, kcv, layout, keytagValue, flags)
-        : this.#makeManifest(kek, kcv, layout, keytagValue, {...flags, name}),
+    return withKek<KeygenResult | KeygenManifestResult>(flags, (kek) => {
+      if (kek.generate) this.#tellGenerated(layout);
+      if (name !== undefined) return this.#makeManifest(kek, layout, keytagValue, {...flags, name});
+      return kek.generate ? this.#generateOne(kek, layout, flags) : this.#makeOne(kek, layout, keytagValue, flags);
+    });
+  }
+
+  /** What it means that they are made where the KEK is. Throws BAD_ARGUMENT for a keytag. */
+  #tellGenerated({keytag}: DekLayout): void {
+    if (keytag) {
+      throw new DekError('BAD_ARGUMENT', 'a DEK that is made where the KEK is has no keytag: nobody would know it', {
+        hint: 'make it elsewhere, and wrap it: dek wrap',
+      });
+    }
+    this.note(
+      'made where the KEK is: nobody has seen the key, so that its check value (DCV) is not known, and key1 and key2 ' +
+        'were not compared',
     );
   }
 
+  async #generateOne(kek: KekHandle, layout: DekLayout, flags: OutputOptions): Promise<KeygenResult> {
+    const wrapped = await kek.generate!(1, layout.plaintextBytes);
+    await deliver(wrapped, flags, this.jsonEnabled());
+    this.note(`made a ${nameDek(layout)}, ${wrapped.length} bytes wrapped under ${nameKek(kekResult(kek))}`);
+    const unknown = {keytag: null, dcv: null, dcvHints: null};
+    const {output = null} = flags;
+    return {keySize: layout.keySize, ...unknown, wrapped: toHex(wrapped), ...kekResult(kek), output};
+  }
+
   async #makeOne(
-    kek: Uint8Array,
-    kekKcv: string,
+    kek: KekHandle,
     layout: DekLayout,
     keytagValue: string | undefined,
     flags: OutputOptions,
@@ -136,22 +155,21 @@ export default class Keygen extends DekCommand {
     try {
       // As strtoul(3) has to read it, for DPDK: without 0x it would take 35ba... for 35.
       const keytag = layout.keytag ? `0x${toHex(plaintext.subarray(-KEYTAG_BYTES))}` : null;
-      const wrapped = wrapKey(kek, plaintext);
+      const wrapped = await kek.wrap(plaintext, plaintext.length);
       await deliver(wrapped, flags, this.jsonEnabled());
       const what = `${nameDek(layout)}${keytag === null ? '' : ` ${keytag}`}`;
       const marks = {dcv: toHex(dekCheckValue(plaintext)), dcvHints: toHex(dcvHints(plaintext))};
-      this.note(`made a ${what}, ${wrapped.length} bytes wrapped under ${nameKek(kekKcv)}`);
+      this.note(`made a ${what}, ${wrapped.length} bytes wrapped under ${nameKek(kekResult(kek))}`);
       this.note(nameDcv(marks.dcv));
       const {output = null} = flags;
-      return {keySize: layout.keySize, keytag, ...marks, wrapped: toHex(wrapped), kekKcv, output};
+      return {keySize: layout.keySize, keytag, ...marks, wrapped: toHex(wrapped), ...kekResult(kek), output};
     } finally {
       wipe(plaintext);
     }
   }
 
   async #makeManifest(
-    kek: Uint8Array,
-    kekKcv: string,
+    kek: KekHandle,
     layout: DekLayout,
     keytagValue: string | undefined,
     {name, count = 1, first = 1, opaque, manifest, output, force, ...header}: ManifestOptions,
@@ -170,9 +188,9 @@ export default class Keygen extends DekCommand {
         await deliverStream(chunks, {output, force}, {what: 'a manifest', json, isRaw: false});
       }
     });
-    this.note(`made ${countDeks(count, layout)}, wrapped under ${nameKek(kekKcv)}`);
+    this.note(`made ${countDeks(count, layout)}, wrapped under ${nameKek(kekResult(kek))}`);
     const {keySize, keytag} = layout;
-    return {deks: count, keySize, keytag, kekKcv, output: manifest ?? output ?? null};
+    return {deks: count, keySize, keytag, ...kekResult(kek), output: manifest ?? output ?? null};
   }
 }
 

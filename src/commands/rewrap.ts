@@ -4,7 +4,7 @@ import {type RewrapOptions, Rewrap as Rewrapping} from '../bulk/rewrap.js';
 import {DekCommand} from '../cli/base.js';
 import {idFlag} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
-import {withKek} from '../cli/kek.js';
+import {kekResult, withKek} from '../cli/kek.js';
 import {withCrew} from '../cli/many-deks.js';
 import {countDeks, nameKek} from '../cli/phrases.js';
 import {type ChangedManifestOptions, changedManifestFlags, deliverManifest} from '../cli/replace-manifest.js';
@@ -12,15 +12,21 @@ import {KEK_FORMS} from '../custody/sources/table.js';
 import {assertDistinctStreams} from '../custody/spec.js';
 import type {WholeFileOptions} from '../files/whole-file.js';
 import {wholeButEqual} from '../wrap/dek-keys.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 
 interface RewrapResult {
   deks: number;
-  fromKcv: string;
-  toKcv: string;
+  /** null: it cannot be told of this KEK. */
+  fromKcv: string | null;
+  toKcv: string | null;
   /** The lines of DEKs that are whole, but whose key1 equals key2. */
   equalKeys: readonly number[];
   /** The file that holds the new manifest. */
   output: string;
+}
+
+interface RewrapFlags extends ChangedManifestOptions {
+  'import-kek-id'?: number | undefined;
 }
 
 /** Lines that are listed; the rest are counted. */
@@ -61,33 +67,26 @@ export default class Rewrap extends DekCommand {
   async run(): Promise<RewrapResult> {
     const {args, flags} = await this.parse(Rewrap);
     assertDistinctStreams(flags.from, flags.to);
-    const withKeks = async (
-      from: Uint8Array,
-      fromKcv: string,
-      to: Uint8Array,
-      toKcv: string,
-    ): Promise<RewrapResult> => {
-      const {deks, equalKeys} = await this.#rewrap(args.manifest, flags, {
-        from,
-        to,
-        importKekId: flags['import-kek-id'],
-      });
-      const output = flags.output ?? args.manifest;
-      this.note(`re-wrapped ${countDeks(deks)} from ${nameKek(fromKcv)} to ${nameKek(toKcv)}: ${output}`);
-      for (const line of equalKeys.slice(0, MAX_LISTED)) this.note(`line ${line}: ${wholeButEqual().message}`);
-      if (equalKeys.length > MAX_LISTED) this.note(`and ${equalKeys.length - MAX_LISTED} more`);
-      return {deks, equalKeys, fromKcv, toKcv, output};
-    };
     return withKek(
       {kek: flags.from, 'kek-format': flags['from-format']},
-      (from, fromKcv) =>
+      (from) =>
         withKek(
           {kek: flags.to, 'kek-format': flags['to-format']},
-          (to, toKcv) => withKeks(from, fromKcv, to, toKcv),
+          (to) => this.#report(args.manifest, flags, from, to),
           'to',
         ),
       'from',
     );
+  }
+
+  async #report(manifest: string, flags: RewrapFlags, from: KekHandle, to: KekHandle): Promise<RewrapResult> {
+    const {deks, equalKeys} = await this.#rewrap(manifest, flags, {from, to, importKekId: flags['import-kek-id']});
+    const output = flags.output ?? manifest;
+    const [old, fresh] = [kekResult(from), kekResult(to)];
+    this.note(`re-wrapped ${countDeks(deks)} from ${nameKek(old)} to ${nameKek(fresh)}: ${output}`);
+    for (const line of equalKeys.slice(0, MAX_LISTED)) this.note(`line ${line}: ${wholeButEqual().message}`);
+    if (equalKeys.length > MAX_LISTED) this.note(`and ${equalKeys.length - MAX_LISTED} more`);
+    return {deks, equalKeys, fromKcv: old.kekKcv, toKcv: fresh.kekKcv, output};
   }
 
   async #rewrap(

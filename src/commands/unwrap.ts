@@ -4,7 +4,7 @@ import {equalBytes, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {sizeFlags} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
-import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/kek.js';
+import {KEK_USAGE, type KekResult, kekFlags, kekResult, kekSpecs, withKek} from '../cli/kek.js';
 import {withCrew} from '../cli/many-deks.js';
 import {deliver, deliverStream, outputFlags} from '../cli/output.js';
 import {countDeks, nameDek, nameKek} from '../cli/phrases.js';
@@ -14,25 +14,23 @@ import {readKeys} from '../custody/key-stream.js';
 import {readCiphertext, withCiphertextStream} from '../custody/source.js';
 import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {assertDistinctStreams} from '../custody/spec.js';
-import {DEK_WRAPPED_BYTES, type KeySize, layoutOf} from '../dek-layout.js';
+import {DEK_WRAPPED_BYTES, type KeySize, layoutOf, plaintextBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {splitDek, wholeButEqual} from '../wrap/dek-keys.js';
-import {unwrapKey} from '../wrap/kw.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 
 /** Of one DEK. */
-interface UnwrapResult {
+interface UnwrapResult extends KekResult {
   verified: true;
   keySize: KeySize;
   /** Whether the DEK has a keytag. */
   keytag: boolean;
-  kekKcv: string;
 }
 
 /** With --size, or of a whole manifest. */
-interface UnwrapAllResult {
+interface UnwrapAllResult extends KekResult {
   verified: true;
   deks: number;
-  kekKcv: string;
 }
 
 interface UnwrapFlags extends RevealOptions {
@@ -100,36 +98,27 @@ export default class Unwrap extends DekCommand {
     }
     const isOne = size === undefined && (manifest === undefined || name !== undefined);
     assertMayReveal(flags, {json: this.jsonEnabled(), isOne});
-    return withKek<UnwrapResult | UnwrapAllResult>(flags, (kek, kekKcv) =>
-      isOne ? this.#unwrapOne(kek, kekKcv, file, flags) : this.#unwrapAll(kek, kekKcv, file, flags),
+    return withKek<UnwrapResult | UnwrapAllResult>(flags, (kek) =>
+      isOne ? this.#unwrapOne(kek, file, flags) : this.#unwrapAll(kek, file, flags),
     );
   }
 
-  async #unwrapOne(
-    kek: Uint8Array,
-    kekKcv: string,
-    file: string | undefined,
-    flags: UnwrapFlags,
-  ): Promise<UnwrapResult> {
-    const plaintext = unwrapKey(kek, await readWrapped(file, flags));
+  async #unwrapOne(kek: KekHandle, file: string | undefined, flags: UnwrapFlags): Promise<UnwrapResult> {
+    const wrapped = await readWrapped(file, flags);
+    const plaintext = await kek.unwrap(wrapped, plaintextBytes(wrapped.length));
     try {
       const {keySize, keytag: tag, key1, key2} = splitDek(plaintext, {allowEqualKeys: true});
       const keytag = tag !== undefined;
       if (flags.reveal) await deliver(plaintext, flags, false);
       if (equalBytes(key1, key2)) throw wholeButEqual();
-      this.#report(flags, `${nameDek({keySize, keytag})}, wrapped under ${nameKek(kekKcv)}`);
-      return {verified: true, keySize, keytag, kekKcv};
+      this.#report(flags, `${nameDek({keySize, keytag})}, wrapped under ${nameKek(kekResult(kek))}`);
+      return {verified: true, keySize, keytag, ...kekResult(kek)};
     } finally {
       wipe(plaintext);
     }
   }
 
-  async #unwrapAll(
-    kek: Uint8Array,
-    kekKcv: string,
-    file: string | undefined,
-    flags: UnwrapFlags,
-  ): Promise<UnwrapAllResult> {
+  async #unwrapAll(kek: KekHandle, file: string | undefined, flags: UnwrapFlags): Promise<UnwrapAllResult> {
     const {manifest, reveal, size, keytag} = flags;
     let [equal, firstEqual] = [0, ''];
     const onEqual = (dek: string): void => {
@@ -141,15 +130,18 @@ export default class Unwrap extends DekCommand {
       if (manifest !== undefined) {
         return this.#deliver(unwrapManifest(crew, {path: manifest, kek, reveal, onEqual}, onProgress), flags);
       }
-      const {plaintextBytes, wrappedBytes} = layoutOf(Number(size), keytag ?? false);
+      const layout = layoutOf(Number(size), keytag ?? false);
       await withCiphertextStream(file!, 'wrapped', (read, title) => {
-        const keys = readKeys(read, wrappedBytes, title);
-        return this.#deliver(unwrapStream(crew, keys, {plaintextBytes, reveal, onEqual}, onProgress), flags);
+        const keys = readKeys(read, layout.wrappedBytes, title);
+        return this.#deliver(
+          unwrapStream(crew, keys, {plaintextBytes: layout.plaintextBytes, reveal, onEqual}, onProgress),
+          flags,
+        );
       });
     });
     if (equal > 0) throw wholeButEqual(`${firstEqual}${equal > 1 ? `, and ${equal - 1} more` : ''}: `);
-    this.#report(flags, `${countDeks(deks)}, wrapped under ${nameKek(kekKcv)}`);
-    return {verified: true, deks, kekKcv};
+    this.#report(flags, `${countDeks(deks)}, wrapped under ${nameKek(kekResult(kek))}`);
+    return {verified: true, deks, ...kekResult(kek)};
   }
 
   /** Writes the plaintexts out; without --reveal there are none, and they are only asked for. */

@@ -8,7 +8,7 @@ import {type DcvFileOptions, dcvFileFlags, dcvOutput, withExpected} from '../cli
 import {sizeFlags} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
 import {hexFlag} from '../cli/hex-flag.js';
-import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/kek.js';
+import {KEK_USAGE, type KekResult, kekFlags, kekResult, kekSpecs, withKek} from '../cli/kek.js';
 import {withCrew} from '../cli/many-deks.js';
 import {type NewDekOptions, newDekFlags, newDeks} from '../cli/new-deks.js';
 import {deliver, deliverStream, type OutputOptions, outputFlags} from '../cli/output.js';
@@ -23,10 +23,10 @@ import {DCV_BYTES, DEK_PLAINTEXT_BYTES, type DekLayout, type KeySize, layoutOf} 
 import {assertDekName} from '../dek-name.js';
 import {arrangementIn, dcvHints, dekCheckValue} from '../wrap/dcv.js';
 import {equalKeys, splitDek} from '../wrap/dek-keys.js';
-import {wrapKey} from '../wrap/kw.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import {anotherKey} from '../wrap/wrong-key.js';
 
-interface WrapResult {
+interface WrapResult extends KekResult {
   keySize: KeySize;
   /** Whether the DEK has a keytag. */
   keytag: boolean;
@@ -35,18 +35,16 @@ interface WrapResult {
   dcvHints: string;
   /** The wrapped DEK in hex. */
   wrapped: string;
-  kekKcv: string;
   /** The file or the manifest that holds it. */
   output: string | null;
 }
 
 /** With --size. */
-interface WrapAllResult {
+interface WrapAllResult extends KekResult {
   /** How many were wrapped. */
   deks: number;
   keySize: KeySize;
   keytag: boolean;
-  kekKcv: string;
   /** The file or the manifest that holds them; null: stdout. */
   output: string | null;
 }
@@ -124,19 +122,14 @@ export default class Wrap extends DekCommand {
     const {args, flags} = await this.parse(Wrap);
     assertDistinctStreams(args.source, ...kekSpecs(flags));
     const {size, keytag} = flags;
-    return withKek<WrapResult | WrapAllResult>(flags, (kek, kekKcv) =>
+    return withKek<WrapResult | WrapAllResult>(flags, (kek) =>
       size === undefined
-        ? this.#wrapOne(kek, kekKcv, args.source, flags)
-        : this.#wrapAll(kek, kekKcv, args.source, layoutOf(Number(size), keytag ?? false), flags),
+        ? this.#wrapOne(kek, args.source, flags)
+        : this.#wrapAll(kek, args.source, layoutOf(Number(size), keytag ?? false), flags),
     );
   }
 
-  async #wrapOne(
-    kek: Uint8Array,
-    kekKcv: string,
-    source: string,
-    {'input-format': format, ...flags}: WrapFlags,
-  ): Promise<WrapResult> {
+  async #wrapOne(kek: KekHandle, source: string, {'input-format': format, ...flags}: WrapFlags): Promise<WrapResult> {
     const plaintext = await readSecret(source, DEK_PLAINTEXT_BYTES, 'plaintext', format);
     try {
       const {keySize, keytag: tag, key1, key2} = splitDek(plaintext, {allowEqualKeys: true});
@@ -144,30 +137,24 @@ export default class Wrap extends DekCommand {
       const dcv = dekCheckValue(plaintext);
       if (flags.dcv && !equalBytes(dcv, flags.dcv)) throw anotherKey(arrangementIn(plaintext, flags.dcv));
       const layout = layoutOf(keySize, tag !== undefined);
-      const wrapped = wrapKey(kek, plaintext);
+      const wrapped = await kek.wrap(plaintext, plaintext.length);
       const {manifest, name, output} = flags;
       if (manifest === undefined || name === undefined) await deliver(wrapped, flags, this.jsonEnabled());
       else {
         assertDekName(name);
         await this.#add(kek, layout, copyOf(plaintext), {...flags, manifest, name});
       }
-      this.note(`wrapped a ${nameDek(layout)} into ${wrapped.length} bytes under ${nameKek(kekKcv)}`);
+      this.note(`wrapped a ${nameDek(layout)} into ${wrapped.length} bytes under ${nameKek(kekResult(kek))}`);
       const marks = {dcv: toHex(dcv), dcvHints: toHex(dcvHints(plaintext))};
       this.note(nameDcv(marks.dcv));
       const where = manifest ?? output ?? null;
-      return {keySize, keytag: layout.keytag, ...marks, wrapped: toHex(wrapped), kekKcv, output: where};
+      return {keySize, keytag: layout.keytag, ...marks, wrapped: toHex(wrapped), ...kekResult(kek), output: where};
     } finally {
       wipe(plaintext);
     }
   }
 
-  async #wrapAll(
-    kek: Uint8Array,
-    kekKcv: string,
-    source: string,
-    layout: DekLayout,
-    flags: WrapFlags,
-  ): Promise<WrapAllResult> {
+  async #wrapAll(kek: KekHandle, source: string, layout: DekLayout, flags: WrapFlags): Promise<WrapAllResult> {
     const {keySize, keytag, plaintextBytes} = layout;
     const {manifest, name, output} = flags;
     const deks = await withSecretStream(source, 'plaintext', (read, title) => {
@@ -177,13 +164,13 @@ export default class Wrap extends DekCommand {
         ? this.#add(kek, layout, keys, {...flags, manifest, name})
         : this.#write(kek, layout, keys, flags);
     });
-    this.note(`wrapped ${countDeks(deks, layout)} under ${nameKek(kekKcv)}`);
-    return {deks, keySize, keytag, kekKcv, output: manifest ?? output ?? null};
+    this.note(`wrapped ${countDeks(deks, layout)} under ${nameKek(kekResult(kek))}`);
+    return {deks, keySize, keytag, ...kekResult(kek), output: manifest ?? output ?? null};
   }
 
   /** Adds DEKs to the manifest, under names from the pattern `name`; returns how many. */
   #add(
-    kek: Uint8Array,
+    kek: KekHandle,
     layout: DekLayout,
     plain: AsyncIterable<PlainKeys>,
     {manifest, ...names}: NewDekOptions & {manifest: string},
@@ -198,7 +185,7 @@ export default class Wrap extends DekCommand {
 
   /** Writes DEKs out, raw; returns how many. */
   #write(
-    kek: Uint8Array,
+    kek: KekHandle,
     {plaintextBytes}: DekLayout,
     keys: AsyncIterable<PlainKeys>,
     flags: OutputOptions & DcvFileOptions,

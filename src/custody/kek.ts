@@ -35,14 +35,13 @@ export async function openKek(spec: string, options: KekSpec = {}): Promise<KekH
 export async function openComponents(specs: readonly string[], options: KekSpec = {}): Promise<KekHandle> {
   const {title = 'kek', format, limit} = options;
   const components: Uint8Array[] = [];
-  let kek: Uint8Array | undefined;
   try {
     for (const [i, spec] of specs.entries())
       components.push(await readSecret(spec, KEK_BYTES, `${title} component ${i + 1}`, format, limit));
-    kek = joinComponents(components);
+    const kek = joinComponents(components);
     return await expecting(new BytesKek(kek, `"${title}" of components`, components.map(keyCheckValue)), options);
   } finally {
-    wipe(kek, ...components);
+    wipe(...components);
   }
 }
 
@@ -67,10 +66,5 @@ async function open(spec: string, {title = 'kek', format, kcv, limit}: KekSpec):
     });
   }
   const {name} = await sourceOf(spec, title);
-  const bytes = await readSecret(spec, KEK_BYTES, title, format, limit);
-  try {
-    return new BytesKek(bytes, name);
-  } finally {
-    wipe(bytes);
-  }
+  return new BytesKek(await readSecret(spec, KEK_BYTES, title, format, limit), name);
 }

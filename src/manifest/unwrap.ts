@@ -3,45 +3,52 @@
  * callback and wiped when that returns.
  */
 import {equalBytes, toHex, wipe} from '../bytes.js';
+import {CREDENTIAL_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import {unwrapCredential} from '../wrap/credential.js';
-import {keyCheckValue} from '../wrap/kcv.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
 import type {ManifestHeader} from './header.js';
 
 /**
- * Throws UNWRAP_FAILED unless `kek` has the key check value that the header names, if it names one. `title` is what
- * messages call the KEK.
+ * Throws UNWRAP_FAILED unless `kek` has the key check value that the header names, if it names one; BAD_ARGUMENT when
+ * that of `kek` is not known. `title` is what messages call the KEK.
  */
-export function assertManifestKek({importKekKcv}: ManifestHeader, kek: Uint8Array, title = 'kek'): void {
+export function assertManifestKek(
+  {importKekKcv}: Pick<ManifestHeader, 'importKekKcv'>,
+  {kcv, name}: Pick<KekHandle, 'kcv' | 'name'>,
+  title = 'kek',
+): void {
   if (importKekKcv === null) return;
-  const kcv = keyCheckValue(kek);
+  const expected = toHex(importKekKcv);
+  if (kcv === undefined) {
+    throw new DekError(
+      'BAD_ARGUMENT',
+      `${name} cannot tell its KCV, and the manifest was wrapped under KCV ${expected}`,
+      {
+        hint: 'give --kcv with what was written down of this KEK',
+      },
+    );
+  }
   if (equalBytes(kcv, importKekKcv)) return;
-  const [is, expected] = [toHex(kcv), toHex(importKekKcv)];
+  const is = toHex(kcv);
   throw new DekError('UNWRAP_FAILED', `"${title}" has KCV ${is}, and the manifest was wrapped under KCV ${expected}`, {
     hint: 'give the import KEK that wrapped this manifest',
   });
 }
 
 /** Calls `use` with the credential in plaintext, 40 bytes. Throws UNWRAP_FAILED. */
-export function withCredential<T>(
-  kek: Uint8Array,
+export async function withCredential<T>(
+  kek: KekHandle,
   wrapped: Uint8Array,
-  use: (credential: Uint8Array) => T,
+  use: (credential: Uint8Array) => T | Promise<T>,
   where = 'line 1: wrappedCredential',
-): T {
-  const credential = named(where, () => unwrapCredential(kek, wrapped));
-  try {
-    return use(credential);
-  } finally {
-    wipe(credential);
-  }
-}
-
-function named<T>(where: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
+): Promise<T> {
+  const credential = await kek.unwrap(wrapped, CREDENTIAL_BYTES).catch((error: unknown) => {
     if (!(error instanceof DekError)) throw error;
     throw new DekError(error.code, `${where}: ${error.message}`, {hint: error.hint, cause: error});
+  });
+  try {
+    return await use(credential);
+  } finally {
+    wipe(credential);
   }
 }

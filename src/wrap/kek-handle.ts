@@ -4,7 +4,6 @@
  */
 import {wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
-import {lockedCopy} from '../memory/arena.js';
 import {rewrapKeys, unwrapKeys, wrapKeys} from './bulk.js';
 import {cmac} from './cmac.js';
 import {keyCheckValue} from './kcv.js';
@@ -50,22 +49,28 @@ export interface KekHandle {
   close(): Promise<void>;
 }
 
-/** The handle of a KEK of 16 or 32 bytes in this process: a copy of its own, which `close` wipes. */
+/** The handle of a KEK of 16 or 32 bytes in this process, which `close` wipes. */
 export class BytesKek implements KekHandle {
   readonly name: string;
   readonly kekBytes: number;
-  readonly kcv: Uint8Array;
   readonly componentKcvs: readonly Uint8Array[] | undefined;
   readonly atOnce = 1;
   readonly #bytes: Uint8Array;
   #isClosed = false;
 
+  #kcv: Uint8Array | undefined;
+
+  /** From here on the buffer `kek` is the handle's. */
   constructor(kek: Uint8Array, name: string, componentKcvs?: readonly Uint8Array[]) {
     this.name = name;
     this.componentKcvs = componentKcvs;
-    this.kcv = keyCheckValue(kek);
     this.kekBytes = kek.length;
-    this.#bytes = lockedCopy(kek);
+    this.#bytes = kek;
+  }
+
+  get kcv(): Uint8Array {
+    this.#kcv ??= keyCheckValue(this.secret);
+    return this.#kcv;
   }
 
   get secret(): Uint8Array {

@@ -2,10 +2,12 @@
 import {expect} from 'chai';
 import {Crew} from '../../src/bulk/crew.js';
 import {DekError} from '../../src/errors.js';
+import {BytesKek} from '../../src/wrap/kek-handle.js';
 import {wrapKey} from '../../src/wrap/kw.js';
 import {thrownBy} from '../support/errors-thrown.js';
 
 const KEK = new Uint8Array(32).fill(9);
+const kek = (): BytesKek => new BytesKek(KEK.slice(), 'kek');
 const DYING = new URL('../support/dying-thread.js', import.meta.url);
 
 /** Pieces of 1 to 40 keys of 40 bytes, each key with its number in it. */
@@ -23,7 +25,7 @@ describe('Crew', function () {
   this.timeout(60_000);
   const wrapAll = async (options: {threads?: number; alone?: number; module?: URL}, count: number): Promise<Buffer> =>
     Crew.with(
-      [KEK],
+      [kek()],
       async (crew) => {
         const out: Uint8Array[] = [];
         for await (const {bytes} of crew.map('wrapRaw', pieces(count))) out.push(bytes);
@@ -61,19 +63,19 @@ describe('Crew', function () {
   };
 
   it('goes on by itself until its threads run', async () => {
-    expect(await Crew.with([KEK], countAll, {threads: 2, alone: 2})).to.equal(400 * 20.5);
+    expect(await Crew.with([kek()], countAll, {threads: 2, alone: 2})).to.equal(400 * 20.5);
   });
 
   it('goes on by itself when they cannot', async () => {
     const module = new URL('./no-such-thread.js', import.meta.url);
-    expect(await Crew.with([KEK], countAll, {threads: 2, alone: 2, module})).to.equal(400 * 20.5);
+    expect(await Crew.with([kek()], countAll, {threads: 2, alone: 2, module})).to.equal(400 * 20.5);
     const noUrl = 'none' as unknown as URL; // the constructor throws
-    expect(await Crew.with([KEK], countAll, {threads: 2, alone: 2, module: noUrl})).to.equal(400 * 20.5);
+    expect(await Crew.with([kek()], countAll, {threads: 2, alone: 2, module: noUrl})).to.equal(400 * 20.5);
   });
 
   it('takes no more pieces than it has room for while nobody takes the results', async () => {
     await Crew.with(
-      [KEK],
+      [kek()],
       async (crew) => {
         let taken = 0;
         const outputs = crew.map(
@@ -99,7 +101,7 @@ describe('Crew', function () {
       (async () => {
         for await (const _ of crew.map('wrapRaw', torn())) count++;
       })();
-    const error = await thrownBy(() => Crew.with([KEK], work, {threads: 2, alone: 0}));
+    const error = await thrownBy(() => Crew.with([kek()], work, {threads: 2, alone: 0}));
     expect([error.code, error.message, count]).to.deep.equal(['BAD_INPUT', 'torn', 10]);
   });
 
@@ -110,7 +112,7 @@ describe('Crew', function () {
     const work = async (crew: Crew): Promise<void> => {
       for await (const _ of crew.map('wrapRaw', bad()));
     };
-    const error = await thrownBy(() => Crew.with([KEK], work, {threads: 1, alone: 0}));
+    const error = await thrownBy(() => Crew.with([kek()], work, {threads: 1, alone: 0}));
     expect([error.code, error.message]).to.deep.equal([
       'BAD_ARGUMENT',
       '"plaintext DEK" expected 32, 40, 64 or 72, got 39',
@@ -128,7 +130,7 @@ describe('Crew', function () {
       const work = async (crew: Crew): Promise<void> => {
         for await (const _ of crew.map('wrapRaw', inputs()));
       };
-      const error = await thrownBy(() => Crew.with([KEK], work, {threads: 2, alone: 0, module: DYING}));
+      const error = await thrownBy(() => Crew.with([kek()], work, {threads: 2, alone: 0, module: DYING}));
       expect(error.code).to.equal('IO');
       expect(error.message).to.match(/^a worker thread ended before its work was done: /);
     });

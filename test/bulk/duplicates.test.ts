@@ -5,6 +5,7 @@ import {DuplicateRegister, inputsOf, withDuplicates} from '../../src/bulk/duplic
 import {newManifest} from '../../src/bulk/make.js';
 import {openLines} from '../../src/manifest/read.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
+import {BytesKek} from '../../src/wrap/kek-handle.js';
 import {unwrapKey} from '../../src/wrap/kw.js';
 import {readAll} from '../support/manifest-text.js';
 
@@ -26,7 +27,7 @@ async function make(options: CrewOptions): Promise<string> {
   const header = {devices: [], importKekKcv: keyCheckValue(KEK), login: null};
   const made: Uint8Array[] = [];
   await Crew.with(
-    [KEK],
+    [new BytesKek(KEK.slice(), 'kek')],
     async (crew) => {
       for await (const chunk of newManifest(crew, header, deks, {keys: keys(), count: COUNT}, () => {}))
         made.push(chunk);
@@ -45,7 +46,7 @@ async function check(manifest: string, options: CrewOptions): Promise<{messages:
   const register = new DuplicateRegister();
   const result = {messages: [] as string[], lines: 0};
   await Crew.with(
-    [KEK],
+    [new BytesKek(KEK.slice(), 'kek')],
     async (crew) => {
       const outputs = crew.map('checkLines', inputsOf(opened, register, {unwrap: true, reveal: false}));
       for await (const {count, faults} of withDuplicates(outputs, register)) {

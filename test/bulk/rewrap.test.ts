@@ -7,6 +7,7 @@ import {Crew} from '../../src/bulk/crew.js';
 import {Rewrap} from '../../src/bulk/rewrap.js';
 import {type ManifestDek, type ManifestHeader, writeManifest} from '../../src/manifest/index.js';
 import {keyCheckValue, wrapCredential, wrapDek} from '../../src/wrap/index.js';
+import {BytesKek} from '../../src/wrap/kek-handle.js';
 import {thrownBy} from '../support/errors-thrown.js';
 
 const [from, to] = [new Uint8Array(32).fill(1), new Uint8Array(16).fill(2)];
@@ -38,14 +39,15 @@ describe('Rewrap', () => {
     options: {importKekId?: number} = {},
     alone = 9,
   ): Promise<void> {
+    const [oldKek, newKek] = [new BytesKek(from.slice(), 'from'), new BytesKek(to.slice(), 'to')];
     const work = async (crew: Crew): Promise<void> => {
-      const rewrapping = new Rewrap(crew, old, {from, to, ...options});
+      const rewrapping = new Rewrap(crew, old, {from: oldKek, to: newKek, ...options});
       fs.writeFileSync(fresh, '');
       for await (const chunk of rewrapping.chunks()) fs.appendFileSync(fresh, chunk);
       await meddle();
       await rewrapping.check(fresh);
     };
-    await Crew.with([from, to], work, {threads: 2, alone});
+    await Crew.with([oldKek, newKek], work, {threads: 2, alone});
   }
 
   beforeEach(() => write(old, header(from), [dek(from, 1), dek(from, 2), dek(from, 3)]));

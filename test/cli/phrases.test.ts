@@ -10,6 +10,9 @@ describe('phrases', () => {
 
   it('name a DEK and a KEK', () => {
     expect(nameDek({keySize: 256, keytag: true})).to.equal('256-bit DEK with keytag');
-    expect(nameKek('0102030405')).to.equal('the KEK with KCV 0102030405');
+    expect(nameKek({kekKcv: '0102030405'})).to.equal('the KEK with KCV 0102030405');
+    const parts = {kekKcv: '0102030405', kekComponents: ['11', '22']};
+    expect(nameKek(parts)).to.equal('the KEK with KCV 0102030405 of components with KCV 11, 22');
+    expect(nameKek({kekKcv: null})).to.equal('a KEK whose KCV is not known');
   });
 });

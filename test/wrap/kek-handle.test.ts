@@ -22,7 +22,7 @@ function elsewhere(kek: KekHandle): KekHandle {
 describe('KEK handle', () => {
   const [from, to] = [random(32), random(16)];
   const keys = random(5 * 40);
-  const handles = (): [KekHandle, KekHandle] => [new BytesKek(from, 'from'), new BytesKek(to, 'to')];
+  const handles = (): [KekHandle, KekHandle] => [new BytesKek(from.slice(), 'from'), new BytesKek(to.slice(), 'to')];
 
   it('of bytes tells their number and their key check value', () => {
     const [kek] = handles();

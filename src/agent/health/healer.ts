@@ -1,8 +1,9 @@
 /** Makes whole on one NIC what is broken: a login that is not VALID any more, DEKs that are in ERROR or missing. */
 
-import {fromHex, wipe} from '../../bytes.js';
+import {fromHex} from '../../bytes.js';
 import {type DekLayout, type LoginOptions, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
+import type {KekHandle} from '../../wrap/kek-handle.js';
 import type {EventDeks} from '../events.js';
 import {type HeldDek, heldDek, isBroken, isSame, isSameKey, loseHandle, opaqueText} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
@@ -109,14 +110,14 @@ export class Healer {
       }
       if (kek !== null) await this.#healFromManifest(ofManifest, kek);
     };
-    await this.#dekSet.aloneOrNot(heal).finally(() => wipe(kek ?? undefined));
+    await this.#dekSet.aloneOrNot(heal).finally(() => kek?.close());
   }
 
   /**
    * The KEK that it takes to make these again, undefined when none is needed; null, and an event, when it cannot be
    * read.
    */
-  async #readKek(names: readonly string[]): Promise<Uint8Array | undefined | null> {
+  async #readKek(names: readonly string[]): Promise<KekHandle | undefined | null> {
     const nic = this.#nic;
     const needing = names.filter((name) => isBroken(nic.deks.get(name)) && isOfManifest(nic.deks.get(name)!));
     if (needing.length === 0) return undefined;
@@ -128,7 +129,7 @@ export class Healer {
     }
   }
 
-  async #healFromManifest(names: Set<string>, kek: Uint8Array | undefined): Promise<void> {
+  async #healFromManifest(names: Set<string>, kek: KekHandle | undefined): Promise<void> {
     const changed: string[] = [];
     try {
       const {signal} = this.#stopping;
@@ -160,7 +161,7 @@ export class Healer {
     throw new DekError('REFUSED', 'the manifest was rewrapped, and the NIC refuses its new login');
   }
 
-  async #remake(batch: DekBatch, kek: Uint8Array | undefined): Promise<void> {
+  async #remake(batch: DekBatch, kek: KekHandle | undefined): Promise<void> {
     const nic = this.#nic;
     await nic.dismiss(batch.names.flatMap((name) => nic.deks.get(name)?.dek ?? []));
     for (const name of batch.names) loseHandle(nic.deks.get(name)!);

@@ -2,7 +2,7 @@
 import {wipe} from '../../bytes.js';
 import {DekError} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
-import {unwrapKeys} from '../../wrap/index.js';
+import type {KekHandle} from '../../wrap/kek-handle.js';
 import {unwrapFailed} from '../../wrap/kw.js';
 import {opaqueText} from '../nic/held-dek.js';
 import {pickColumn} from '../nic/make.js';
@@ -17,7 +17,7 @@ import {type DekBatch, pick} from './dek-batch.js';
 export async function makeBatch(
   nic: Nic,
   batch: DekBatch,
-  kek: Uint8Array | undefined,
+  kek: KekHandle | undefined,
   query: boolean,
 ): Promise<readonly (Dek | DekError)[]> {
   const {takeover, identities} = nic;
@@ -43,13 +43,13 @@ export async function makeBatch(
 async function makeAll(
   nic: Nic,
   {layout, wrapped, opaque, names}: DekBatch,
-  kek: Uint8Array | undefined,
+  kek: KekHandle | undefined,
   query: boolean,
 ): Promise<readonly (Dek | DekError)[]> {
   const {keySize, keytag, plaintextBytes} = layout;
   if (!kek || nic.importMode !== 'plaintext') return nic.make({keySize, keytag, wrapped, opaque}, query);
   const failed: number[] = [];
-  const plaintext = unwrapKeys(kek, wrapped, plaintextBytes, failed);
+  const plaintext = await kek.unwrap(wrapped, plaintextBytes, failed);
   const results = new Array<Dek | DekError>(names.length);
   for (const i of failed) results[i] = unwrapFailed();
   const good = [...names.keys()].filter((i) => !results[i]);

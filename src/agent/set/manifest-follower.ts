@@ -2,13 +2,14 @@
  * The manifest that the agent follows: applied once, read again on a reload, and the source from which the health check
  * makes a DEK again. What is kept is its path, its digest, and where the KEK comes from on a NIC that takes plaintext.
  */
-import {equalBytes, toHex, wipe} from '../../bytes.js';
-import {readSecret} from '../../custody/source.js';
+import {equalBytes, toHex} from '../../bytes.js';
+import {openKek} from '../../custody/kek.js';
 import type {Limit} from '../../deadline.js';
-import {KEK_BYTES, type LoginOptions} from '../../dek-layout.js';
+import type {LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {ManifestHeader} from '../../manifest/header.js';
 import {assertManifestKek} from '../../manifest/unwrap.js';
+import type {KekHandle} from '../../wrap/kek-handle.js';
 import {releaseMemory} from '../host/memory.js';
 import type {Nic} from '../nic/nic.js';
 import type {AgentStatus, AppliedManifest, ApplyRequest, ApplyResult, KeyFormat} from '../protocol.js';
@@ -129,10 +130,10 @@ export class ManifestFollower {
   }
 
   /**
-   * Reads the KEK that it takes to make DEKs of the manifest on `nic`, if any; the caller wipes it. Apart from
+   * Reads the KEK that it takes to make DEKs of the manifest on `nic`, if any; the caller closes it. Apart from
    * `withBatches`, so that no change waits for a source that gives nothing.
    */
-  async readKek(nic: Nic, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  async readKek(nic: Nic, signal: AbortSignal): Promise<KekHandle | undefined> {
     if (nic.importMode !== 'plaintext' || this.#kek === undefined) return undefined;
     return readKekOf(this.#kek, signal);
   }
@@ -143,7 +144,7 @@ export class ManifestFollower {
    */
   async withBatches(
     names: ReadonlySet<string>,
-    kek: Uint8Array | undefined,
+    kek: KekHandle | undefined,
     signal: AbortSignal,
     use: (batch: DekBatch, means: HealMaterial) => Promise<void>,
   ): Promise<void> {
@@ -164,11 +165,11 @@ export class ManifestFollower {
     from: ManifestFile | string,
     source: KekSource | undefined,
     signal: AbortSignal,
-    use: (manifest: ManifestFile, kek: Uint8Array | undefined) => Promise<T>,
+    use: (manifest: ManifestFile, kek: KekHandle | undefined) => Promise<T>,
   ): Promise<T> {
     const {only} = this.#follows;
     const manifest = typeof from === 'string' ? await ManifestFile.open(from, {signal, only}) : from;
-    let kek: Uint8Array | undefined;
+    let kek: KekHandle | undefined;
     try {
       if (source !== undefined) {
         kek = await readKekOf(source, signal);
@@ -176,7 +177,7 @@ export class ManifestFollower {
       }
       return await use(manifest, kek);
     } finally {
-      wipe(kek);
+      await kek?.close();
       manifest.close();
     }
   }
@@ -219,6 +220,6 @@ export function sourceLimit(signal: AbortSignal): Limit {
   return {timeoutMs: SOURCE_TIMEOUT_MS, signal};
 }
 
-function readKekOf({spec, format}: KekSource, signal: AbortSignal): Promise<Uint8Array> {
-  return readSecret(spec, KEK_BYTES, 'kek', format, sourceLimit(signal));
+function readKekOf({spec, format}: KekSource, signal: AbortSignal): Promise<KekHandle> {
+  return openKek(spec, {format, limit: sourceLimit(signal)});
 }

@@ -1,6 +1,7 @@
 /** What an apply would do, and what stands in its way: the manifest read whole and compared with what is held. */
 
 import {DekError} from '../../errors.js';
+import type {KekHandle} from '../../wrap/kek-handle.js';
 import {type HeldDek, isAnotherKey, isSame, isSameKey, isUnchanged, isWhole, takeOver} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import type {Proof} from '../proof.js';
@@ -22,8 +23,8 @@ export interface ApplyOptions {
   prove: number;
   /** Names that may become other keys. */
   replaceKeys: readonly string[];
-  /** Unwraps each DEK right before its create, for NICs in plaintext import mode. The caller wipes it. */
-  kek: Uint8Array | undefined;
+  /** Unwraps each DEK right before its create, for NICs in plaintext import mode. The caller closes it. */
+  kek: KekHandle | undefined;
   /** Only log in, where the manifest is whole. */
   makesNone?: boolean;
   /** Ends the work and puts everything back when it fires. */

@@ -2,19 +2,17 @@ import * as Args from '@oclif/core/args';
 import {toHex, wipe} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {formatFlag} from '../../cli/format-flag.js';
-import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../../cli/kek.js';
+import {KEK_USAGE, type KekResult, kekFlags, kekResult, kekSpecs, withKek} from '../../cli/kek.js';
 import {deliver, outputFlags} from '../../cli/output.js';
 import {nameKek} from '../../cli/phrases.js';
 import {readSecret} from '../../custody/source.js';
 import {SOURCE_FORMS} from '../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import {CREDENTIAL_BYTES} from '../../dek-layout.js';
-import {wrapCredential} from '../../wrap/credential.js';
 
-interface CredentialWrapResult {
+interface CredentialWrapResult extends KekResult {
   /** The wrapped credential in hex. */
   wrapped: string;
-  kekKcv: string;
   output: string | null;
 }
 
@@ -42,13 +40,13 @@ export default class CredentialWrap extends DekCommand {
   async run(): Promise<CredentialWrapResult> {
     const {args, flags} = await this.parse(CredentialWrap);
     assertDistinctStreams(args.source, ...kekSpecs(flags));
-    return withKek(flags, async (kek, kekKcv) => {
+    return withKek(flags, async (kek) => {
       const credential = await readSecret(args.source, [CREDENTIAL_BYTES], 'credential', flags['input-format']);
       try {
-        const wrapped = wrapCredential(kek, credential);
+        const wrapped = await kek.wrap(credential, CREDENTIAL_BYTES);
         await deliver(wrapped, flags, this.jsonEnabled());
-        this.note(`wrapped a credential into ${wrapped.length} bytes under ${nameKek(kekKcv)}`);
-        return {wrapped: toHex(wrapped), kekKcv, output: flags.output ?? null};
+        this.note(`wrapped a credential into ${wrapped.length} bytes under ${nameKek(kekResult(kek))}`);
+        return {wrapped: toHex(wrapped), ...kekResult(kek), output: flags.output ?? null};
       } finally {
         wipe(credential);
       }

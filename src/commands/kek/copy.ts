@@ -4,7 +4,7 @@ import {hideKey, toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {parseDuration} from '../../cli/duration.js';
 import {formatFlag} from '../../cli/format-flag.js';
-import {withKekHandle} from '../../cli/kek.js';
+import {withKek} from '../../cli/kek.js';
 import {copyToKeyring, type KeyTarget, TARGET_TYPES} from '../../custody/keyring/copy.js';
 import {SOURCE_FORMS} from '../../custody/sources/table.js';
 import {DekError} from '../../errors.js';
@@ -74,7 +74,7 @@ export default class KekCopy extends DekCommand {
     const {ring, force} = flags;
     const seconds = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
     const master = parseMaster(flags.master, type);
-    return withKekHandle({kek: args.source, 'kek-format': flags['kek-format']}, async (kek) => {
+    return withKek({kek: args.source, 'kek-format': flags['kek-format']}, async (kek) => {
       if (!kek.secret) throw new DekError('BAD_ARGUMENT', `${kek.name} does not come to this process`);
       const serial = copyToKeyring(kek.secret, {type, description, ring, seconds, force, master});
       const kcv = toHex(kek.kcv!);

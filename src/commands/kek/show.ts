@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
-import {KEK_USAGE, type KekOptions, kekFlags, kekSpecs, withKekHandle} from '../../cli/kek.js';
+import {KEK_USAGE, type KekOptions, kekFlags, kekSpecs, withKek} from '../../cli/kek.js';
 import {KEK_FORMS} from '../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import {DekError} from '../../errors.js';
@@ -40,7 +40,7 @@ export default class KekShow extends DekCommand {
       throw new DekError('BAD_ARGUMENT', 'give either SOURCE or --kek-component', {hint: KEK_USAGE});
     }
     assertDistinctStreams(...kekSpecs(options));
-    return withKekHandle(options, async (kek) => {
+    return withKek(options, async (kek) => {
       const components = kek.componentKcvs?.map(toHex);
       const result = {
         kcv: kek.kcv ? toHex(kek.kcv) : null,

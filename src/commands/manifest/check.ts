@@ -4,17 +4,16 @@ import {checkManifest, type OnFault} from '../../bulk/check.js';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {type EditionJson, editionJson} from '../../cli/edition.js';
-import {formatFlag} from '../../cli/format-flag.js';
-import {withKek} from '../../cli/kek.js';
+import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../../cli/kek.js';
 import {withCrew} from '../../cli/many-deks.js';
 import {countDeks, nameKek} from '../../cli/phrases.js';
 import {replaceManifest} from '../../cli/replace-manifest.js';
-import {KEK_FORMS} from '../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import {DekError, type DekErrorCode} from '../../errors.js';
 import type {FormatVersion} from '../../manifest/edition.js';
 import {type ManifestHeader, versionOf} from '../../manifest/header.js';
 import {openLines} from '../../manifest/read.js';
+import type {KekHandle} from '../../wrap/kek-handle.js';
 
 interface ManifestCheckResult {
   /** DEKs without a fault. */
@@ -48,6 +47,7 @@ export default class ManifestCheck extends DekCommand {
     '--add-dcv, DEKs without a DCV get one then: the next generation of the manifest takes its place. Exits with 2 ' +
     'if a line is malformed, with 6 if a key does not unwrap or is not what its DCV says, or the KEK is another ' +
     'one, and with 8 if the only fault is a DEK whose key1 equals key2.';
+  static override usage = ['FILE [--json]', `FILE ${KEK_USAGE} [--add-dcv] [--json]`];
   static override examples = [
     'dek manifest check fleet.manifest',
     'dek manifest check fleet.manifest --kek file:kek.bin --json',
@@ -57,31 +57,27 @@ export default class ManifestCheck extends DekCommand {
     file: Args.string({required: true, ignoreStdin: true, description: 'manifest: a path or - (stdin)'}),
   };
   static override flags = {
-    kek: Flags.string({
-      helpValue: 'SOURCE',
-      description: `also unwrap with this import KEK: ${KEK_FORMS}`,
-    }),
-    'kek-format': formatFlag('the KEK', {dependsOn: ['kek']}),
+    ...kekFlags,
     'add-dcv': Flags.boolean({
       description: 'write the check values (DCVs) that are missing into the manifest',
-      dependsOn: ['kek'],
     }),
   };
 
   async run(): Promise<ManifestCheckResult> {
     const {args, flags} = await this.parse(ManifestCheck);
-    assertDistinctStreams(args.file, flags.kek);
-    const {kek} = flags;
+    assertDistinctStreams(args.file, ...kekSpecs(flags));
+    const hasKek = kekSpecs(flags).some((spec) => spec !== undefined);
+    if (flags['add-dcv'] && !hasKek) throw new DekError('BAD_ARGUMENT', '--add-dcv requires --kek');
     if (flags['add-dcv'] && args.file === '-') throw new DekError('BAD_ARGUMENT', '--add-dcv needs a file, not stdin');
-    if (kek === undefined) return this.#report(await this.#check(args.file));
-    return withKek({...flags, kek}, async (kek) => {
+    if (!hasKek) return this.#report(await this.#check(args.file));
+    return withKek(flags, async (kek) => {
       const result = this.#report(await this.#check(args.file, kek));
       return flags['add-dcv'] ? this.#addDcvs(args.file, kek, result) : result;
     });
   }
 
   /** Writes the manifest anew if all of it is in order and something is missing. */
-  async #addDcvs(file: string, kek: Uint8Array, checked: ManifestCheckResult): Promise<ManifestCheckResult> {
+  async #addDcvs(file: string, kek: KekHandle, checked: ManifestCheckResult): Promise<ManifestCheckResult> {
     const {version, faultCount, unmarked} = checked;
     if (version === 1) {
       throw new DekError('BAD_ARGUMENT', `${file} is of version 1, which has no check values (DCVs)`, {
@@ -99,7 +95,7 @@ export default class ManifestCheck extends DekCommand {
     return {...checked, ...facts(header), unmarked: 0};
   }
 
-  async #check(file: string, kek?: Uint8Array): Promise<ManifestCheckResult> {
+  async #check(file: string, kek?: KekHandle): Promise<ManifestCheckResult> {
     const faults: ManifestCheckResult['faults'] = [];
     let faultCount = 0;
     const onFault: OnFault = (line, error) => {
@@ -128,7 +124,7 @@ export default class ManifestCheck extends DekCommand {
     if (faultCount > faults.length) this.log(`and ${faultCount - faults.length} more`);
     const how = unwrapped ? 'each unwraps under' : 'wrapped under';
     const rest = faultCount === 0 ? 'ok' : `${faultCount} ${faultCount === 1 ? 'line' : 'lines'} at fault`;
-    this.log(`${rest}: ${countDeks(deks)}, ${how} ${importKekKcv === null ? 'a KEK' : nameKek(importKekKcv)}`);
+    this.log(`${rest}: ${countDeks(deks)}, ${how} ${nameKek({kekKcv: importKekKcv})}`);
     if (unmarked > 0) this.note(`${countDeks(unmarked)} without a check value (DCV): --kek SOURCE --add-dcv adds it`);
     return result;
   }
