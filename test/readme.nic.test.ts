@@ -38,6 +38,12 @@ const STAGES: Record<string, Stage> = {
   host: {before: [CREDENTIAL, KEY]},
   manifest: {before: [CREDENTIAL]},
   run: {before: [CREDENTIAL, manifest(3), INSTALLED, program('bin/storage', 'dek list')]},
+  lend: {
+    before: [
+      ...[CREDENTIAL, manifest(2), INSTALLED, `make -s -C ${ROOT}client examples BUILD="$PWD/built"`],
+      program('bin/storage', 'exec built/blockstore --lend --seconds 1 --blocks 256 store vol-001 vol-002'),
+    ],
+  },
   fleet: {
     before: [
       ...[CREDENTIAL, manifest(100), INSTALLED],

@@ -282,14 +282,19 @@ static bool stops(void)
 	return stop;
 }
 
-/* Hands another path to the thread that moves data, and waits until it has moved. */
+/* Hands another path to the thread that moves data, waits until it has moved, and closes the one before. */
 static void move_to(struct path *next)
 {
+	struct path *before = path;
+
 	pthread_mutex_lock(&shared.lock);
 	shared.next = next;
 	while (shared.next && !shared.stop)
 		pthread_cond_wait(&shared.moved, &shared.lock);
+	next = shared.next;
+	shared.next = NULL;
 	pthread_mutex_unlock(&shared.lock);
+	close_path(next ? next : before); /* if all ends before it has moved: the new one */
 }
 
 static void wait_ms(int ms)
@@ -536,8 +541,6 @@ static void release_old(void)
 /* To the other path, when all I/O is done, or will never be. */
 static void move(void)
 {
-	struct path *before = path;
-
 	pthread_mutex_lock(&shared.lock);
 	for (int i = 0; i < DEPTH; i++)
 		if (slots[i].state == POSTED)
@@ -552,7 +555,6 @@ static void move(void)
 	say("moved to another context", "");
 	pthread_cond_signal(&shared.moved);
 	pthread_mutex_unlock(&shared.lock);
-	close_path(before);
 }
 
 static void run(int seconds)
@@ -689,8 +691,6 @@ int main(int argc, char **argv)
 	pthread_cond_signal(&shared.moved);
 	pthread_mutex_unlock(&shared.lock);
 	pthread_join(listener, NULL);
-	if (shared.next)
-		close_path(shared.next);
 	close_path(path);
 	report();
 	return counts.wrong || counts.failed != counts.recovered;

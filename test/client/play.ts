@@ -3,11 +3,12 @@
  * heals DEKs that turned to ERROR. Every block that it leaves is compared with OpenSSL, and the NIC's counts with those
  * of before.
  */
+import {setTimeout as pause} from 'node:timers/promises';
 import {type Counts, type Road, type Service, Stage} from './stage.js';
 
 export interface PlayOptions {
   readonly road: Road;
-  /** How long data is moved. */
+  /** How long data is moved, and longer if what is to happen meanwhile takes longer. */
   readonly seconds: number;
   /** Of 4,096 bytes each. */
   readonly blocks: number;
@@ -36,9 +37,10 @@ export async function play(options: PlayOptions): Promise<PlayResult> {
   const stage = await Stage.open(options.road);
   try {
     const before = stage.counts();
-    const service = stage.startService(options.seconds, options.blocks);
+    const service = stage.startService(24 * 3600, options.blocks);
     await service.ready();
     await takeSteps(stage, service, options);
+    service.child.kill('SIGTERM');
     const status = await service.ended;
     const after = await stage.settle(before);
     return {status, report: service.report(), log: service.log, ...stage.compare(service), before, after};
@@ -47,7 +49,7 @@ export async function play(options: PlayOptions): Promise<PlayResult> {
   }
 }
 
-/** All that is to happen, in an order of chance, over the first nine tenths of the time. */
+/** All that is to happen, in an order of chance, spread over the time. */
 async function takeSteps(stage: Stage, service: Service, options: PlayOptions): Promise<void> {
   const {road, seconds, kills, rotations, errors, say = () => {}} = options;
   const steps = shuffle([
@@ -75,11 +77,11 @@ async function takeSteps(stage: Stage, service: Service, options: PlayOptions): 
   ]);
   const begun = performance.now();
   for (const [i, step] of steps.entries()) {
-    const at = begun + (i / steps.length) * seconds * 900;
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, at - performance.now())));
+    await pause(begun + (i / steps.length) * seconds * 1000 - performance.now());
     if (service.hasEnded) return;
     await step();
   }
+  await pause(begun + seconds * 1000 - performance.now());
 }
 
 function shuffle<T>(list: T[]): T[] {

@@ -8,8 +8,10 @@ import {once} from 'node:events';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {newEdition} from '../../src/manifest/edition.js';
 import {formatEntry} from '../../src/manifest/entry.js';
 import {formatHeader} from '../../src/manifest/header.js';
+import {dekCheckValue} from '../../src/wrap/dcv.js';
 import {wrapCredential, wrapDek} from '../../src/wrap/index.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
 import {AgentProcess} from '../support/agent-process.js';
@@ -99,6 +101,7 @@ export class Stage {
   readonly #tagged = {key1: randomBytes(32), key2: randomBytes(32), keytag: randomBytes(8)};
   readonly #services: Service[] = [];
   #kek: {id: number; secret: Uint8Array};
+  #edition = newEdition();
   #agent: AgentProcess | undefined;
 
   private constructor(road: Road, device: TestDevice) {
@@ -142,7 +145,7 @@ export class Stage {
   startService(seconds: number, blocks: number): Service {
     const store = join(this.#folder, `store-${this.#services.length}`);
     const args = [`--${this.road}`, '--socket', join(this.#folder, 'agent.sock'), '--seconds', `${seconds}`];
-    const more = ['--blocks', `${blocks}`, '--keytag', this.#tagged.keytag.toString('hex'), store, 'plain', 'tagged'];
+    const more = ['--blocks', `${blocks}`, store, 'plain', 'tagged'];
     const service = new Service(this.device.spawn(this.#program, [...args, ...more]), blocks, store);
     this.#services.push(service);
     return service;
@@ -194,19 +197,35 @@ export class Stage {
     return {compared, differing};
   }
 
-  /** The two DEKs, wrapped by the KEK of now. */
+  /**
+   * The two DEKs, wrapped by the KEK of now. `plain` has a check value, so that under another KEK it is still the same
+   * key; `tagged` has none, and is made anew.
+   */
   #writeManifest(): void {
     const {id: importKekId, secret: kek} = this.#kek;
     const {credential, credentialId} = this.device;
     const login = {importKekId, credentialId, credential: wrapCredential(kek, credential)};
-    const [plain, tagged] = [wrapDek(kek, this.#plain), wrapDek(kek, this.#tagged)];
-    const lines = [
-      formatEntry({name: 'plain', keySize: 128, keytag: false, opaque: Buffer.from('plain'), wrapped: plain}),
-      formatEntry({name: 'tagged', keySize: 256, keytag: true, opaque: Buffer.from('tagged'), wrapped: tagged}),
-    ];
-    const header = formatHeader({devices: [], importKekKcv: keyCheckValue(kek), login});
+    const {key1, key2} = this.#plain;
+    const plain = {
+      name: 'plain',
+      keySize: 128,
+      keytag: false,
+      opaque: Buffer.from('plain'),
+      wrapped: wrapDek(kek, this.#plain),
+      dcv: dekCheckValue(Buffer.concat([key1, key2])),
+    } as const;
+    const tagged = {
+      name: 'tagged',
+      keySize: 256,
+      keytag: true,
+      opaque: Buffer.from('tagged'),
+      wrapped: wrapDek(kek, this.#tagged),
+      keytagValue: this.#tagged.keytag,
+    } as const;
+    const header = formatHeader({edition: this.#edition, devices: [], importKekKcv: keyCheckValue(kek), login});
+    this.#edition = {...this.#edition, generation: this.#edition.generation + 1};
     const path = join(this.#folder, 'manifest');
-    fs.writeFileSync(`${path}.new`, `${Buffer.from(header)}${lines.join('\n')}\n`);
+    fs.writeFileSync(`${path}.new`, `${Buffer.from(header)}${formatEntry(plain)}\n${formatEntry(tagged)}\n`);
     fs.renameSync(`${path}.new`, path);
   }
 }
