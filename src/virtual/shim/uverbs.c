@@ -25,10 +25,12 @@
 #undef _FORTIFY_SOURCE
 #undef _FILE_OFFSET_BITS
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <rdma/ib_user_ioctl_cmds.h>
 #include <rdma/ib_user_ioctl_verbs.h>
@@ -54,6 +56,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -100,7 +103,11 @@
 #include "queue/receive.c"
 #include "data/message.c"
 #include "data/deliver.c"
+#include "wire/endpoint.c"
+#include "wire/packet.c"
+#include "wire/request.c"
 #include "data/datagram.c"
+#include "wire/answer.c"
 #include "data/send.c"
 #include "data/send-queue.c"
 #include "data/engine.c"

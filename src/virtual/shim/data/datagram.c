@@ -23,11 +23,25 @@ static uint32_t deliver_datagram(const struct qp *q, struct qp *peer, const stru
 {
 	uint32_t outcome;
 
-	if (!peer || peer->type != QP_TYPE_UD || peer->attr.qp_state < RTR || peer->attr.qp_state > SQD ||
-	    peer->attr.qkey != m->key)
+	if (!peer || peer->type != QP_TYPE_UD || !can_receive(peer) || peer->attr.qkey != m->key)
 		return 0;
 	outcome = deliver(q, peer, m, from);
 	return outcome == GONE || outcome == LOCAL_PROTECTION || outcome == LOCAL_QP_OP ? outcome : 0;
+}
+
+/* To a QP of another process. */
+static uint32_t send_datagram_away(struct qp *q, struct nic *nic, uint32_t qpn, const struct message *m,
+				   const struct list *from)
+{
+	struct packet p = {.kind = REQUEST, .type = QP_TYPE_UD, .to = qpn, .message = *m};
+	uint32_t outcome;
+	uint8_t *data = gather(q, from, &outcome);
+
+	p.message.bytes = from->bytes;
+	if (data)
+		send_now(q->body.context->nic, nic, &p, data);
+	free(data);
+	return outcome;
 }
 
 static uint32_t send_datagram(struct qp *q, const uint8_t *w, const uint8_t *end, struct message *m)
@@ -36,6 +50,7 @@ static uint32_t send_datagram(struct qp *q, const uint8_t *w, const uint8_t *end
 	struct list from = local_list(q, LOCAL_READ);
 	uint8_t grh[GRH_BYTES];
 	struct nic *nic;
+	struct qp *peer;
 
 	if ((m->opcode != WQE_SEND && m->opcode != WQE_SEND_IMM) || end - address < ADDRESS_BYTES)
 		return LOCAL_QP_OP;
@@ -48,7 +63,8 @@ static uint32_t send_datagram(struct qp *q, const uint8_t *w, const uint8_t *end
 	make_grh(grh, q->body.context->nic, address, m->bytes);
 	m->key = get32(address) & 0x80000000 ? q->attr.qkey : get32(address); /* the QP's own, if it says so */
 	nic = find_nic(address + 32);
-	if (nic && (is_down(nic) || is_down(q->body.context->nic)))
+	if (!nic || is_down(nic) || is_down(q->body.context->nic))
 		return 0;
-	return nic ? deliver_datagram(q, find_qp(nic, get24(address + 9)), m, &from) : 0;
+	peer = find_qp(nic, get24(address + 9));
+	return peer ? deliver_datagram(q, peer, m, &from) : send_datagram_away(q, nic, get24(address + 9), m, &from);
 }

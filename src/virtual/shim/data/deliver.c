@@ -4,6 +4,16 @@
  * LATER when nothing is posted, GONE when one of the QPs is.
  */
 
+static bool can_receive(const struct qp *q)
+{
+	return q->attr.qp_state >= RTR && q->attr.qp_state <= SQD;
+}
+
+static bool may_send(const struct qp *q)
+{
+	return q->attr.qp_state == RTS || q->attr.qp_state == ERROR; /* where what is posted is flushed */
+}
+
 /* The key that a peer may end, or NULL. */
 static struct mkey *find_invalidated(const struct qp *peer, const struct message *m)
 {

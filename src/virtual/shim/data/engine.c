@@ -7,14 +7,15 @@
  * that.
  */
 
-enum { SPINS = 50, STEP_NS = 5000, DOZE_NS = 1000000, SLEEP_NS = 10000000 };
+enum { SPINS = 10, STEP_NS = 5000, DOZE_NS = 1000000, SLEEP_NS = 10000000 };
 #define DOZE_AFTER_NS 1000000000ull /* idle for so long it sleeps longer */
 
+/* Whether a QP has to be looked at: it may send or is flushed, or something may come from another process. */
 static bool is_busy(const struct body *b)
 {
 	const struct qp *q = (const struct qp *)b;
 
-	return b->kind == QP && (q->attr.qp_state == RTS || q->attr.qp_state == ERROR);
+	return b->kind == QP && (q->attr.qp_state == RTS || q->attr.qp_state == ERROR || q->on_wire);
 }
 
 /* Looks at each QP once. A QP may go, and others come, while it is looked at: hence the numbers. */
@@ -50,7 +51,8 @@ static bool run_all(bool *any)
 	for (uint32_t i = 0; i < count; i++) {
 		struct qp *q = find_again(&references[i]);
 
-		for (int entries = 0; q && entries < 64 && present(q->body.context) && run_entry(q); entries++) {
+		for (int entries = 0; q && entries < 64 && may_send(q) && present(q->body.context) && run_entry(q);
+		     entries++) {
 			worked = true;
 			q = find_again(&references[i]);
 		}
@@ -58,16 +60,18 @@ static bool run_all(bool *any)
 	return worked;
 }
 
+/*
+ * Looks again at once a few times, then sleeps, the longer the less there is to do. Yielding the processor would be
+ * dear on a busy machine: who yields comes after all others.
+ */
 static void doze(uint32_t idle, uint64_t since)
 {
 	uint64_t most = now_ns() - since > DOZE_AFTER_NS ? SLEEP_NS : DOZE_NS;
 	uint64_t ns = (uint64_t)(idle - SPINS + 1) * STEP_NS;
 	struct timespec t = {.tv_nsec = ns < most ? ns : most};
 
-	if (idle < SPINS)
-		sched_yield();
-	else
-		nanosleep(&t, NULL);
+	if (idle >= SPINS)
+		wait_for_wire(&t);
 }
 
 static void *run_engine(void *unused)
@@ -78,7 +82,7 @@ static void *run_engine(void *unused)
 	(void)unused;
 	for (uint32_t idle = 0;; idle++) {
 		pthread_mutex_lock(&mutex);
-		if (run_all(&any)) {
+		if (run_all(&any) | run_wire()) {
 			idle = 0;
 			since = now_ns();
 		}

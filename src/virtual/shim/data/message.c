@@ -4,11 +4,8 @@
  * the wire (wire/).
  */
 
-enum {
-	LATER = 0x1000,
-	GONE,
-	AWAY
-}; /* beside the syndromes: try again; the QP is gone or was reset; it is on the wire */
+/* Beside the syndromes: nothing is posted; the QP is gone or was reset; it is on the wire; that has no room. */
+enum { LATER = 0x1000, GONE, AWAY, BUSY };
 
 /* What the other side has to know. */
 struct message {
@@ -88,6 +85,46 @@ static bool read_segments(const uint8_t *at, const uint8_t *end, struct list *l)
 		}
 	}
 	return at == end && l->bytes <= MESSAGE_MOST;
+}
+
+/* The entry at a place of the send queue, as it lies in a ring of blocks. Its size in bytes, 0: none that makes sense.
+ */
+static uint32_t fetch_entry(const struct qp *q, uint16_t place, uint8_t w[WQE_MOST])
+{
+	uint32_t size = 0, left;
+
+	for (uint32_t at = 0; at == 0 || at < size; at += WQE_BLOCK) {
+		uint64_t block = (place + at / WQE_BLOCK) & (q->sq_entries - 1);
+
+		left = WQE_MOST - at;
+		if (left < WQE_BLOCK || !fetch(w + at, q->sq + block * WQE_BLOCK, WQE_BLOCK))
+			return 0;
+		if (at == 0)
+			size = 16 * (w[7] & 0x3f);
+	}
+	return size < 16 || get24(w + 4) != q->body.number ? 0 : size;
+}
+
+/* Reads what an entry says of a connection: the message, and the local places. False: it makes no sense. */
+static bool read_request(const uint8_t *w, const uint8_t *end, struct message *m, struct list *local)
+{
+	const bool atomic = m->opcode == WQE_COMPARE_SWAP || m->opcode == WQE_FETCH_ADD;
+	const bool remote = atomic || m->opcode == WQE_WRITE || m->opcode == WQE_WRITE_IMM || m->opcode == WQE_READ;
+	const uint8_t *at = w + 16 + (remote ? 16 : 0) + (atomic ? 16 : 0);
+
+	if (at > end)
+		return false;
+	if (remote) {
+		m->address = get64(w + 16), m->key = get32(w + 24);
+		if (get32(w + 28))
+			return false;
+	}
+	if (atomic)
+		m->operand[0] = get64(w + 32), m->operand[1] = get64(w + 40);
+	if (!read_segments(at, end, local) || (atomic && local->bytes != 8))
+		return false;
+	m->bytes = local->bytes;
+	return true;
 }
 
 /* Tells of the signatures that did not match in the keys of a list, each once (PRM, "Signature error CQE"). */

@@ -25,28 +25,38 @@ static void settle(void)
 		pthread_cond_signal(&engine.go);
 }
 
-/* Gives up the mutex and returns a buffer of so many bytes, or returns NULL with the mutex. */
-static uint8_t *begin_piece(uint64_t bytes)
+/* Gives up the mutex: from now on data is moved. */
+static void begin_move(void)
 {
-	uint8_t *buffer = bytes <= PIECE_BYTES ? engine.buffer : malloc(bytes);
-
-	if (!buffer)
-		return NULL;
 	engine.moves = true;
 	pthread_mutex_unlock(&mutex);
-	return buffer;
 }
 
 /* Takes the mutex again, after those that waited for it. What was looked at before may be gone. */
-static void end_piece(uint8_t *buffer)
+static void end_move(void)
 {
-	if (buffer != engine.buffer)
-		free(buffer);
 	pthread_mutex_lock(&mutex);
 	engine.moves = false;
 	pthread_cond_broadcast(&engine.moved);
 	while (engine.waiting)
 		pthread_cond_wait(&engine.go, &mutex);
+}
+
+/* Gives up the mutex and returns a buffer of so many bytes, or returns NULL with the mutex. */
+static uint8_t *begin_piece(uint64_t bytes)
+{
+	uint8_t *buffer = bytes <= PIECE_BYTES ? engine.buffer : malloc(bytes);
+
+	if (buffer)
+		begin_move();
+	return buffer;
+}
+
+static void end_piece(uint8_t *buffer)
+{
+	if (buffer != engine.buffer)
+		free(buffer);
+	end_move();
 }
 
 /* One page for secrets: locked, in no core dump, in no child. */

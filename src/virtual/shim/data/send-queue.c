@@ -1,63 +1,142 @@
 /*
  * Send queues: the entry at the head is fetched, done and completed. A queue is a ring of blocks; an entry takes as
  * many as it needs and may go over the end. One that has to wait, for a peer or a receive of that, is done again
- * later.
+ * later. Of those whose messages are under way to another process, several may be open; they are completed in order.
  */
 #define PATIENCE_NS 100000000 /* whatever timeouts and retries say */
 
-/*
- * The entry at the head of the send queue, as it lies in a ring of blocks. Its size in bytes, 0: none that makes
- * sense.
- */
-static uint32_t fetch_entry(const struct qp *q, uint8_t w[WQE_MOST])
+static struct flight flight_of(const struct qp *q, const uint8_t *w, uint32_t size, uint32_t bytes)
 {
-	uint32_t size = 0, left;
-
-	for (uint32_t at = 0; at == 0 || at < size; at += WQE_BLOCK) {
-		uint64_t block = (q->sq_at + at / WQE_BLOCK) & (q->sq_entries - 1);
-
-		left = WQE_MOST - at;
-		if (left < WQE_BLOCK || !fetch(w + at, q->sq + block * WQE_BLOCK, WQE_BLOCK))
-			return 0;
-		if (at == 0)
-			size = 16 * (w[7] & 0x3f);
-	}
-	return size < 16 || get24(w + 4) != q->body.number ? 0 : size;
+	return (struct flight){.at = q->sq_next,
+			       .counter = w[1] << 8 | w[2],
+			       .blocks = size ? (size + WQE_BLOCK - 1) / WQE_BLOCK : 1,
+			       .opcode = w[3],
+			       .signaled = q->signal_all || w[WQE_FLAGS] & WQE_SIGNALED,
+			       .bytes = bytes};
 }
 
-/* Works off the entry at the head of a send queue. Returns whether there was one, and it is done. */
-static bool run_entry(struct qp *q)
+/* Completes the oldest entry. There is room for a CQE. */
+static void complete_entry(struct qp *q, const struct flight *f, uint32_t syndrome)
 {
-	struct image *image = q->body.context->nic->image;
-	const struct reference own = refer(q);
-	uint8_t w[WQE_MOST];
-	uint32_t size, posted, bytes = 0, outcome;
-
-	if (!fetch_record(q->record + 4, q->sq_at, &posted) || (uint16_t)posted == q->sq_at || !has_place(q->send_cq))
-		return false;
-	size = fetch_entry(q, w);
-	outcome = q->attr.qp_state == ERROR ? FLUSHED : size ? execute(q, w, size, &bytes) : LOCAL_QP_OP;
-	q = outcome == GONE ? NULL : find_again(&own);
-	if (!q || (q->attr.qp_state != RTS && q->attr.qp_state != ERROR))
-		return false;
-	if (outcome == LATER || outcome == RETRY_EXCEEDED) {
-		q->waits_since = q->waits_since ? q->waits_since : now_ns();
-		if ((outcome == LATER && q->attr.rnr_retry == 7) || now_ns() - q->waits_since < PATIENCE_NS)
-			return false;
-		outcome = outcome == LATER ? RNR_EXCEEDED : outcome;
-	}
-	q->waits_since = 0;
-	ADD(image->work_requests, 1);
-	if (outcome || q->signal_all || w[WQE_FLAGS] & WQE_SIGNALED)
-		put_cqe(q->send_cq, &(struct cqe){.opcode = outcome ? CQE_REQ_ERR : CQE_REQ,
-						  .syndrome = outcome,
-						  .wqe_opcode = w[3],
-						  .wqe_counter = w[1] << 8 | w[2],
-						  .bytes = bytes,
+	ADD(q->body.context->nic->image->work_requests, 1);
+	if (syndrome || f->signaled)
+		put_cqe(q->send_cq, &(struct cqe){.opcode = syndrome ? CQE_REQ_ERR : CQE_REQ,
+						  .syndrome = syndrome,
+						  .wqe_opcode = f->opcode,
+						  .wqe_counter = f->counter,
+						  .bytes = f->bytes,
 						  .user_index = q->user_index,
 						  .qpn = q->body.number});
-	q->sq_at += size ? (size + WQE_BLOCK - 1) / WQE_BLOCK : 1;
-	if (outcome && q->attr.qp_state != ERROR)
+	q->waits_since = 0;
+	q->sq_at = f->at + f->blocks;
+	if (syndrome && q->attr.qp_state != ERROR)
 		to_error(q);
+}
+
+/* Completes the oldest message under way if it was answered. Returns whether it was. */
+static bool complete_flight(struct qp *q)
+{
+	const struct flight f = q->flight[0];
+	const uint32_t syndrome = q->answered ? 0 : q->failure;
+
+	if ((!q->answered && !q->failure) || !has_place(q->send_cq))
+		return false;
+	memmove(q->flight, q->flight + 1, (WINDOW - 1) * sizeof(f));
+	q->flights--;
+	q->first_number++;
+	q->answered -= q->answered ? 1 : 0;
+	q->failure = syndrome ? 0 : q->failure;
+	complete_entry(q, &f, syndrome);
+	return true;
+}
+
+/* What was not heard of for too long is sent again, and in the end given up. */
+static void look_after_flights(struct qp *q)
+{
+	if (q->answered == q->flights)
+		return;
+	if (now_ns() - q->silent_since > SILENCE_NS)
+		q->failure = RETRY_EXCEEDED;
+	else if (now_ns() - q->sent_at > RESEND_NS)
+		send_again(q, q->answered);
+}
+
+/* What is to be done about an entry that could not be done now: nothing yet, or the syndrome that it ends with. */
+static uint32_t be_patient(struct qp *q, uint32_t outcome)
+{
+	const uint64_t patience = outcome == BUSY ? SILENCE_NS : PATIENCE_NS;
+
+	q->waits_since = q->waits_since ? q->waits_since : now_ns();
+	if ((outcome == LATER && q->attr.rnr_retry == 7) || now_ns() - q->waits_since < patience)
+		return LATER;
+	return outcome == LATER ? RNR_EXCEEDED : RETRY_EXCEEDED;
+}
+
+static void begin_flight(struct qp *q, const struct flight *f)
+{
+	q->sent_at = now_ns();
+	q->silent_since = q->silent_since ? q->silent_since : q->sent_at;
+	q->flight[q->flights++] = *f;
+	q->sq_next += f->blocks;
+}
+
+/* Whether the next entry may be looked at: there is one, there is room for its completion, and it is time for it. */
+static bool has_entry(const struct qp *q)
+{
+	uint32_t posted;
+
+	return !q->failure && q->flights < WINDOW && now_ns() >= q->not_before && q->sq_entries &&
+	       fetch_record(q->record + 4, q->sq_next, &posted) && (uint16_t)posted != q->sq_next &&
+	       has_place(q->send_cq);
+}
+
+/* What becomes of an entry that was fetched: as execute has it. */
+static uint32_t try_entry(struct qp *q, const uint8_t *w, uint32_t size, uint32_t *bytes)
+{
+	if (q->attr.qp_state == ERROR)
+		return FLUSHED;
+	if (q->not_ready && !q->flights && q->attr.rnr_retry != 7 && now_ns() - q->waits_since > PATIENCE_NS)
+		return RNR_EXCEEDED;
+	return size ? execute(q, w, size, bytes) : LOCAL_QP_OP;
+}
+
+/* Works off an entry of a send queue. Returns whether there was one, and it is done or under way. */
+static bool run_entry(struct qp *q)
+{
+	const struct reference own = refer(q);
+	uint8_t w[WQE_MOST];
+	uint32_t size, bytes = 0, outcome;
+	struct flight f;
+
+	if (q->attr.qp_state == ERROR && q->flights) { /* they are flushed with the others */
+		q->flights = q->answered = 0;
+		q->failure = 0;
+		q->sq_next = q->sq_at;
+	}
+	if (q->flights && complete_flight(q))
+		return true;
+	look_after_flights(q);
+	if (!has_entry(q))
+		return false;
+	size = fetch_entry(q, q->sq_next, w);
+	if (q->flights && (!size || !only_brings(w[3])))
+		return false; /* what is under way comes first */
+	outcome = try_entry(q, w, size, &bytes);
+	q = outcome == GONE ? NULL : find_again(&own);
+	if (!q || !may_send(q))
+		return false;
+	f = flight_of(q, w, size, bytes);
+	if (outcome == AWAY) {
+		begin_flight(q, &f);
+		return true;
+	}
+	if (q->flights)
+		return false; /* it is done again when they are completed */
+	if (outcome == LATER || outcome == RETRY_EXCEEDED || outcome == BUSY)
+		outcome = be_patient(q, outcome);
+	if (outcome == LATER)
+		return false;
+	q->sq_next += f.blocks;
+	complete_entry(q, &f, outcome);
 	return true;
 }

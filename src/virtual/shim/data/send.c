@@ -4,11 +4,6 @@
  * the message goes over the wire. Left out: fences (all is done in order).
  */
 
-static bool can_receive(const struct qp *peer)
-{
-	return peer->attr.qp_state >= RTR && peer->attr.qp_state <= SQD;
-}
-
 /* The other end of a connection, if it is in this process, connected with this one, and both ports are up. */
 static struct qp *find_peer(const struct qp *q)
 {
@@ -39,28 +34,6 @@ static uint32_t local_atomic(struct qp *q, struct qp *peer, const struct message
 	return gone ? GONE : t == FINE ? 0 : local_syndrome(t);
 }
 
-/* Reads what an entry says of a connection: the message, and the local places. False: it makes no sense. */
-static bool read_request(const uint8_t *w, const uint8_t *end, struct message *m, struct list *local)
-{
-	const bool atomic = m->opcode == WQE_COMPARE_SWAP || m->opcode == WQE_FETCH_ADD;
-	const bool remote = atomic || m->opcode == WQE_WRITE || m->opcode == WQE_WRITE_IMM || m->opcode == WQE_READ;
-	const uint8_t *at = w + 16 + (remote ? 16 : 0) + (atomic ? 16 : 0);
-
-	if (at > end)
-		return false;
-	if (remote) {
-		m->address = get64(w + 16), m->key = get32(w + 24);
-		if (get32(w + 28))
-			return false;
-	}
-	if (atomic)
-		m->operand[0] = get64(w + 32), m->operand[1] = get64(w + 40);
-	if (!read_segments(at, end, local) || (atomic && local->bytes != 8))
-		return false;
-	m->bytes = local->bytes;
-	return true;
-}
-
 /* Does what an entry says with a peer of this process. */
 static uint32_t exchange(struct qp *q, struct qp *peer, const struct message *m, const struct list *local)
 {
@@ -85,7 +58,7 @@ static uint32_t send_unreliable(struct qp *q, struct qp *peer, const struct mess
 
 	if (m->opcode == WQE_READ || m->opcode == WQE_COMPARE_SWAP || m->opcode == WQE_FETCH_ADD)
 		return LOCAL_QP_OP;
-	outcome = peer ? exchange(q, peer, m, local) : 0;
+	outcome = peer ? exchange(q, peer, m, local) : send_away(q, m, local);
 	return outcome == GONE || outcome == LOCAL_PROTECTION || outcome == LOCAL_QP_OP ? outcome : 0;
 }
 
@@ -130,5 +103,5 @@ static uint32_t execute(struct qp *q, const uint8_t *w, uint32_t size, uint32_t 
 	peer = find_peer(q);
 	if (q->type == QP_TYPE_UC)
 		return send_unreliable(q, peer, &m, &local);
-	return peer ? exchange(q, peer, &m, &local) : RETRY_EXCEEDED; /* after a while: see send-queue.c */
+	return peer ? exchange(q, peer, &m, &local) : send_away(q, &m, &local);
 }

@@ -9,6 +9,7 @@ static void after_fork(void)
 	contexts = NULL; /* their tables are not mapped in the child: MADV_DONTFORK */
 	memset(buckets, 0, sizeof(buckets));
 	forget_channels();
+	forget_wire();
 	forget_engine();
 	close_nics();
 }

@@ -92,12 +92,13 @@ static bool are_values_good(const struct ib_uverbs_modify_qp *m)
 /* Returns an errno. */
 static int set_state(struct qp *q, enum qp_state state)
 {
-	if (state == RTS && !start_engine())
+	if ((state == RTS || (state == RTR && !q->loops)) && !start_engine())
 		return ENOMEM;
+	if (state == RTR && !q->loops)
+		join_wire(q); /* without it, others of this process can reach it still */
 	if (state == RESET) {
-		q->sq_at = q->rq_at = 0;
-		q->resets++;
-		q->waits_since = 0;
+		reset_queues(q);
+		leave_wire(q);
 		q->loops = false;
 		q->peer_nic = NULL;
 	}

@@ -3,13 +3,24 @@
  * their states are is in qp-state.c, what they do in data/. Left out: raw packets, XRC, DC, RSS.
  */
 
+/* A message on the wire: what is needed of its entry to complete it. */
+struct flight {
+	uint16_t at, counter; /* in the queue; as a CQE has it */
+	uint8_t blocks, opcode;
+	bool signaled;
+	uint32_t bytes;
+};
+enum { WINDOW = 8 };
+#define NOT_READY_NS 50000ull /* after a peer had no receive posted, growing */
+
 struct qp {
 	struct body body;
 	struct cq *send_cq, *recv_cq;
 	struct srq *srq; /* or NULL */
 	uint64_t sq, rq, record; /* record: how many receives were posted, and how many blocks of sends */
 	uint32_t sq_entries, rq_entries, rq_shift; /* of 64 bytes; of 1 << rq_shift */
-	uint16_t sq_at, rq_at;
+	uint16_t sq_at, rq_at; /* the oldest entry that is not completed */
+	uint16_t sq_next; /* the first one that is not under way */
 	uint32_t pd, user_index;
 	uint8_t type; /* enum qp_type */
 	uint32_t resets;
@@ -17,6 +28,16 @@ struct qp {
 	bool signal_all;
 	bool loops; /* force loopback: its peer is on this NIC, whatever its address says */
 	struct nic *peer_nic; /* that its address names, NULL: none of this directory */
+	bool on_wire; /* found by other processes */
+	struct flight flight[WINDOW]; /* under way to another process, oldest first */
+	uint8_t flights, answered; /* how many there are, how many of those are done */
+	uint32_t failure; /* what became of the one behind those */
+	uint64_t first_number, expected; /* of the oldest message under way; of the next one that comes */
+	uint64_t sent_at,
+		silent_since; /* when one was sent last; since when nothing was heard, 0: nothing is waited for */
+	uint64_t not_before, pause_ns; /* when the next one may be sent; how long after the next refusal */
+	bool not_ready; /* the peer had no receive posted */
+	uint64_t atomic_number, atomic_value; /* what the last atomic that came was answered */
 	struct ib_uverbs_qp_cap cap;
 	struct ib_uverbs_modify_qp attr;
 };
@@ -24,10 +45,18 @@ struct qp {
 enum qp_state { RESET = 0, INIT = 1, RTR = 2, RTS = 3, SQD = 4, ERROR = 6 };
 enum qp_type { QP_TYPE_RC = 2, QP_TYPE_UC = 3, QP_TYPE_UD = 4 };
 
-/* Before it is freed. */
-static void release_qp(struct body *b)
+/* As it was made: nothing is under way. */
+static void reset_queues(struct qp *q)
 {
-	(void)b;
+	q->sq_at = q->sq_next = q->rq_at = 0;
+	q->flights = q->answered = 0;
+	q->failure = 0;
+	q->first_number = q->expected = 0;
+	q->atomic_number = UINT64_MAX;
+	q->not_before = q->waits_since = q->silent_since = 0;
+	q->pause_ns = NOT_READY_NS;
+	q->not_ready = false;
+	q->resets++;
 }
 
 /* A QP of this process, or NULL. */
@@ -74,7 +103,9 @@ static int check_qp(struct context *c, const struct mlx5_ib_create_qp *in, attrs
 	const size_t known = offsetof(struct mlx5_ib_create_qp, ece_options) + sizeof(in->ece_options);
 
 	if ((type != QP_TYPE_RC && type != QP_TYPE_UC && type != QP_TYPE_UD) ||
-	    flags & ~IB_UVERBS_QP_CREATE_SQ_SIG_ALL || in->flags & ~QP_FLAGS)
+	    flags & ~(IB_UVERBS_QP_CREATE_SQ_SIG_ALL |
+		      (type == QP_TYPE_UD ? IB_UVERBS_QP_CREATE_BLOCK_MULTICAST_LOOPBACK : 0)) ||
+	    in->flags & ~QP_FLAGS)
 		return EOPNOTSUPP;
 	if (!object_at(c, (uint32_t)a[QP_PD]->data, PD) || (in->sq_wqe_count && !is_power_of_two(in->sq_wqe_count)) ||
 	    in->sq_wqe_count > MOST_ENTRIES || in->db_addr % 8 || in->buf_addr % WQE_BLOCK)
@@ -131,6 +162,7 @@ static int create_qp(struct context *c, attrs a)
 	q->pd = model.pd;
 	q->user_index = in.uidx;
 	q->type = (uint32_t)a[QP_TYPE]->data;
+	reset_queues(q);
 	q->cap = cap;
 	q->signal_all = a[QP_CREATE_FLAGS] && (uint32_t)a[QP_CREATE_FLAGS]->data & IB_UVERBS_QP_CREATE_SQ_SIG_ALL;
 	a[QP_HANDLE]->data = handle;
