@@ -1,9 +1,13 @@
 /**
- * The part of sysfs that libibverbs, libmlx5 and ibv_devinfo read, as plain files: $SYSFS_PATH names the directory.
- * Left out: what only other tools read (counters, net devices, VFs).
+ * The part of sysfs that libibverbs, libmlx5, ibv_devinfo and DPDK read, as plain files: $SYSFS_PATH names the
+ * directory, $SYSFS_PCI_DEVICES its list of PCI devices, for DPDK. Left out: what only other tools read (counters, net
+ * devices, VFs).
  */
 import fs from 'node:fs';
 import {join} from 'node:path';
+
+/** Where in that directory the PCI devices are. */
+export const PCI_DEVICES = join('bus', 'pci', 'devices');
 
 /** The PCI address of device `index`: each is a function of one card. */
 export function pciAddress(index: number): string {
@@ -38,6 +42,13 @@ export function writeSysfs(directory: string, index: number, guid: bigint): void
     [`${pci}/modalias`]: 'pci:v000015B3d0000101Dsv000015B3sd00000016bc02sc00i00',
     [`${pci}/vendor`]: '0x15b3',
     [`${pci}/device`]: '0x101d',
+    [`${pci}/subsystem_vendor`]: '0x15b3',
+    [`${pci}/subsystem_device`]: '0x0016',
+    [`${pci}/class`]: '0x020000',
+    [`${pci}/numa_node`]: '-1',
+    [`${pci}/max_vfs`]: '0',
+    // The six base address registers, none of which is one: nothing is to be mapped.
+    [`${pci}/resource`]: Array.from({length: 6}, () => '0x0000000000000000 '.repeat(3).trim()).join('\n'),
     [`${pci}/uevent`]: `DRIVER=mlx5_core\nPCI_ID=15B3:101D\nPCI_SLOT_NAME=${pciAddress(index)}`,
   };
   for (const [name, text] of Object.entries(files)) {
@@ -46,4 +57,10 @@ export function writeSysfs(directory: string, index: number, guid: bigint): void
     fs.writeFileSync(path, `${text}\n`);
   }
   fs.symlinkSync(join('..', '..', '..', pci), join(directory, `class/infiniband/mlx5_${index}/device`));
+  for (const folder of [PCI_DEVICES, join('bus', 'pci', 'drivers', 'mlx5_core')]) {
+    fs.mkdirSync(join(directory, folder), {recursive: true, mode: 0o700});
+  }
+  // DPDK passes over a device that has no driver.
+  fs.symlinkSync(join('..', '..', '..', 'bus', 'pci', 'drivers', 'mlx5_core'), join(directory, pci, 'driver'));
+  fs.symlinkSync(join('..', '..', '..', pci), join(directory, PCI_DEVICES, pciAddress(index)));
 }

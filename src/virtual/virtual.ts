@@ -26,7 +26,7 @@ import {ENGINES} from './properties.js';
 import {reportFrom, type VirtualReport} from './report.js';
 import {applySettings, type OfficerKey, type Settings} from './settings.js';
 import {compileShim} from './shim.js';
-import {writeSysfs} from './sysfs.js';
+import {PCI_DEVICES, writeSysfs} from './sysfs.js';
 
 /** Devices in one directory. */
 const MAX_DEVICES = 16;
@@ -77,7 +77,7 @@ export class VirtualConnectX {
   /**
    * Where a program finds this NIC and no other.
    * @param base - the environment of the program without it
-   * @returns a copy of `base` with LD_PRELOAD, SYSFS_PATH and DEK_VIRTUAL
+   * @returns a copy of `base` with LD_PRELOAD, SYSFS_PATH, SYSFS_PCI_DEVICES (for DPDK) and DEK_VIRTUAL
    * @throws nothing
    */
   environment(base: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
@@ -87,6 +87,7 @@ export class VirtualConnectX {
       ...base,
       LD_PRELOAD: [preload, ...others].join(':'),
       SYSFS_PATH: join(this.directory, 'sysfs'),
+      SYSFS_PCI_DEVICES: join(this.directory, 'sysfs', PCI_DEVICES),
       [VIRTUAL]: this.directory,
     };
   }

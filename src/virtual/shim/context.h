@@ -17,9 +17,10 @@
 #define CONTEXT_CLOCK 32768
 #define CONTEXT_HEADER 65536
 #define CONTEXT_RECORDS 131072
-#define OBJECTS (1u << 18)
+#define OBJECTS (1u << 20)
 #define CONTEXT_BYTES (CONTEXT_RECORDS + (off_t)OBJECTS * sizeof(struct object))
 
+enum { BY_COMMAND = 1 }; /* made by a firmware command, not by a verb: the other cannot destroy it */
 enum kind { FREE = 0, PD, UAR, LOGIN, DEK, CQ, QP, MR, MKEY, PSV, SRQ, MW, AH, UMEM };
 
 struct shared {
@@ -45,14 +46,14 @@ struct object {
 	uint8_t kind;
 	uint8_t wrapped; /* DEK: came wrapped, so a query needs a login */
 	uint8_t error; /* DEK */
-	uint8_t size; /* DEK: the mailbox's key_size, has_keytag in bit 7 */
+	uint8_t size; /* DEK: the mailbox's key_size, has_keytag in bit 7. CQ, QP: BY_COMMAND or 0 */
 	uint32_t id; /* object id, QPN, CQN, index of a memory key */
 	uint64_t serial; /* never the same twice on a NIC: tells an object from one that had its place before */
 	uint32_t next_free; /* FREE: as free_head */
 	uint32_t pd; /* handle + 1 of the PD that this is on, 0 for none */
 	uint8_t opaque[8]; /* DEK */
 	uint8_t key[80]; /* DEK: 72 bytes wrapped under the root key: key1, key2, keytag, zeros */
-	uint32_t cq[2]; /* QP: handle + 1 of its CQs */
+	uint32_t cq[2]; /* QP: handle + 1 of its CQs. CQ, SRQ: how many QPs have it */
 	union {
 		uint64_t length; /* MR */
 		uint32_t srq; /* QP: handle + 1 of its SRQ, 0 for none */

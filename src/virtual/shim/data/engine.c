@@ -18,6 +18,33 @@ static bool is_busy(const struct body *b)
 	return b->kind == QP && (q->attr.qp_state == RTS || q->attr.qp_state == ERROR || q->on_wire);
 }
 
+/*
+ * Which of these QPs have something to do: their doorbell records are read together. Those that wait for something are
+ * looked at in any case, and all are when a record is gone.
+ */
+static void look_at_records(struct reference *references, uint32_t count)
+{
+	enum { BATCH = 512 };
+	uint32_t value[BATCH];
+	struct iovec remote[BATCH];
+
+	for (uint32_t from = 0; from < count; from += BATCH) {
+		const uint32_t n = count - from < BATCH ? count - from : BATCH;
+		struct iovec local = {value, n * sizeof(value[0])};
+		bool all;
+
+		for (uint32_t i = 0; i < n; i++)
+			remote[i] =
+				(struct iovec){(void *)(uintptr_t)(references[from + i].record + 4), sizeof(value[0])};
+		all = process_vm_readv(getpid(), &local, 1, remote, n, 0) != (ssize_t)local.iov_len;
+		for (uint32_t i = 0; i < n; i++) {
+			struct reference *r = &references[from + i];
+
+			r->rings = all || r->waits || (uint16_t)be32toh(value[i]) != r->at;
+		}
+	}
+}
+
 /* Looks at each QP once. A QP may go, and others come, while it is looked at: hence the numbers. */
 static bool run_all(bool *any)
 {
@@ -26,30 +53,30 @@ static bool run_all(bool *any)
 	uint32_t count = 0;
 	bool worked = false;
 
-	for (uint32_t i = 0; i < BUCKETS; i++)
-		for (struct body *b = buckets[i], *next; b; b = next) {
-			next = b->next;
-			if (b->kind == CQ && is_alive(b))
-				notify((struct cq *)b); /* armed since its last completion */
-			if (!is_busy(b))
-				continue;
-			if (!is_alive(b)) { /* another process of its context destroyed it */
-				free_body(b);
-				continue;
-			}
-			if (count == room) {
-				struct reference *more = realloc(references, (room + 64) * sizeof(*more));
-
-				if (!more)
-					break;
-				references = more;
-				room += 64;
-			}
-			references[count++] = refer((struct qp *)b);
+	for (struct body *b = queues, *next; b; b = next) {
+		next = b->next_queue;
+		if (b->kind == CQ && is_alive(b))
+			notify((struct cq *)b); /* armed since its last completion */
+		if (!is_busy(b))
+			continue;
+		if (!is_alive(b)) { /* another process of its context destroyed it */
+			free_body(b);
+			continue;
 		}
+		if (count == room) {
+			struct reference *more = realloc(references, (room + 64) * sizeof(*more));
+
+			if (!more)
+				break;
+			references = more;
+			room += 64;
+		}
+		references[count++] = refer((struct qp *)b);
+	}
 	*any = count > 0;
+	look_at_records(references, count);
 	for (uint32_t i = 0; i < count; i++) {
-		struct qp *q = find_again(&references[i]);
+		struct qp *q = references[i].rings ? find_again(&references[i]) : NULL;
 
 		for (int entries = 0; q && entries < 64 && may_send(q) && present(q->body.context) && run_entry(q);
 		     entries++) {

@@ -24,11 +24,21 @@ struct reference {
 	const struct nic *nic;
 	uint32_t number, resets;
 	uint64_t serial;
+	uint64_t record; /* as the QP has it */
+	uint16_t at; /* the next entry */
+	bool waits; /* for an answer, or for an entry to become possible */
+	bool rings;
 };
 
 static struct reference refer(const struct qp *q)
 {
-	return (struct reference){q->body.context->nic, q->body.number, q->resets, q->body.serial};
+	return (struct reference){.nic = q->body.context->nic,
+				  .number = q->body.number,
+				  .resets = q->resets,
+				  .serial = q->body.serial,
+				  .record = q->record,
+				  .at = q->sq_next,
+				  .waits = q->flights || q->waits_since};
 }
 
 static struct qp *find_again(const struct reference *r)

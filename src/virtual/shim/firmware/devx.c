@@ -1,6 +1,6 @@
 /*
- * DEVX: firmware commands that libmlx5 sends through the kernel. Left out: events, memory of DEVX (umem), and all
- * commands that are not in the tables below.
+ * DEVX: firmware commands that libmlx5 sends through the kernel. Left out: events, and all commands that are not in the
+ * tables below.
  */
 
 static int devx_other(struct context *c, attrs a)
@@ -34,27 +34,37 @@ static const struct {
 	{LOGIN, CREATE_OBJECT, TYPE_LOGIN, DESTROY_OBJECT, create_login},
 	{MKEY, CREATE_MKEY, 0, DESTROY_MKEY, create_mkey},
 	{PSV, CREATE_PSV, 0, DESTROY_PSV, create_psv},
+	{CQ, CREATE_CQ, 0, DESTROY_CQ, create_cq_by_command},
+	{QP, CREATE_QP, 0, DESTROY_QP, create_qp_by_command},
 };
 enum { CREATIONS = sizeof(creations) / sizeof(creations[0]), PSV_INDEX_AT = 16 };
+
+/* The line of what a command makes, or CREATIONS. */
+static uint32_t find_creation(uint16_t opcode, uint16_t type)
+{
+	uint32_t i = 0;
+
+	while (i < CREATIONS && (creations[i].create != opcode || creations[i].type != type))
+		i++;
+	return i;
+}
 
 static int devx_create(struct context *c, attrs a)
 {
 	const uint8_t *in = in_ptr(a[1]);
 	uint8_t *out = out_ptr(a[2]);
 	uint16_t opcode = get_field(in, F_OPCODE), type = opcode == CREATE_OBJECT ? get_field(in, F_OBJ_TYPE) : 0;
-	uint32_t handle = 0, id = 0, i = 0;
+	uint32_t handle = 0, id = 0, line = find_creation(opcode, type);
 	struct verdict v;
 	int error;
 
-	if (!c->shared->devx || (opcode != CREATE_OBJECT && opcode != CREATE_MKEY && opcode != CREATE_PSV))
+	if (!c->shared->devx || (opcode != CREATE_OBJECT && line == CREATIONS))
 		return EINVAL;
 	error = begin(c, opcode, type, &v);
 	if (error)
 		return error;
-	while (i < CREATIONS && (creations[i].create != opcode || creations[i].type != type))
-		i++;
 	if (v.status == OK)
-		v = i < CREATIONS ? creations[i].run(c, in, a[1]->len, &handle) : REFUSE(BAD_PARAM, OBJECT_TYPE);
+		v = line < CREATIONS ? creations[line].run(c, in, a[1]->len, &handle) : REFUSE(BAD_PARAM, OBJECT_TYPE);
 	clear_out(a[2]);
 	if (v.status == OK) {
 		a[0]->data = handle;
@@ -65,11 +75,17 @@ static int devx_create(struct context *c, attrs a)
 	return answer(c, out, v, id);
 }
 
+/* CQs and QPs are made by verbs as well. */
+static bool is_of_command(const struct object *o)
+{
+	return (o->kind != CQ && o->kind != QP) || o->size == BY_COMMAND;
+}
+
 /* The object of a handle, and its line in the table. */
 static struct object *devx_object(struct context *c, uint32_t handle, uint32_t *line)
 {
 	for (uint32_t i = 0; i < CREATIONS; i++)
-		if (object_at(c, handle, creations[i].kind)) {
+		if (object_at(c, handle, creations[i].kind) && is_of_command(&c->objects[handle])) {
 			*line = i;
 			return &c->objects[handle];
 		}
@@ -155,6 +171,19 @@ static int devx_destroy(struct context *c, attrs a)
 	o = devx_object(c, handle, &line);
 	if (!o || o->serial != serial)
 		return ENOENT;
+	if (o->kind == CQ && is_cq_used(c, handle))
+		return EBUSY;
 	free_object(c, handle);
+	return 0;
+}
+
+/* The only event queue, of which nothing comes. */
+static int query_eqn(struct context *c, attrs a)
+{
+	const uint32_t eqn = EVENT_QUEUE;
+
+	if (!c->shared->devx || (uint32_t)a[0]->data != 0)
+		return EINVAL;
+	put_out(a[1], &eqn, sizeof(eqn));
 	return 0;
 }

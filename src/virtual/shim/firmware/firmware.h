@@ -11,6 +11,10 @@ enum opcode {
 	QUERY_HCA_CAP = 0x100,
 	CREATE_MKEY = 0x200,
 	DESTROY_MKEY = 0x202,
+	CREATE_CQ = 0x400,
+	DESTROY_CQ = 0x401,
+	CREATE_QP = 0x500,
+	DESTROY_QP = 0x501,
 	QP_TO_INIT = 0x502,
 	QP_TO_RTR = 0x503,
 	QP_TO_RTS = 0x504,
@@ -22,7 +26,7 @@ enum opcode {
 	QUERY_OBJECT = 0xa02,
 	DESTROY_OBJECT = 0xa03,
 };
-enum { TYPE_DEK = 0xc, TYPE_LOGIN = 0x1f };
+enum { TYPE_DEK = 0xc, TYPE_LOGIN = 0x1f, EVENT_QUEUE = 7 };
 enum { KEY_PURPOSE_AES_XTS = 3, IMPORT_METHOD_AES = 4, CAPS_GENERAL = 0, CAPS_ROCE = 4, CAPS_CRYPTO = 0x1a };
 
 enum status {
@@ -63,6 +67,7 @@ enum syndrome {
 	QP_CONTEXT,
 	QP_STATE,
 	RESERVED_FIELD, /* a bit that this command has no name for, or a field that has to be zero */
+	CQ_CONTEXT,
 };
 
 /* What the firmware says of a command. */

@@ -52,6 +52,12 @@ static enum service service_of(uint16_t opcode)
 					  : SERVE_OTHER;
 }
 
+/* Whether a command takes any time at all. */
+static bool takes_time(const struct image *image, uint16_t opcode)
+{
+	return image->latency_us || image->service_us[service_of(opcode)];
+}
+
 /*
  * Waits as long as the command takes: it is given the lane that is free first, and ends one latency after that; and
  * it ends when the firmware, which does one command after the other, is through with it.

@@ -7,7 +7,7 @@ static void after_fork(void)
 {
 	mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	contexts = NULL; /* their tables are not mapped in the child: MADV_DONTFORK */
-	memset(buckets, 0, sizeof(buckets));
+	drop_bodies();
 	forget_channels();
 	forget_wire();
 	forget_engine();

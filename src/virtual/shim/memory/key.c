@@ -63,12 +63,14 @@ struct mkey {
 	uint32_t pd, access;
 	uint8_t tag; /* the low 8 bits of the key */
 	bool is_free;
+	bool direct; /* memory of the program, not a layout of other keys */
 	uint8_t window; /* MW: its type, 1 or 2; else 0 */
 	bool binds; /* MR: windows may be bound to it */
 	bool can_be_invalidated; /* by a peer */
 	uint32_t qpn; /* MW: the only QP that may use it, or NO_QPN */
 	uint64_t start, length;
-	uint64_t host; /* MR: where `start` lies */
+	uint64_t host; /* where `start` lies, of a direct one */
+	uint32_t umem[2]; /* ids of the memory that it is in, 0: none */
 	uint32_t bsf_octowords; /* room for BSFs */
 	bool crypto_enabled;
 	struct crypto crypto;

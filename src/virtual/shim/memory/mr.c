@@ -53,6 +53,7 @@ static int reg_mr(struct context *c, const void *request, attrs a)
 		return ENOMEM;
 	m->start = flags & IB_UVERBS_ACCESS_ZERO_BASED ? 0 : in->hca_va;
 	m->host = in->start;
+	m->direct = true;
 	m->length = in->length;
 	m->access = access_of_flags(flags);
 	m->binds = flags & IB_UVERBS_ACCESS_MW_BIND;

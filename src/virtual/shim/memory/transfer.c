@@ -114,7 +114,7 @@ static enum trouble through_key(struct vault *v, const struct side *s, uint32_t 
 		return through_signature(v, m, offset, p, bytes, into, depth + 1);
 	if (offset > m->length || bytes > m->length - offset)
 		return NO_ACCESS;
-	if (m->body.kind == MR)
+	if (m->direct)
 		return (into ? store(m->host + offset, p, bytes) : fetch(p, m->host + offset, bytes)) ? FINE
 												      : NO_ACCESS;
 	if (into && m->crypto.on && !crypt_bytes(v, m, offset, p, bytes, false))

@@ -173,7 +173,7 @@ static uint32_t configure_mkey(struct context *c, uint32_t pd, uint32_t qpn, con
 	length = mask & SETS_LENGTH ? get64(context + 24) : m->length;
 	bsf = w + UMR_LAYOUT + 16 * octowords;
 	if (octowords % 4 || octowords > m->room || !read_layout(w + UMR_LAYOUT, octowords, &layout) ||
-	    (bsf_octowords && !(mask & SETS_BSF && context[12] & BSF_ENABLED)) ||
+	    (bsf_octowords && mask & SETS_BSF && !(context[12] & BSF_ENABLED)) ||
 	    !read_bsfs(bsf, bsf_octowords, m, length, &crypto, &signature))
 		return LOCAL_QP_OP;
 	if (m->window && octowords && !fits_window(m, &layout, mask, context))
@@ -186,7 +186,7 @@ static uint32_t configure_mkey(struct context *c, uint32_t pd, uint32_t qpn, con
 	if (mask & SETS_ACCESS)
 		m->access = (m->access & LOCAL_READ) |
 			    (context[2] & (LOCAL_WRITE | REMOTE_READ | REMOTE_WRITE | REMOTE_ATOMIC));
-	if (mask & SETS_BSF) {
+	if (mask & SETS_BSF || bsf_octowords) {
 		m->crypto = crypto;
 		m->signature = signature;
 	}

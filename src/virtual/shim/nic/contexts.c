@@ -6,6 +6,8 @@
  * The table is mapped by an open of our own, which holds no lock and so keeps nothing alive.
  */
 
+enum { SPARES = 128 };
+
 struct context {
 	struct context *next;
 	struct nic *nic;
@@ -16,11 +18,13 @@ struct context {
 	dev_t dev;
 	ino_t inode;
 	int references; /* one of the list, one of each call under way */
+	uint32_t spare[SPARES], spares; /* free records that this process took out of the list of all: objects.c */
 };
 
 static struct context *contexts;
 
 static void forget_bodies(struct context *c);
+static void give_spares(struct context *c, uint32_t keep);
 
 /* Call with the mutex. */
 static void drop(struct context *c)
@@ -28,6 +32,8 @@ static void drop(struct context *c)
 	if (--c->references > 0)
 		return;
 	forget_bodies(c);
+	if (usable(c->nic))
+		give_spares(c, 0);
 	munmap(c->map, CONTEXT_BYTES);
 	free(c);
 }

@@ -14,6 +14,7 @@ struct cq {
 	uint64_t user; /* what an event says */
 	uint32_t events, armed; /* how many were written; what the arm record was when it was last looked at */
 	uint8_t answered; /* the sequence number of the last event */
+	uint32_t umem[2]; /* ids of the memory that it is in, 0: none */
 };
 
 /* An arm record that no program writes: the first one of a program looks like a record of zeros. */
@@ -38,6 +39,27 @@ static int check_cq(struct context *c, const struct mlx5_ib_create_cq *in, uint3
 	return a[5] && (uint32_t)a[5]->data & ~CQ_CREATE_FLAGS ? EOPNOTSUPP : 0;
 }
 
+/* A new CQ with its body. NULL: no room. */
+static struct cq *add_cq(struct context *c, const struct object *model, uint32_t *handle, uint64_t buffer,
+			 uint64_t record, uint32_t entries, uint32_t cqe_bytes)
+{
+	struct cq *cq;
+
+	if (!add_object(c, model, handle))
+		return NULL;
+	c->objects[*handle].id = *handle + 1;
+	cq = add_body(c, *handle, sizeof(*cq));
+	if (!cq) {
+		free_object(c, *handle);
+		return NULL;
+	}
+	cq->buffer = buffer, cq->record = record;
+	cq->entries = entries, cq->cqe_bytes = cqe_bytes;
+	cq->armed = NEVER_ARMED;
+	cq->answered = NEVER_ANSWERED;
+	return cq;
+}
+
 static int create_cq(struct context *c, attrs a)
 {
 	const struct object model = {.kind = CQ};
@@ -60,20 +82,9 @@ static int create_cq(struct context *c, attrs a)
 	if (!is_mapped(in.buf_addr, (uint64_t)entries * in.cqe_size) ||
 	    !store(in.db_addr + ARM_RECORD, &never, sizeof(never)))
 		return EFAULT;
-	if (!add_object(c, &model, &handle))
+	cq = add_cq(c, &model, &handle, in.buf_addr, in.db_addr, entries, in.cqe_size);
+	if (!cq)
 		return ENOMEM;
-	c->objects[handle].id = handle + 1;
-	cq = add_body(c, handle, sizeof(*cq));
-	if (!cq) {
-		free_object(c, handle);
-		return ENOMEM;
-	}
-	cq->buffer = in.buf_addr;
-	cq->record = in.db_addr;
-	cq->entries = entries;
-	cq->cqe_bytes = in.cqe_size;
-	cq->armed = NEVER_ARMED;
-	cq->answered = NEVER_ANSWERED;
 	cq->user = *(const uint64_t *)in_ptr(a[2]);
 	cq->channel = channel;
 	if (channel) {
@@ -88,7 +99,21 @@ static int create_cq(struct context *c, attrs a)
 	return 0;
 }
 
-/* EBUSY while a QP has it, in whichever process. libibverbs waits until the program has seen all events but these. */
+/* Whether a QP has it, in whichever process. */
+static bool is_cq_used(const struct context *c, uint32_t handle)
+{
+	if (!LOAD(c->objects[handle].cq[0]))
+		return false;
+	for (uint32_t i = 0; i < c->shared->count && i < OBJECTS; i++) {
+		const struct object *o = &c->objects[i];
+
+		if (LOAD(o->kind) == QP && (o->cq[0] == handle + 1 || o->cq[1] == handle + 1))
+			return true;
+	}
+	return false;
+}
+
+/* libibverbs waits until the program has seen all events but these. */
 static int destroy_cq(struct context *c, attrs a)
 {
 	struct ib_uverbs_destroy_cq_resp out = {0};
@@ -96,14 +121,10 @@ static int destroy_cq(struct context *c, attrs a)
 	struct cq *cq;
 
 	settle();
-	if (!object_at(c, handle, CQ))
+	if (!object_at(c, handle, CQ) || c->objects[handle].size == BY_COMMAND)
 		return ENOENT;
-	for (uint32_t i = 0; i < c->shared->count && i < OBJECTS; i++) {
-		const struct object *o = &c->objects[i];
-
-		if (LOAD(o->kind) == QP && (o->cq[0] == handle + 1 || o->cq[1] == handle + 1))
-			return EBUSY;
-	}
+	if (is_cq_used(c, handle))
+		return EBUSY;
 	cq = body_at(c, handle, CQ);
 	if (cq && cq->channel)
 		out.comp_events_reported = cq->events - take_events(cq->channel, cq->channel_fd, cq->user);
@@ -118,6 +139,7 @@ static void release_cq(struct body *b)
 
 	if (cq->channel)
 		cq->channel->users--;
+	leave_umems(b->context, cq->umem);
 }
 
 static bool has_place(const struct cq *cq)

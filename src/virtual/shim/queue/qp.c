@@ -13,6 +13,12 @@ struct flight {
 enum { WINDOW = 8 };
 #define NOT_READY_NS 50000ull /* after a peer had no receive posted, growing */
 
+/* Where queues are in memory, and how large. */
+struct qp_queues {
+	uint64_t sq, rq, record; /* record: how many receives were posted, and how many blocks of sends */
+	uint32_t sq_entries, rq_entries, rq_shift; /* of 64 bytes; of 1 << rq_shift */
+};
+
 struct qp {
 	struct body body;
 	struct cq *send_cq, *recv_cq;
@@ -22,6 +28,7 @@ struct qp {
 	uint16_t sq_at, rq_at; /* the oldest entry that is not completed */
 	uint16_t sq_next; /* the first one that is not under way */
 	uint32_t pd, user_index;
+	uint32_t umem[2]; /* ids of the memory that it is in, 0: none */
 	uint8_t type; /* enum qp_type */
 	uint32_t resets;
 	uint64_t waits_since; /* ns; for its peer, or for a receive of that */
@@ -123,6 +130,32 @@ static int check_qp(struct context *c, const struct mlx5_ib_create_qp *in, attrs
 		       : EFAULT;
 }
 
+/* A new QP with its body: `model` has its PD, its type is to be set. NULL: no room. */
+static struct qp *add_qp(struct context *c, struct object *model, uint32_t *handle, struct cq *send_cq,
+			 struct cq *recv_cq, struct srq *srq, const struct qp_queues *queues)
+{
+	struct qp *q;
+
+	model->cq[0] = send_cq->body.handle + 1;
+	model->cq[1] = recv_cq->body.handle + 1;
+	model->srq = srq ? srq->body.handle + 1 : 0;
+	model->id = ADD(c->nic->image->next_qpn, 1) & 0xffffff;
+	if (!add_object(c, model, handle))
+		return NULL;
+	count_users(c, model, 1);
+	q = add_body(c, *handle, sizeof(*q));
+	if (!q) {
+		free_object(c, *handle);
+		return NULL;
+	}
+	q->send_cq = send_cq, q->recv_cq = recv_cq, q->srq = srq;
+	q->sq = queues->sq, q->rq = queues->rq, q->record = queues->record;
+	q->sq_entries = queues->sq_entries, q->rq_entries = queues->rq_entries, q->rq_shift = queues->rq_shift;
+	q->pd = model->pd;
+	reset_queues(q);
+	return q;
+}
+
 static int create_qp(struct context *c, attrs a)
 {
 	struct object model = {.kind = QP, .pd = (uint32_t)a[QP_PD]->data + 1};
@@ -143,26 +176,17 @@ static int create_qp(struct context *c, attrs a)
 	if (!send_cq || !recv_cq || (a[QP_SRQ] && (!srq || in.rq_wqe_count)))
 		return EINVAL;
 	memcpy(&cap, in_ptr(a[QP_CAP]), sizeof(cap));
-	model.cq[0] = send_cq->body.handle + 1;
-	model.cq[1] = recv_cq->body.handle + 1;
-	model.srq = srq ? srq->body.handle + 1 : 0;
-	model.id = ADD(c->nic->image->next_qpn, 1) & 0xffffff;
-	if (!add_object(c, &model, &handle))
+	q = add_qp(c, &model, &handle, send_cq, recv_cq, srq,
+		   &(struct qp_queues){.sq = in.buf_addr + ((uint64_t)in.rq_wqe_count << in.rq_wqe_shift),
+				       .rq = in.buf_addr,
+				       .record = in.db_addr,
+				       .sq_entries = in.sq_wqe_count,
+				       .rq_entries = in.rq_wqe_count,
+				       .rq_shift = in.rq_wqe_shift});
+	if (!q)
 		return ENOMEM;
-	q = add_body(c, handle, sizeof(*q));
-	if (!q) {
-		free_object(c, handle);
-		return ENOMEM;
-	}
-	q->send_cq = send_cq, q->recv_cq = recv_cq, q->srq = srq;
-	q->rq = in.buf_addr;
-	q->sq = in.buf_addr + ((uint64_t)in.rq_wqe_count << in.rq_wqe_shift);
-	q->record = in.db_addr;
-	q->sq_entries = in.sq_wqe_count, q->rq_entries = in.rq_wqe_count, q->rq_shift = in.rq_wqe_shift;
-	q->pd = model.pd;
 	q->user_index = in.uidx;
 	q->type = (uint32_t)a[QP_TYPE]->data;
-	reset_queues(q);
 	q->cap = cap;
 	q->signal_all = a[QP_CREATE_FLAGS] && (uint32_t)a[QP_CREATE_FLAGS]->data & IB_UVERBS_QP_CREATE_SQ_SIG_ALL;
 	a[QP_HANDLE]->data = handle;
@@ -178,7 +202,7 @@ static int destroy_qp(struct context *c, attrs a)
 	uint32_t handle = (uint32_t)a[0]->data;
 
 	settle();
-	if (!object_at(c, handle, QP))
+	if (!object_at(c, handle, QP) || c->objects[handle].size == BY_COMMAND)
 		return ENOENT;
 	free_object(c, handle);
 	put_out(a[1], &out, sizeof(out));

@@ -90,7 +90,7 @@ static int destroy_srq(struct context *c, attrs a)
 	settle();
 	if (!object_at(c, handle, SRQ))
 		return ENOENT;
-	for (uint32_t i = 0; i < c->shared->count && i < OBJECTS; i++)
+	for (uint32_t i = 0; LOAD(c->objects[handle].cq[0]) && i < c->shared->count && i < OBJECTS; i++)
 		if (LOAD(c->objects[i].kind) == QP && c->objects[i].srq == handle + 1)
 			return EBUSY;
 	free_object(c, handle);

@@ -148,10 +148,9 @@ static int wire_of(struct nic *nic)
 		return e->fd;
 	if (!e->users || !open_endpoint(nic))
 		return -1;
-	for (uint32_t i = 0; i < BUCKETS; i++)
-		for (const struct body *b = buckets[i]; b; b = b->next)
-			if (b->kind == QP && b->context->nic == nic && ((const struct qp *)b)->on_wire)
-				STORE(owners_of(nic)[b->number % QPNS], e->number);
+	for (const struct body *b = queues; b; b = b->next_queue)
+		if (b->kind == QP && b->context->nic == nic && ((const struct qp *)b)->on_wire)
+			STORE(owners_of(nic)[b->number % QPNS], e->number);
 	return e->fd;
 }
 
@@ -190,6 +189,7 @@ static void leave_wire(struct qp *q)
 static void release_qp(struct body *b)
 {
 	leave_wire((struct qp *)b);
+	leave_umems(b->context, ((struct qp *)b)->umem);
 }
 
 /* The child of a fork: who sends to the parent must not find its socket open here. */
