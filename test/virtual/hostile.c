@@ -271,7 +271,7 @@ int main(int argc, char **argv)
 	reserved(0xa00, 0x1f, 16 + 16, 1, "a login with a state");
 	reserved(0xa00, 0x1f, 16 + 64 + 48, 0x80, "a login with a bit behind its credential");
 	reserved(0x200, 0, 7, 1, "an MKey with an op_mod");
-	reserved(0x200, 0, 16 + 2, 0x40, "an MKey with atomics");
+	reserved(0x200, 0, 16, 0x80, "an MKey with a bit at its beginning");
 	reserved(0x200, 0, 16 + 63, 1, "an MKey with a bit at its end");
 	reserved(0x600, 0, 12, 1, "a PSV with a bit behind it");
 	command(0xa03, 0xc);

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {IMAGE, IMAGE_BYTES} from '../../src/virtual/image-layout.js';
+import {IMAGE, IMAGE_BYTES, IMAGE_VERSION} from '../../src/virtual/image-layout.js';
 import {Client, login, wrapped} from '../support/client.js';
 import {compileProgram} from '../support/compile.js';
 import {type TestDevice, testDevice} from '../support/device.js';
@@ -21,7 +21,7 @@ const RESERVED = [
   'a login with a state',
   'a login with a bit behind its credential',
   'an MKey with an op_mod',
-  'an MKey with atomics',
+  'an MKey with a bit at its beginning',
   'an MKey with a bit at its end',
   'a PSV with a bit behind it',
 ];
@@ -192,12 +192,12 @@ describe('the shim', () => {
     });
     it('of another version: EIO, and a clear error', async () => {
       const copy = fs.readFileSync(image);
-      copy.writeUInt32LE(3, IMAGE.version);
+      copy.writeUInt32LE(IMAGE_VERSION + 1, IMAGE.version);
       fs.rmSync(image);
       fs.writeFileSync(image, copy);
       expect(await client.askAll(['close', 'open'])).to.deep.equal(['ok', 'EIO']);
-      expect(() => device.nic.show()).to.throw('has version 3, expected 2');
-      expect(() => device.nic.set({latencyUs: 1})).to.throw('has version 3, expected 2');
+      expect(() => device.nic.show()).to.throw(`has version ${IMAGE_VERSION + 1}, expected ${IMAGE_VERSION}`);
+      expect(() => device.nic.set({latencyUs: 1})).to.throw(`has version ${IMAGE_VERSION + 1}, expected ${IMAGE_VERSION}`);
     });
     it('of random bytes: EIO, and a clear error', async () => {
       fs.rmSync(image);

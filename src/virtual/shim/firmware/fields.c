@@ -21,11 +21,14 @@ static uint32_t get_field(const uint8_t *mailbox, struct field f)
 static bool is_clear(const uint8_t *mailbox, uint32_t from, uint32_t to)
 {
 	while (from < to) {
-		bool whole = from % 8 == 0 && to - from >= 8;
+		const uint32_t step = from % 8 || to - from < 8 ? 1 : to - from < 64 ? 8 : 64;
+		uint64_t eight;
 
-		if (mailbox[from / 8] & (whole ? 0xff : 0x80 >> from % 8))
+		if (step < 64 && mailbox[from / 8] & (step == 8 ? 0xff : 0x80 >> from % 8))
 			return false;
-		from += whole ? 8 : 1;
+		if (step == 64 && (memcpy(&eight, mailbox + from / 8, sizeof(eight)), eight))
+			return false;
+		from += step;
 	}
 	return true;
 }

@@ -7,6 +7,9 @@
  */
 
 enum { SPARES = 128 };
+#define BODIES_BYTES (OBJECTS * sizeof(struct body *))
+
+struct body;
 
 struct context {
 	struct context *next;
@@ -14,6 +17,7 @@ struct context {
 	struct slot *slot;
 	struct shared *shared;
 	struct object *objects;
+	struct body **bodies; /* by handle: those of this process */
 	uint8_t *map;
 	dev_t dev;
 	ino_t inode;
@@ -34,6 +38,7 @@ static void drop(struct context *c)
 	forget_bodies(c);
 	if (usable(c->nic))
 		give_spares(c, 0);
+	munmap(c->bodies, BODIES_BYTES);
 	munmap(c->map, CONTEXT_BYTES);
 	free(c);
 }
@@ -101,7 +106,7 @@ static struct context *map_context(struct nic *nic, const struct shared *header,
 	char path[PATH_BYTES];
 	struct stat mine;
 	struct context *c = calloc(1, sizeof(*c));
-	void *map = MAP_FAILED;
+	void *map = MAP_FAILED, *bodies;
 	int file;
 
 	if (!c)
@@ -112,13 +117,20 @@ static struct context *map_context(struct nic *nic, const struct shared *header,
 		map = map_file(file, CONTEXT_BYTES);
 	if (file >= 0)
 		real_close(file);
-	if (map == MAP_FAILED) {
+	bodies = (void *)syscall(SYS_mmap, NULL, BODIES_BYTES, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map == MAP_FAILED || bodies == MAP_FAILED) {
+		if (map != MAP_FAILED)
+			munmap(map, CONTEXT_BYTES);
+		if (bodies != MAP_FAILED)
+			munmap(bodies, BODIES_BYTES);
 		free(c);
 		return NULL;
 	}
 	madvise(map, CONTEXT_BYTES, MADV_DONTDUMP);
 	madvise(map, CONTEXT_BYTES, MADV_DONTFORK);
-	*c = (struct context){.next = contexts, .nic = nic, .map = map, .references = 1};
+	madvise(bodies, BODIES_BYTES, MADV_DONTFORK);
+	*c = (struct context){.next = contexts, .nic = nic, .map = map, .bodies = bodies, .references = 1};
 	c->slot = &nic->image->slot[header->slot];
 	c->shared = (struct shared *)(c->map + CONTEXT_HEADER);
 	c->objects = (struct object *)(c->map + CONTEXT_RECORDS);

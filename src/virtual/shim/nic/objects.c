@@ -6,7 +6,7 @@
 
 /* Begins every body. They are found by their number, which is unique on a NIC (a CQ's: in its context). */
 struct body {
-	struct body *next; /* of the same bucket */
+	struct body *next, **link; /* of the same bucket; what points to this one */
 	struct body *next_queue, *previous_queue; /* CQ, QP */
 	struct context *context;
 	uint64_t serial; /* of the object; another one there means that this is a body of nothing */
@@ -135,7 +135,11 @@ static void *add_body(struct context *c, uint32_t handle, uint32_t bytes)
 			   .number = o->id,
 			   .bytes = bytes,
 			   .kind = o->kind,
-			   .next = buckets[o->id % BUCKETS]};
+			   .next = buckets[o->id % BUCKETS],
+			   .link = &buckets[o->id % BUCKETS]};
+	if (b->next)
+		b->next->link = &b->next;
+	c->bodies[handle] = b;
 	bodies++;
 	if (is_queue(b)) {
 		b->next_queue = queues;
@@ -150,12 +154,10 @@ static void *add_body(struct context *c, uint32_t handle, uint32_t bytes)
 /* The body of an object of this process, or NULL. */
 static void *body_at(struct context *c, uint32_t handle, enum kind kind)
 {
-	struct object *o = object_at(c, handle, kind);
-	struct body *b = o ? buckets[o->id % BUCKETS] : NULL;
+	const struct object *o = object_at(c, handle, kind);
+	struct body *b = o ? c->bodies[handle] : NULL;
 
-	while (b && (b->context != c || b->handle != handle || b->serial != o->serial))
-		b = b->next;
-	return b;
+	return b && b->serial == o->serial ? b : NULL;
 }
 
 static void release_cq(struct body *b); /* what a body holds besides its memory */
@@ -164,8 +166,6 @@ static void release_mkey(struct body *b);
 
 static void free_body(struct body *b)
 {
-	struct body **p = &buckets[b->number % BUCKETS];
-
 	if (b->kind == CQ)
 		release_cq(b);
 	if (b->kind == QP)
@@ -173,9 +173,10 @@ static void free_body(struct body *b)
 	if (b->kind == MKEY)
 		release_mkey(b);
 
-	while (*p != b)
-		p = &(*p)->next;
-	*p = b->next;
+	STORE(*b->link, b->next);
+	if (b->next)
+		b->next->link = b->link;
+	b->context->bodies[b->handle] = NULL;
 	if (is_queue(b)) {
 		if (b->previous_queue)
 			b->previous_queue->next_queue = b->next_queue;
