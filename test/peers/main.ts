@@ -6,11 +6,14 @@
  * NAME: one of the suites below; all of them when left out. UPDATE=1 writes the lists of skips instead of comparing
  * them. Each suite says what it found, and how long it took.
  */
+import {perftest, pingpongs} from './pairs.js';
 import {rdmaCore} from './rdma-core-suite.js';
 
 /** A suite: returns what it found wrong, a line each; prints what is good to know. */
 const SUITES: Record<string, () => Promise<string[]>> = {
   'rdma-core': rdmaCore,
+  pingpongs,
+  perftest,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(SUITES);

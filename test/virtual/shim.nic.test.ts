@@ -197,7 +197,9 @@ describe('the shim', () => {
       fs.writeFileSync(image, copy);
       expect(await client.askAll(['close', 'open'])).to.deep.equal(['ok', 'EIO']);
       expect(() => device.nic.show()).to.throw(`has version ${IMAGE_VERSION + 1}, expected ${IMAGE_VERSION}`);
-      expect(() => device.nic.set({latencyUs: 1})).to.throw(`has version ${IMAGE_VERSION + 1}, expected ${IMAGE_VERSION}`);
+      expect(() => device.nic.set({latencyUs: 1})).to.throw(
+        `has version ${IMAGE_VERSION + 1}, expected ${IMAGE_VERSION}`,
+      );
     });
     it('of random bytes: EIO, and a clear error', async () => {
       fs.rmSync(image);
