@@ -256,6 +256,51 @@ describe('Prover', () => {
     expect(outcomes).to.deep.equal([{status: OPERATION_ERROR}, true, true]);
   });
 
+  it('takes work requests back, and gives up the lock of libmlx5, when one cannot be given', async () => {
+    const key = nic.randomKey({keySize: 256, keytag: false});
+    await child.run(async ({kept, bytes, expect, dcvTweak, import: load}, {wrapped}) => {
+      const {dataPath} = (await load(
+        '../../src/rdma/data-path/ffi.js',
+      )) as typeof import('../../../src/rdma/data-path/ffi.js');
+      const verbs = dataPath();
+      const real = verbs.workRequestsOf;
+      const calls: string[] = [];
+      let left = 0; // calls until one throws
+      verbs.workRequestsOf = (qp) => {
+        const all = real(qp) as unknown as Record<string, (...args: unknown[]) => unknown>;
+        const told = Object.entries(all).map(([name, call]) => [
+          name,
+          (...args: unknown[]) => {
+            calls.push(name);
+            if (name !== 'wr_start' && name !== 'wr_abort' && --left === 0) throw new Error('no more');
+            return call(...args);
+          },
+        ]);
+        return Object.fromEntries(told);
+      };
+      kept.dek = kept.device!.createDek({wrapped: bytes(wrapped), keySize: 256, keytag: false});
+      kept.prover = await kept.device!.openProver();
+      const passage = {dek: kept.dek, tweak: dcvTweak(0), units: 1};
+      const atEach: unknown[] = [];
+      // Two layouts of five calls each and a write of three, then another write.
+      for (left = 1; left <= 13; ) {
+        const throwing = left;
+        calls.length = 0;
+        const [outcome] = await kept.prover.pass([passage]);
+        atEach.push((outcome as {code: string}).code);
+        expect(calls.filter((name) => name === 'wr_start').length).to.equal(1);
+        expect(calls.at(-1)).to.equal('wr_abort');
+        left = throwing + 1;
+      }
+      expect(atEach).to.deep.equal(new Array(13).fill('INTERNAL'));
+      left = -1;
+      const [outcome] = await kept.prover.pass([passage]);
+      expect(outcome).to.include({isWhole: true});
+      kept.prover.close();
+    }, key);
+    expect(nic.liveDataPath()).to.deep.equal(NOTHING);
+  });
+
   it('leaves out a passage for which there is no memory key, and nothing after', async () => {
     const key = nic.randomKey({keySize: 256, keytag: false});
     await child.run(async ({kept, bytes}, {wrapped}) => {
