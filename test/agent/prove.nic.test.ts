@@ -39,7 +39,7 @@ describe('an agent that proves', function () {
     ]);
     expect(dataPathOf(device)).to.deep.equal(NO_DATA_PATH);
     const event = agent.log.split('\n').find((line) => line.includes('"event":"prove"'));
-    expect(JSON.parse(event!)).to.include({level: 'error', deks: 4, ok: 3, wrong: 1, notProvable: 0});
+    expect(JSON.parse(event!)).to.include({level: 'info', deks: 4, ok: 3, wrong: 1, notProvable: 0});
   });
 
   it('proves a DEK that was healed as it did before', async () => {
