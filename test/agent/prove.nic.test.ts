@@ -1,10 +1,8 @@
 import {expect} from 'chai';
-import {AgentProcess, DEK, live, NOTHING} from '../support/agent-process.js';
+import {AgentProcess, live, NOTHING} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 import {thrownBy} from '../support/errors-thrown.js';
 import {provable} from '../support/provable.js';
-
-const KILLS = process.env['SLOW'] ? 300 : 10;
 
 function dataPathOf(device: TestDevice): {cqs: number; qps: number; mrs: number; mkeys: number} {
   const {cqs, qps, mrs, mkeys} = device.nic.show().live;
@@ -78,27 +76,5 @@ describe('an agent that proves', function () {
     await agent.client.createDek({name: 'vol-1', ...provable(device, 1)});
     const error = await thrownBy(() => agent.client.proveDeks({names: ['vol-1', 'vol-2']}));
     expect(error.code).to.equal('NO_DEK');
-  });
-
-  it(`leaves nothing when it, or who asked, is killed at any instant, ${KILLS} times`, async function () {
-    this.timeout(KILLS * 12_000);
-    for (let i = 0; i < KILLS; i++) {
-      for (let seed = 1; seed < 20; seed++) {
-        await agent.client.createDek({name: `vol-${seed}`, ...provable(device, seed)});
-      }
-      const asking = device.spawn(process.execPath, [DEK, 'prove', '--all', '--socket', agent.socket], {
-        stdio: 'ignore',
-      });
-      const proving = agent.client.proveDeks({all: true}).catch(() => {});
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 40));
-      asking.kill('SIGKILL');
-      if (i % 2 === 0) await proving;
-      await agent.end('SIGKILL');
-      await proving;
-      expect(live(device)).to.deep.equal(NOTHING);
-      expect(dataPathOf(device)).to.deep.equal(NO_DATA_PATH);
-      agent = await AgentProcess.start(device);
-      await agent.login();
-    }
   });
 });
