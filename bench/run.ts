@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- --json] [BENCH ...]`: all benches, or those named of wrap, pages, memory, custody, cores,
- * commands, calls, concurrent, startup, fleet and service.
+ * commands, calls, concurrent, startup, fleet, service and prove.
  */
 import {benchCalls, renderCalls} from './calls.js';
 import {benchCommands, renderCommands} from './commands.js';
@@ -10,6 +10,7 @@ import {benchCustody, renderCustody} from './custody.js';
 import {benchFleet, renderFleet} from './fleet.js';
 import {benchMemory, renderMemory} from './memory.js';
 import {benchPages, renderPages} from './pages.js';
+import {benchProve, renderProve} from './prove.js';
 import {benchService, renderService} from './service.js';
 import {benchStartup, renderStartup} from './startup.js';
 import {benchWrap} from './wrap.js';
@@ -30,6 +31,7 @@ const BENCHES = {
   concurrent: async () => told(await benchConcurrent(), renderConcurrent),
   startup: async () => told(await benchStartup(), renderStartup),
   fleet: async () => told(await benchFleet(), renderFleet),
+  prove: async () => told(await benchProve(), renderProve),
   service: async () => told(await benchService(), renderService),
 };
 
