@@ -60,6 +60,7 @@ export interface AgentEvents {
   prove: EventOnDevice & {
     deks: number;
     ok: number;
+    recorded: number;
     wrong: number;
     notProvable: number;
     verdicts: Readonly<Partial<Record<Verdict, number>>>;

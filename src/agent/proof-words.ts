@@ -13,6 +13,7 @@ const VERDICTS: Readonly<Record<Verdict, string>> = {
   'not-encrypted': 'data is not encrypted',
   'not-decrypted': 'what was encrypted does not come back',
   'keytag-refused': 'the NIC refuses the keytag',
+  recorded: 'consistent',
   'not-provable': 'not provable',
 };
 
@@ -55,7 +56,7 @@ function causeOf({verdict, reason, message}: Finding): string {
 }
 
 /**
- * The error that these proofs are, none of which is `ok`: PROOF_FAILED when one is wrong, else NOT_PROVABLE. It names
+ * The error that these proofs are, none of which is good: PROOF_FAILED when one is wrong, else NOT_PROVABLE. It names
  * them by what was found; `end` says what was done about it.
  */
 export function proofError(proofs: readonly Proof[], end?: string): DekError {

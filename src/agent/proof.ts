@@ -8,8 +8,9 @@ import type {Arrangement} from '../wrap/dcv.js';
  * `ok`: the NIC's ciphertext has the DCV, and comes back. `wrong-key`: another key; an arrangement: this key, put
  * together wrongly. `tweak-reversed`, `tweak-increment`: this key, but the NIC reads the tweak the other way round, or
  * counts it as no other does. `not-encrypted`: the data came out as it went in. `not-decrypted`: the ciphertext is
- * right and does not come back. `keytag-refused`: the NIC compared the keytag. `not-provable`: nothing was shown, and a
- * reason says why.
+ * right and does not come back. `keytag-refused`: the NIC compared the keytag. `recorded`: the NIC gave this value, for
+ * the first time or as before; whether it is that of the right key nobody knows here. `not-provable`: nothing was shown,
+ * and a reason says why.
  */
 export type Verdict =
   | 'ok'
@@ -20,6 +21,7 @@ export type Verdict =
   | 'not-encrypted'
   | 'not-decrypted'
   | 'keytag-refused'
+  | 'recorded'
   | 'not-provable';
 
 /** Why a DEK is not provable, in words. */
@@ -49,6 +51,8 @@ export interface Finding {
   reason?: Reason;
   /** What else there is to say. */
   message?: string;
+  /** Of `recorded`: the value, in hex. */
+  dcv?: string;
 }
 
 /** A verdict on a DEK of one NIC. */
@@ -65,13 +69,18 @@ export interface ProofStatus extends Finding {
 
 /** Whether it shows that the DEK, or the NIC, is wrong. */
 export function isWrong({verdict}: Finding): boolean {
-  return verdict !== 'ok' && verdict !== 'not-provable';
+  return verdict !== 'ok' && verdict !== 'recorded' && verdict !== 'not-provable';
+}
+
+/** Whether it leaves nothing to object to. */
+export function isGood({verdict}: Finding): boolean {
+  return verdict === 'ok' || verdict === 'recorded';
 }
 
 /** What a process exits with: 6 when a DEK is wrong, 7 when one is not provable, else 0. */
 export function proofExitStatus(proofs: readonly Finding[]): 0 | 6 | 7 {
   if (proofs.some(isWrong)) return 6;
-  return proofs.some(({verdict}) => verdict !== 'ok') ? 7 : 0;
+  return proofs.every(isGood) ? 0 : 7;
 }
 
 /** Not provable, for `reason`. */

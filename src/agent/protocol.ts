@@ -14,6 +14,7 @@
  *     GET    /v1/deks/NAME                                           DekStatus
  *     DELETE /v1/deks?name=NAME&name=NAME              or ?all=true  {destroyed: string[]}
  *     POST   /v1/prove?name=NAME&name=NAME              or ?all=true  lines: {proofs: Proof[]}, then {done} or an error
+ *            and &record=true to record missing check values
  *     POST   /v1/apply?path=PATH&dryRun=..&keepGoing=..&query=..     lines: {progress}, then {result} or an error
  *            and &prove=SHARE, &kek=SOURCE&kekFormat=.. for NICs that take plaintext
  *     GET    /v1/events                                              lines: AgentEvent, without end
@@ -250,7 +251,13 @@ export interface ApplyResult {
 export type DestroyRequest = {all: true} | {names: readonly string[]};
 
 /** Which DEKs to prove: all, or those named. */
-export type ProveRequest = DestroyRequest;
+export type ProveRequest = DestroyRequest & {
+  /**
+   * Whether a DEK of the manifest that has no check value gets the one that the NIC comes to, for later proofs to agree
+   * with; false when left out.
+   */
+  record?: boolean | undefined;
+};
 
 const id = {type: 'integer', minimum: 0, maximum: MAX_ID} as const;
 const ids = {credentialId: id, importKekId: id} as const;
@@ -267,6 +274,10 @@ const someDeks = {
     properties: {all: {const: 'true'}, name: {type: 'array', items: name, minItems: 1}},
     oneOf: [{required: ['all']}, {required: ['name']}],
   },
+} as const;
+
+const provenDeks = {
+  querystring: {...someDeks.querystring, properties: {...someDeks.querystring.properties, record: flag}},
 } as const;
 
 /** A request that the agent answers: as the server takes it, and the client sends it. */
@@ -315,7 +326,7 @@ export const ROUTES = {
   },
   query: {method: 'GET', path: '/v1/deks/:name', schema: {...oneDek, ...nothing}},
   destroy: {method: 'DELETE', path: '/v1/deks', schema: someDeks},
-  prove: {method: 'POST', path: '/v1/prove', schema: someDeks},
+  prove: {method: 'POST', path: '/v1/prove', schema: provenDeks},
   apply: {
     method: 'POST',
     path: '/v1/apply',

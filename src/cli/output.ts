@@ -22,10 +22,10 @@ export const outputFlags = {
   })(),
 };
 
-/** What `--output` names. Throws BAD_ARGUMENT when that is no file; `hint` says what stands for it. */
-export function outputPath(path: string, hint: string): string {
+/** What `--output`, or `flag`, names. Throws BAD_ARGUMENT when that is no file; `hint` says what stands for it. */
+export function outputPath(path: string, hint: string, flag = '--output'): string {
   if (path !== '-' && path !== '') return path;
-  throw new DekError('BAD_ARGUMENT', '--output expected a file', {hint});
+  throw new DekError('BAD_ARGUMENT', `${flag} expected a file`, {hint});
 }
 
 /** The values of `outputFlags`. */

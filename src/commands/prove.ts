@@ -1,11 +1,18 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import {connectAgent} from '../agent/client.js';
-import {type Proof, proofExitStatus} from '../agent/proof.js';
+import {type AgentClient, connectAgent} from '../agent/client.js';
+import {isWrong, type Proof, proofExitStatus} from '../agent/proof.js';
+import type {AppliedManifest} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
 import {describeProofs} from '../cli/describe-proofs.js';
+import {describeEdition, editionJson} from '../cli/edition.js';
 import {socketFlag} from '../cli/flags.js';
+import {outputPath} from '../cli/output.js';
 import {whichDeks} from '../cli/which-deks.js';
+import {DekError} from '../errors.js';
+
+/** For USAGE. */
+const OPTIONS = '[--record FILE [--force]] [--socket PATH] [--json]';
 
 export default class Prove extends DekCommand {
   static override summary = 'prove DEKs with known data through the NIC';
@@ -15,28 +22,70 @@ export default class Prove extends DekCommand {
     'DEK is wrong, and with 7 if one cannot be proven.\n\n' +
     'The verdicts in JSON are ok, wrong-key, halves-swapped, halves-reversed and halves-swapped-and-reversed for the ' +
     'key; tweak-reversed, tweak-increment, not-encrypted and not-decrypted for the NIC or its library; ' +
-    'keytag-refused; and not-provable, with a reason. A DEK whose proof was ok is PROVEN until it is created anew; ' +
-    'dek list shows it.\n\n' +
+    'keytag-refused; recorded; and not-provable, with a reason. A DEK whose proof was ok is PROVEN until it is ' +
+    'created anew; dek list shows it.\n\n' +
+    'With --record, a DEK of the manifest that has no check value gets the one that the NIC comes to: for keys that ' +
+    'were never plaintext anywhere here, those of a token or a key server. FILE is the next generation of the ' +
+    'manifest, to be given out as any other; the file that the agent has applied stays as it is. All later proofs ' +
+    'have to come to the same value, on each NIC and host. That is called consistent, not ok: it shows that the key ' +
+    'has stayed the same, not that it was the right one. If a DEK is wrong, nothing is written.\n\n' +
     'dek run, dek agent and dek apply have --prove: they prove the DEKs before they are used.';
-  static override usage = ['NAME... [--socket PATH] [--json]', '--all [--socket PATH] [--json]'];
-  static override examples = ['dek prove vol-1', 'dek prove --all --json'];
+  static override usage = [`NAME... ${OPTIONS}`, `--all ${OPTIONS}`];
+  static override examples = [
+    'dek prove vol-1',
+    'dek prove --all --json',
+    {
+      description: 'Take the check values of keys that a server has wrapped',
+      command: 'dek prove --all --record fleet-2.manifest',
+    },
+  ];
   static override strict = false;
   static override args = {
     name: Args.string({ignoreStdin: true, description: 'name of a DEK in the agent'}),
   };
   static override flags = {
     all: Flags.boolean({description: 'prove all DEKs of the agent'}),
+    record: Flags.string({
+      helpValue: 'FILE',
+      description: 'write the next generation of the manifest, with the missing check values, to this new file',
+      parse: async (path) => (path === '' ? path : outputPath(path, 'name a new file', '--record')),
+    }),
+    force: Flags.boolean({description: 'replace FILE if it exists', dependsOn: ['record']}),
     socket: socketFlag,
   };
 
   async run(): Promise<Proof[]> {
     const {argv, flags} = await this.parse(Prove);
+    const {record, force} = flags;
     const which = whichDeks(argv as string[], flags.all, 'prove');
     const agent = await connectAgent(flags.socket);
-    const proofs = await agent.proveDeks(which);
+    const manifest = record === undefined ? undefined : await this.#manifestOf(agent, record, force);
+    const proofs = await agent.proveDeks({...which, record: manifest !== undefined});
     if (proofs.length === 0) this.note('the agent holds no DEKs');
     else for (const line of describeProofs(proofs)) this.log(line);
+    if (manifest) await this.#record(proofs, manifest, record!, force);
     process.exitCode = proofExitStatus(proofs);
     return proofs;
+  }
+
+  async #manifestOf(agent: AgentClient, output: string, force: boolean): Promise<AppliedManifest> {
+    const {manifest} = await agent.status();
+    if (!manifest) {
+      throw new DekError('NO_INPUT', 'the agent has applied no manifest that the values could go to', {
+        hint: 'dek apply MANIFEST',
+      });
+    }
+    const {assertCanRecord} = await import('../cli/record-values.js');
+    await assertCanRecord(output, force, manifest);
+    return manifest;
+  }
+
+  async #record(proofs: readonly Proof[], manifest: AppliedManifest, output: string, force: boolean): Promise<void> {
+    if (proofs.some(isWrong)) return this.note(`${output} was not written: a DEK is wrong`);
+    const values = new Map(proofs.flatMap(({name, dcv}) => (dcv === undefined ? [] : [[name, dcv] as const])));
+    if (values.size === 0) return this.note(`${output} was not written: there is no value to record`);
+    const {writeRecorded} = await import('../cli/record-values.js');
+    const edition = await writeRecorded(manifest, values, output, force);
+    this.note(`recorded ${values.size} check values: ${describeEdition(editionJson(edition))}: ${output}`);
   }
 }

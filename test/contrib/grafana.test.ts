@@ -50,7 +50,7 @@ describe('Grafana dashboard', () => {
     const events = new Events();
     const metrics = new Metrics(events, [], () => STATUS);
     events.emit('debug', 'made', {device: 'mlx5_0', deks: 1, refused: ['EINVAL'], seconds: 1});
-    const proofs = {deks: 1, ok: 1, wrong: 0, notProvable: 0, verdicts: {ok: 1}};
+    const proofs = {deks: 1, ok: 1, recorded: 0, wrong: 0, notProvable: 0, verdicts: {ok: 1}};
     events.emit('info', 'prove', {device: 'mlx5_0', ...proofs});
     served = await metrics.text();
     names = new Set(served.match(/^dek_\w+/gm));

@@ -175,8 +175,10 @@ export class Healer {
       const name = batch.names[i]!;
       if (dek instanceof DekError) refuse(name, dek.message);
       else {
-        const {namedBy, wrapped, mustProve} = nic.deks.get(name)!;
-        made.set(name, heldDek(batch, i, {dek, namedBy, wrapped, mustProve}));
+        const {namedBy, wrapped, mustProve, dcv} = nic.deks.get(name)!;
+        const held = heldDek(batch, i, {dek, namedBy, wrapped, mustProve});
+        held.dcv ??= dcv; // what was recorded
+        made.set(name, held);
       }
     }
     await this.#prove(made, refuse);

@@ -6,7 +6,7 @@
 import {fromHex, toHex} from '../../bytes.js';
 import {type DekLayout, OPAQUE_BYTES} from '../../dek-layout.js';
 import type {Dek} from '../../rdma/index.js';
-import type {ProofStatus} from '../proof.js';
+import {isGood, type ProofStatus} from '../proof.js';
 import type {KnownDekState} from '../protocol.js';
 
 /** Kept small: there may be a hundred thousand. */
@@ -72,6 +72,11 @@ export function heldDek(
 export function loseHandle(held: HeldDek): void {
   held.dek = null;
   held.proof = null;
+}
+
+/** Whether a proof of what is there found nothing to object to. */
+export function isShownGood({dek, state, proof}: HeldDek): boolean {
+  return dek !== null && state !== 'ERROR' && proof !== null && isGood(proof);
 }
 
 /** PROVEN: known data has shown that it is the key that it should be. */

@@ -2,7 +2,7 @@
  * Proves DEKs of one NIC: asks it for what the DCV is made of, and where that is another, asks in other ways which tell
  * what is wrong: the tweak given the other way round, each data unit alone. Left out: what to do about it.
  */
-import {equalBytes} from '../../bytes.js';
+import {equalBytes, toHex} from '../../bytes.js';
 import {DekError} from '../../errors.js';
 import {type Dek, type Device, type Prover, releaseWithOldTweak} from '../../rdma/index.js';
 import {arrangementOf} from '../../wrap/dcv.js';
@@ -19,12 +19,16 @@ export interface Provable {
   readonly dcvHints?: Uint8Array | null;
   /** 8 bytes, of a DEK that has one. */
   readonly keytagValue?: Uint8Array | null;
+  /** Whether the check value came from a NIC, or is to come from this one if there is none: not from the key. */
+  readonly isRecorded?: boolean;
 }
 
 /** One that can be asked for. */
 interface Subject {
   readonly dek: Dek;
-  readonly dcv: Uint8Array;
+  /** Null: to be recorded. */
+  readonly dcv: Uint8Array | null;
+  readonly isRecorded: boolean;
   readonly dcvHints: Uint8Array | null;
   readonly keytag: Uint8Array | undefined;
 }
@@ -76,23 +80,29 @@ export class Proving {
 
   async #proveAll(prover: Prover, subjects: readonly Subject[], findings: Map<Subject, Finding>): Promise<void> {
     const together = this.#hasMultiBlock;
-    const wrong: Subject[] = [];
+    const others: Subject[] = [];
     const values: Uint8Array[] = [];
     try {
       for (const [i, answer] of (await ask(prover, subjects, {together, reversed: false})).entries()) {
         const subject = subjects[i]!;
         if (!('value' in answer)) findings.set(subject, this.#refused(subject, answer));
         else if (!answer.isEncrypted) findings.set(subject, {verdict: 'not-encrypted'});
-        else if (!equalBytes(answer.value, subject.dcv)) {
-          wrong.push(subject);
+        else if (!answer.isWhole) findings.set(subject, {verdict: 'not-decrypted'});
+        else if (subject.dcv === null || !equalBytes(answer.value, subject.dcv)) {
+          others.push(subject);
           values.push(answer.value);
-        } else findings.set(subject, {verdict: answer.isWhole ? 'ok' : 'not-decrypted'});
+        } else findings.set(subject, subject.isRecorded ? recorded(answer.value) : {verdict: 'ok'});
       }
-      if (wrong.length === 0) return;
-      const turned = await ask(prover, wrong, {together, reversed: true});
-      const alone = together ? await ask(prover, wrong, {together: false, reversed: false}) : [];
-      for (const [i, subject] of wrong.entries()) {
-        findings.set(subject, this.#wrong(subject, values[i]!, turned[i], alone[i]));
+      if (others.length === 0) return;
+      const turned = await ask(prover, others, {together, reversed: true});
+      const alone = together ? await ask(prover, others, {together: false, reversed: false}) : [];
+      for (const [i, subject] of others.entries()) {
+        const {dcv} = subject;
+        const finding =
+          dcv === null
+            ? firstOf(values[i]!, alone[i])
+            : this.#wrong({...subject, dcv}, values[i]!, turned[i], alone[i]);
+        findings.set(subject, finding);
       }
     } catch (error) {
       const finding = findingOf(error);
@@ -100,7 +110,12 @@ export class Proving {
     }
   }
 
-  #wrong({dcv, dcvHints}: Subject, value: Uint8Array, turned?: Answer, alone?: Answer): Finding {
+  #wrong(
+    {dcv, dcvHints, isRecorded}: Subject & {dcv: Uint8Array},
+    value: Uint8Array,
+    turned?: Answer,
+    alone?: Answer,
+  ): Finding {
     const isRight = (answer?: Answer): boolean =>
       answer !== undefined && 'value' in answer && equalBytes(answer.value, dcv);
     if (isRight(turned)) {
@@ -110,6 +125,7 @@ export class Proving {
       return {verdict: 'tweak-reversed', message};
     }
     if (isRight(alone)) return {verdict: 'tweak-increment'};
+    if (isRecorded) return {verdict: 'wrong-key', message: OTHER_VALUE};
     if (dcvHints === null) return {verdict: 'wrong-key'};
     const arrangement = arrangementOf(value, dcvHints);
     if (arrangement) return {verdict: arrangement};
@@ -139,6 +155,18 @@ export class Proving {
 const ENDS: ReadonlySet<Reason> = new Set(['no-loopback', 'no-gid', 'port-down', 'no-answer', 'device-gone']);
 const ENGINE_OFF = notProvable('engine-off');
 
+const OTHER_VALUE = 'the NIC gives another check value than the one that was recorded';
+
+function recorded(value: Uint8Array): Finding {
+  return {verdict: 'recorded', dcv: toHex(value)};
+}
+
+/** Of the first value of a DEK only the NIC can be found wrong: it comes to another when it does not count the tweak. */
+function firstOf(value: Uint8Array, alone?: Answer): Finding {
+  if (alone !== undefined && 'value' in alone && !equalBytes(alone.value, value)) return {verdict: 'tweak-increment'};
+  return recorded(value);
+}
+
 /** Whether the NIC says nothing any more of what its crypto can do. */
 function isEngineOff(device: Device): boolean {
   try {
@@ -149,11 +177,12 @@ function isEngineOff(device: Device): boolean {
 }
 
 /** What can be asked for, or why not. */
-function subjectOf({dek, dcv, dcvHints = null, keytagValue}: Provable): Subject | Finding {
+function subjectOf({dek, dcv, dcvHints = null, keytagValue, isRecorded = false}: Provable): Subject | Finding {
   if (dek === null || dek.closed) return notProvable('missing');
-  if (dcv === null) return notProvable('no-dcv');
-  if (!dek.keytag) return {dek, dcv, dcvHints, keytag: undefined};
-  return keytagValue ? {dek, dcv, dcvHints, keytag: keytagValue} : notProvable('no-keytag-value');
+  if (dcv === null && !isRecorded) return notProvable('no-dcv');
+  const subject = {dek, dcv, dcvHints, isRecorded};
+  if (!dek.keytag) return {...subject, keytag: undefined};
+  return keytagValue ? {...subject, keytag: keytagValue} : notProvable('no-keytag-value');
 }
 
 /** What an error says of a proof. */

@@ -45,7 +45,7 @@ interface Requests extends Record<RouteName, object> {
   create: {Params: {name: string}; Querystring: CreateQuery; Body: Buffer | undefined};
   query: {Params: {name: string}};
   destroy: {Querystring: {all?: 'true'; name?: string[]}};
-  prove: {Querystring: {all?: 'true'; name?: string[]}};
+  prove: {Querystring: {all?: 'true'; name?: string[]; record: boolean}};
   apply: {Querystring: ApplyQuery};
 }
 
@@ -102,9 +102,9 @@ function handlersOf(core: AgentCore, stream: EventStream): Handlers {
     destroy: async ({query: {name}}, reply) => {
       return {destroyed: await dekSet.destroy(meant(name), wanted(reply))};
     },
-    prove: ({query: {name}}, reply) => {
+    prove: ({query: {name, record}}, reply) => {
       const names = dekSet.namesOf(meant(name));
-      return sendLines(reply, proveAsStream(dekSet, names, wanted(reply)));
+      return sendLines(reply, proveAsStream(dekSet, names, {record, signal: wanted(reply)}));
     },
     apply: ({query: {path, kek, kekFormat, replaceKey: replaceKeys, ...how}, raw}, reply) => {
       if (kek !== undefined) assertNamesSources(raw.socket);

@@ -2,7 +2,7 @@
  * The proofs of an apply: of all that the manifest names, or of a sample, what is new and what no proof has shown to be
  * right before. It changes nothing: what becomes of those that are wrong is the business of the apply.
  */
-import {type HeldDek, isProven} from '../nic/held-dek.js';
+import {type HeldDek, isShownGood} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import type {Proof} from '../proof.js';
 import type {DekSet} from './dek-set.js';
@@ -14,7 +14,7 @@ import {Sample} from './sample.js';
 export interface AppliedProofs {
   /** DEKs that were drawn. */
   proven: number;
-  /** Those that are not `ok`, by NIC. */
+  /** Those that are not good, by NIC. */
   bad: Proof[];
 }
 
@@ -32,7 +32,7 @@ export async function proveApplied(
   const names = new Set<string>();
   for (const [nic, made] of staged) {
     for (const name of made.keys()) names.add(name);
-    for (const [name, held] of nic.deks) if (held.namedBy === namedBy && !isProven(held)) names.add(name);
+    for (const [name, held] of nic.deks) if (held.namedBy === namedBy && !isShownGood(held)) names.add(name);
   }
   const sample = new Sample(prove, names.size);
   const drawn = [...names].filter(() => sample.takes());

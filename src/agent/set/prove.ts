@@ -6,7 +6,7 @@ import type {Events} from '../events.js';
 import {bytesOf, type HeldDek} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import type {Provable} from '../nic/proving.js';
-import {type Finding, isWrong, type Proof, type ProofStatus, type Verdict} from '../proof.js';
+import {type Finding, isGood, isWrong, type Proof, type ProofStatus, type Verdict} from '../proof.js';
 import {assertWanted} from '../wanted.js';
 
 /** DEKs that are proven at a time. */
@@ -22,17 +22,25 @@ export interface ProveOptions {
   events: Events;
   /** Ends them, with IO. */
   signal: AbortSignal;
+  /** Whether the value of a DEK of a manifest that has none is recorded. */
+  record?: boolean;
   /** Is called with the proofs of each batch, in order. */
   tell?: (proofs: readonly Proof[]) => void;
 }
 
-/** Proves the DEKs of these names on each NIC, as far as they are there. */
+/**
+ * Proves the DEKs of these names on each NIC, as far as they are there. A value that is recorded on one NIC is what the
+ * others, and later proofs, have to come to.
+ */
 export async function proveNames(
   {nics, events}: {readonly nics: readonly Nic[]; readonly events: Events},
   names: readonly string[],
-  signal: AbortSignal,
-  tell: (proofs: readonly Proof[]) => void,
+  options: Omit<ProveOptions, 'events'>,
 ): Promise<void> {
+  const tell = (proofs: readonly Proof[]): void => {
+    for (const {name, dcv} of proofs) if (dcv !== undefined) keepValue(nics, name, dcv);
+    options.tell?.(proofs);
+  };
   for (const nic of nics) {
     const batches = function* (): Generator<NamedDek[], void> {
       for (let i = 0; i < names.length; i += BATCH) {
@@ -42,32 +50,41 @@ export async function proveNames(
         });
       }
     };
-    await proveBatches(nic, batches(), {events, signal, tell});
+    await proveBatches(nic, batches(), {...options, events, tell});
   }
 }
 
-/** Proves these DEKs of a NIC; resolves to the proofs that are not `ok`. */
+function keepValue(nics: readonly Nic[], name: string, dcv: string): void {
+  for (const nic of nics) {
+    const held = nic.deks.get(name);
+    if (held) held.dcv ??= dcv;
+  }
+}
+
+/** Proves these DEKs of a NIC; resolves to the proofs that are not good. */
 export async function proveHeld(nic: Nic, deks: readonly NamedDek[], options: ProveOptions): Promise<Proof[]> {
   const bad: Proof[] = [];
   const batches = function* (): Generator<readonly NamedDek[], void> {
     for (let i = 0; i < deks.length; i += BATCH) yield deks.slice(i, i + BATCH);
   };
   const tell = (proofs: readonly Proof[]): void => {
-    for (const proof of proofs) if (proof.verdict !== 'ok') bad.push(proof);
+    for (const proof of proofs) if (!isGood(proof)) bad.push(proof);
     options.tell?.(proofs);
   };
   if (deks.length > 0) await proveBatches(nic, batches(), {...options, tell});
   return bad;
 }
 
-function provable({dek, dcv, dcvHints, keytagValue}: HeldDek): Provable {
-  return {dek, dcv: bytesOf(dcv), dcvHints: bytesOf(dcvHints), keytagValue: bytesOf(keytagValue)};
+/** A value of a manifest that has no hints beside it was not made from the key: it was recorded. */
+function provable({dek, dcv, dcvHints, keytagValue, fingerprint}: HeldDek, record: boolean): Provable {
+  const isRecorded = dcvHints === null && fingerprint !== 0 && (record || dcv !== null);
+  return {dek, dcv: bytesOf(dcv), dcvHints: bytesOf(dcvHints), keytagValue: bytesOf(keytagValue), isRecorded};
 }
 
 async function proveBatches(
   nic: Nic,
   batches: Iterable<readonly NamedDek[]>,
-  {events, signal, tell = () => {}}: ProveOptions,
+  {events, signal, record = false, tell = () => {}}: ProveOptions,
 ): Promise<void> {
   const count = new Count();
   const proving = await nic.openProving();
@@ -75,7 +92,7 @@ async function proveBatches(
     for (const batch of batches) {
       assertWanted(signal);
       const asked = batch.map(([, {dek}]) => dek);
-      const findings = await proving.prove(batch.map(([, held]) => provable(held)));
+      const findings = await proving.prove(batch.map(([, held]) => provable(held, record)));
       const leave = statuses();
       const proofs = batch.map(([name, held], i): Proof => {
         const finding = findings[i]!;
@@ -101,7 +118,7 @@ function statuses(): (finding: Finding) => ProofStatus {
 
 /** What the events say of many proofs: how many came to which verdict, and the first names of those that are wrong. */
 class Count {
-  readonly #count = {deks: 0, ok: 0, wrong: 0, notProvable: 0};
+  readonly #count = {deks: 0, ok: 0, recorded: 0, wrong: 0, notProvable: 0};
   readonly #verdicts: Partial<Record<Verdict, number>> = {};
   readonly #wrong = new Map<Verdict, string[]>();
 
@@ -111,6 +128,7 @@ class Count {
     this.#verdicts[verdict] = before + 1;
     this.#count.deks++;
     if (verdict === 'ok') this.#count.ok++;
+    else if (verdict === 'recorded') this.#count.recorded++;
     else if (verdict === 'not-provable') this.#count.notProvable++;
     else this.#count.wrong++;
     if (!isWrong(proof)) return;

@@ -1,0 +1,79 @@
+/**
+ * `dek prove --record`: the next generation of the agent's manifest, with the check values that its NICs came to, as a
+ * new file. The agent's own file is read, and never written.
+ */
+import {createHash} from 'node:crypto';
+import {createReadStream} from 'node:fs';
+import fs from 'node:fs/promises';
+import type {AppliedManifest} from '../agent/protocol.js';
+import {fromHex} from '../bytes.js';
+import {DekError} from '../errors.js';
+import {systemError} from '../files/system-error.js';
+import {writeWholeFile} from '../files/whole-file.js';
+import {
+  type Edition,
+  type ManifestDek,
+  type ManifestEntry,
+  type ManifestHeader,
+  newEdition,
+  nextEdition,
+  readManifest,
+  writeManifest,
+} from '../manifest/index.js';
+
+/** Throws BAD_ARGUMENT when `output` is the agent's own file, EXISTS when it is there and may not be replaced. */
+export async function assertCanRecord(output: string, force: boolean, {path}: AppliedManifest): Promise<void> {
+  const [there, own] = await Promise.all([output, path].map((name) => fs.realpath(name).catch(() => undefined)));
+  if (there === undefined) return;
+  if (there === own) {
+    throw new DekError('BAD_ARGUMENT', `${output} is the manifest of the agent, which stays as it is`, {
+      hint: 'name another file; give it out as any new generation of the manifest',
+    });
+  }
+  if (!force) throw new DekError('EXISTS', `${output} exists already`, {hint: '--force replaces it'});
+}
+
+/**
+ * Writes the manifest that the agent has applied, with the check values `values`, in hex by name, to the new file
+ * `output`. Resolves to its edition. Throws BUSY when the manifest is not what the agent has applied any more.
+ */
+export async function writeRecorded(
+  {path, digest}: AppliedManifest,
+  values: ReadonlyMap<string, string>,
+  output: string,
+  force: boolean,
+): Promise<Edition> {
+  const hash = createHash('sha256');
+  let edition: Edition;
+  async function* chunks(): AsyncGenerator<Uint8Array, void> {
+    const {header, entries} = await readManifest(tapped(path, (chunk) => hash.update(chunk)));
+    edition = header.edition ? nextEdition(header.edition) : newEdition();
+    const next: ManifestHeader = {...header, edition};
+    yield* writeManifest(next, withValues(entries, values));
+    if (hash.digest('hex') === digest) return;
+    throw new DekError('BUSY', `${path} has changed since the agent applied it`, {hint: 'dek apply --reload first'});
+  }
+  await writeWholeFile(output, chunks(), {force});
+  return edition!;
+}
+
+async function* withValues(
+  entries: AsyncIterable<ManifestEntry>,
+  values: ReadonlyMap<string, string>,
+): AsyncGenerator<ManifestDek, void> {
+  for await (const entry of entries) {
+    const value = entry.dcv ? undefined : values.get(entry.name);
+    yield value === undefined ? entry : {...entry, dcv: fromHex(value, 'dcv')};
+  }
+}
+
+async function* tapped(path: string, tap: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array, void> {
+  try {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+      tap(chunk);
+      yield chunk;
+    }
+  } catch (error) {
+    throw systemError('read', path, error);
+  }
+}
