@@ -15,7 +15,7 @@ import {fileURLToPath} from 'node:url';
 import {connectAgent} from '../src/agent/client.js';
 import {type ManifestDek, newEdition, writeManifest} from '../src/manifest/index.js';
 import {createVirtual, type VirtualConnectX} from '../src/virtual/index.js';
-import {dekCheckValue, keyCheckValue, wrapCredential, wrapKeys} from '../src/wrap/index.js';
+import {dcvHints, dekCheckValue, keyCheckValue, wrapCredential, wrapKeys} from '../src/wrap/index.js';
 import {compile} from './compile.js';
 import {read} from './fleet.js';
 import {median, table} from './stats.js';
@@ -67,6 +67,7 @@ async function writeKeys(nic: VirtualConnectX, manifest: string): Promise<void> 
       opaque: new Uint8Array(),
       keytagValue: plaintext.slice(-8),
       dcv: dekCheckValue(plaintext),
+      dcvHints: dcvHints(plaintext),
       wrapped: wrapped.subarray(i * WRAPPED_BYTES, (i + 1) * WRAPPED_BYTES),
     };
   });

@@ -134,6 +134,7 @@ _dek() {
     'manifest upgrade --kek-format') _dek_words 'raw hex base64'; return ;;
     'manifest upgrade --kcv') :; return ;;
     'manifest upgrade --output' | 'manifest upgrade -o') _dek_file; return ;;
+    'prove --record') _dek_file; return ;;
     'prove --socket') _dek_file; return ;;
     'query --socket') _dek_file; return ;;
     'rewrap --from') _dek_source; return ;;
@@ -237,7 +238,7 @@ _dek() {
     'manifest upgrade')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --output -o --force --help -h'; else _dek_file; fi ;;
     'prove')
-      if [[ $cur == -* ]]; then _dek_words '--json --all --socket --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --all --record --force --socket --help -h'; else :; fi ;;
     'query')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'rewrap')

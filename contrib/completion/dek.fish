@@ -194,6 +194,8 @@ complete -c dek -n '__dek_in manifest upgrade' -l help -s h -d 'show what it doe
 complete -c dek -n '__dek_in manifest upgrade' -F
 complete -c dek -n '__dek_in prove' -l json -d 'print the result as JSON'
 complete -c dek -n '__dek_in prove' -l all -d 'prove all DEKs of the agent'
+complete -c dek -n '__dek_in prove' -l record -r -F -d 'write the next generation of the manifest, with the missing check values, to this new file'
+complete -c dek -n '__dek_in prove' -l force -d 'replace FILE if it exists'
 complete -c dek -n '__dek_in prove' -l socket -r -F -d 'socket of the agent'
 complete -c dek -n '__dek_in prove' -l help -s h -d 'show what it does'
 complete -c dek -n '__dek_in query' -l json -d 'print the result as JSON'

@@ -9,8 +9,8 @@ import type {Arrangement} from '../wrap/dcv.js';
  * together wrongly. `tweak-reversed`, `tweak-increment`: this key, but the NIC reads the tweak the other way round, or
  * counts it as no other does. `not-encrypted`: the data came out as it went in. `not-decrypted`: the ciphertext is
  * right and does not come back. `keytag-refused`: the NIC compared the keytag. `recorded`: the NIC gave this value, for
- * the first time or as before; whether it is that of the right key nobody knows here. `not-provable`: nothing was shown,
- * and a reason says why.
+ * the first time or as before; whether it is that of the right key nobody knows here. `not-provable`: nothing was
+ * shown, and a reason says why.
  */
 export type Verdict =
   | 'ok'

@@ -33,36 +33,57 @@ export async function assertCanRecord(output: string, force: boolean, {path}: Ap
   if (!force) throw new DekError('EXISTS', `${output} exists already`, {hint: '--force replaces it'});
 }
 
+/** What was written. */
+export interface Recorded {
+  edition: Edition;
+  /** DEKs that have got a check value. */
+  deks: number;
+}
+
 /**
- * Writes the manifest that the agent has applied, with the check values `values`, in hex by name, to the new file
- * `output`. Resolves to its edition. Throws BUSY when the manifest is not what the agent has applied any more.
+ * Writes the manifest that the agent has applied, with those of `values`, in hex by name, that it has not, to the new
+ * file `output`; writes nothing, and resolves to null, when it has them all. Throws BUSY when the manifest is not what
+ * the agent has applied any more.
  */
 export async function writeRecorded(
   {path, digest}: AppliedManifest,
   values: ReadonlyMap<string, string>,
   output: string,
   force: boolean,
-): Promise<Edition> {
+): Promise<Recorded | null> {
   const hash = createHash('sha256');
+  const nothing = new DekError('EXISTS', 'there is no value to record');
   let edition: Edition;
+  let deks = 0;
   async function* chunks(): AsyncGenerator<Uint8Array, void> {
     const {header, entries} = await readManifest(tapped(path, (chunk) => hash.update(chunk)));
     edition = header.edition ? nextEdition(header.edition) : newEdition();
     const next: ManifestHeader = {...header, edition};
-    yield* writeManifest(next, withValues(entries, values));
+    yield* writeManifest(
+      next,
+      withValues(entries, values, () => deks++),
+    );
+    if (deks === 0) throw nothing;
     if (hash.digest('hex') === digest) return;
     throw new DekError('BUSY', `${path} has changed since the agent applied it`, {hint: 'dek apply --reload first'});
   }
-  await writeWholeFile(output, chunks(), {force});
-  return edition!;
+  try {
+    await writeWholeFile(output, chunks(), {force});
+  } catch (error) {
+    if (error === nothing) return null;
+    throw error;
+  }
+  return {edition: edition!, deks};
 }
 
 async function* withValues(
   entries: AsyncIterable<ManifestEntry>,
   values: ReadonlyMap<string, string>,
+  count: () => void,
 ): AsyncGenerator<ManifestDek, void> {
   for await (const entry of entries) {
     const value = entry.dcv ? undefined : values.get(entry.name);
+    if (value !== undefined) count();
     yield value === undefined ? entry : {...entry, dcv: fromHex(value, 'dcv')};
   }
 }

@@ -8,6 +8,7 @@ import {describeProofs} from '../cli/describe-proofs.js';
 import {describeEdition, editionJson} from '../cli/edition.js';
 import {socketFlag} from '../cli/flags.js';
 import {outputPath} from '../cli/output.js';
+import {countDeks} from '../cli/phrases.js';
 import {whichDeks} from '../cli/which-deks.js';
 import {DekError} from '../errors.js';
 
@@ -83,9 +84,10 @@ export default class Prove extends DekCommand {
   async #record(proofs: readonly Proof[], manifest: AppliedManifest, output: string, force: boolean): Promise<void> {
     if (proofs.some(isWrong)) return this.note(`${output} was not written: a DEK is wrong`);
     const values = new Map(proofs.flatMap(({name, dcv}) => (dcv === undefined ? [] : [[name, dcv] as const])));
-    if (values.size === 0) return this.note(`${output} was not written: there is no value to record`);
     const {writeRecorded} = await import('../cli/record-values.js');
-    const edition = await writeRecorded(manifest, values, output, force);
-    this.note(`recorded ${values.size} check values: ${describeEdition(editionJson(edition))}: ${output}`);
+    const recorded = values.size > 0 ? await writeRecorded(manifest, values, output, force) : null;
+    if (!recorded) return this.note(`${output} was not written: there is no value to record`);
+    const {deks, edition} = recorded;
+    this.note(`recorded check values of ${countDeks(deks)}: ${describeEdition(editionJson(edition))}: ${output}`);
   }
 }

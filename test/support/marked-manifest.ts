@@ -23,8 +23,8 @@ export interface MarkedDek {
   name: string;
   /** What is wrapped in its place. */
   alter?: Alter;
-  /** Without a check value. */
-  unmarked?: boolean;
+  /** Without a check value, and without its keytag; or only without the former. */
+  unmarked?: boolean | 'dcv';
 }
 
 /** DEKs of 256 bits with keytag, `names` right ones and then one for each of `wrong`, called by its verdict. */
@@ -43,9 +43,10 @@ export async function writeMarked(
     const plaintext = randomBytes(72);
     const entry = {name, keySize: 256, keytag: true, opaque: new Uint8Array()} as const;
     const wrapped = wrapKey(kek, new Uint8Array(alter(Buffer.from(plaintext))));
-    if (unmarked) return {...entry, wrapped};
-    const marks = {keytagValue: new Uint8Array(plaintext.subarray(64)), dcv: dekCheckValue(plaintext)};
-    return {...entry, wrapped, ...marks, dcvHints: dcvHints(plaintext)};
+    if (unmarked === true) return {...entry, wrapped};
+    const keytagValue = new Uint8Array(plaintext.subarray(64));
+    if (unmarked) return {...entry, wrapped, keytagValue};
+    return {...entry, wrapped, keytagValue, dcv: dekCheckValue(plaintext), dcvHints: dcvHints(plaintext)};
   });
   const header = {
     edition: newEdition(),

@@ -161,7 +161,7 @@ function recorded(value: Uint8Array): Finding {
   return {verdict: 'recorded', dcv: toHex(value)};
 }
 
-/** Of the first value of a DEK only the NIC can be found wrong: it comes to another when it does not count the tweak. */
+/** Of a first value only this tells: the NIC comes to another one when it does not count the tweak itself. */
 function firstOf(value: Uint8Array, alone?: Answer): Finding {
   if (alone !== undefined && 'value' in alone && !equalBytes(alone.value, value)) return {verdict: 'tweak-increment'};
   return recorded(value);
