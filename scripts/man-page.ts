@@ -51,7 +51,9 @@ const RELATED: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     ['create', 'destroy', 'list', 'login', 'logout', 'query', 'run', 'status'].map((id) => [id, 'dek-agent 8']),
   ),
-  ...Object.fromEntries(['keygen', 'manifest:check', 'rewrap', 'unwrap', 'wrap'].map((id) => [id, 'dek-manifest 5'])),
+  ...Object.fromEntries(
+    ['keygen', 'manifest:check', 'manifest:fetch', 'rewrap', 'unwrap', 'wrap'].map((id) => [id, 'dek-manifest 5']),
+  ),
   ...Object.fromEntries(['seal', 'unseal'].map((id) => [id, 'dek-envelope 5'])),
 };
 

@@ -17,6 +17,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{default: CommandCl
   login: () => import('./commands/login.js'),
   logout: () => import('./commands/logout.js'),
   'manifest check': () => import('./commands/manifest/check.js'),
+  'manifest fetch': () => import('./commands/manifest/fetch.js'),
   'manifest set': () => import('./commands/manifest/set.js'),
   'manifest upgrade': () => import('./commands/manifest/upgrade.js'),
   prove: () => import('./commands/prove.js'),

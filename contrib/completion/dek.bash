@@ -40,6 +40,7 @@ _dek() {
       'kek/copy' | \
       'kek/show' | \
       'manifest/check' | \
+      'manifest/fetch' | \
       'manifest/set' | \
       'manifest/upgrade' | \
       'virtual/create' | \
@@ -121,6 +122,15 @@ _dek() {
     'manifest check --kek-component') _dek_source; return ;;
     'manifest check --kek-format') _dek_words 'raw hex base64'; return ;;
     'manifest check --kcv') :; return ;;
+    'manifest fetch --name') :; return ;;
+    'manifest fetch --group') :; return ;;
+    'manifest fetch --import-kek-id') :; return ;;
+    'manifest fetch --credential-id') :; return ;;
+    'manifest fetch --credential') _dek_file; return ;;
+    'manifest fetch --kcv') :; return ;;
+    'manifest fetch --device') :; return ;;
+    'manifest fetch --replace-key') :; return ;;
+    'manifest fetch --output' | 'manifest fetch -o') _dek_file; return ;;
     'manifest set --host') :; return ;;
     'manifest set --not-after') :; return ;;
     'manifest set --next-login') _dek_file; return ;;
@@ -201,7 +211,7 @@ _dek() {
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'kek') _dek_words 'components copy show' ;;
-    'manifest') _dek_words 'check set upgrade' ;;
+    'manifest') _dek_words 'check fetch set upgrade' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
       if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
@@ -233,6 +243,8 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'manifest check')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --add-dcv --help -h'; else _dek_file; fi ;;
+    'manifest fetch')
+      if [[ $cur == -* ]]; then _dek_words '--json --name --group --import-kek-id --credential-id --credential --kcv --device --replace-key --prune --output -o --help -h'; else :; fi ;;
     'manifest set')
       if [[ $cur == -* ]]; then _dek_words '--json --host --any-host --not-after --no-not-after --next-login --import-kek-id --credential-id --kcv --no-next-login --remove --output -o --force --help -h'; else _dek_file; fi ;;
     'manifest upgrade')

@@ -93,6 +93,27 @@ export async function fetchKey(client: Client, kekId: string, key: ServerKey): P
   return {...key, wrapped};
 }
 
+/** All keys that `choice` takes, wrapped; `onKey` is called with how many are there, and how many are to come. */
+export async function fetchKeys(
+  client: Client,
+  kekId: string,
+  choice: KeyChoice,
+  onKey: (count: number, total: number) => void,
+): Promise<WrappedKey[]> {
+  await assertKek(client, kekId);
+  const chosen = await chooseKeys(client, kekId, choice);
+  if (chosen.length === 0) throw new DekError('NO_INPUT', 'has no such keys', {hint: 'is it the right name or group?'});
+  for (const [i, {name}] of chosen.entries()) {
+    if (name === chosen[i - 1]?.name) throw new DekError('BAD_INPUT', `has two keys with the name "${name}"`);
+  }
+  const keys: WrappedKey[] = [];
+  for (const key of chosen) {
+    keys.push(await fetchKey(client, kekId, key));
+    onKey(keys.length, chosen.length);
+  }
+  return keys;
+}
+
 /** Makes a key of 32 or 64 bytes there, and returns it wrapped; without its wrapped form it does not stay there. */
 export async function makeKey(client: Client, kekId: string, bytes: number, name?: string): Promise<Uint8Array> {
   const id = await create(client, 8 * bytes, name);

@@ -90,7 +90,7 @@ function exampleLines(command: Command.Cached): string[] {
 /** The words after `dek` of every call of dek in a command line, without redirections. */
 function callsIn(line: string): string[][] {
   return line
-    .split(/[|&;]+/)
+    .split(/[|&;]+(?=(?:[^']*'[^']*')*[^']*$)/) // what is in quotes is no end
     .map((part) => part.trim())
     .filter((part) => part.startsWith('dek '))
     .map((part) =>

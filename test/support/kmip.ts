@@ -105,6 +105,10 @@ export class PyKmip {
     return this.#client({keys: hex}).ids;
   }
 
+  destroy(ids: readonly string[]): void {
+    this.#client({keys: [], destroy: ids});
+  }
+
   /** The keys in the clear, by PyKMIP's own client. */
   values(ids: readonly string[]): Buffer[] {
     return this.#client({keys: [], get: ids}).values.map((hex) => Buffer.from(hex, 'hex'));
