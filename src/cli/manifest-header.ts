@@ -72,6 +72,15 @@ export async function headerOf(options: HeaderOptions, kek: KekHandle): Promise<
     });
   }
   const wrapped = await readCiphertext(credential, [WRAPPED_CREDENTIAL_BYTES], 'wrapped credential');
-  wipe(await kek.unwrap(wrapped, CREDENTIAL_BYTES));
+  await assertIsOf(kek, wrapped);
   return {...header, login: {importKekId, credentialId, credential: wrapped}};
+}
+
+/** Throws UNWRAP_FAILED when the credential was wrapped by another KEK; of one that only wraps that cannot be told. */
+async function assertIsOf(kek: KekHandle, credential: Uint8Array): Promise<void> {
+  try {
+    wipe(await kek.unwrap(credential, CREDENTIAL_BYTES));
+  } catch (error) {
+    if (!(error instanceof DekError && error.code === 'UNSUPPORTED')) throw error;
+  }
 }

@@ -2,7 +2,10 @@
 import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {expect} from 'chai';
+import {seal} from '../../src/seal/envelope.js';
+import {sealingKeyOf} from '../../src/seal/sealing-key.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
+import {BytesKek} from '../../src/wrap/kek-handle.js';
 import {json, KeyFiles} from '../support/key-files.js';
 import {DEK, run, runDek, runDekOnTerminal} from '../support/run-dek.js';
 
@@ -18,12 +21,12 @@ describe('seal', function () {
   const plain = files.write('plain', data);
   const sealed = files.path('sealed');
   const withKey = ['--with-key', keyFile];
-  const seal = (...args: string[]) => runDek(['seal', plain, '--name', 'disk', ...withKey, ...args]);
+  const dekSeal = (...args: string[]) => runDek(['seal', plain, '--name', 'disk', ...withKey, ...args]);
   const unseal = (...args: string[]) => runDek(['unseal', sealed, '--name', 'disk', ...withKey, ...args]);
   const first = (stderr: string) => stderr.split('\n')[0];
 
   before(async () => {
-    const {status, stderr} = await seal('--output', sealed);
+    const {status, stderr} = await dekSeal('--output', sealed);
     expect([status, stderr]).to.deep.equal([0, `sealed 200000 bytes as "disk", with the key with KCV ${keyKcv}\n`]);
   });
 
@@ -44,7 +47,7 @@ describe('seal', function () {
 
   it('prints one object with --json', async () => {
     const output = files.path('sealed-json');
-    const made = await seal('--json', '--output', output, '--not-after', '2037-01-31');
+    const made = await dekSeal('--json', '--output', output, '--not-after', '2037-01-31');
     const result = {name: 'disk', notAfter: '2037-01-31T23:59:59Z', bytes: 200_000, keyKcv, output};
     expect(json(made)).to.deep.equal(result);
     const args = ['unseal', output, '--name', 'disk', ...withKey, '--json', '--output', files.path('unsealed-json')];
@@ -85,10 +88,12 @@ describe('seal', function () {
   describe('refuses', () => {
     const torn = () => files.write('torn', fs.readFileSync(sealed).subarray(0, 150_000));
     const old = async () => {
-      const path = files.path('old');
-      await seal('--output', path, '--not-after', new Date(Date.now() + 1500).toISOString().replace(/\.\d+/, ''));
-      await new Promise((resolve) => setTimeout(resolve, 2000));
-      return path;
+      const chunks: Uint8Array[] = [];
+      const nothing = async () => 0;
+      const options = {name: 'disk', notAfter: 1_700_000_000};
+      for await (const chunk of seal(nothing, sealingKeyOf(new BytesKek(key, 'it')), options))
+        chunks.push(chunk.slice());
+      return files.write('old', Buffer.concat(chunks));
     };
     for (const [what, path, name, key, status, message] of [
       ['another name', () => sealed, 'boot', keyFile, 6, /was sealed as "disk", not as "boot"$/],
