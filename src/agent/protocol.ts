@@ -337,9 +337,9 @@ export const ROUTES = {
           path: {type: 'string', pattern: '^/', maxLength: 4096, description: 'an absolute path'},
           kek: {
             type: 'string',
-            pattern: '^(file:/|cred:)',
+            pattern: '^(file:/|(?!file:|fd:)[a-z0-9]+:)',
             maxLength: 4096,
-            description: 'file: and an absolute path, or cred: and a name',
+            description: 'file: and an absolute path, or another source that can be asked again, such as cred:NAME',
           },
           kekFormat: format,
           dryRun: flag,

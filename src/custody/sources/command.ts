@@ -112,16 +112,12 @@ class Program implements Started {
 /** Starts the program; what it writes is read from the descriptor. */
 function launch([program, ...args]: readonly [string, ...string[]]): [ChildProcess, number] {
   const {reading, writing} = makePipe();
-  let fd: number | undefined;
   try {
-    // Opened anew, it does not block, and the program's end of the pipe is as programs expect it.
-    fd = fs.openSync(`/proc/self/fd/${reading}`, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
-    return [spawn(program, args, {stdio: ['ignore', writing, 'inherit']}), fd];
+    return [spawn(program, args, {stdio: ['ignore', writing, 'inherit']}), reading];
   } catch (error) {
-    if (fd !== undefined) fs.closeSync(fd);
+    fs.closeSync(reading);
     throw error;
   } finally {
-    fs.closeSync(reading);
     fs.closeSync(writing);
   }
 }

@@ -49,6 +49,26 @@ describe('apply on a NIC in plaintext import mode', function () {
     expect(await held(agent)).to.deep.equal(setOf(vols(2, 4, 2)));
   });
 
+  it('may print it, and is asked again when a DEK is healed or the manifest reloaded', async () => {
+    const asked = join(device.directory, 'asked');
+    const command = `cmd:sh -c "echo >> ${asked}; exec cat ${device.nic.kekFile}"`;
+    const path = writeManifestFile(device, vols(1, 3), {login: false});
+    await apply(agent, path, {kek: command});
+    writeManifestFile(device, vols(1, 4), {login: false});
+    expect((await apply(agent, undefined)).plan).to.include({create: 1, unchanged: 3});
+    expect(fs.readFileSync(asked, 'utf8')).to.equal('\n\n');
+    const hanging = await thrownBy(() => apply(agent, path, {kek: 'cmd:sh -c "echo no >&2; exit 3"'}));
+    expect(hanging).to.include({code: 'IO', message: '"kek" cmd:sh exited with 3'});
+    expect(await held(agent)).to.deep.equal(setOf(vols(1, 4)));
+  });
+
+  for (const spec of ['fd:0', 'file:relative', 'no-source', 'no:such', 'keyring:logon:x:y']) {
+    it(`is not ${spec}`, async () => {
+      const error = await thrownBy(() => apply(agent, writeManifestFile(device, vols(1, 3)), {kek: spec}));
+      expect(error.exitStatus).to.equal(2);
+    });
+  }
+
   it('is needed', async () => {
     const error = await thrownBy(() => apply(agent, writeManifestFile(device, vols(1, 3))));
     expect(error).to.include({code: 'BAD_ARGUMENT', exitStatus: 2});

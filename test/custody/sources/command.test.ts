@@ -1,4 +1,4 @@
-import {spawn} from 'node:child_process';
+import {execFileSync, spawn} from 'node:child_process';
 import {once} from 'node:events';
 import fs from 'node:fs';
 import {join} from 'node:path';
@@ -7,6 +7,7 @@ import {readKeys} from '../../../src/custody/key-stream.js';
 import {readSecret, withSecretDescriptor, withSecretStream} from '../../../src/custody/source.js';
 import {DekError} from '../../../src/errors.js';
 import {DEK, runDek} from '../../support/run-dek.js';
+import {skipWithout} from '../../support/skip.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 import {until} from '../../support/until.js';
 
@@ -113,6 +114,19 @@ describe('a command as a source', () => {
     expect(new Uint8Array(given)).to.deep.equal(KEY);
     const call = withSecretDescriptor(`cmd:sh -c "cat ${path}; exit 1"`, 72, 'key', async () => {});
     expect(await refusal(call)).to.equal('IO "key" cmd:sh exited with 1');
+  });
+
+  it('is read also by a process that cannot be traced, as an agent, of a user who is not root', function () {
+    skipWithout('root', this);
+    const module = (name: string): string => JSON.stringify(new URL(`../../../src/${name}`, import.meta.url).href);
+    const script = [
+      `import {forbidDumps} from ${module('agent/host/ffi.js')}; forbidDumps();`,
+      `import {readSecret} from ${module('custody/source.js')};`,
+      "console.log((await readSecret('cmd:echo 000102030405060708090a0b0c0d0e0f', [16], 'kek')).join());",
+    ].join('\n');
+    const user = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath];
+    const printed = execFileSync('setpriv', [...user, '--input-type=module', '-e', script], {cwd: '/'});
+    expect(printed.toString()).to.equal('0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n');
   });
 
   describe('of a command of ours', () => {
