@@ -4,8 +4,12 @@
  *     npm run test:peers -- [NAME...]
  *
  * NAME: one of the suites below; all of them when left out. UPDATE=1 writes the lists of skips instead of comparing
- * them. Each suite says what it found, and how long it took.
+ * them; MESSAGES, ENTRIES and SEED are those of messages and hostile. Each suite says what it found, and how long it
+ * took.
  */
+import {dpdk} from './dpdk.js';
+import {hostile} from './hostile.js';
+import {messages} from './messages.js';
 import {perftest, pingpongs} from './pairs.js';
 import {rdmaCore} from './rdma-core-suite.js';
 
@@ -14,6 +18,9 @@ const SUITES: Record<string, () => Promise<string[]>> = {
   'rdma-core': rdmaCore,
   pingpongs,
   perftest,
+  messages,
+  hostile,
+  dpdk,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(SUITES);

@@ -67,7 +67,7 @@ function end(child: ChildProcess, words: readonly string[]): Promise<Ended> {
 }
 
 /** A port that was free a moment ago. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, () => {
       const {port} = server.address() as {port: number};
