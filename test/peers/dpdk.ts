@@ -13,6 +13,8 @@ import {xts} from '../support/xts.js';
 /** Of what hangs. The first one takes some 5 s of processor time for each of its 75 cases. */
 const LIMIT_MS = 3_600_000;
 const UNIT_BYTES = 512;
+/** How many cases of AES-XTS with wrapped keys there are. */
+const LEAST = 16;
 
 /** Runs a program of DPDK, and returns what it prints. Nothing is left of it. */
 async function run(
@@ -64,15 +66,14 @@ async function autotest(): Promise<string[]> {
   try {
     const output = await run(device, ['dpdk-test', '-m', '4096'], 'cryptodev_mlx5_autotest\nquit\n');
     const cases = Array.from(output.matchAll(/TestCase \[ ?\d+\] : (.*) (succeeded|failed|skipped)$/gm));
-    const ofXts = cases.filter(([, name]) => /XTS/.test(name!));
+    // Of AES-XTS there are more: those of keys that are not wrapped the driver skips itself.
+    const ofXts = cases.filter(([, name, how]) => /XTS/.test(name!) && how !== 'skipped');
     const passed = ofXts.filter(([, , how]) => how === 'succeeded').length;
     const failed = cases.filter(([, , how]) => how === 'failed').map(([line]) => line);
     const seconds = ((performance.now() - start) / 1000).toFixed(0);
     console.log(`  cryptodev_mlx5_autotest: ${passed} of ${ofXts.length} AES-XTS cases passed, ${seconds} s`);
-    return [
-      ...failed,
-      ...(passed > 0 && passed === ofXts.length ? [] : [`${passed} of ${ofXts.length} passed: ${output.slice(-2000)}`]),
-    ];
+    const whole = passed >= LEAST && /Test Suite Summary : Cryptodev Unit Test Suite/.test(output);
+    return [...failed, ...(whole ? [] : [`${passed} passed, not ${LEAST}: ${output.slice(-2000)}`])];
   } finally {
     device.remove();
   }

@@ -141,8 +141,13 @@ describeSuite("rdma-core's own tests on the virtual ConnectX", () => {
       ? {it}
       : skipping(`pyverbs of rdma-core ${REVIEWED} is needed, whose tests were reviewed`);
   reviewedRelease
-    .it('of the whole suite none fails that passed before, and nothing is skipped that is not listed', () => {
-      expect(findings('wrapped', outcomes(run('--dev', false, ['mlx5_0'])))).to.deep.equal([]);
+    .it('of these modules none fails, and nothing is skipped that is not listed (test:peers runs all)', () => {
+      const modules = ['addr', 'cq', 'cq_events', 'mr', 'qpex', 'mlx5_cq', 'mlx5_mkey'].map(
+        (name) => `tests.test_${name}`,
+      );
+      const ended = outcomes(run(modules[0]!, false, modules.slice(1)));
+      expect(ended.size).to.be.above(80);
+      expect(findings('wrapped', ended)).to.deep.equal([]);
       expect(device.nic.show().live.contexts).to.equal(0);
     })
     .timeout(180_000);
