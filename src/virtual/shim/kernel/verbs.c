@@ -141,19 +141,43 @@ static uint16_t uverbs_object(enum kind kind)
 	}
 }
 
-/* The handles of all objects of a type, as many as there is room for: what a tenant that died has left. */
+struct made {
+	uint64_t serial;
+	uint32_t handle;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct made *x = a, *y = b;
+
+	return x->serial < y->serial ? 1 : x->serial > y->serial ? -1 : 0;
+}
+
+/*
+ * The handles of all objects of a type, as many as there is room for, the newest first, as the kernel keeps them: what
+ * a tenant that died has left.
+ */
 static int info_handles(struct context *c, attrs a)
 {
+	uint32_t count = c->shared->count < OBJECTS ? c->shared->count : OBJECTS, found = 0, total;
+	uint32_t *list = out_ptr(a[2]), room = a[2]->len / sizeof(*list);
+	struct made *made = calloc(count + 1, sizeof(*made));
 	uint16_t type = a[0]->data;
-	uint32_t *list = out_ptr(a[2]), room = a[2]->len / sizeof(*list), total = 0;
 
+	if (!made)
+		return ENOMEM;
 	clear_out(a[2]);
-	for (uint32_t i = 0; i < c->shared->count && i < OBJECTS && total < room; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		enum kind kind = LOAD(c->objects[i].kind);
 
 		if (kind != FREE && uverbs_object(kind) == type)
-			list[total++] = i;
+			made[found++] = (struct made){c->objects[i].serial, i};
 	}
+	qsort(made, found, sizeof(*made), newest_first);
+	total = found < room ? found : room;
+	for (uint32_t i = 0; i < total; i++)
+		list[i] = made[i].handle;
+	free(made);
 	put_out(a[1], &total, sizeof(total));
 	return 0;
 }

@@ -1,0 +1,96 @@
+/** Nothing that comes after an upgrade does the agent harm: it answers the next, and no descriptor is left open. */
+import {closeSync, openSync, readdirSync} from 'node:fs';
+import {connect} from 'node:net';
+import {setTimeout as pause} from 'node:timers/promises';
+import {expect} from 'chai';
+import {requestRecord} from '../../../src/agent/service/agent-records.js';
+import {sealedMemory, sendMessage} from '../../../src/agent/wire/ffi.js';
+import {writeTable} from '../../../src/agent/wire/table.js';
+import {vols, writeManifestFile} from '../../support/agent-manifests.js';
+import {AgentProcess} from '../../support/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/device.js';
+import {Service} from '../../support/service.js';
+import {until} from '../../support/until.js';
+
+const ROUNDS = process.env['SLOW'] ? 3000 : 60;
+const UPGRADE = 'GET /v1/attach HTTP/1.1\r\nHost: dek\r\nConnection: Upgrade\r\nUpgrade: dek-attach/1\r\n\r\n';
+
+describe('agent and what comes after an upgrade', () => {
+  let device: TestDevice;
+  let agent: AgentProcess;
+
+  before(async () => {
+    device = await testDevice();
+    writeManifestFile(device, vols(1, 3));
+    agent = await AgentProcess.start(device, {args: ['--manifest', `${device.directory}/manifest`]});
+  });
+  after(async () => {
+    await agent.end();
+    device.remove();
+  });
+
+  const openFiles = (): number => readdirSync(`/proc/${agent.child.pid}/fd`).length;
+
+  /** Sends these, with descriptors at the first byte, and waits a moment or for the end. */
+  async function send(bytes: Uint8Array, fds: number[], waits: boolean): Promise<string> {
+    const socket = connect({path: agent.socket});
+    let answer = '';
+    socket.on('error', () => {});
+    socket.on('data', (data) => {
+      answer += data.toString('latin1');
+    });
+    await new Promise((resolve) => socket.once('connect', resolve));
+    socket.write(UPGRADE);
+    await until(() => answer.includes('\r\n\r\n') || socket.destroyed, 'the answer to the upgrade');
+    const {fd} = (socket as unknown as {_handle: {fd: number}})._handle;
+    if (bytes.length > 0) sendMessage(fd, bytes, fds);
+    if (waits) await Promise.race([new Promise((resolve) => socket.once('close', resolve)), pause(200)]);
+    socket.destroy();
+    return answer;
+  }
+
+  it('survives bytes of any kind, with descriptors of any kind', async () => {
+    const before = openFiles();
+    const nothing = openSync('/dev/null', 'r');
+    const table = sealedMemory('t', writeTable({nic: 'x', pdHandle: 1, serial: 1, entries: [], others: []}));
+    const lend = (presents: boolean): Buffer => requestRecord('lend', {pdHandle: 1, nic: '', names: ['a*'], presents});
+    for (let round = 0; round < ROUNDS; round++) {
+      const random = Buffer.from(Array.from({length: round % 40}, () => Math.floor(Math.random() * 256)));
+      const harmed = Buffer.from(lend(round % 2 === 0));
+      harmed[Math.floor(Math.random() * harmed.length)] = Math.floor(Math.random() * 256);
+      const bytes = [random, harmed, lend(false), lend(true), lend(false).subarray(0, 20)][round % 5]!;
+      const fds = [[], [nothing], [nothing, table], [table, nothing], [nothing, nothing, nothing, nothing]][
+        (round % 7) % 5
+      ]!;
+      await send(bytes, fds, round % 3 === 0);
+    }
+    closeSync(nothing);
+    closeSync(table);
+    expect((await agent.client.status()).deks.ready).to.equal(3);
+    await until(
+      () => openFiles() <= before,
+      () => `${openFiles()} open files, ${before} before`,
+    );
+  });
+
+  it('refuses bytes before its answer, and another upgrade', async () => {
+    const ask = (text: string): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = connect({path: agent.socket}, () => socket.write(text));
+        let answer = '';
+        socket.on('data', (data) => {
+          answer += data.toString('latin1');
+        });
+        socket.on('error', () => {});
+        socket.once('close', () => resolve(answer));
+      });
+    expect(await ask(`${UPGRADE}early`)).to.include('bytes before the answer');
+    expect(await ask(UPGRADE.replace('dek-attach/1', 'websocket'))).to.include('426 Upgrade Required');
+  });
+
+  it('serves the next one', async () => {
+    const service = new Service(device);
+    expect(await service.attach(agent.socket)).to.have.length(3);
+    await service.end();
+  });
+});

@@ -1,0 +1,104 @@
+/**
+ * Agent and service are killed at any moment of lend, attach, change and detach: what is on the NIC then is what it
+ * should be, and the next one works. SLOW=1: 300 rounds.
+ */
+import {setTimeout as pause} from 'node:timers/promises';
+import {expect} from 'chai';
+import {vols, writeManifestFile} from '../../support/agent-manifests.js';
+import {AgentProcess, live, NOTHING} from '../../support/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/device.js';
+import {Service} from '../../support/service.js';
+import {until} from '../../support/until.js';
+
+const ROUNDS = process.env['SLOW'] ? 300 : 4;
+const DEKS = 6;
+
+describe('kills while a context is shared', () => {
+  let device: TestDevice;
+  let agent: AgentProcess;
+
+  beforeEach(async () => {
+    device = await testDevice();
+    writeManifestFile(device, vols(1, DEKS));
+  });
+  afterEach(async () => {
+    await agent.end();
+    device.remove();
+  });
+
+  const start = (lends: boolean): Promise<AgentProcess> => {
+    const args = ['--manifest', `${device.directory}/manifest`, ...(lends ? ['--lend'] : [])];
+    return AgentProcess.start(device, {args: [...args, '--check-interval', '1'], fastClock: true});
+  };
+  const dataPath = (): Record<string, number> => {
+    const {cqs, qps, mrs, mkeys} = device.nic.show().live;
+    return {cqs, qps, mrs, mkeys};
+  };
+  const NO_PATH = {cqs: 0, qps: 0, mrs: 0, mkeys: 0};
+  const moment = (): Promise<void> => pause(Math.random() * 30);
+
+  it('of a lender: its DEKs go with it, and the agent serves the next', async function () {
+    this.timeout(ROUNDS * 20_000);
+    agent = await start(true);
+    for (let round = 0; round < ROUNDS; round++) {
+      const service = new Service(device);
+      const lending = service.lend(agent.socket).catch(() => {});
+      if (round % 2 === 0) await lending;
+      if (round % 4 === 0) device.nic.set({dekErrors: [{which: 'all'}]});
+      await moment();
+      await service.end('SIGKILL');
+      await lending;
+      device.nic.set({dekErrors: []});
+      await until(
+        () => live(device).contexts === 1 && live(device).deks === 0,
+        () => JSON.stringify(live(device)),
+      );
+      expect((await agent.client.status()).contexts).to.deep.equal([]);
+    }
+    expect(live(device)).to.deep.equal({...NOTHING, contexts: 1, logins: 1});
+  });
+
+  it('of a tenant: what it left goes, the DEKs stay, and the next may attach', async function () {
+    this.timeout(ROUNDS * 20_000);
+    agent = await start(false);
+    for (let round = 0; round < ROUNDS; round++) {
+      const service = new Service(device);
+      const attaching = service.attach(agent.socket).then(() => service.makeQueues());
+      attaching.catch(() => {});
+      if (round % 2 === 0) await attaching;
+      await moment();
+      await service.end('SIGKILL');
+      const next = new Service(device);
+      await until(() =>
+        next.attach(agent.socket).then(
+          (deks) => deks.length === DEKS,
+          () => false,
+        ),
+      );
+      await next.end('SIGKILL');
+      await until(() => live(device).deks === DEKS && dataPath()['qps'] === 0);
+      expect(live(device)).to.deep.equal({contexts: 1, pds: 1, logins: 1, deks: DEKS});
+      expect(dataPath()).to.deep.equal(NO_PATH);
+    }
+  });
+
+  it('of the agent: a lender keeps its DEKs, and the next agent takes them over, each once', async function () {
+    this.timeout(ROUNDS * 30_000);
+    const service = new Service(device);
+    for (let round = 0; round < ROUNDS; round++) {
+      agent = await start(true);
+      const lending = service.lend(agent.socket).catch(() => {});
+      if (round % 3 > 0) await lending;
+      else await moment();
+      await moment();
+      await agent.end('SIGKILL');
+      await lending;
+    }
+    agent = await start(true);
+    expect(await service.lend(agent.socket)).to.have.length(DEKS);
+    expect(Object.values(await service.states())).to.deep.equal(new Array(DEKS).fill('READY'));
+    await service.release();
+    await service.end('SIGKILL');
+    await until(() => live(device).deks === 0);
+  });
+});
