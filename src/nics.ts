@@ -9,6 +9,7 @@ import {
   type OpenOptions,
   openDevice as openAny,
 } from './rdma/index.js';
+import {selectDevice} from './rdma/list.js';
 import {assertShimLoaded} from './virtual/loaded.js';
 
 /**
@@ -34,4 +35,12 @@ export function listDevices(): DeviceInfo[] {
 export async function openDevice(name?: string, options?: OpenOptions): Promise<Device> {
   assertShimLoaded();
   return openAny(name, options);
+}
+
+/** The name that the kernel has for `name` (a PCI address, a node GUID; nothing for the only NIC). Throws NO_DEVICE. */
+export function deviceName(name?: string): string {
+  return selectDevice(
+    listDevices().map((info) => ({info})),
+    name,
+  ).info.name;
 }

@@ -25,12 +25,18 @@ import {isAllowed} from './server/peers.js';
 import {DekSet} from './set/dek-set.js';
 import {ManifestFile} from './set/manifest-file.js';
 import {ManifestFollower} from './set/manifest-follower.js';
+import {KeptContexts, type StoredDescriptor} from './store/kept.js';
+import {ContextStore} from './store/store.js';
 
 export interface AgentOptions extends LendingOptions {
   /** Which NICs, as `openDevice` takes them; empty: those of the manifest, else the only one. */
   devices: readonly string[];
   /** Where to listen: an absolute path, or a socket that listens already and is left where it is. */
   socket: string | PassedSocket;
+  /** What the service manager has kept of an agent before this one. */
+  stored?: readonly StoredDescriptor[];
+  /** Whether the service manager is to keep the contexts when this one ends. */
+  isKept?: boolean;
   /** The group id that may use the agent besides its user and root. */
   gid?: number | undefined;
   /** Members of that group may lend and attach as well. */
@@ -89,11 +95,18 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   const manifest = await openManifest(options.manifest, signal);
   try {
-    const dekSet = await DekSet.open(devicesOf(options, manifest), events, proveShare);
+    const kept = new KeptContexts(options.stored ?? []);
+    const login = manifest?.header.login ?? undefined;
+    const takeUp = kept.isEmpty || options.lends ? undefined : (nic: string) => kept.takeUp(nic, login, events);
+    const opening = DekSet.open(devicesOf(options, manifest), events, proveShare, takeUp);
+    const dekSet = await opening.finally(() => kept.close());
     options.lastResort?.watch({answers: () => dekSet.answers, events});
     const follower = new ManifestFollower(dekSet, {makesNone: options.lends});
     const health = new HealthCheck(dekSet, follower, checkIntervalMs);
-    const lending = new Lending(lendingCore(options, dekSet, follower, health, events, signal), options);
+    let store: ContextStore | undefined;
+    const shared = lendingCore(options, dekSet, follower, health, events, signal);
+    const tenantChanged = (device: string): void => store?.writeTenant(device);
+    const lending = new Lending({...shared, tenantChanged}, options);
     const status = (): AgentStatus => statusOf(dekSet, follower, health, lending);
     const core = {dekSet, applier: lending, events, stopping: signal, status, healthy: () => isReady(status())};
     const listener = new Listener(handlerLoader(core, gid), (...request) => lending.upgrade(...request));
@@ -102,13 +115,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       throw error;
     });
     const names = {devices: dekSet.deviceNames, socket: typeof socket === 'string' ? socket : socket.path};
+    if (options.isKept && !options.lends) store = new ContextStore(dekSet.nics, lending, events);
+    let isReadyOnce = false;
     const close = async (): Promise<void> => {
+      store?.stop();
       closing.abort();
       unbind();
       await health.stop();
       await lending.close();
       await listener.close();
-      await dekSet.close();
+      // What the service manager keeps lives on: it lets go when the unit is stopped.
+      await (store && isReadyOnce ? dekSet.release() : dekSet.close());
       events.emit('info', 'closed', names);
     };
     const loaded = options.answersLate ? undefined : listener.load();
@@ -120,7 +137,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       });
     }
     await loaded;
+    await lending.takeUp(kept);
     health.start();
+    store?.start(kept);
+    isReadyOnce = true;
     listener.loadSoon();
     events.emit('info', 'ready', names);
     const reload = (): Promise<ApplyResult> =>
@@ -171,7 +191,7 @@ function lendingCore(
   health: HealthCheck,
   events: Events,
   stopping: AbortSignal,
-): LendingCore {
+): Omit<LendingCore, 'tenantChanged'> {
   const notReady = (what: string): DekError<'NOT_READY'> =>
     new DekError('NOT_READY', what, {hint: 'try again when dek status says that all is READY'});
   return {

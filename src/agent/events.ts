@@ -91,6 +91,11 @@ export interface AgentEvents {
   'attach-refused': EventPeer & EventFailure;
   /** What was left cannot be destroyed: the agent opens another context. */
   'context-abandoned': EventOnDevice & EventFailure;
+  /** A context that an agent before this one has opened is taken up: DEKs that were there, and how many were not. */
+  'take-up': EventOnDevice & {deks: number; left: number};
+  'take-up-failed': EventOnDevice & EventFailure;
+  /** The service manager does not keep the contexts. */
+  'store-failed': EventOnDevice & EventFailure;
   /** Old DEKs were destroyed because a service did not give them back in time. */
   'old-expired': EventOnDevice & {deks: number};
   internal: EventFailure;

@@ -3,7 +3,7 @@
  * is not set) all of it does nothing, but for the reload.
  */
 import type {Agent} from './agent.js';
-import {notifySystemd} from './host/ffi.js';
+import {notifySystemd} from './host/notify.js';
 
 const STATUS_MS = 1000;
 

@@ -3,7 +3,7 @@ import {startAgent} from '../agent/agent.js';
 import {forbidCoreFiles} from '../agent/host/ffi.js';
 import {groupId} from '../agent/host/group.js';
 import {LastResort} from '../agent/host/last-resort.js';
-import {passedSocket} from '../agent/server/passed-socket.js';
+import {passedDescriptors} from '../agent/server/passed-socket.js';
 import {socketPath} from '../agent/socket-path.js';
 import {SystemdService} from '../agent/systemd.js';
 import {agentKekFlags, agentOptions, queryFlag} from '../cli/agent-options.js';
@@ -53,7 +53,7 @@ export default class Agent extends DekCommand {
 
   async run(): Promise<void> {
     const {flags} = await this.parse(Agent);
-    const passed = passedSocket();
+    const {socket: passed, stored} = passedDescriptors();
     const socket = passed?.path ?? socketPath(flags.socket);
     const gid = flags.group === undefined ? undefined : groupId(flags.group);
     const stopping = new AbortController();
@@ -70,6 +70,8 @@ export default class Agent extends DekCommand {
     const agent = await startAgent({
       ...agentOptions(flags, progress),
       socket: passed ?? socket,
+      stored,
+      isKept: process.env['NOTIFY_SOCKET'] !== undefined,
       gid,
       groupMayAttach: flags['group-may-attach'],
       logLevel: 'info',

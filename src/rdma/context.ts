@@ -125,8 +125,13 @@ export class Context {
    * that hangs on it is dead from here on; `ptr` guards them all.
    */
   close(): void {
-    const ptr = this.ptr;
     this.#pd?.close();
+    this.leave();
+  }
+
+  /** Closes the device file alone: what is in the context lives on where another process has it too. */
+  leave(): void {
+    const ptr = this.ptr;
     this.#ptr = null;
     this.lib.ibv_close_device(ptr);
   }

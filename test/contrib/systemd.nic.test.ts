@@ -35,6 +35,8 @@ describe('systemd units', function () {
       );
     place('dek-agent.service');
     place('dek-agent.socket');
+    place('dek-agent@.service', 'dek-agent@storage.service');
+    place('dek-agent@.socket', 'dek-agent@storage.socket');
     place('storage.service.example', 'storage.service');
   });
   afterEach(() => fs.rmSync(directory, {recursive: true}));
@@ -50,7 +52,16 @@ describe('systemd units', function () {
     fs.writeFileSync(join(directory, 'dek-agent.service.d', file), read(file));
   }
 
-  const verify = () => analyze('verify', '--man=no', './dek-agent.service', './dek-agent.socket', './storage.service');
+  const verify = () =>
+    analyze(
+      'verify',
+      '--man=no',
+      './dek-agent.service',
+      './dek-agent.socket',
+      './dek-agent@storage.service',
+      './dek-agent@storage.socket',
+      './storage.service',
+    );
 
   it('have no fault', () => {
     expect(verify()).to.deep.equal({status: 0, printed: ''});

@@ -79,6 +79,25 @@ export class Service {
     );
   }
 
+  /** Attaches again, to the next agent, and keeps what it has imported. */
+  attachAgain(socket: string): Promise<KnownDek[]> {
+    return this.#child.run(
+      async ({import: load}, {modules, socket}) => {
+        const {AgentClient} = (await load(modules.client)) as typeof import('../../src/agent/client.js');
+        const {held} = globalThis;
+        held.shared!.close();
+        held.shared = await new AgentClient(socket).attach();
+        return [...held.shared.deks.values()].map(({name, objectId, handle, absent}) => ({
+          name,
+          objectId,
+          handle,
+          absent,
+        }));
+      },
+      {modules: MODULES, socket},
+    );
+  }
+
   /** What the NIC says of each DEK that the service knows, asked by the service itself: READY, or an error. */
   states(): Promise<Record<string, string>> {
     return this.#child.run(

@@ -1,7 +1,6 @@
 /**
- * The C functions that the agent needs and Node does not have: peer credentials of a socket, no core dumps,
- * free memory, systemd's readiness protocol. libc is the process's own; Koffi and libsystemd are loaded when the first
- * call needs them.
+ * The C functions that the agent needs and Node does not have: peer credentials of a socket, no core dumps, free
+ * memory. libc is the process's own; Koffi is loaded when the first call needs it.
  */
 import {DekError} from '../../errors.js';
 import {loadKoffi} from '../../koffi.js';
@@ -23,6 +22,7 @@ const MAX_GROUPS = 65_536;
 interface Calls {
   getsockopt(fd: number, level: number, name: number, value: Uint32Array, length: number[]): number;
   getsockname(fd: number, address: Uint8Array, length: number[]): number;
+  fcntl(fd: number, command: number, argument: number): number;
   prctl(option: number, a: number, b: number, c: number, d: number): number;
   setrlimit(resource: number, limit: BigUint64Array): number;
   _exit(status: number): void;
@@ -41,6 +41,7 @@ function load(): Calls {
   return {
     getsockopt: libc.func('int getsockopt(int fd, int level, int name, void *value, _Inout_ uint32_t *length)'),
     getsockname: libc.func('int getsockname(int fd, void *address, _Inout_ uint32_t *length)'),
+    fcntl: libc.func('int fcntl(int fd, int command, int argument)'),
     prctl: libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)'),
     setrlimit: libc.func('int setrlimit(int resource, void *limit)'),
     _exit: libc.func('void _exit(int status)'),
@@ -65,6 +66,15 @@ function socketOption(fd: number, name: number, words: number): Uint32Array {
   const length = [value.byteLength];
   if (calls().getsockopt(fd, SOL_SOCKET, name, value, length) !== 0) throw failed('getsockopt');
   return value.subarray(0, length[0]! / 4);
+}
+
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
+/** The same descriptor, which no program that this process starts gets. */
+export function withCloseOnExec(fd: number): number {
+  calls().fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return fd;
 }
 
 /** The path to which a listening unix socket is bound; undefined for anything else, a closed descriptor included. */
@@ -107,27 +117,6 @@ export function trimHeap(): void {
     return;
   }
   trim(0);
-}
-
-/** sd_notify(3): tells the service manager behind $NOTIFY_SOCKET, if any. Throws NO_LIBRARY without libsystemd. */
-export function notifySystemd(state: string): void {
-  if (process.env['NOTIFY_SOCKET'] === undefined) return;
-  sdNotify ??= loadSdNotify();
-  const result = sdNotify(0, state);
-  if (result < 0) throw new DekError('IO', `sd_notify failed with errno ${-result}`);
-}
-
-let sdNotify: ((unsetEnvironment: number, state: string) => number) | undefined;
-
-function loadSdNotify(): (unsetEnvironment: number, state: string) => number {
-  try {
-    return loadKoffi().load('libsystemd.so.0').func('int sd_notify(int unset_environment, const char *state)');
-  } catch (cause) {
-    throw new DekError('NO_LIBRARY', '$NOTIFY_SOCKET is set, but libsystemd.so.0 cannot be loaded', {
-      hint: 'install the Debian package libsystemd0',
-      cause,
-    });
-  }
 }
 
 function failed(call: string): DekError {

@@ -24,6 +24,8 @@ export interface LendingCore {
   assertApplied(applied: AgentStatus['manifest']): void;
   /** Throws NO_DEVICE unless the agent is for this NIC. */
   assertHolds(device: DeviceInfo): void;
+  /** A service is about to get the context of this NIC, or has gone. */
+  tenantChanged(device: string): void;
   /** Has a NIC checked now. */
   wake(device: string): void;
 }

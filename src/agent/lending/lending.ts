@@ -9,9 +9,10 @@ import type {Duplex} from 'node:stream';
 import {DekError} from '../../errors.js';
 import {type DeviceInfo, isCalled} from '../../rdma/index.js';
 import type {Peer} from '../host/ffi.js';
-import type {ApplyRequest, ApplyResult, ContextStatus, LoginStatus} from '../protocol.js';
+import type {ApplyPlan, ApplyRequest, ApplyResult, ContextStatus, LoginStatus} from '../protocol.js';
 import {peerOfSocket} from '../server/peers.js';
 import type {ApplyOptions} from '../set/plan.js';
+import type {KeptTenant} from '../store/state.js';
 import {ProtocolFault} from '../wire/fault.js';
 import {type ClientRecord, detachedRecord, expiredRecord, type Request, UPGRADE_TOKEN} from '../wire/records.js';
 import {Connection} from './connection.js';
@@ -84,7 +85,7 @@ export class Lending {
       try {
         const all = {...request, path: result.path, kek: kek?.spec, kekFormat: kek?.format};
         const there = await lent.apply(all, how);
-        for (const what of ['create', 'replace', 'destroy', 'unchanged'] as const) plan[what] += there.plan[what];
+        for (const what of Object.keys(plan) as (keyof ApplyPlan)[]) plan[what] += there.plan[what];
         failed.push(...there.failed);
       } catch (error) {
         if (!(error instanceof DekError)) throw error;
@@ -107,6 +108,15 @@ export class Lending {
     });
     this.#running.add(running);
     running.finally(() => this.#running.delete(running));
+  }
+
+  /** After a start: what an agent before this one left that nobody wants, and who shares its contexts. */
+  async takeUp(kept: {tenantOf(device: string): KeptTenant | null}): Promise<void> {
+    for (const tenancy of this.#tenancies) await tenancy.takeUp(kept.tenantOf(tenancy.device));
+  }
+
+  sharersOf(device: string): ReturnType<Tenancy['sharers']> {
+    return this.#tenancies.find((tenancy) => tenancy.device === device)?.sharers() ?? {tenant: null, old: []};
   }
 
   /** Makes the tables of the agent's own contexts, so that an attach only sends them. */
@@ -178,10 +188,13 @@ export class Lending {
   }
 
   async #serveTenant(connection: Connection, request: Request, peer: Peer, fds: readonly number[]): Promise<void> {
-    // It has the context of an agent before this one, and what it left in ours would have been destroyed by now.
-    if (fds.length > 0) throw new ProtocolFault('this agent has another context', constants.errno.ESTALE);
+    if (fds.length > 1) throw new ProtocolFault('ATTACH with more than one descriptor');
     this.#assertKernel();
     const tenancy = this.#tenancyOf(request.nic);
+    // It goes on in the context of an agent before this one: that is ours only if the service manager kept it.
+    if (fds.length === 1 && !tenancy.hasContext(fds[0]!)) {
+      throw new ProtocolFault('this agent has another context', constants.errno.ESTALE);
+    }
     await tenancy.attach(connection, request, peer);
     try {
       const end = await this.#follow(connection, (ids) => tenancy.release(ids));
@@ -242,7 +255,7 @@ export class Lending {
     }
   }
 
-  #tellExpired(device: string, ids: readonly number[], connection: Connection | undefined): void {
+  #tellExpired(device: string, ids: readonly number[], connection: Connection | null): void {
     if (ids.length === 0) return;
     connection?.send(expiredRecord(ids));
     this.#core.events.emit('warn', 'old-expired', {device, deks: ids.length});

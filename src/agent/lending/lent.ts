@@ -193,9 +193,10 @@ export class LentContext {
   }
 
   #tellSoon(): void {
+    if (this.#isClosed) return;
     this.#telling ??= setTimeout(() => {
       this.#telling = undefined;
-      if (!this.#nic.gone) this.publication.tellChanges();
+      if (!this.#isClosed && !this.#nic.gone) this.publication.tellChanges();
     }, TOGETHER_MS);
   }
 

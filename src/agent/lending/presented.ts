@@ -3,6 +3,7 @@
  * is believed: each object is asked for by handle and id.
  */
 import {readSync} from 'node:fs';
+import {toHex} from '../../bytes.js';
 import {fstatNow} from '../../files/stat.js';
 import {destroyOrder, type ObjectType} from '../../rdma/shared/handles.js';
 import type {Sharing} from '../../rdma/shared/sharing.js';
@@ -26,17 +27,34 @@ export function presentedTable(fd: number): Table {
 
 /** The DEKs that should be there. */
 export function claimsOf({entries, others}: Table): Claim[] {
-  const claims = entries.flatMap(({name, id, handle, keySize, flags, label, identity}): Claim[] => {
-    const [keytag, wrapped] = [(flags & Flag.KEYTAG) !== 0, (flags & Flag.WRAPPED) !== 0];
-    return id === 0 ? [] : [{name, id, handle, keySize, keytag, wrapped, label, identity: identity!}];
+  const claims = entries.flatMap((entry): Claim[] => {
+    const {name, id, handle, keySize, flags, label} = entry;
+    const [keytag, wrapped, isDcv] = [Flag.KEYTAG, Flag.WRAPPED, Flag.DCV].map((flag) => (flags & flag) !== 0) as [
+      boolean,
+      boolean,
+      boolean,
+    ];
+    const keytagValue = (flags & Flag.KEYTAG_VALUE) !== 0 ? toHex(entry.keytagValue!) : null;
+    const known = {name, id, handle, keySize, keytag, wrapped, label, identity: entry.identity!, isDcv, keytagValue};
+    return id === 0 ? [] : [known];
   });
   return claims.concat(others.filter(({kind}) => kind === 'OLD_DEK').map(oldClaim));
 }
 
 /** Old ones have no name that a set may have. */
 function oldClaim({id, handle}: OtherObject): Claim {
-  const nothing = {keySize: 256, keytag: false, wrapped: true, label: null, identity: new Uint8Array()} as const;
-  return {name: `/old/${handle}/${id}`, id, handle, ...nothing};
+  return {
+    name: `/old/${handle}/${id}`,
+    id,
+    handle,
+    keySize: 256,
+    keytag: false,
+    wrapped: true,
+    label: null,
+    identity: new Uint8Array(),
+    isDcv: false,
+    keytagValue: null,
+  };
 }
 
 /** What a proof has left, and how the kernel calls it. */

@@ -10,7 +10,7 @@ import {bytesOf, type HeldDek} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import {sealedMemory} from '../wire/ffi.js';
 import {type Change, changeRecord, MAX_CHANGES, othersRecord, tableRecord} from '../wire/records.js';
-import {byName, Flag, type OtherObject, type TableEntry, writeTable} from '../wire/table.js';
+import {byName, Flag, type OtherObject, type Table, type TableEntry, writeTable} from '../wire/table.js';
 
 /** Takes records for the service. */
 export interface Audience {
@@ -55,6 +55,10 @@ export class Publication {
   /** How many DEKs the service may still use that are no part of the set any more. */
   get old(): number {
     return this.#old.size;
+  }
+
+  get oldDeks(): readonly (ObjectIds & {dek: Dek})[] {
+    return [...this.#old.values()];
   }
 
   /** What the service may use, old DEKs too. */
@@ -167,18 +171,9 @@ export class Publication {
   }
 
   #entry(name: string, held: HeldDek): TableEntry {
-    const {dek, layout, opaque} = held;
-    const [keytagValue, dcv] = [bytesOf(held.keytagValue), bytesOf(held.dcv)];
+    const {dek} = held;
     const ids = dek && !dek.closed ? (this.#used.get(dek) ?? this.#nic.sharing.idsOf(dek)) : NO_OBJECT;
-    const {identities, importMode} = this.#nic;
-    const identity = dcv ?? (dek && identities?.get(dek)) ?? null;
-    const flags =
-      (layout.keytag ? Flag.KEYTAG : 0) |
-      (keytagValue ? Flag.KEYTAG_VALUE : 0) |
-      (ids.id === 0 ? Flag.ABSENT : 0) |
-      (importMode === 'plaintext' ? 0 : Flag.WRAPPED) |
-      (dcv ? Flag.DCV : 0);
-    return {name, ...ids, keySize: layout.keySize, flags, keytagValue, label: opaque, identity};
+    return entryOf(this.#nic, name, held, ids);
   }
 
   /** What is another than was sent; undefined when other names are there. */
@@ -233,3 +228,39 @@ export class Publication {
 }
 
 const NO_OBJECT: ObjectIds = {handle: 0, id: 0};
+
+/** The table of a NIC's context as it is now: for the agent after this one. */
+export function tableOf(
+  nic: Nic,
+  {pdHandle, serial, old}: {pdHandle: number; serial: number; old: readonly ObjectIds[]},
+): Table {
+  const entries: TableEntry[] = [];
+  for (const [name, held] of nic.deks) {
+    if (held.dek && !held.dek.closed) entries.push(entryOf(nic, name, held, nic.sharing.idsOf(held.dek)));
+  }
+  const oldDeks = old.map(({handle, id}) => ({kind: 'OLD_DEK', handle, id}) as const);
+  return {
+    nic: nic.name,
+    pdHandle,
+    serial,
+    entries: entries.sort(byName),
+    others: [...nic.sharing.others(), ...oldDeks],
+  };
+}
+
+function entryOf(
+  {identities, importMode}: Nic,
+  name: string,
+  {dek, layout, opaque, ...marks}: HeldDek,
+  ids: ObjectIds,
+): TableEntry {
+  const [keytagValue, dcv] = [bytesOf(marks.keytagValue), bytesOf(marks.dcv)];
+  const identity = dcv ?? (dek && identities?.get(dek)) ?? null;
+  const flags =
+    (layout.keytag ? Flag.KEYTAG : 0) |
+    (keytagValue ? Flag.KEYTAG_VALUE : 0) |
+    (ids.id === 0 ? Flag.ABSENT : 0) |
+    (importMode === 'plaintext' ? 0 : Flag.WRAPPED) |
+    (dcv ? Flag.DCV : 0);
+  return {name, ...ids, keySize: layout.keySize, flags, keytagValue, label: opaque, identity};
+}

@@ -5,12 +5,16 @@
 import {constants} from 'node:os';
 import {DekError} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
+import type {ObjectIds} from '../../rdma/shared/devx-object.js';
 import {duplicate} from '../../rdma/shared/import.js';
 import type {AgentEvent} from '../events.js';
 import type {Peer} from '../host/ffi.js';
 import type {Nic} from '../nic/nic.js';
 import type {ContextStatus, DekCounts, LoginStatus} from '../protocol.js';
 import {countStates} from '../set/dek-status.js';
+import {isRunning, startTimeOf} from '../store/process.js';
+import type {KeptTenant} from '../store/state.js';
+import {isSameOpenFile} from '../wire/ffi.js';
 import {contextRecord, goneRecord, type Request} from '../wire/records.js';
 import {destroyForeign, type OwnHandles} from './clean-up.js';
 import type {Connection} from './connection.js';
@@ -20,12 +24,16 @@ import {Publication} from './publication.js';
 import {TenantError} from './refusal.js';
 
 const {EIO} = constants.errno;
+/** How often it is looked whether a tenant still runs. */
+const WATCH_MS = 1000;
 /** What changes within this time is told together. */
 const TOGETHER_MS = 5;
 
 interface Tenant {
   readonly peer: Peer;
-  readonly connection: Connection;
+  /** Null: it had attached to an agent before this one, and has not come again. */
+  readonly connection: Connection | null;
+  readonly startTime: string | null;
   readonly publication: Publication;
   /** The DEKs that were there before it came. */
   readonly first: ReadonlySet<Dek>;
@@ -64,9 +72,14 @@ export class Tenancy {
     return {device, kind: 'own', pid, uid, gone, login, deks, old};
   }
 
+  /** Whether `fd` is a descriptor of the context that the agent has now. */
+  hasContext(fd: number): boolean {
+    return !this.#nic.gone && isSameOpenFile(this.#nic.sharing.descriptor.fd, fd);
+  }
+
   /** The DEKs that the tenant has not given back for longer than this. */
-  async expire(ms: number): Promise<{ids: readonly number[]; connection: Connection | undefined}> {
-    const {publication, connection} = this.#tenant ?? {};
+  async expire(ms: number): Promise<{ids: readonly number[]; connection: Connection | null}> {
+    const {publication, connection = null} = this.#tenant ?? {};
     const ids = publication?.olderThan(ms) ?? [];
     if (ids.length > 0) await this.release(ids);
     return {ids, connection};
@@ -76,7 +89,8 @@ export class Tenancy {
   async attach(connection: Connection, {patterns}: Request, peer: Peer): Promise<void> {
     const started = performance.now();
     await this.#cleaning;
-    if (this.#tenant) throw new TenantError(this.device, this.#tenant.peer);
+    const before = this.#tenant;
+    if (before && !isBack(before, peer)) throw new TenantError(this.device, before.peer);
     if (this.#nic.gone) {
       throw new DekError('NOT_READY', `${this.device} stopped answering`, {hint: 'try again when it is back'});
     }
@@ -87,10 +101,13 @@ export class Tenancy {
     const publication = patterns.length === 0 ? this.#all : new Publication(nic, asksFor(patterns));
     const first = new Set<Dek>();
     for (const {dek} of nic.deks.values()) if (dek) first.add(dek);
-    this.#tenant = {peer, connection, publication, first, waits: false, telling: undefined};
+    const startTime = startTimeOf(peer.pid);
+    this.#tenant = {peer, connection, startTime, publication, first, waits: false, telling: undefined};
+    if (before && before.publication !== publication) publication.inherit(before.publication.oldDeks);
     nic.keep = publication.keep;
-    nic.sharing.noteUars();
-    this.#handOut(this.#tenant);
+    if (!before) nic.sharing.noteUars();
+    this.#core.tenantChanged(this.device);
+    this.#handOut(this.#tenant, connection);
     const {pid, uid} = peer;
     const ms = Math.round(performance.now() - started);
     this.#core.events.emit('info', 'attach', {device: this.device, pid, uid, deks: first.size, ms});
@@ -103,15 +120,64 @@ export class Tenancy {
     if (event.event === 'device-gone' && event.device === this.device) {
       tenant.waits = true;
       tenant.publication.forget();
-      tenant.connection.send(goneRecord(true, EIO, `${this.device} stopped answering; the next context follows`));
+      tenant.connection?.send(goneRecord(true, EIO, `${this.device} stopped answering; the next context follows`));
       return;
     }
     tenant.telling ??= setTimeout(() => {
       tenant.telling = undefined;
       if (this.#tenant !== tenant || this.#nic.gone) return;
       if (!tenant.waits) tenant.publication.tellChanges();
-      else if ([...this.#nic.deks.values()].every(({dek}) => dek !== null)) this.#handOut(tenant);
+      else if (tenant.connection && [...this.#nic.deks.values()].every(({dek}) => dek !== null)) {
+        this.#nic.sharing.noteUars();
+        this.#handOut(tenant, tenant.connection);
+      }
     }, TOGETHER_MS);
+  }
+
+  /** What the agent after this one has to know. */
+  sharers(): {tenant: KeptTenant | null; old: readonly ObjectIds[]} {
+    const {peer, startTime = null, publication} = this.#tenant ?? {};
+    const tenant = peer ? {pid: peer.pid, uid: peer.uid, startTime} : null;
+    return {tenant, old: publication?.oldDeks ?? []};
+  }
+
+  /**
+   * After a start in the context of an agent before this one. A tenant that still runs has it, and may come again; else
+   * all that is not the agent's goes.
+   */
+  async takeUp(kept: KeptTenant | null): Promise<void> {
+    const {takeover} = this.#nic;
+    if (!takeover) return;
+    this.#nic.takeover = undefined;
+    const left = takeover.left.map(({claim: {handle, id}, dek}) => ({handle, id, dek}));
+    this.#core.events.emit('info', 'take-up', {device: this.device, deks: takeover.taken, left: left.length});
+    const peer = {pid: kept?.pid ?? 0, uid: kept?.uid ?? 0, groups: []};
+    const first = new Set<Dek>();
+    for (const {dek} of this.#nic.deks.values()) if (dek) first.add(dek);
+    const startTime = kept?.startTime ?? null;
+    this.#tenant = {peer, connection: null, startTime, publication: this.#all, first, waits: false, telling: undefined};
+    this.#all.inherit(left);
+    if (!kept || !isRunning(kept.pid, startTime)) return this.#leave(this.#tenant);
+    this.#nic.keep = this.#all.keep;
+    this.#watch(this.#tenant);
+  }
+
+  /** Looks whether a tenant still runs that has not come again. */
+  #watch(tenant: Tenant): void {
+    const timer = setInterval(() => {
+      if (this.#tenant === tenant && isRunning(tenant.peer.pid, tenant.startTime)) return;
+      clearInterval(timer);
+      if (this.#tenant === tenant) void this.#leave(tenant);
+    }, WATCH_MS).unref();
+  }
+
+  #leave(tenant: Tenant): Promise<void> {
+    this.#cleaning ??= this.#cleanUp(tenant).finally(() => {
+      this.#tenant = undefined;
+      this.#cleaning = undefined;
+      this.#core.tenantChanged(this.device);
+    });
+    return this.#cleaning;
   }
 
   release(ids: readonly number[]): Promise<void> {
@@ -125,11 +191,7 @@ export class Tenancy {
     clearTimeout(tenant.telling);
     tenant.publication.audience = undefined;
     this.#nic.sharing.onChange(undefined);
-    this.#cleaning ??= this.#cleanUp(tenant).finally(() => {
-      this.#tenant = undefined;
-      this.#cleaning = undefined;
-    });
-    return this.#cleaning;
+    return this.#leave(tenant);
   }
 
   /** Makes the table for the next tenant when there is time. */
@@ -144,12 +206,11 @@ export class Tenancy {
     this.#all.close();
   }
 
-  #handOut(tenant: Tenant): void {
+  #handOut(tenant: Tenant, connection: Connection): void {
     const {name, sharing} = this.#nic;
-    const {connection, publication} = tenant;
+    const {publication} = tenant;
     const {fd, pdHandle} = sharing.descriptor;
     tenant.waits = false;
-    sharing.noteUars();
     publication.audience = connection;
     sharing.onChange(publication.tellOthers);
     connection.send(contextRecord(pdHandle, name), [duplicate(fd)]);
@@ -176,7 +237,7 @@ export class Tenancy {
     }
     this.#nic.keep = undefined;
     if (tenant.publication !== this.#all) tenant.publication.close();
-    events.emit('info', 'detach', {device, pid, uid, left});
+    if (pid !== 0) events.emit('info', 'detach', {device, pid, uid, left});
   }
 
   #ownHandles({publication}: Tenant): OwnHandles {
@@ -208,4 +269,9 @@ export class Tenancy {
       if (!dek.closed) oldest.add((publication.used.get(dek) ?? this.#nic.sharing.idsOf(dek)).handle);
     return oldest;
   }
+}
+
+/** Whether a tenant of an agent before this one has come again. */
+function isBack({connection, peer, startTime}: Tenant, {pid}: Peer): boolean {
+  return connection === null && peer.pid === pid && isRunning(pid, startTime);
 }

@@ -40,6 +40,11 @@ export class NicDevice {
     return new NicDevice(device, events, true);
   }
 
+  /** The context of an agent before this one. */
+  static takenUp(device: Device, events: Events): NicDevice {
+    return new NicDevice(device, events, false);
+  }
+
   get device(): Device {
     return this.#device;
   }

@@ -47,6 +47,11 @@ export class Nic {
     return new Nic(NicDevice.lent(device, events), events);
   }
 
+  /** In a context that an agent before this one has opened. */
+  static takenUp(device: Device, events: Events): Nic {
+    return new Nic(NicDevice.takenUp(device, events), events);
+  }
+
   /** The side of its context that a service shares. */
   get sharing(): Sharing {
     return this.#device.sharing;

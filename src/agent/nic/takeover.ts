@@ -20,12 +20,15 @@ export interface Claim {
   readonly wrapped: boolean;
   /** In hex, empty for zeros; null for an old one, which is only to be left over. */
   readonly label: string | null;
-  /** What the key is known by: `identityOf`, or its DCV. */
+  /** What the key is known by: `identityOf`, or its DCV, which says nothing of the keytag. */
   readonly identity: Uint8Array;
+  readonly isDcv: boolean;
+  /** In hex; null where it is not known. */
+  readonly keytagValue: string | null;
 }
 
 /** What is wanted. */
-export type Wanted = Pick<Claim, 'name' | 'keySize' | 'keytag' | 'identity'> & {readonly label: string};
+export type Wanted = Omit<Claim, 'handle' | 'id' | 'wrapped' | 'isDcv' | 'label'> & {readonly label: string};
 
 const IDENTITY_BYTES = 16;
 const NO_LABEL = '0'.repeat(16);
@@ -40,6 +43,8 @@ export function identityOf(wrapped: Uint8Array): Uint8Array {
 export class Takeover {
   readonly #found = new Map<string, {claim: Claim; dek: Dek; isWhole: boolean}>();
   readonly #sharing: Sharing;
+  /** How many were taken. */
+  taken = 0;
 
   private constructor(sharing: Sharing) {
     this.#sharing = sharing;
@@ -53,12 +58,16 @@ export class Takeover {
   }
 
   /** The DEK, if it is there and the one that is wanted; it is the caller's from then on. */
-  take({name, keySize, keytag, label, identity}: Wanted): Dek | undefined {
+  take({name, keySize, keytag, label, identity, keytagValue}: Wanted): Dek | undefined {
     const found = this.#found.get(name);
-    if (!found?.isWhole || found.claim.keySize !== keySize || found.claim.keytag !== keytag) return undefined;
-    if (found.claim.label !== label || !equalBytes(found.claim.identity, identity)) return undefined;
+    if (!found?.isWhole) return undefined;
+    const {claim, dek} = found;
+    if (claim.keySize !== keySize || claim.keytag !== keytag || claim.label !== label) return undefined;
+    if (!equalBytes(claim.identity, identity)) return undefined;
+    if (claim.isDcv && keytag && (keytagValue === null || claim.keytagValue !== keytagValue)) return undefined;
     this.#found.delete(name);
-    return found.dek;
+    this.taken++;
+    return dek;
   }
 
   /** What nobody took: it may be in use. */

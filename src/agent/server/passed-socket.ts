@@ -1,10 +1,12 @@
 /**
- * The socket that a service manager has bound and passed on: sd_listen_fds(3), one descriptor, number 3. It is used as
- * it is: who can reach it is what the manager's unit says, and it stays when the agent ends.
+ * What a service manager passes on: sd_listen_fds(3). A socket that it has bound is used as it is: who can reach it is
+ * what the manager's unit says, and it stays when the agent ends. What an agent before this one has had it keep has
+ * names that the agent gave (store/).
  */
 import {DekError} from '../../errors.js';
 import {lstatNow} from '../../files/stat.js';
-import {listeningPath} from '../host/ffi.js';
+import {listeningPath, withCloseOnExec} from '../host/ffi.js';
+import {isStored, type StoredDescriptor} from '../store/kept.js';
 
 /** SD_LISTEN_FDS_START. */
 const FIRST_FD = 3;
@@ -17,19 +19,34 @@ export interface PassedSocket {
   readonly inode: bigint | undefined;
 }
 
+/** What the service manager passed to this process. */
+export interface Passed {
+  readonly socket: PassedSocket | undefined;
+  /** What an agent before this one has had it keep. */
+  readonly stored: readonly StoredDescriptor[];
+}
+
 /**
- * The socket that was passed to this process, or undefined. Takes it out of the environment: a program that this
- * process starts has not got it. Throws BAD_INPUT when it is not one listening unix socket with a path.
+ * Takes what was passed out of the environment: a program that this process starts has not got it. Throws BAD_INPUT
+ * when it has more than one listening unix socket with a path besides what is stored.
  */
-export function passedSocket(): PassedSocket | undefined {
-  const {LISTEN_PID: pid, LISTEN_FDS: count} = process.env;
+export function passedDescriptors(): Passed {
+  const {LISTEN_PID: pid, LISTEN_FDS: count = '0', LISTEN_FDNAMES: text = ''} = process.env;
   for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete process.env[name];
-  if (pid !== `${process.pid}` || count === undefined || count === '0') return undefined;
+  if (pid !== `${process.pid}`) return {socket: undefined, stored: []};
+  const names = text.split(':');
+  const all = Array.from({length: Number(count) || 0}, (_, i) => ({name: names[i] ?? '', fd: FIRST_FD + i}));
+  const stored = all.filter(({name}) => isStored(name)).map(({name, fd}) => ({name, fd: withCloseOnExec(fd)}));
+  const sockets = all.filter(({name}) => !isStored(name));
+  if (sockets.length === 0) return {socket: undefined, stored};
   const hint = 'the socket unit needs one ListenStream= with a path';
-  if (count !== '1') throw new DekError('BAD_INPUT', `expected one passed socket, got ${count}`, {hint});
-  const path = listeningPath(FIRST_FD);
+  if (sockets.length > 1) {
+    throw new DekError('BAD_INPUT', `expected one passed socket, got ${sockets.length}`, {hint});
+  }
+  const {fd} = sockets[0]!;
+  const path = listeningPath(fd);
   if (path === undefined) throw new DekError('BAD_INPUT', 'the passed socket is no listening unix socket', {hint});
-  return {fd: FIRST_FD, path, inode: lstatNow(path)?.ino};
+  return {socket: {fd, path, inode: lstatNow(path)?.ino}, stored};
 }
 
 /** Whether clients still find it. */

@@ -12,6 +12,7 @@ import {
   OPAQUE_BYTES,
 } from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
+import {deviceName} from '../../nics.js';
 import type {Events} from '../events.js';
 import {type HeldDek, heldDek} from '../nic/held-dek.js';
 import {assertDistinct, Nic} from '../nic/nic.js';
@@ -42,6 +43,9 @@ export interface NewDek {
   readonly keytagValue?: Uint8Array | undefined;
 }
 
+/** The NIC of this name in a context that an agent before this one has opened, if there is one. */
+export type TakeUp = (name: string) => Promise<Nic | undefined>;
+
 export class DekSet {
   readonly nics: readonly Nic[];
   readonly events: Events;
@@ -63,10 +67,17 @@ export class DekSet {
   }
 
   /** Opens NICs: those named, or the only one. Throws what `openDevice` throws, and leaves none open then. */
-  static async open(devices: readonly (string | undefined)[], events: Events, proveShare = 0): Promise<DekSet> {
+  static async open(
+    devices: readonly (string | undefined)[],
+    events: Events,
+    proveShare = 0,
+    takeUp?: TakeUp,
+  ): Promise<DekSet> {
     const nics: Nic[] = [];
     try {
-      for (const device of devices) nics.push(await Nic.open(device, events));
+      for (const device of devices) {
+        nics.push((await takeUp?.(deviceName(device))) ?? (await Nic.open(device, events)));
+      }
       assertDistinct(nics);
     } catch (error) {
       for (const nic of nics) await nic.close();
@@ -233,6 +244,12 @@ export class DekSet {
   /** Resolves when no change is under way. */
   async settled(): Promise<void> {
     await this.#last.catch(() => {});
+  }
+
+  /** Closes the NICs and leaves what is on them to whom has their contexts as well. */
+  async release(): Promise<void> {
+    await this.settled();
+    for (const nic of this.nics) await nic.release();
   }
 
   /** Destroys the DEKs, logs out and closes the NICs. */

@@ -4,7 +4,7 @@ import {DekError} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
 import {unwrapFailed} from '../../wrap/kw.js';
-import {opaqueText} from '../nic/held-dek.js';
+import {bytesOf, opaqueText} from '../nic/held-dek.js';
 import {pickColumn} from '../nic/make.js';
 import type {Nic} from '../nic/nic.js';
 import {identityOf} from '../nic/takeover.js';
@@ -22,12 +22,16 @@ export async function makeBatch(
 ): Promise<readonly (Dek | DekError)[]> {
   const {takeover, identities} = nic;
   if (!identities) return makeAll(nic, batch, kek, query);
-  const {layout, names, opaque, wrapped} = batch;
+  const {layout, names, opaque, wrapped, dcvs, keytagValues} = batch;
   const {keySize, keytag, wrappedBytes} = layout;
-  const ids = names.map((_, i) => identityOf(wrapped.subarray(i * wrappedBytes, (i + 1) * wrappedBytes)));
-  const taken = names.map((name, i) =>
-    takeover?.take({name, keySize, keytag, label: opaqueText(opaque, i), identity: ids[i]!}),
-  );
+  const ids = names.map((_, i) => {
+    const key = wrapped.subarray(i * wrappedBytes, (i + 1) * wrappedBytes);
+    return bytesOf(dcvs[i] ?? null) ?? identityOf(key);
+  });
+  const taken = names.map((name, i) => {
+    const [label, keytagValue] = [opaqueText(opaque, i), keytagValues[i] ?? null];
+    return takeover?.take({name, keySize, keytag, label, identity: ids[i]!, keytagValue});
+  });
   const missing = [...names.keys()].filter((i) => taken[i] === undefined);
   const made = missing.length === 0 ? [] : await makeAll(nic, pick(batch, missing), kek, query);
   const results: (Dek | DekError)[] = taken.slice() as (Dek | DekError)[];

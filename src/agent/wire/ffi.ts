@@ -2,7 +2,7 @@
  * The C functions for descriptors on their way between processes, which Node does not have: sendmsg(2) and recvmsg(2)
  * with SCM_RIGHTS, and sealed memory, memfd_create(2). libc is the process's own; loaded at the first call.
  */
-import {closeSync, ftruncateSync, writeSync} from 'node:fs';
+import {closeSync, constants as fsConstants, ftruncateSync, writeSync} from 'node:fs';
 import {constants} from 'node:os';
 import {DekError} from '../../errors.js';
 import {loadKoffi} from '../../koffi.js';
@@ -15,6 +15,9 @@ const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const {O_NONBLOCK} = fsConstants;
 const F_ADD_SEALS = 1033;
 const F_GET_SEALS = 1034;
 const F_SEAL_SEAL = 1;
@@ -159,4 +162,19 @@ export function sealedMemory(name: string, bytes: Uint8Array): number {
 export function isSealed(fd: number): boolean {
   const seals = calls().fcntl(fd, F_GET_SEALS, 0);
   return seals >= 0 && (seals & NEEDED_SEALS) === NEEDED_SEALS;
+}
+
+/**
+ * Whether two descriptors are of one open file, and not of two opens of a file: the status flags belong to the open
+ * file, and O_NONBLOCK means nothing to the device of a NIC. kcmp(2) would tell as well, where seccomp lets it.
+ */
+export function isSameOpenFile(a: number, b: number): boolean {
+  const {fcntl} = calls();
+  const flags = fcntl(a, F_GETFL, 0);
+  if (flags < 0) return false;
+  const agrees = (): boolean => ((fcntl(a, F_GETFL, 0) ^ fcntl(b, F_GETFL, 0)) & O_NONBLOCK) === 0;
+  fcntl(a, F_SETFL, flags ^ O_NONBLOCK);
+  const turned = agrees();
+  fcntl(a, F_SETFL, flags);
+  return turned && agrees();
 }

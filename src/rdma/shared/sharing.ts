@@ -86,9 +86,9 @@ export class Sharing {
     return result;
   }
 
-  /** Takes the UARs that are there for this process's own: libmlx5 has mapped them, and keeps them. */
-  noteUars(): void {
-    for (const handle of this.handles('UAR')?.handles ?? []) this.#uars.add(handle);
+  /** Takes the UARs that are there, but for some, for this process's own: libmlx5 has mapped them, and keeps them. */
+  noteUars(others: ReadonlySet<number> = new Set()): void {
+    for (const handle of this.handles('UAR')?.handles ?? []) if (!others.has(handle)) this.#uars.add(handle);
   }
 
   /** Runs what may have libmlx5 map another UAR. */
@@ -165,6 +165,8 @@ export class Sharing {
     }
     if (context.login?.object) forgetObject(context.login.object);
     context.login = undefined;
-    context.close();
+    // A PD of its own stays, as do the DEKs on it; an import is only memory of this process.
+    if (context.isImported) context.close();
+    else context.leave();
   }
 }

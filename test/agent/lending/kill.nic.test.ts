@@ -69,12 +69,16 @@ describe('kills while a context is shared', () => {
       await moment();
       await service.end('SIGKILL');
       const next = new Service(device);
-      await until(() =>
+      let refused = '';
+      const isThere = (): Promise<boolean> =>
         next.attach(agent.socket).then(
           (deks) => deks.length === DEKS,
-          () => false,
-        ),
-      );
+          (error: Error) => {
+            refused = error.message;
+            return false;
+          },
+        );
+      await until(isThere, () => `round ${round}: ${refused}; ${agent.log.slice(-1500)}`);
       await next.end('SIGKILL');
       await until(() => live(device).deks === DEKS && dataPath()['qps'] === 0);
       expect(live(device)).to.deep.equal({contexts: 1, pds: 1, logins: 1, deks: DEKS});

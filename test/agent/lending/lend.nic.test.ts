@@ -118,7 +118,7 @@ describe('lend', () => {
     await two.lend(agent.socket, ['vol-1']);
     writeManifestFile(device, [...vols(1, 1, 2), ...vols(2, 6)]);
     const {plan} = await apply(agent, undefined);
-    expect(plan).to.deep.equal({create: 1, replace: 2, destroy: 0, unchanged: 4});
+    expect(plan).to.deep.equal({create: 1, replace: 2, rewrapped: 0, destroy: 0, unchanged: 4});
     expect(await one.next()).to.deep.include({type: 'change', names: ['vol-1', 'vol-6']});
     expect(await two.next()).to.deep.include({type: 'change', names: ['vol-1']});
     expect(Object.values(await one.states())).to.deep.equal(new Array(6).fill('READY'));
