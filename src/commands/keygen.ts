@@ -62,7 +62,8 @@ export default class Keygen extends DekCommand {
     'there is one, is printed: it is not secret, and the MKey (in DPDK, the devarg "keytag") needs it. So is the ' +
     'check value (DCV), which tells the key from others however it is wrapped. With --name, the DEKs go into a ' +
     'manifest: the one given with --manifest, or a new one, which needs the ids and the wrapped credential of a ' +
-    'login. Each then has a keytag of its own, which stands in the manifest with the DCV.';
+    'login. Each then has a keytag of its own, which stands in the manifest with the DCV. A KEK in a token or at a ' +
+    'KMIP server makes DEKs there: nobody here sees them, so that they have no keytag, and no DCV is known.';
   static override usage = [
     `${DEK} [--output FILE [--force]] [--format FORMAT] [--json]`,
     `${DEK} ${NAMED} --manifest FILE [--json]`,

@@ -47,13 +47,13 @@ export async function withSealingKey<T>(
 /** What an envelope asks of the key behind this handle, which stays open as long. */
 export function sealingKeyOf(handle: KekHandle): SealingKey {
   const {kcv, kekBytes} = handle;
-  if (kekBytes !== SEALING_KEY_BYTES) {
-    throw new DekError('BAD_INPUT', `${handle.name} has ${kekBytes} bytes, expected ${SEALING_KEY_BYTES}`);
-  }
   if (kcv === undefined || handle.cmac === undefined) {
     throw new DekError('UNSUPPORTED', `${handle.name} cannot seal: it does not tell AES-CMAC`, {
       hint: 'make a key in the token that may sign (CKA_SIGN), for CKM_AES_CMAC',
     });
+  }
+  if (kekBytes !== SEALING_KEY_BYTES) {
+    throw new DekError('BAD_INPUT', `${handle.name} has ${kekBytes} bytes, expected ${SEALING_KEY_BYTES}`);
   }
   return {kcv, cmac: async (message) => handle.cmac!(message)};
 }

@@ -16,7 +16,7 @@ async function stopped(child: ChildProcess): Promise<void> {
 }
 
 /** Program files that are mapped without write access hold nothing that came later. */
-function isProgramText({path, permissions}: Mapping): boolean {
+export function isProgramText({path, permissions}: Mapping): boolean {
   return path.startsWith('/') && !permissions.includes('w');
 }
 

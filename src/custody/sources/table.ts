@@ -80,8 +80,8 @@ export const WRAPPERS: Readonly<Record<string, WrapperKind>> = {
     form: 'pkcs11:URI',
     fullForm: 'pkcs11:token=NAME;object=NAME?module-path=PATH&pin-source=SOURCE',
     is:
-      'An AES key in a PKCS #11 token (RFC 7512), which wraps and unwraps there by CKM_AES_KEY_WRAP and never leaves ' +
-      'it. The PIN comes from a SOURCE, and is tried once.',
+      'Only for an import KEK or a sealing key: an AES key in a PKCS #11 token (RFC 7512), which wraps and unwraps ' +
+      'there by CKM_AES_KEY_WRAP and never leaves it. The PIN comes from a SOURCE, and is tried once.',
     isLasting: true,
     load: () => import('../wrappers/pkcs11.js'),
   },
@@ -89,9 +89,9 @@ export const WRAPPERS: Readonly<Record<string, WrapperKind>> = {
     form: 'kmip:URI',
     fullForm: 'kmip://HOST[,HOST]/ID?cert=SOURCE&key=SOURCE&ca=FILE',
     is:
-      'An AES key at KMIP servers, which make keys and wrap them there; it never leaves them. Client and servers ' +
-      'show each other certificates, in PEM; the next HOST is tried when one is lost.',
-    isLasting: true,
+      'Only for an import KEK: an AES key at KMIP servers, which make keys and wrap them there; it never leaves ' +
+      'them. Client and servers show each other certificates, in PEM; the next HOST is tried when one is lost.',
+    isLasting: false, // an agent has to unwrap with it, and that it does not
     load: () => import('../wrappers/kmip.js'),
   },
 };
