@@ -13,8 +13,13 @@ import {xts} from '../support/xts.js';
 /** Of what hangs. The first one takes some 5 s of processor time for each of its 75 cases. */
 const LIMIT_MS = 3_600_000;
 const UNIT_BYTES = 512;
-/** How many cases of AES-XTS with wrapped keys there are. */
-const LEAST = 16;
+/** How many cases of AES-XTS with wrapped keys there are, but for those that follow. */
+const LEAST = 12;
+/**
+ * Four more fail in dpdk-test of DPDK 22.11 itself, before the driver is asked: their output buffer has room for 4,288
+ * bytes, gets 4,096, and is to get 4,096 more ("No room to append mbuf").
+ */
+const NO_ROOM = /4096-byte plaintext .* Scatter gather OOP/;
 
 /** Runs a program of DPDK, and returns what it prints. Nothing is left of it. */
 async function run(
@@ -67,9 +72,9 @@ async function autotest(): Promise<string[]> {
     const output = await run(device, ['dpdk-test', '-m', '4096'], 'cryptodev_mlx5_autotest\nquit\n');
     const cases = Array.from(output.matchAll(/TestCase \[ ?\d+\] : (.*) (succeeded|failed|skipped)$/gm));
     // Of AES-XTS there are more: those of keys that are not wrapped the driver skips itself.
-    const ofXts = cases.filter(([, name, how]) => /XTS/.test(name!) && how !== 'skipped');
+    const ofXts = cases.filter(([, name, how]) => /XTS/.test(name!) && !NO_ROOM.test(name!) && how !== 'skipped');
     const passed = ofXts.filter(([, , how]) => how === 'succeeded').length;
-    const failed = cases.filter(([, , how]) => how === 'failed').map(([line]) => line);
+    const failed = cases.filter(([, name, how]) => how === 'failed' && !NO_ROOM.test(name!)).map(([line]) => line);
     const seconds = ((performance.now() - start) / 1000).toFixed(0);
     console.log(`  cryptodev_mlx5_autotest: ${passed} of ${ofXts.length} AES-XTS cases passed, ${seconds} s`);
     const whole = passed >= LEAST && /Test Suite Summary : Cryptodev Unit Test Suite/.test(output);
