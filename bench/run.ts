@@ -1,12 +1,13 @@
 /**
- * `npm run bench [-- --json] [BENCH ...]`: all benches, or those named of wrap, pages, memory, custody, cores,
- * commands, calls, concurrent, startup, fleet, service and prove.
+ * `npm run bench [-- --json] [BENCH ...]`: all benches, or those named of wrap, pages, memory, cores, commands, calls,
+ * concurrent, startup, fleet and service.
  */
 import {benchCalls, renderCalls} from './calls.js';
 import {benchCommands, renderCommands} from './commands.js';
 import {benchConcurrent, renderConcurrent} from './concurrent.js';
 import {benchCores, renderCores} from './cores.js';
 import {benchCustody, renderCustody} from './custody.js';
+import {benchDcv, renderDcv} from './dcv.js';
 import {benchFleet, renderFleet} from './fleet.js';
 import {benchMemory, renderMemory} from './memory.js';
 import {benchPages, renderPages} from './pages.js';
@@ -24,6 +25,7 @@ const BENCHES = {
   },
   pages: async () => told(await benchPages(), renderPages),
   memory: async () => told(await benchMemory(), renderMemory),
+  dcv: async () => told(benchDcv(), renderDcv),
   custody: async () => told(await benchCustody(), renderCustody),
   cores: async () => told(await benchCores(), renderCores),
   commands: async () => told(await benchCommands(), renderCommands),

@@ -73,17 +73,18 @@ export async function markLines(
 }
 
 /**
- * From one KEK to the other. Lines of version 2 get the marks that they have not. The digest is that of the plaintexts
- * as the old lines have them, and of the new lines.
+ * From one KEK to the other. Lines of version 2 get the marks that they have not; those that they have go along, as
+ * `checkLines` is there to compare them. The digest is that of the plaintexts as the old lines have them, and of the
+ * new lines.
  */
 export async function rewrapLines(
   {version, key, ...lines}: LinesInput,
   [from, to]: readonly KekHandle[],
 ): Promise<CheckedLines & {digest: Uint8Array}> {
   const columns = parseLines(lines, {version, key});
-  const marks = version > 1 ? new LineMarks(columns) : undefined;
   // Before it becomes another one: of the old lines, as the table of duplicates is.
   const result = checked(columns, lines.count);
+  const marks = version > 1 && result.unmarked > 0 ? new LineMarks(columns) : undefined;
   const digest = createHash('sha256');
   const found = await unwrapColumns(columns, from!, async (column, plaintexts) => {
     const {layout, members} = column;
@@ -96,7 +97,7 @@ export async function rewrapLines(
     }
     return faults;
   });
-  const text = marks && result.unmarked > 0 ? marks.complete() : columns.text;
+  const text = marks?.complete() ?? columns.text;
   return {...result, ...found, text, digest: digest.update(text).digest()};
 }
 

@@ -38,7 +38,7 @@ export default class Rewrap extends DekCommand {
   static override description =
     'Unwraps every DEK and the credential with the old import KEK and wraps them under the new one, in memory ' +
     'only. A DEK whose key1 equals key2 is re-wrapped too, and its line is named. In a manifest of version 2 each ' +
-    'DEK keeps its check value (DCV), with which its key is compared, or gets one, and the login that the manifest ' +
+    'DEK keeps its check value (DCV), or gets one, and the login that the manifest ' +
     'has in store for the new KEK becomes its login. The new manifest is read back and ' +
     'compared with the old one before it takes its place. Whatever fails, and whenever the process is killed, either ' +
     'the old manifest or the new one is there, whole. Load the new KEK into the NICs before a host starts with the ' +
