@@ -39,9 +39,16 @@ async function parseSource(spec: string, title: string): Promise<Source | undefi
 
 /** Throws BAD_ARGUMENT when two of the sources of one command are one stream, which can be read only once. */
 export function assertDistinctStreams(...specs: readonly (string | undefined)[]): void {
-  const streams = specs.map((spec) => (spec === '-' ? 'fd:0' : spec)).filter((spec) => spec?.startsWith('fd:'));
-  if (new Set(streams.map((spec) => Number(spec?.slice(3)))).size === streams.length) return;
+  const all = specs.flatMap((spec) => (spec === undefined ? [] : [spec, ...sourcesIn(spec)]));
+  const streams = all.map((spec) => (spec === '-' ? 'fd:0' : spec)).filter((spec) => spec.startsWith('fd:'));
+  if (new Set(streams.map((spec) => Number(spec.slice(3)))).size === streams.length) return;
   throw new DekError('BAD_ARGUMENT', 'two inputs come from one stream, which can be read only once', {
     hint: 'give one of them as file:PATH, or as fd:N with another descriptor',
   });
+}
+
+/** The sources that a URI names in its query: of a PIN, a certificate, a TLS key. */
+function sourcesIn(spec: string): string[] {
+  if (!/^(?:pkcs11|kmip):/.test(spec)) return [];
+  return [...spec.matchAll(/[?&](?:pin-source|cert|key)=([^&]*)/g)].map(([, source]) => source!);
 }

@@ -97,7 +97,7 @@ function tieToParent(): void {
     .func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)');
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  if (process.ppid === 1) process.exit(); // it has ended before that
+  if (process.ppid !== Number(process.argv[2])) process.exit(); // it has ended before that
 }
 
 const PR_SET_PDEATHSIG = 1;

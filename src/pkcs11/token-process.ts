@@ -38,7 +38,8 @@ export class TokenProcess {
     const {NODE_OPTIONS: _, ...env} = process.env;
     const stdio = ['ignore', 'ignore', 'inherit', theirs] as const;
     try {
-      this.#child = spawn(process.execPath, [fileURLToPath(CHILD)], {stdio: [...stdio], env, detached: true});
+      const args = [fileURLToPath(CHILD), `${process.pid}`];
+      this.#child = spawn(process.execPath, args, {stdio: [...stdio], env, detached: true});
     } catch (cause) {
       fs.closeSync(ours);
       throw new DekError('IO', 'cannot start a process for the token', {cause});

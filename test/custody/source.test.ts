@@ -291,6 +291,9 @@ describe('source', () => {
       ['-', 'fd:0'],
       ['fd:3', 'fd:03'],
       ['file:a', 'fd:7', 'fd:7'],
+      ['-', 'pkcs11:object=k?module-path=/m.so&pin-source=-'],
+      ['kmip://h/1?cert=c&key=fd:3&ca=a', 'fd:3'],
+      ['kmip://h/1?cert=fd:4&key=fd:4&ca=a'],
     ]) {
       expect(() => assertDistinctStreams(...specs), specs.join()).to.throw(DekError, 'from one stream');
     }
@@ -300,6 +303,8 @@ describe('source', () => {
       ['-'],
       [undefined, undefined, '-'],
       ['cred:a', 'cred:a'],
+      ['-', 'pkcs11:object=k?module-path=/m.so&pin-source=fd:3'],
+      ['-', 'file:x?key=-'],
     ]) {
       expect(() => assertDistinctStreams(...specs), specs.join()).to.not.throw();
     }

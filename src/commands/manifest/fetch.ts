@@ -17,7 +17,6 @@ import {openServers} from '../../custody/wrappers/kmip.js';
 import {KCV_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import {fetchKeys, type KeyChoice, type WrappedKey} from '../../kmip/keys.js';
-import {parseKmipUri} from '../../kmip/uri.js';
 import {writeManifest} from '../../manifest/write.js';
 
 interface ManifestFetchResult {
@@ -92,8 +91,7 @@ export default class ManifestFetch extends DekCommand {
     const {args, flags} = await this.parse(ManifestFetch);
     const {output, device, kcv, name = '*', group, prune} = flags;
     const rest = restOf(args.uri);
-    const {cert, key} = parseKmipUri(rest, 'uri');
-    assertDistinctStreams(cert, key, flags.credential);
+    assertDistinctStreams(args.uri, flags.credential);
     // All that can be wrong here is found before a server is asked.
     const known = output === undefined ? undefined : await readKnown(output);
     const login = {
