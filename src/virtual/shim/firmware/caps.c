@@ -18,6 +18,8 @@ static void query_caps(const struct image *image, uint16_t op_mod, uint8_t *out,
 		put32(caps + 132, 1u << TYPE_DEK | 1u << TYPE_LOGIN); /* general_obj_types 0x400/64 */
 		caps[126] = (image->engines & 1 ? 0x40 : 0) | (image->engines & 2 ? 0x20 : 0); /* 0x3f1, 0x3f2 */
 		caps[141] = image->engines ? 0xc0 : 0; /* 0x468 (the engine's bit up to rdma-core 41), crypto 0x469 */
+		caps[54] = 0x01; /* port_type 0x1b6/2: Ethernet */
+		caps[55] = 1; /* num_ports 0x1b8/8 */
 		caps[66] = 0x01; /* sho 0x217: keys with a signature */
 		caps[82] = WQE_MOST >> 8; /* max_wqe_sz_sq 0x290/16 */
 		caps[144] = 0x80; /* sigerr_domain_and_sig_type 0x480 */

@@ -26,6 +26,14 @@ static uint32_t access_of(const uint8_t *in)
 	       (get_field(in, F_RWE) ? IB_UVERBS_ACCESS_REMOTE_WRITE : 0);
 }
 
+/* One that a command made has got it there: pyverbs says it once. */
+static bool has_migration_state(const struct qp *q, const uint8_t *in)
+{
+	const uint32_t state = get_field(in, F_PM_STATE);
+
+	return state == MIGRATED || (state == 0 && q->body.context->objects[q->body.handle].size == BY_COMMAND);
+}
+
 static struct verdict to_init(struct qp *q, const uint8_t *in, uint32_t inlen)
 {
 	const struct field fields[] = {F_OPCODE, F_QPN, F_PM_STATE, F_PKEY_INDEX, F_PORT, F_RRE, F_RWE};
@@ -34,7 +42,7 @@ static struct verdict to_init(struct qp *q, const uint8_t *in, uint32_t inlen)
 		return REFUSE(BAD_PARAM, RESERVED_FIELD);
 	if (q->attr.qp_state != RESET)
 		return REFUSE(BAD_RES_STATE, QP_STATE);
-	if (get_field(in, F_PM_STATE) != MIGRATED || get_field(in, F_PORT) != 1 || get_field(in, F_PKEY_INDEX))
+	if (!has_migration_state(q, in) || get_field(in, F_PORT) != 1 || get_field(in, F_PKEY_INDEX))
 		return REFUSE(BAD_PARAM, QP_CONTEXT);
 	q->attr.port_num = 1;
 	q->attr.qp_access_flags = access_of(in);
