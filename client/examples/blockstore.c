@@ -431,16 +431,22 @@ static bool post(int index)
 	return true;
 }
 
-/* Another block, which no other slot is at. What was never written is written first. */
-static void choose(struct slot *s, uint32_t *random)
+/*
+ * Another block, which no other slot is at. What was never written is written first. Each volume has half of the slots,
+ * so that the one goes on when the other has to wait for its DEK.
+ */
+static void choose(int index, uint32_t *random)
 {
+	struct slot *s = &slots[index];
+	uint32_t half = block_count / 2;
+
+	s->volume = index % VOLUMES;
 	do
-		s->block = next_random(random) % block_count;
+		s->block = next_random(random) % half + s->volume * half;
 	while (is_busy[s->block]);
 	is_busy[s->block] = 1;
 	s->is_write = versions[s->block] == 0 || next_random(random) & 1;
 	s->version = versions[s->block] + s->is_write;
-	s->volume = s->block >= block_count / 2;
 	s->has_failed = false;
 	s->state = READY;
 }
@@ -574,7 +580,7 @@ static void run(int seconds)
 		drains = is_interrupted || now_ns() >= end_ns;
 		for (int i = 0; i < DEPTH; i++) {
 			if (slots[i].state == FREE && !drains)
-				choose(&slots[i], &random);
+				choose(i, &random);
 			if (slots[i].state == READY && !moves && !is_gone && !is_broken)
 				post(i);
 		}
@@ -659,7 +665,8 @@ int main(int argc, char **argv)
 		else
 			usage();
 	}
-	if (argc - optind != 3 || !road || seconds < 0 || block_count < 2 * DEPTH || block_count > 1u << 30)
+	if (argc - optind != 3 || !road || seconds < 0 || block_count < 2 * DEPTH || block_count > 1u << 30 ||
+	    block_count % 2)
 		usage();
 	lends = road == 'l';
 	names[0] = argv[optind + 1];
