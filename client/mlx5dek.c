@@ -370,7 +370,7 @@ struct record {
 	uint32_t at; /* of a record that says several things: how many were taken */
 };
 
-/* An object that a name had before. */
+/* An object that a name had before. id 0: forgotten. */
 struct old {
 	uint32_t id, handle;
 	bool released; /* by the program; the agent has to be told yet */
@@ -389,11 +389,12 @@ struct mlx5dek {
 
 	pthread_rwlock_t lock; /* what look-ups read: table, olds */
 	struct table table;
-	struct old *olds;
-	size_t old_count, old_room;
+	struct old *olds; /* in the order in which they became old, which is that in which they are released */
+	size_t old_count, old_room, old_forgotten, old_hint;
 
 	pthread_mutex_t sending; /* holds the socket open, and its records whole */
 	int socket; /* -1: no agent */
+	bool speaks; /* LEND or ATTACH has been answered: others may send too */
 
 	/* Of the thread that takes changes. */
 	bool gone; /* the context */
@@ -727,7 +728,8 @@ static void disconnect(struct mlx5dek *d)
 	pthread_mutex_lock(&d->sending);
 	if (d->socket >= 0)
 		close(d->socket);
-	d->socket = -1;
+	__atomic_store_n(&d->speaks, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&d->socket, -1, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&d->sending);
 	drop_record(&d->record);
 	errno = error;
@@ -735,17 +737,23 @@ static void disconnect(struct mlx5dek *d)
 
 /* What the agent says */
 
+/* Looks from where the last one was found. */
 static struct old *find_old(struct mlx5dek *d, uint32_t id)
 {
-	for (size_t i = 0; i < d->old_count; i++)
-		if (d->olds[i].id == id)
-			return &d->olds[i];
+	for (size_t i = 0; i < d->old_count && id != 0; i++) {
+		size_t at = (d->old_hint + i) % d->old_count;
+
+		if (d->olds[at].id != id)
+			continue;
+		d->old_hint = at;
+		return &d->olds[at];
+	}
 	return NULL;
 }
 
 static int add_old(struct mlx5dek *d, uint32_t id, uint32_t handle)
 {
-	if (id == 0 || find_old(d, id))
+	if (id == 0)
 		return 0;
 	if (d->old_count == d->old_room) {
 		size_t room = d->old_room ? 2 * d->old_room : 64;
@@ -760,9 +768,18 @@ static int add_old(struct mlx5dek *d, uint32_t id, uint32_t handle)
 	return 0;
 }
 
-static void remove_old(struct mlx5dek *d, struct old *old)
+static void forget_old(struct mlx5dek *d, struct old *old)
 {
-	*old = d->olds[--d->old_count];
+	size_t kept = 0;
+
+	old->id = 0;
+	if (++d->old_forgotten <= d->old_count / 2)
+		return;
+	for (size_t i = 0; i < d->old_count; i++)
+		if (d->olds[i].id)
+			d->olds[kept++] = d->olds[i];
+	d->old_count = kept;
+	d->old_forgotten = d->old_hint = 0;
 }
 
 /* Puts the table of a TABLE in the place of the one before, which stays until the differences are told. */
@@ -779,7 +796,8 @@ static int take_table(struct mlx5dek *d)
 		return broken("a table with other numbers than its record");
 	}
 	d->serial = get64(p);
-	memcpy(d->nic, next.map + 48, NIC_BYTES);
+	if (!d->nic[0]) /* others may read it from then on */
+		memcpy(d->nic, next.map + 48, NIC_BYTES);
 	free(d->others);
 	d->others = NULL;
 	pthread_rwlock_wrlock(&d->lock);
@@ -863,31 +881,40 @@ static int next_difference(struct mlx5dek *d, struct mlx5dek_event *event)
 	return 0;
 }
 
-/* The next change of a CHANGE: 1 and *event; 0: none is left. */
-static int next_change(struct mlx5dek *d, struct mlx5dek_event *event)
+/* Writes the next change of a CHANGE into the table. */
+static int take_change(struct mlx5dek *d, struct mlx5dek_event *event)
 {
 	struct record *r = &d->record;
-	const uint8_t *p = payload(r), *change = p + 16 + (size_t)r->at * CHANGE_BYTES;
-	uint32_t index;
+	const uint8_t *p = payload(r), *change = p + 16 + (size_t)r->at++ * CHANGE_BYTES;
+	uint32_t index = get32(change), handle;
 	uint8_t *entry;
-	int error;
+	int error = 0;
 
-	if (r->at == get32(p + 8))
-		return 0;
-	index = get32(change);
 	if (get64(p) != d->serial || index >= d->table.count)
 		return broken("a change of what is not in the table");
 	entry = entry_at(&d->table, index);
-	r->at++;
-	pthread_rwlock_wrlock(&d->lock);
 	*event = (struct mlx5dek_event){.type = MLX5DEK_EVENT_CHANGED, .old_id = id_of(entry)};
-	error = add_old(d, event->old_id, handle_of(entry));
-	if (!error)
-		memcpy(entry + NAME_BYTES, change + 8, CHANGED_BYTES);
-	pthread_rwlock_unlock(&d->lock);
-	event->new_id = id_of(entry);
 	copy_name(event->name, entry);
-	return error ? -1 : 1;
+	handle = handle_of(entry);
+	pthread_rwlock_wrlock(&d->lock);
+	memcpy(entry + NAME_BYTES, change + 8, CHANGED_BYTES);
+	event->new_id = id_of(entry);
+	if (event->new_id != event->old_id)
+		error = add_old(d, event->old_id, handle);
+	pthread_rwlock_unlock(&d->lock);
+	return error;
+}
+
+/* The next change of a CHANGE that is one of the object: 1 and *event; 0: none is left. */
+static int next_change(struct mlx5dek *d, struct mlx5dek_event *event)
+{
+	while (d->record.at < get32(payload(&d->record) + 8)) {
+		if (take_change(d, event))
+			return -1;
+		if (event->old_id != event->new_id)
+			return 1;
+	}
+	return 0;
 }
 
 static int next_expired(struct mlx5dek *d, struct mlx5dek_event *event)
@@ -902,7 +929,7 @@ static int next_expired(struct mlx5dek *d, struct mlx5dek_event *event)
 		pthread_rwlock_wrlock(&d->lock);
 		old = find_old(d, id);
 		if (old)
-			remove_old(d, old);
+			forget_old(d, old);
 		pthread_rwlock_unlock(&d->lock);
 		*event = (struct mlx5dek_event){.type = MLX5DEK_EVENT_EXPIRED, .old_id = id};
 		if (old)
@@ -991,8 +1018,11 @@ static int present_table(const struct mlx5dek *d)
 			memcpy(bytes + body + (size_t)count++ * OTHER_BYTES, others + (size_t)i * OTHER_BYTES,
 			       OTHER_BYTES);
 	for (size_t i = 0; i < d->old_count; i++) {
-		uint8_t *other = bytes + body + (size_t)count++ * OTHER_BYTES;
+		uint8_t *other = bytes + body + (size_t)count * OTHER_BYTES;
 
+		if (d->olds[i].id == 0)
+			continue;
+		count++;
 		put32(other, OTHER_OLD_DEK);
 		put32(other + 4, d->olds[i].handle);
 		put32(other + 8, d->olds[i].id);
@@ -1122,6 +1152,9 @@ static int begin(struct mlx5dek *d)
 		done = type == TABLE;
 		drop_record(&d->record);
 	}
+	pthread_mutex_lock(&d->sending);
+	__atomic_store_n(&d->speaks, true, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&d->sending);
 	return 0;
 failed:
 	disconnect(d);
@@ -1242,45 +1275,50 @@ struct mlx5dek *mlx5dek_attach(const struct mlx5dek_options *options)
 	return new_handle(NULL, options);
 }
 
-/* An old object that the agent has to be told of, or 0. */
+/* An old object that the agent has to be told of, or 0: looked for from where the last one was found. */
 static uint32_t next_release(struct mlx5dek *d)
 {
 	uint32_t id = 0;
 
 	pthread_rwlock_rdlock(&d->lock);
-	for (size_t i = 0; i < d->old_count && id == 0; i++)
-		if (d->olds[i].released)
-			id = d->olds[i].id;
+	for (size_t i = 0; i < d->old_count && id == 0; i++) {
+		const struct old *old = &d->olds[(d->old_hint + i) % d->old_count];
+
+		if (old->id && old->released)
+			id = old->id;
+	}
 	pthread_rwlock_unlock(&d->lock);
 	return id;
 }
 
-static void forget_old(struct mlx5dek *d, uint32_t id)
+/* Tells the agent of one. If it cannot be told, the connection is over: the next agent is told. */
+static bool send_release(struct mlx5dek *d, uint32_t id)
 {
+	uint8_t request[12] = {1};
 	struct old *old;
 
+	put32(request + 8, id);
+	if (send_record(d->socket, RELEASE, request, sizeof(request), NULL, 0, now_ms() + SEND_TIMEOUT_MS)) {
+		shutdown(d->socket, SHUT_RDWR);
+		return false;
+	}
 	pthread_rwlock_wrlock(&d->lock);
 	old = find_old(d, id);
 	if (old)
-		remove_old(d, old);
+		forget_old(d, old);
 	pthread_rwlock_unlock(&d->lock);
+	return true;
 }
 
-/* Tells the agent what was released. If it cannot be told, the connection is over: the next agent is told. */
+/* Tells what was released while there was no agent. */
 static void send_releases(struct mlx5dek *d)
 {
-	uint8_t request[12] = {1};
 	uint32_t id;
 
 	pthread_mutex_lock(&d->sending);
-	while (d->socket >= 0 && (id = next_release(d)) != 0) {
-		put32(request + 8, id);
-		if (send_record(d->socket, RELEASE, request, sizeof(request), NULL, 0, now_ms() + SEND_TIMEOUT_MS)) {
-			shutdown(d->socket, SHUT_RDWR);
+	while (d->speaks && (id = next_release(d)) != 0)
+		if (!send_release(d, id))
 			break;
-		}
-		forget_old(d, id);
-	}
 	pthread_mutex_unlock(&d->sending);
 }
 
@@ -1342,7 +1380,7 @@ const char *mlx5dek_nic(const struct mlx5dek *d)
 
 int mlx5dek_fd(const struct mlx5dek *d)
 {
-	return __atomic_load_n(&d->socket, __ATOMIC_RELAXED);
+	return __atomic_load_n(&d->speaks, __ATOMIC_ACQUIRE) ? __atomic_load_n(&d->socket, __ATOMIC_RELAXED) : -1;
 }
 
 static int copy_key(struct mlx5dek *d, const uint8_t *entry, struct mlx5dek_key *key)
@@ -1406,11 +1444,16 @@ int mlx5dek_release(struct mlx5dek *d, uint32_t object_id)
 
 	pthread_rwlock_wrlock(&d->lock);
 	old = find_old(d, object_id);
+	if (old && old->released)
+		old = NULL; /* said before */
 	if (old)
 		old->released = true;
 	pthread_rwlock_unlock(&d->lock);
 	if (!old)
 		return fail(ENOENT, "object 0x%x is not an old one", object_id);
-	send_releases(d);
+	pthread_mutex_lock(&d->sending);
+	if (d->speaks)
+		send_release(d, object_id);
+	pthread_mutex_unlock(&d->sending);
 	return 0;
 }

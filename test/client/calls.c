@@ -178,6 +178,7 @@ static void *serve_changes(void *unused)
 {
 	const struct entry beta = {"beta", 0x33, 3, 256, HAS_KEYTAG, NULL, NULL},
 			   gamma = {"gamma", 0x44, 4, 128, 0, NULL, NULL},
+			   proven = {"gamma", 0x44, 4, 128, PROVEN, NULL, NULL},
 			   next[] = {{"beta", 0x33, 3, 256, 0, NULL, NULL},
 				     {"delta", 0x55, 5, 128, 0, NULL, NULL},
 				     {"gamma", 0x66, 6, 128, 0, NULL, NULL}};
@@ -186,7 +187,7 @@ static void *serve_changes(void *unused)
 	(void)unused;
 	forget(&heard);
 	CHECK(say_table(s, 7, three, 3, &login, 1));
-	CHECK(say_change(s, 7, 1, 0x22, &beta) && say_change(s, 7, 2, 0, &gamma));
+	CHECK(say_change(s, 7, 1, 0x22, &beta) && say_change(s, 7, 2, 0, &gamma) && say_change(s, 7, 2, 0, &proven));
 	CHECK(hear(s, &heard) && heard.type == RELEASE && heard.bytes == 12 && get(heard.payload + 8, 4) == 0x22);
 	CHECK(say_table(s, 8, next, 3, &login, 1));
 	CHECK(say(s, EXPIRED, "\2\0\0\0\0\0\0\0\x77\0\0\0\x44\0\0\0", 16, -1));
@@ -210,7 +211,10 @@ static void test_changes(void)
 	CHECK(is_event(next(dek), MLX5DEK_EVENT_CHANGED, "gamma", 0, 0x44));
 	CHECK(mlx5dek_release(dek, 0x33) == -1 && errno == ENOENT);
 	CHECK(mlx5dek_release(dek, 0x22) == 0 && mlx5dek_release(dek, 0x22) == -1);
+	/* What was only proven has no other object, so there is nothing to tell. */
+	CHECK(mlx5dek_find(dek, "gamma", &key) == 0 && !key.proven);
 	CHECK(is_event(next(dek), MLX5DEK_EVENT_REMOVED, "alpha", 0x11, 0));
+	CHECK(mlx5dek_release(dek, 0x44) == -1);
 	CHECK(mlx5dek_find(dek, "alpha", &key) == -1 && mlx5dek_find(dek, "delta", &key) == 0);
 	CHECK(is_event(next(dek), MLX5DEK_EVENT_ADDED, "delta", 0, 0x55));
 	CHECK(is_event(next(dek), MLX5DEK_EVENT_CHANGED, "gamma", 0x44, 0x66));
@@ -276,7 +280,7 @@ static void test_reconnect(void)
 	CHECK(is_event(next(dek), MLX5DEK_EVENT_CHANGED, "beta", 0x22, 0x88));
 	CHECK(is_event(next(dek), MLX5DEK_EVENT_AGENT_GONE, "", 0, 0) && mlx5dek_fd(dek) == -1);
 	CHECK(mlx5dek_find(dek, "alpha", &key) == 0 && key.object_id == 0x77);
-	CHECK(mlx5dek_release(dek, 0x11) == 0);
+	CHECK(mlx5dek_release(dek, 0x11) == 0 && mlx5dek_release(dek, 0x11) == -1);
 	CHECK(mlx5dek_reconnect(dek) == 0);
 	CHECK(is_event(next(dek), MLX5DEK_EVENT_CHANGED, "gamma", 0, 0x99));
 	CHECK(mlx5dek_next_event(dek, &(struct mlx5dek_event){0}) == 0);
