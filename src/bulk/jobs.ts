@@ -5,8 +5,9 @@
 import {wipe} from '../bytes.js';
 import {isLocked} from '../memory/arena.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
-import {checkLines, digestLines, makeLines, markLines, rewrapLines} from './line-jobs.js';
+import {checkLines, makeLines, markLines} from './line-jobs.js';
 import {unwrapRaw, wrapRaw} from './raw-jobs.js';
+import {digestLines, rewrapLines} from './rewrap-jobs.js';
 
 const JOBS = {checkLines, digestLines, makeLines, markLines, rewrapLines, unwrapRaw, wrapRaw};
 

@@ -1,9 +1,7 @@
 /** The jobs on lines of a manifest. */
 
-import {createHash} from 'node:crypto';
-import {fromHex, secretCopy, viewOf, wipe} from '../bytes.js';
+import {fromHex, secretCopy, wipe} from '../bytes.js';
 import {type KeySize, layoutOf} from '../dek-layout.js';
-import {writeBase64} from '../manifest/base64.js';
 import type {Columns, Fingerprints, KeyColumn} from '../manifest/columns.js';
 import type {FormatVersion} from '../manifest/edition.js';
 import type {Marks} from '../manifest/entry.js';
@@ -70,49 +68,6 @@ export async function markLines(
   const marks = new LineMarks(columns);
   const found = await unwrapColumns(columns, kek!, (column, plaintexts) => marks.compare(column, plaintexts));
   return {...checked(columns, lines.count), ...found, text: marks.complete()};
-}
-
-/**
- * From one KEK to the other. Lines of version 2 get the marks that they have not; those that they have go along, as
- * `checkLines` is there to compare them. The digest is that of the plaintexts as the old lines have them, and of the
- * new lines.
- */
-export async function rewrapLines(
-  {version, key, ...lines}: LinesInput,
-  [from, to]: readonly KekHandle[],
-): Promise<CheckedLines & {digest: Uint8Array}> {
-  const columns = parseLines(lines, {version, key});
-  // Before it becomes another one: of the old lines, as the table of duplicates is.
-  const result = checked(columns, lines.count);
-  const marks = version > 1 && result.unmarked > 0 ? new LineMarks(columns) : undefined;
-  const digest = createHash('sha256');
-  const found = await unwrapColumns(columns, from!, async (column, plaintexts) => {
-    const {layout, members} = column;
-    digest.update(plaintexts);
-    const faults = marks?.compare(column, plaintexts) ?? [];
-    const wrapped = await to!.wrap(plaintexts, layout.plaintextBytes);
-    const [text, bytes] = [viewOf(columns.text), viewOf(wrapped)];
-    for (let k = 0; k < members.length; k++) {
-      writeBase64(bytes, k * layout.wrappedBytes, layout.wrappedBytes, text, columns.wrappedAt[members[k]!]!);
-    }
-    return faults;
-  });
-  const text = marks?.complete() ?? columns.text;
-  return {...result, ...found, text, digest: digest.update(text).digest()};
-}
-
-/** The digest that `rewrapLines` gives of lines that it has made, from these lines alone. */
-export async function digestLines(
-  {version, ...lines}: Omit<LinesInput, 'key'>,
-  [, to]: readonly KekHandle[],
-): Promise<{digest: Uint8Array; faults: readonly Fault[]}> {
-  const columns = parseLines(lines, {version});
-  const digest = createHash('sha256');
-  const {faults} = await unwrapColumns(columns, to!, (_, plaintexts) => {
-    digest.update(plaintexts);
-    return [];
-  });
-  return {digest: digest.update(columns.text).digest(), faults};
 }
 
 /** DEKs to be named, wrapped and put into lines. */
@@ -190,7 +145,8 @@ function linesOf(input: NewLines, wrapped: Uint8Array, marks: readonly Marks[]):
   return text;
 }
 
-function checked(columns: Columns, count: number): CheckedLines {
+/** What has come of lines of which nothing was unwrapped. */
+export function checked(columns: Columns, count: number): CheckedLines {
   const {text, lines, fingerprints, faults} = columns;
   return {text, count, lines, fingerprints, faults, equal: [], unmarked: countUnmarked(columns)};
 }
@@ -199,7 +155,7 @@ function checked(columns: Columns, count: number): CheckedLines {
  * Calls `use` with each column in plaintext, which is wiped then. Returns the faults of the columns, those that `use`
  * returns and those of its keys, and the lines of the DEKs whose key1 equals key2.
  */
-async function unwrapColumns(
+export async function unwrapColumns(
   {keys, lines, faults}: Columns,
   kek: KekHandle,
   use: (column: KeyColumn, plaintexts: Uint8Array) => readonly Fault[] | Promise<readonly Fault[]>,
@@ -211,9 +167,7 @@ async function unwrapColumns(
     const {plaintexts, bad, equal} = await unwrapAll(kek, column.wrapped, column.layout);
     const lineOf = (position: number): number => lines[column.members[position]!]!;
     try {
-      for (const {position, code, message, hint} of bad) {
-        more.push(faultOf(new LineFault(lineOf(position), code, `wrapped: ${message}`, hint)));
-      }
+      more.push(...bad.map((key) => badLine(lineOf(key.position), key)));
       equalLines.push(...equal.map(lineOf));
       used.push(...(await use(column, plaintexts)));
     } finally {
@@ -221,4 +175,9 @@ async function unwrapColumns(
     }
   }
   return {faults: inOrder(faults, used, more), equal: equalLines.sort((a, b) => a - b)};
+}
+
+/** The fault of a line whose key is no good. */
+export function badLine(line: number, {code, message, hint}: BadKey): Fault {
+  return faultOf(new LineFault(line, code, `wrapped: ${message}`, hint));
 }

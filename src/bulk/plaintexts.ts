@@ -88,6 +88,7 @@ export function randomPlaintexts(layout: DekLayout, count: number, keytagValue?:
   return plaintexts;
 }
 
-function badKey(position: number, {code, message, hint}: DekError): BadKey {
+/** An error as what is wrong with the key at this position. */
+export function badKey(position: number, {code, message, hint}: DekError): BadKey {
   return {position, code, message, hint};
 }

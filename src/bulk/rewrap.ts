@@ -5,7 +5,7 @@
 import {readSync} from 'node:fs';
 import fs from 'node:fs/promises';
 import {equalBytes} from '../bytes.js';
-import type {LoginOptions} from '../dek-layout.js';
+import {CREDENTIAL_BYTES, type LoginOptions} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {nextEdition} from '../manifest/edition.js';
 import {formatHeader, type ManifestHeader, versionOf} from '../manifest/header.js';
@@ -146,9 +146,7 @@ async function rewrapHeader(header: ManifestHeader, {from, to, importKekId}: Rew
   const login: LoginOptions | null = header.login && {
     importKekId: importKekId ?? header.login.importKekId,
     credentialId: header.login.credentialId,
-    credential: await withCredential(from, header.login.credential, (credential) =>
-      to.wrap(credential, credential.length),
-    ),
+    credential: await namedRewrap(header.login.credential, from, to),
   };
   return {...header, edition, importKekKcv, login};
 }
@@ -161,7 +159,18 @@ async function isSameCredential(
 ): Promise<boolean> {
   const [a, b] = [old.login, fresh.login];
   if (!a || !b || equalBytes(b.credential, old.edition?.nextLogin?.credential ?? new Uint8Array())) return true;
+  if (from.staysWithin?.(to)) return equalBytes(await to.rewrap(from, b.credential, CREDENTIAL_BYTES), a.credential);
   return withCredential(from, a.credential, (was) => withCredential(to, b.credential, (is) => equalBytes(was, is)));
+}
+
+async function namedRewrap(credential: Uint8Array, from: KekHandle, to: KekHandle): Promise<Uint8Array> {
+  if (!from.staysWithin?.(to)) {
+    return withCredential(from, credential, (plaintext) => to.wrap(plaintext, CREDENTIAL_BYTES));
+  }
+  return from.rewrap(to, credential, CREDENTIAL_BYTES).catch((error: unknown) => {
+    if (!(error instanceof DekError)) throw error;
+    throw new DekError(error.code, `line 1: wrappedCredential: ${error.message}`, {hint: error.hint, cause: error});
+  });
 }
 
 function differs(first: number, last = first): DekError<'IO'> {

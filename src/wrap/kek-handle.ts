@@ -33,6 +33,9 @@ export interface KekHandle {
    */
   unwrap(wrapped: Uint8Array, plaintextBytes: number, failed?: number[]): Promise<Uint8Array>;
 
+  /** Whether keys that are taken from this KEK to that one do not come to this process. */
+  staysWithin?(to: KekHandle): boolean;
+
   /** Takes keys from this KEK to another. As `unwrap`, but what comes out is wrapped by `to`. */
   rewrap(to: KekHandle, wrapped: Uint8Array, plaintextBytes: number, failed?: number[]): Promise<Uint8Array>;
 

@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process';
-import {randomBytes} from 'node:crypto';
+import {createDecipheriv, createHash, randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
@@ -139,13 +139,21 @@ describe('dek kek', () => {
     });
 
     it('makes an encrypted key, which the kernel opens by its master key and gives to nobody', async () => {
-      keyctl(['padd', 'user', `${mark}:master`, '@u'], randomBytes(32));
+      const master = randomBytes(32);
+      keyctl(['padd', 'user', `${mark}:master`, '@u'], master);
       const target = `keyring:encrypted:${mark}`;
       const {serial} = await json('copy', kek, target, '--master', `keyring:user:${mark}:master`);
       // Read back it is ciphertext, from which the kernel makes the same key again.
       const blob = keyctl(['print', `${serial}`]);
       expect(blob).to.match(new RegExp(`^default user:${mark}:master 32 [0-9a-f]{162}$`));
       expect(blob).to.not.include(toHex(KEK));
+      // The kernel has checked its HMAC. What it decrypts, by trusted-encrypted.rst:
+      const body = Buffer.from(blob.split(' ')[3]!, 'hex');
+      const key = createHash('sha256')
+        .update(Buffer.concat([Buffer.from('ENC_KEY\0'), master, Buffer.alloc(1)]))
+        .digest();
+      const decipher = createDecipheriv('aes-256-cbc', key, body.subarray(0, 16)).setAutoPadding(false);
+      expect(new Uint8Array(decipher.update(body.subarray(17, 49)))).to.deep.equal(KEK);
       expect(await refusal('show', target)).to.match(/^2 error: "kek" keyring:encrypted:.* only the kernel/);
       const short = file('short16', KEK.slice(16));
       expect(await refusal('copy', short, `${target}:x`, '--master', `keyring:user:${mark}:master`)).to.equal(

@@ -92,10 +92,14 @@ class Pkcs11Kek implements KekHandle {
     return this.#open('unwrap', this.#uri.isInLanes ? 1 : 0, wrapped, plaintextBytes, keys, failed);
   }
 
+  staysWithin(to: KekHandle): boolean {
+    return to instanceof Pkcs11Kek && this.#isSameToken(to) && !this.#uri.isInLanes;
+  }
+
   /** To another key of the same token nothing but wrapped keys leave it. */
   async rewrap(to: KekHandle, wrapped: Uint8Array, plaintextBytes: number, failed?: number[]): Promise<Uint8Array> {
-    const target = to instanceof Pkcs11Kek && this.#isSameToken(to) ? to : undefined;
-    if (!target || this.#uri.isInLanes) return rewrapHere(this, to, wrapped, plaintextBytes, failed);
+    if (!this.staysWithin(to)) return rewrapHere(this, to, wrapped, plaintextBytes, failed);
+    const target = to as Pkcs11Kek;
     if (!this.#key.mayUnwrap) throw this.#forbids('unwrap', 'CKA_UNWRAP');
     if (!target.#key.mayWrap) throw target.#forbids('wrap', 'CKA_WRAP');
     const number = await this.#numberOf(target.#uri.key);
