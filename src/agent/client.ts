@@ -165,15 +165,18 @@ export class AgentClient {
    * Has the agent prove DEKs: known data passes the NIC with each, and is compared with the DEK's check value.
    * @param which - all, or those named; none is proven when one of the names is unknown; `record`: for a DEK of the
    *   manifest without a check value that of the NIC is taken
+   * @param progress - is called with the number of proofs so far
    * @returns a proof for each on each NIC
    * @throws DekError: BAD_ARGUMENT, NO_DEK; the agent's own, NO_AGENT, PERMISSION or IO
    */
-  async proveDeks(which: ProveRequest): Promise<Proof[]> {
+  async proveDeks(which: ProveRequest, progress: (done: number) => void = () => {}): Promise<Proof[]> {
     const proofs: Proof[] = [];
     for await (const line of this.#lines('prove', {query: `${queryOf(which)}${which.record ? '&record=true' : ''}`})) {
       const {proofs: some, done} = line as {proofs?: Proof[]; done?: true};
-      if (some) for (const proof of some) proofs.push(proof);
-      else if (done) return proofs;
+      if (some) {
+        for (const proof of some) proofs.push(proof);
+        progress(proofs.length);
+      } else if (done) return proofs;
       else throw errorFromJson(line);
     }
     throw new DekError('IO', 'the agent ended before all was proven', {hint: 'dek status tells what is there'});

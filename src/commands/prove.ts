@@ -9,6 +9,7 @@ import {describeEdition, editionJson} from '../cli/edition.js';
 import {socketFlag} from '../cli/flags.js';
 import {outputPath} from '../cli/output.js';
 import {countDeks} from '../cli/phrases.js';
+import {Progress} from '../cli/progress.js';
 import {whichDeks} from '../cli/which-deks.js';
 import {DekError} from '../errors.js';
 
@@ -61,7 +62,10 @@ export default class Prove extends DekCommand {
     const which = whichDeks(argv as string[], flags.all, 'prove');
     const agent = await connectAgent(flags.socket);
     const manifest = record === undefined ? undefined : await this.#manifestOf(agent, record, force);
-    const proofs = await agent.proveDeks({...which, record: manifest !== undefined});
+    const progress = new Progress(!this.jsonEnabled());
+    const proofs = await agent
+      .proveDeks({...which, record: manifest !== undefined}, (done) => progress.update('proven', done))
+      .finally(() => progress.end());
     if (proofs.length === 0) this.note('the agent holds no DEKs');
     else for (const line of describeProofs(proofs)) this.log(line);
     if (manifest) await this.#record(proofs, manifest, record!, force);
