@@ -102,7 +102,7 @@ describe('dek prove --record', function () {
   it('writes nothing when NICs do not agree, or one counts the tweak as no other does', async () => {
     device.nic.set({tweak: 'reversed'}, 'mlx5_1');
     const {status, stdout, stderr} = prove('--all', '--record', output);
-    expect(status).to.equal(6);
+    expect(status, stdout).to.equal(6);
     expect(stdout).to.include('vol-1  mlx5_0  consistent\n');
     expect(stdout).to.include('vol-1  mlx5_1  wrong: the tweak is taken in the other byte order');
     expect(stderr).to.include('was not written: a DEK is wrong');
