@@ -25,6 +25,9 @@ with client:
         if key.get('revoked'):
             client.activate(identifier)
             client.revoke(enums.RevocationReasonCode.KEY_COMPROMISE, identifier)
+        if key.get('retired'):
+            client.activate(identifier)
+            client.revoke(enums.RevocationReasonCode.CESSATION_OF_OPERATION, identifier)
         ids.append(identifier)
     for identifier in request.get('destroy', []):
         client.destroy(identifier)

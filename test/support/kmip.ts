@@ -50,7 +50,9 @@ export interface RegisteredKey {
   value: Uint8Array;
   masks?: ('ENCRYPT' | 'DECRYPT' | 'WRAP_KEY' | 'EXPORT')[];
   active?: boolean;
+  /** Revoked as compromised; deactivated. */
   revoked?: boolean;
+  retired?: boolean;
   secret?: boolean;
 }
 
