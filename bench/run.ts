@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- --json] [BENCH ...]`: all benches, or those named of wrap, pages, memory, cores, commands, calls,
- * concurrent, startup, fleet and service.
+ * `npm run bench [-- --json] [BENCH ...]`: all benches, or those named of wrap, pages, memory, dcv, custody, cores,
+ * commands, calls, concurrent, startup, fleet, service and prove.
  */
 import {benchCalls, renderCalls} from './calls.js';
 import {benchCommands, renderCommands} from './commands.js';
