@@ -80,11 +80,19 @@ export class ContextStore {
     if (!this.#isOn) return;
     for (const nic of this.#nics) {
       try {
-        if (!nic.gone) this.#write(nic);
+        if (!nic.gone && this.#isWorthKeeping(nic)) this.#write(nic);
       } catch (error) {
         this.#tellFailed(nic.name, error);
       }
     }
+  }
+
+  /** Whether the next agent would gain by this context, or it is in the store already. */
+  #isWorthKeeping(nic: Nic): boolean {
+    const {tenant, old} = this.#sharers.sharersOf(nic.name);
+    return (
+      this.#contexts.has(nic) || nic.deks.size > 0 || nic.login.last !== undefined || tenant !== null || old.length > 0
+    );
   }
 
   /** Without it the next agent makes all anew, and no more is lost. Not logged: a log of each change would be long. */
