@@ -286,6 +286,7 @@ complete -c dek -n '__dek_in virtual create' -l credential-format -x -a 'raw hex
 complete -c dek -n '__dek_in virtual create' -l credential-id -x -d 'id of the credential on the NIC'
 complete -c dek -n '__dek_in virtual create' -l import-mode -x -a 'wrapped plaintext' -d 'how it takes DEKs'
 complete -c dek -n '__dek_in virtual create' -l log-max-deks -x -d 'room for 2^N DEKs'
+complete -c dek -n '__dek_in virtual create' -l group -x -d 'group, by name or number, whose members may open the devices too, but not read DIR/officer'
 complete -c dek -n '__dek_in virtual create' -l devices -x -d 'number of devices, from mlx5_0 on'
 complete -c dek -n '__dek_in virtual create' -l help -s h -d 'show what it does'
 complete -c dek -n '__dek_in virtual create' -F

@@ -19,7 +19,7 @@ import {CREDENTIAL_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {withLock} from '../files/lock.js';
 import {holdSignals} from '../signals.js';
-import {inNewDirectory, listDirectory, pathError} from './directory.js';
+import {inNewDirectory, listDirectory, pathError, shareWithGroup} from './directory.js';
 import {createImage, type ImageWrite, newImage, readImage, writeImage} from './image.js';
 import {assertKeepsUser, assertShimLoads, shimOf, VIRTUAL} from './loaded.js';
 import {ENGINES} from './properties.js';
@@ -48,6 +48,8 @@ export interface CreateOptions {
   /** 24 bits; random when left out. */
   readonly credentialId?: number | undefined;
   readonly settings?: Settings | undefined;
+  /** The id of a group whose members may open the NICs as well; the caller has to be one. */
+  readonly gid?: number | undefined;
   /** An uverbs.so that is compiled already: it is copied. */
   readonly shim?: string | undefined;
 }
@@ -154,7 +156,7 @@ export class VirtualConnectX {
  *   UNSUPPORTED without a C compiler
  */
 export async function createVirtual(directory: string, options: CreateOptions = {}): Promise<VirtualConnectX> {
-  const {devices = 1, settings = {}, shim} = options;
+  const {devices = 1, settings = {}, gid, shim} = options;
   assertInteger(devices, 1, MAX_DEVICES, 'devices');
   const path = pathOf(directory);
   if (UNUSABLE_IN_LD_PRELOAD.test(path)) {
@@ -180,6 +182,7 @@ export async function createVirtual(directory: string, options: CreateOptions = 
           writeSysfs(join(path, 'sysfs'), index, FIRST_GUID + BigInt(index));
           createImage(join(path, `${name}.nvram`), images[index]!);
         }
+        if (gid !== undefined) shareWithGroup(path, names, gid);
         if (await interrupted()) throw new DekError('IO', 'interrupted');
       }),
     );

@@ -56,7 +56,12 @@ export class Lending {
       for (const tenancy of this.#tenancies) tenancy.hear(event);
     }, 'info');
     if (options.releaseWithinMs !== undefined) {
-      this.#expiring = setInterval(() => void this.#expire(options.releaseWithinMs!), EXPIRE_MS).unref();
+      const expire = (): void => {
+        this.#expire(options.releaseWithinMs!).catch((error: unknown) => {
+          core.events.emit('error', 'internal', {error: String(error)});
+        });
+      };
+      this.#expiring = setInterval(expire, EXPIRE_MS).unref();
     }
   }
 

@@ -24,6 +24,7 @@ import type {LendingCore} from './core.js';
 import {asksFor, namesAmong} from './names.js';
 import {claimsOf, destroyLeft, loginOf, presentedTable} from './presented.js';
 import {Publication} from './publication.js';
+import {tellSafely} from './tell.js';
 
 const {EIO} = constants.errno;
 /** Lines of progress come no closer. */
@@ -62,7 +63,7 @@ export class LentContext {
     this.publication = new Publication(nic);
     nic.keep = this.publication.keep;
     nic.identities = new WeakMap();
-    nic.sharing.onChange(this.publication.tellOthers);
+    nic.sharing.onChange(() => tellSafely(events, connection, this.publication.tellOthers));
   }
 
   /**
@@ -121,7 +122,7 @@ export class LentContext {
   /** Applies a manifest here too. */
   async apply(request: ApplyRequest, how: How): Promise<ApplyResult> {
     const result = await this.#follower.apply(request, how);
-    this.publication.tellChanges();
+    tellSafely(this.#dekSet.events, this.#connection, () => this.publication.tellChanges());
     return result;
   }
 
@@ -196,7 +197,8 @@ export class LentContext {
     if (this.#isClosed) return;
     this.#telling ??= setTimeout(() => {
       this.#telling = undefined;
-      if (!this.#isClosed && !this.#nic.gone) this.publication.tellChanges();
+      if (this.#isClosed || this.#nic.gone) return;
+      tellSafely(this.#dekSet.events, this.#connection, () => this.publication.tellChanges());
     }, TOGETHER_MS);
   }
 

@@ -22,6 +22,7 @@ import type {LendingCore} from './core.js';
 import {asksFor, namesAmong} from './names.js';
 import {Publication} from './publication.js';
 import {TenantError} from './refusal.js';
+import {tellSafely} from './tell.js';
 
 const {EIO} = constants.errno;
 /** How often it is looked whether a tenant still runs. */
@@ -126,11 +127,7 @@ export class Tenancy {
     tenant.telling ??= setTimeout(() => {
       tenant.telling = undefined;
       if (this.#tenant !== tenant || this.#nic.gone) return;
-      if (!tenant.waits) tenant.publication.tellChanges();
-      else if (tenant.connection && [...this.#nic.deks.values()].every(({dek}) => dek !== null)) {
-        this.#nic.sharing.noteUars();
-        this.#handOut(tenant, tenant.connection);
-      }
+      tellSafely(this.#core.events, tenant.connection, () => this.#tell(tenant));
     }, TOGETHER_MS);
   }
 
@@ -180,6 +177,14 @@ export class Tenancy {
     return this.#cleaning;
   }
 
+  #tell(tenant: Tenant): void {
+    if (!tenant.waits) tenant.publication.tellChanges();
+    else if (tenant.connection && [...this.#nic.deks.values()].every(({dek}) => dek !== null)) {
+      this.#nic.sharing.noteUars();
+      this.#handOut(tenant, tenant.connection);
+    }
+  }
+
   release(ids: readonly number[]): Promise<void> {
     return this.#core.dekSet.whenAlone(async () => this.#tenant?.publication.release(ids));
   }
@@ -212,7 +217,7 @@ export class Tenancy {
     const {fd, pdHandle} = sharing.descriptor;
     tenant.waits = false;
     publication.audience = connection;
-    sharing.onChange(publication.tellOthers);
+    sharing.onChange(() => tellSafely(this.#core.events, connection, publication.tellOthers));
     connection.send(contextRecord(pdHandle, name), [duplicate(fd)]);
     publication.tellAll();
   }

@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import {groupId} from '../../agent/host/group.js';
 import {wipe} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {describeId} from '../../cli/describe.js';
@@ -70,6 +71,10 @@ export default class VirtualCreate extends DekCommand {
       default: 'wrapped',
     }),
     'log-max-deks': Flags.integer({min: 0, max: 31, default: 17, helpValue: 'N', description: 'room for 2^N DEKs'}),
+    group: Flags.string({
+      helpValue: 'GROUP',
+      description: 'group, by name or number, whose members may open the devices too, but not read DIR/officer',
+    }),
     devices: Flags.integer({
       min: 1,
       max: 16,
@@ -82,6 +87,7 @@ export default class VirtualCreate extends DekCommand {
   async run(): Promise<Created> {
     const {args, flags} = await this.parse(VirtualCreate);
     assertDistinctStreams(flags.kek, flags.credential);
+    const gid = flags.group === undefined ? undefined : groupId(flags.group);
     protectSecrets();
     const kek = await readIfGiven(flags.kek, KEK_BYTES, 'kek', flags['kek-format']);
     let credential: Uint8Array | undefined;
@@ -89,6 +95,7 @@ export default class VirtualCreate extends DekCommand {
       credential = await readIfGiven(flags.credential, [CREDENTIAL_BYTES], 'credential', flags['credential-format']);
       const nic = await createVirtual(args.dir, {
         devices: flags.devices,
+        gid,
         kek,
         kekId: flags['kek-id'],
         credential,

@@ -112,6 +112,18 @@ describe('lend', () => {
     expect((await agent.client.status()).contexts[0]!.old).to.equal(0);
   });
 
+  it('destroys a replaced DEK that is not released within the time that the agent was given, and says so', async () => {
+    await agent.end();
+    agent = await start('--release-within', '1');
+    const one = service();
+    const [first] = await one.lend(agent.socket);
+    device.nic.set({dekErrors: [{which: {id: first!.objectId}}]});
+    await one.next();
+    expect(await one.next()).to.deep.equal({type: 'expired', ids: [first!.objectId]});
+    await until(() => live(device).deks === 5);
+    expect(logged(agent, 'old-expired')[0]).to.include({device: 'mlx5_0', deks: 1});
+  });
+
   it('takes a new manifest to every service', async () => {
     const [one, two] = [service(), service()];
     await one.lend(agent.socket);

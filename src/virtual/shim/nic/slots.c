@@ -57,6 +57,15 @@ static void reap(struct nic *nic, bool all)
 	}
 }
 
+/* A file that other users of the image may open too: those of its group, if it has one (dek virtual create --group). */
+static void share_file(const struct nic *nic, int file)
+{
+	struct stat st;
+
+	if (file >= 0 && real_fstat(nic->fd, &st) == 0 && st.st_mode & S_IWGRP)
+		fchmod(file, 0660);
+}
+
 /*
  * Makes the file of a free slot, of its full size, and locks it: -1 and errno, EEXIST when a program has such a file.
  */
@@ -85,6 +94,7 @@ static int make_file(struct nic *nic, uint32_t index, int flags)
 			}
 		}
 	}
+	share_file(nic, fd);
 	if (fd >= 0 && (ftruncate(fd, CONTEXT_BYTES) != 0 || fcntl(fd, F_OFD_SETLK, &lock) != 0)) {
 		int error = errno;
 

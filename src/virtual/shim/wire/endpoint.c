@@ -37,6 +37,7 @@ static uint64_t *owners_of(const struct nic *nic)
 	file = open_file(path, O_RDWR | O_CREAT, 0600);
 	if (file < 0)
 		return NULL;
+	share_file(nic, file); /* of another user's file it changes nothing */
 	/* Never shorter: others have it mapped. */
 	if (real_fstat(file, &st) == 0 &&
 	    (st.st_size >= (off_t)(QPNS * sizeof(uint64_t)) || ftruncate(file, QPNS * sizeof(uint64_t)) == 0))
