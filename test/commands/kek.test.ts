@@ -9,6 +9,7 @@ import {wrapCredential} from '../../src/wrap/credential.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
 import {forgetKeys, keyctl} from '../support/keyctl.js';
 import {DEK, runDek} from '../support/run-dek.js';
+import {skipWithout} from '../support/skip.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 import {until} from '../support/until.js';
 
@@ -120,6 +121,9 @@ describe('dek kek', () => {
 
   describe('copy', () => {
     const mark = `dek-test-${randomBytes(6).toString('hex')}`;
+    before(function () {
+      skipWithout('keyrings', this);
+    });
     after(() => forgetKeys(mark));
     const lines = (): string[] => fs.readFileSync('/proc/keys', 'utf8').split('\n');
 

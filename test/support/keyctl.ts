@@ -17,7 +17,8 @@ export function keyctl(args: readonly string[], input: Uint8Array | string = '')
 
 /** Takes all keys out of the ring of the user that have `mark` in their description, whatever has become of them. */
 export function forgetKeys(mark: string): void {
-  for (const line of fs.readFileSync('/proc/keys', 'utf8').split('\n')) {
+  const keys = fs.existsSync('/proc/keys') ? fs.readFileSync('/proc/keys', 'utf8') : '';
+  for (const line of keys.split('\n')) {
     if (line.includes(mark)) keyctl(['unlink', `${Number.parseInt(line, 16)}`, '@u']);
   }
 }

@@ -38,6 +38,10 @@ const NEEDS = {
     isHere: undefined,
   },
   network: {missing: 'npm packages are needed that are not in its cache, and there is no network', isHere: undefined},
+  keyrings: {
+    missing: 'keyrings of the kernel are needed: the filter of a container may forbid keyctl(2)',
+    isHere: () => spawnSync('keyctl', ['session', '-', 'true']).status === 0,
+  },
   memfd_secret: {missing: 'memfd_secret(2) is needed: Linux 5.14, secretmem.enable=1', isHere: undefined},
   mounts: {missing: "mounts of one's own are needed: root, or user namespaces", isHere: undefined},
 } satisfies Record<string, {missing: string; isHere: (() => boolean) | undefined}>;

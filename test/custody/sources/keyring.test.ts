@@ -5,6 +5,7 @@ import {readSecret} from '../../../src/custody/source.js';
 import {DekError} from '../../../src/errors.js';
 import {forgetKeys, keyctl} from '../../support/keyctl.js';
 import {DEK, runDek} from '../../support/run-dek.js';
+import {skipWithout} from '../../support/skip.js';
 import {until} from '../../support/until.js';
 
 const KEY = new Uint8Array(randomBytes(32));
@@ -16,6 +17,9 @@ describe('a keyring as a source', () => {
     names.push(`dek-test-${mark}:${names.length}`);
     return names.at(-1)!;
   };
+  before(function () {
+    skipWithout('keyrings', this);
+  });
   after(() => forgetKeys(mark));
   const read = (spec: string): Promise<Uint8Array> => readSecret(spec, [16, 32], 'kek');
   const refusal = async (spec: string): Promise<string> => {
