@@ -32,6 +32,9 @@ export interface PlayResult {
   readonly after: Counts;
 }
 
+/** What blockstore says of a DEK that was replaced. */
+const CHANGED = 'has another object';
+
 /** Plays it on a NIC of its own, and leaves nothing behind. */
 export async function play(options: PlayOptions): Promise<PlayResult> {
   const stage = await Stage.open(options.road);
@@ -56,14 +59,19 @@ async function takeSteps(stage: Stage, service: Service, options: PlayOptions): 
     ...Array.from({length: kills}, () => async () => {
       say('kills the agent');
       const text = road === 'lend' ? 'there is an agent again' : 'moved to another context';
-      const seen = service.times(text);
+      const [seen, changed] = [service.times(text), service.times(CHANGED)];
       await stage.agent.end('SIGKILL');
       await stage.startAgent();
       await service.until(() => service.times(text) > seen, text);
+      if (road === 'lend' && service.times(CHANGED) > changed)
+        throw new Error(`what was whole was made again:\n${service.log}`);
     }),
     ...Array.from({length: rotations}, () => async () => {
       say('rotates the import KEK');
+      const text = `tagged: ${CHANGED}`; // it has no check value that would tell that it is the same key
+      const seen = service.times(text);
       await stage.rotate();
+      await service.until(() => service.times(text) > seen, text);
     }),
     ...Array.from({length: errors}, (_, i) => async () => {
       const name = i % 2 ? 'plain' : 'tagged';
