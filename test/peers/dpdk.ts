@@ -10,7 +10,7 @@ import {join} from 'node:path';
 import {type TestDevice, testDevice} from '../support/device.js';
 import {xts} from '../support/xts.js';
 
-/** Of what hangs. The first one takes some 5 s of processor time for each of its 75 cases. */
+/** Of what hangs. The first one takes nine minutes of processor time, most of it DPDK's own. */
 const LIMIT_MS = 3_600_000;
 const UNIT_BYTES = 512;
 /** How many cases of AES-XTS with wrapped keys there are, but for those that follow. */
