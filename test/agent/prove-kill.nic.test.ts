@@ -13,7 +13,7 @@ import {markedDeks, writeMarked} from '../support/marked-manifest.js';
 import {until} from '../support/until.js';
 
 const KILLS = Number(process.env['KILLS'] ?? (process.env['SLOW'] ? 300 : 15));
-const DEKS = 300;
+const DEKS = 1000;
 const NO_DATA_PATH = {cqs: 0, qps: 0, mrs: 0, mkeys: 0};
 
 /** What of proofs is on the NIC. */
@@ -102,7 +102,7 @@ describe('SIGKILL while DEKs are proven', function () {
     }
   });
 
-  it('has hit proofs, most of the time', () => {
-    expect(hits).to.be.at.least(KILLS / 3);
+  it('has hit proofs', () => {
+    expect(hits, 'kills in the midst of proofs').to.be.at.least(KILLS / 5);
   });
 });
