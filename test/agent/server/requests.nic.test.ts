@@ -37,7 +37,11 @@ describe('a request by hand', function () {
       '"name" expected 1 to 128 letters, digits and . _ : @ + -, a letter or a digit first',
     ],
     ['POST', '/v1/apply?path=manifest', '"path" expected an absolute path'],
-    ['POST', '/v1/apply?kek=kek', '"kek" expected file: and an absolute path, or cred: and a name'],
+    [
+      'POST',
+      '/v1/apply?kek=kek',
+      '"kek" expected file: and an absolute path, or another source that can be asked again, such as cred:NAME',
+    ],
     ['PUT', '/v1/login?credentialId=1', "the parameters must have required property 'importKekId'"],
   ] as const) {
     it(`is told what is wrong: ${method} ${path}`, async () => {
