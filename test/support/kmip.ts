@@ -97,6 +97,10 @@ export class PyKmip {
   async kill(): Promise<void> {
     if (this.#process?.exitCode !== null || this.#process.signalCode !== null) return;
     const exit = once(this.#process, 'exit');
+    // It has started a process of its own, which would outlive it.
+    const {pid} = this.#process;
+    const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').map(Number);
+    for (const child of children) if (child > 0) process.kill(child, 'SIGKILL');
     this.#process.kill('SIGKILL');
     await exit;
   }
