@@ -84,7 +84,7 @@ export class Publication {
 
   /** Makes the table, so that the next `tell` only sends it. */
   prepare(): void {
-    if (!this.#sent || !this.#isFresh) this.#makeTable(this.#entries());
+    if (!this.#sent || !this.#isFresh || this.#hasOthers(this.#sent)) this.#makeTable(this.#entries());
   }
 
   /** Sends the table, all of it. */
@@ -161,6 +161,13 @@ export class Publication {
     this.#sent = undefined;
     this.#used.clear();
     this.#old.clear();
+  }
+
+  /** Whether there are other DEKs than in this table: what changes while nobody listens is not told. */
+  #hasOthers({entries}: Sent): boolean {
+    const {deks} = this.#nic;
+    if (!this.#asksFor && deks.size !== entries.length) return true;
+    return entries.some(({name}, i) => (deks.get(name)?.dek ?? null) !== this.#deks[i]);
   }
 
   /** The entries as they are now, sorted by name. */

@@ -86,10 +86,17 @@ export class Tenancy {
     return {ids, connection};
   }
 
-  /** Hands the context to a service. Throws TenantError when another has it, and what stands in the way. */
-  async attach(connection: Connection, {patterns}: Request, peer: Peer): Promise<void> {
-    const started = performance.now();
+  /**
+   * Hands the context to a service, when no change is under way that would destroy what it is told of. Throws
+   * TenantError when another has it, and what stands in the way.
+   */
+  async attach(connection: Connection, request: Request, peer: Peer): Promise<void> {
     await this.#cleaning;
+    await this.#core.dekSet.whenAlone(async () => this.#attachNow(connection, request, peer));
+  }
+
+  #attachNow(connection: Connection, {patterns}: Request, peer: Peer): void {
+    const started = performance.now();
     const before = this.#tenant;
     if (before && !isBack(before, peer)) throw new TenantError(this.device, before.peer);
     if (this.#nic.gone) {

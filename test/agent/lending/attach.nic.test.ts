@@ -72,6 +72,17 @@ describe('attach', () => {
     expect(await two.dek('vol-1')).to.include({absent: false});
   });
 
+  it('hands out the DEKs of now, after an apply while nobody was attached', async () => {
+    const [one, two] = [service(), service()];
+    await one.attach(agent.socket);
+    await one.close();
+    await one.detach();
+    const path = writeManifestFile(device, vols(1, 5, 2));
+    await agent.client.apply({path, kek: undefined, dryRun: false, keepGoing: false});
+    expect(await two.attach(agent.socket)).to.have.length(5);
+    expect(Object.values(await two.states())).to.deep.equal(new Array(5).fill('READY'));
+  });
+
   it('heals while a tenant is there, and tells it', async () => {
     const one = service();
     const [first] = await one.attach(agent.socket);
