@@ -9,7 +9,7 @@ import {
   type OpenOptions,
   openDevice as openAny,
 } from './rdma/index.js';
-import {selectDevice} from './rdma/list.js';
+import {foundAgain, selectDevice} from './rdma/list.js';
 import {assertShimLoaded} from './virtual/loaded.js';
 
 /**
@@ -43,4 +43,9 @@ export function deviceName(name?: string): string {
     listDevices().map((info) => ({info})),
     name,
   ).info.name;
+}
+
+/** The name that a NIC has now, which may be another since it was reset: its place and its GUID are the same. */
+export function nameNow(info: DeviceInfo): string {
+  return foundAgain(listDevices(), info)?.name ?? info.name;
 }

@@ -10,7 +10,8 @@ export const devicesFlag = Flags.string({
   default: [],
   multiple: true,
   delimiter: ',',
-  description: 'NICs to open, each as mlx5_0, a PCI address or a node GUID (default: the only NIC)',
+  description:
+    'NICs to open, each as mlx5_0, a PCI address, auxiliary/mlx5_core.sf.N or a node GUID (default: the only NIC)',
 });
 
 /** `--manifest FILE`: what an agent holds from its start. */

@@ -21,6 +21,8 @@ export interface DeviceInfo {
   readonly nodeGuid: string;
   /** `0000:17:00.0`, or undefined for a device that is no PCI function of its own (virtual, subfunction). */
   readonly pciAddress: string | undefined;
+  /** `auxiliary/mlx5_core.sf.4` of a subfunction, as devlink(8) writes it. */
+  readonly auxiliaryDevice?: string | undefined;
   /** `ConnectX-7`, or undefined when the PCI device id is not in dek's table. */
   readonly model: string | undefined;
   /** The firmware's version, `28.39.1002`, or undefined. */
@@ -97,6 +99,7 @@ export function describeDevice(lib: Library, device: DevicePtr): DeviceInfo {
     node: `/dev/infiniband/${text(IBV_DEVICE.dev_name)}`,
     nodeGuid: guidText(lib.ibv_get_device_guid(device)),
     pciAddress: pciAddress(`${sysfs}/device`),
+    auxiliaryDevice: auxiliaryDevice(`${sysfs}/device`),
     model: MODELS[/^pci:v000015B3d0000([0-9A-F]{4})/.exec(readText(`${sysfs}/device/modalias`) ?? '')?.[1] ?? ''],
     firmware: readText(`${sysfs}/fw_ver`) || undefined,
     mlx5: lib.mlx5dv_is_supported(device),
@@ -115,6 +118,16 @@ function pciAddress(link: string): string | undefined {
   try {
     const name = basename(realpathSync(link));
     return /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(name) ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of a subfunction sysfs links to a device of the auxiliary bus. */
+function auxiliaryDevice(link: string): string | undefined {
+  try {
+    const name = basename(realpathSync(link));
+    return /^mlx5_core\.sf\.\d+$/.test(name) ? `auxiliary/${name}` : undefined;
   } catch {
     return undefined;
   }
@@ -164,9 +177,24 @@ export function isCalled(info: DeviceInfo, name: string): boolean {
   return namesOf(info).includes(name.toLowerCase());
 }
 
+/**
+ * A device that was known before, by whatever name: the one of its name if that is in its place, else the only one in
+ * its place, else the only one of its GUID; undefined when none is.
+ */
+export function foundAgain(devices: readonly DeviceInfo[], known: DeviceInfo): DeviceInfo | undefined {
+  const place = ({pciAddress, auxiliaryDevice}: DeviceInfo): string | undefined => pciAddress ?? auxiliaryDevice;
+  const there = devices.filter((info) => place(info) !== undefined && place(info) === place(known));
+  const same = devices.filter(({nodeGuid}) => nodeGuid === known.nodeGuid);
+  const named = devices.find(({name}) => name === known.name);
+  if (named && (there.includes(named) || same.includes(named))) return named;
+  if (there.length === 1) return there[0];
+  return same.length === 1 ? same[0] : undefined;
+}
+
 function namesOf(info: DeviceInfo): string[] {
   const digits = info.nodeGuid.replaceAll(':', '');
   const pci =
     info.pciAddress === undefined ? [] : [info.pciAddress, info.pciAddress.slice(info.pciAddress.indexOf(':') + 1)];
-  return [info.name.toLowerCase(), ...pci, info.nodeGuid, digits, `0x${digits}`];
+  const auxiliary = info.auxiliaryDevice === undefined ? [] : [info.auxiliaryDevice];
+  return [info.name.toLowerCase(), ...pci, ...auxiliary, info.nodeGuid, digits, `0x${digits}`];
 }

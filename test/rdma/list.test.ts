@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import {DekError} from '../../src/errors.js';
-import {type DeviceInfo, selectDevice} from '../../src/rdma/list.js';
+import {type DeviceInfo, foundAgain, selectDevice} from '../../src/rdma/list.js';
 
 function device(name: string, nodeGuid: string, pciAddress?: string): {info: DeviceInfo} {
   const node = '/dev/infiniband/uverbs0';
@@ -70,5 +70,34 @@ describe('selectDevice', () => {
     const error = refusal(() => selectDevice([]));
     expect(error.code).to.equal('NO_DEVICE');
     expect(error.hint).to.contain('dek virtual create');
+  });
+});
+
+describe('foundAgain', () => {
+  const known = FIRST.info;
+  const CASES: [what: string, devices: DeviceInfo[], found: string | undefined][] = [
+    ['by its name in its place', [known, SECOND.info], 'mlx5_0'],
+    [
+      'in its place by another name',
+      [
+        {...known, name: 'mlx5_4'},
+        {...SECOND.info, name: 'mlx5_0'},
+      ],
+      'mlx5_4',
+    ],
+    ['by its GUID in another place', [{...known, name: 'mlx5_4', pciAddress: '0000:18:00.0'}, SECOND.info], 'mlx5_4'],
+    ['not where another has its name alone', [{...SECOND.info, name: 'mlx5_0'}], undefined],
+    ['not while it is away', [SECOND.info], undefined],
+  ];
+  for (const [what, devices, found] of CASES) {
+    it(`finds a NIC again ${what}`, () => {
+      expect(foundAgain(devices, known)?.name).to.equal(found);
+    });
+  }
+
+  it('finds a subfunction by its place on the auxiliary bus, as selectDevice does', () => {
+    const sub = {...device('mlx5_3', '0').info, auxiliaryDevice: 'auxiliary/mlx5_core.sf.4'};
+    expect(selectDevice([FIRST, {info: sub}], 'auxiliary/mlx5_core.sf.4').info).to.equal(sub);
+    expect(foundAgain([known, {...sub, name: 'mlx5_7'}], sub)?.name).to.equal('mlx5_7');
   });
 });

@@ -4,15 +4,13 @@
  */
 import type {DekState} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import {openDevice} from '../../nics.js';
+import {nameNow, openDevice} from '../../nics.js';
 import {type Dek, type Device, isCalled, type NicImportMode} from '../../rdma/index.js';
 import {Sharing} from '../../rdma/shared/sharing.js';
 import type {Events} from '../events.js';
 import {retryBusy} from './retry.js';
 
 export class NicDevice {
-  /** `mlx5_0` */
-  readonly name: string;
   readonly #events: Events;
   /** A service opened it: only the service can open it anew. */
   readonly #isLent: boolean;
@@ -22,7 +20,6 @@ export class NicDevice {
   #maxDeks: number;
 
   private constructor(device: Device, events: Events, isLent: boolean) {
-    this.name = device.name;
     this.#device = device;
     this.#sharing = new Sharing(device);
     this.#maxDeks = device.caps.maxDeks;
@@ -43,6 +40,11 @@ export class NicDevice {
   /** The context of an agent before this one. */
   static takenUp(device: Device, events: Events): NicDevice {
     return new NicDevice(device, events, false);
+  }
+
+  /** `mlx5_0` */
+  get name(): string {
+    return this.#device.name;
   }
 
   get device(): Device {
@@ -141,7 +143,7 @@ export class NicDevice {
   async reopen(): Promise<() => Promise<void>> {
     if (this.#isLent) this.assertThere();
     const old = this.#device;
-    this.#device = await openDevice(this.name);
+    this.#device = await openDevice(nameNow(old.info));
     this.#sharing = new Sharing(this.#device);
     this.#maxDeks = this.#device.caps.maxDeks;
     this.#gone = false;
