@@ -148,12 +148,13 @@ export class Lending {
     let asked: Request['type'] = 'lend';
     try {
       connection.send(Buffer.from(ACCEPTED));
-      if (!peer || !this.#core.allows(peer)) throw notAllowed(peer);
       if (head.length > 0) throw new ProtocolFault('bytes before the answer to the upgrade');
       const {record, fds} = await connection.first(stopping);
       try {
         if (record.type !== 'lend' && record.type !== 'attach') throw new ProtocolFault('LEND or ATTACH comes first');
         asked = record.type;
+        // Not before: who has not said it all would not hear why.
+        if (!peer || !this.#core.allows(peer)) throw notAllowed(peer);
         if (asked === 'attach') await this.#serveTenant(connection, record, peer, fds);
         else await this.#serveLender(connection, record, peer, fds);
       } finally {

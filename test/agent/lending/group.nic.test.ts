@@ -54,8 +54,8 @@ describe('a member of the group', () => {
     const {status, stderr} = attachAs(GAMES);
     expect(status).to.equal(1);
     expect(stderr).to.include(`user id ${NOBODY} may neither lend nor attach`);
-    await until(() => logged(agent, 'lend-refused').length === 1);
-    expect(logged(agent, 'lend-refused')[0]).to.include({uid: NOBODY});
+    await until(() => logged(agent, 'attach-refused').length === 1);
+    expect(logged(agent, 'attach-refused')[0]).to.include({uid: NOBODY});
   });
 
   it('attaches with --group-may-attach, and what it left is gone with it', async () => {
