@@ -9,6 +9,7 @@ import {DekError} from '../errors.js';
 import {protectSecrets} from '../memory/protect.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
 import {formatFlag} from './format-flag.js';
+import {missingOption} from './usage-error.js';
 
 /** `--kek SOURCE`, or `--kek-component SOURCE` several times, and what belongs to them: an import KEK. */
 export const kekFlags = {
@@ -54,7 +55,7 @@ export async function withKek<T>(
   protectSecrets();
   if (components && components.length < 2)
     throw new DekError('BAD_ARGUMENT', '--kek-component is given two or more times');
-  if (!components && spec === undefined) throw new DekError('BAD_ARGUMENT', `missing option: --${title}`);
+  if (!components && spec === undefined) throw missingOption(title);
   const kek = components ? await openComponents(components, options) : await openKek(spec!, options);
   try {
     return await use(kek);

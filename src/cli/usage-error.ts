@@ -28,6 +28,12 @@ const RULES: readonly (readonly [pattern: RegExp, ours: (...groups: string[]) =>
   [/^All of the following must be provided when using (--\S+): (.*)$/, (name, others) => `${name} requires ${others}`],
 ];
 
+/** What oclif's parser would throw for a flag that has to be there: printed with the command's help as next step. */
+export function missingOption(name: string): Error {
+  const message = `The following error occurred:\n  Missing required flag ${name}`;
+  return Object.assign(new Error(message), {oclif: {}});
+}
+
 /** The message of an error that oclif's parser threw. What may be a key is not repeated. */
 export function usageMessage(message: string): string {
   const text = withoutFrame(withoutKeys(message))

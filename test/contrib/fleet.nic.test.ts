@@ -81,7 +81,7 @@ describe('dek-fleet-start', function () {
     start();
     await placeManifest(device, manifest, 7);
     expect(start().stdout).to.equal(
-      'applied: 2 to create, 0 to replace, 0 to destroy, 5 unchanged\nREADY: 7: 7 READY\n',
+      'applied: 2 to create, 0 to replace, 0 re-wrapped, 0 to destroy, 5 unchanged\nREADY: 7: 7 READY\n',
     );
     expect(live(device).deks).to.equal(7);
   });
