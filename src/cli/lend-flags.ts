@@ -19,7 +19,7 @@ export const lendFlags = {
 };
 
 export interface LendFlags {
-  lend: boolean;
+  lend?: boolean | undefined;
   'release-within'?: number | undefined;
   'allow-old-kernel': boolean;
 }
@@ -27,7 +27,7 @@ export interface LendFlags {
 export function lendOptions(flags: LendFlags): LendingOptions {
   const seconds = flags['release-within'];
   return {
-    lends: flags.lend,
+    lends: Boolean(flags.lend),
     releaseWithinMs: seconds === undefined ? undefined : seconds * 1000,
     allowOldKernel: flags['allow-old-kernel'],
   };
