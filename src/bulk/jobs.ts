@@ -11,6 +11,9 @@ import {digestLines, rewrapLines} from './rewrap-jobs.js';
 
 const JOBS = {checkLines, digestLines, makeLines, markLines, rewrapLines, unwrapRaw, wrapRaw};
 
+/** Tells a thread that no job follows. */
+export const END = 'end';
+
 export type JobName = keyof typeof JOBS;
 export type Input<N extends JobName> = Parameters<(typeof JOBS)[N]>[0];
 export type Output<N extends JobName> = Awaited<ReturnType<(typeof JOBS)[N]>>;

@@ -1,11 +1,15 @@
 /** A worker thread as the main thread sees it: jobs in, outputs back, one by one. */
+import {once} from 'node:events';
 import {Worker} from 'node:worker_threads';
 import {DekError} from '../errors.js';
-import {type Input, type JobName, moveTo, type Output} from './jobs.js';
+import {END, type Input, type JobName, moveTo, type Output} from './jobs.js';
 import type {Answer, ThreadData} from './thread.js';
 
 /** A thread handles some MiB at a time: what V8 keeps beyond that is only garbage that has not been collected. */
 const LIMITS = {maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64, codeRangeSizeMb: 16};
+
+/** Far longer than a job takes. */
+const CLOSE_MS = 10_000;
 
 interface Waiting {
   resolve: (output: never) => void;
@@ -16,6 +20,7 @@ export class Thread {
   readonly #worker: Worker;
   readonly #waiting: Waiting[] = [];
   #isLoaded = false;
+  #hasEnded = false;
   #death: DekError | undefined;
 
   constructor(module: URL, workerData: ThreadData) {
@@ -24,7 +29,10 @@ export class Thread {
     this.#worker = new Worker(module, {workerData, resourceLimits: LIMITS, execArgv: [], env});
     this.#worker.on('message', (answer: Answer) => this.#settle(answer));
     this.#worker.on('error', (error) => this.#die(error.message, error));
-    this.#worker.on('exit', (status) => this.#die(`it exited with ${status}`));
+    this.#worker.on('exit', (status) => {
+      this.#hasEnded = true;
+      this.#die(`it exited with ${status}`);
+    });
   }
 
   /** Whether it has come up. One that cannot, for want of memory or descriptors, is not missed: others do its work. */
@@ -43,9 +51,16 @@ export class Thread {
     return new Promise((resolve, reject) => this.#waiting.push({resolve, reject}));
   }
 
-  /** Call it when nothing waits. */
+  /**
+   * Ends it when it has done what it was given. It ends by itself: one that is stopped while it loads Koffi takes the
+   * process with it (napi_throw, Node 20). One that does not end in time is stopped all the same.
+   */
   async close(): Promise<void> {
-    await this.#worker.terminate();
+    if (this.#hasEnded) return;
+    const timer = setTimeout(() => void this.#worker.terminate(), CLOSE_MS);
+    this.#worker.postMessage(END);
+    await once(this.#worker, 'exit');
+    clearTimeout(timer);
   }
 
   #settle(answer: Answer): void {

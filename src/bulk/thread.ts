@@ -4,7 +4,7 @@ import {DekError, type DekErrorCode} from '../errors.js';
 import {lockSecrets} from '../memory/protect.js';
 import {openShared, type SharedSecret} from '../memory/share.js';
 import {BytesKek} from '../wrap/kek-handle.js';
-import {type Input, type JobName, moveTo, runJob} from './jobs.js';
+import {END, type Input, type JobName, moveTo, runJob} from './jobs.js';
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -24,7 +24,14 @@ export type Answer = {isLoaded: true} | {output: object} | {error: PlainError};
 const {keks: shared, isProtecting} = workerData as ThreadData;
 if (isProtecting) lockSecrets();
 
-parentPort!.on('message', async ({name, input}: {name: JobName; input: Input<JobName>}) => {
+/** Of jobs that have begun. */
+let last = Promise.resolve();
+
+parentPort!.on('message', (message: typeof END | {name: JobName; input: Input<JobName>}) => {
+  last = message === END ? last.then(() => parentPort!.close()) : last.then(() => answer(message));
+});
+
+async function answer({name, input}: {name: JobName; input: Input<JobName>}): Promise<void> {
   const keks = shared.map((secret) => new BytesKek(openShared(secret), 'the KEK'));
   try {
     const output = await runJob(name, input, keks);
@@ -34,7 +41,7 @@ parentPort!.on('message', async ({name, input}: {name: JobName; input: Input<Job
   } finally {
     for (const kek of keks) await kek.close();
   }
-});
+}
 
 parentPort!.postMessage({isLoaded: true} satisfies Answer);
 
