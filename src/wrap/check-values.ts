@@ -18,7 +18,7 @@ let isLibcryptoRight: boolean | undefined;
 
 /**
  * The check values of the DEKs in `plaintexts`, and unless `hints` is false what tells of keys that were put together
- * wrongly. The same as `dekCheckValue` and `dcvHints`, in a tenth of the time where there are many.
+ * wrongly. The same as `dekCheckValue` and `dcvHints`, in a sixth of the time where there are many.
  */
 export function checkValuesOf(plaintexts: Uint8Array, layout: DekLayout, {hints = true} = {}): CheckValues {
   const count = plaintexts.length / layout.plaintextBytes;
