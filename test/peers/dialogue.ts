@@ -2,6 +2,9 @@
 import readline from 'node:readline';
 import type {TestDevice} from '../support/device.js';
 
+/** Far longer than ten million messages, or a million entries, take on a loaded machine. */
+const LIMIT_MS = 3_600_000;
+
 export interface Dialogue {
   /** The next line that it prints; '' when there is none any more. */
   line(): Promise<string>;
@@ -27,6 +30,8 @@ export function dialogue(device: TestDevice, program: string, args: readonly str
     child.once('close', (code, signal) => resolve({status: signal ?? code, output}));
   });
   ended.catch(() => {}); // for who asks for it
+  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  void ended.catch(() => {}).finally(() => clearTimeout(timer));
   return {
     line: async () => (await lines.next()).value ?? '',
     say: (line) => child.stdin!.write(`${line}\n`),

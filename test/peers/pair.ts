@@ -52,6 +52,7 @@ export async function runPair(
       .map(({words, status, output}) => `${words.join(' ')}: ${status}: ${output.trim().slice(-400)}`);
   } finally {
     clearTimeout(timer);
+    for (const child of running) child.kill('SIGKILL'); // one that still waits for the other
   }
 }
 

@@ -212,6 +212,18 @@ static void do_connect(char **word)
 	answer(error || a == b ? error : connect_one(b, a->qp_num));
 }
 
+/* number QP: "ok NUMBER", for a QP of another process */
+static void do_number(char **word)
+{
+	printf("ok %u\n", qps[number(word[1])].qp->qp_num);
+}
+
+/* join QP NUMBER: with the QP of that number, in another process on the NIC */
+static void do_join(char **word)
+{
+	answer(connect_one(qps[number(word[1])].qp, number(word[2])));
+}
+
 static int qp_command(struct ibv_qp *qp, int opcode, void (*fill)(uint8_t *, uint32_t), int at, int value)
 {
 	uint8_t in[272] = {0}, out[16] = {0};
@@ -763,6 +775,7 @@ static const struct command commands[] = {
 	{"dek", do_dek},	 {"destroy_dek", do_destroy_dek},
 	{"qp", do_qp},		 {"destroy_qp", do_destroy_qp},
 	{"connect", do_connect}, {"loop", do_loop},
+	{"number", do_number},	 {"join", do_join},
 	{"state", do_state},	 {"query_qp", do_query_qp},
 	{"mkey", do_mkey},	 {"umr", do_umr},
 	{"poll", do_poll},	 {"write", do_rdma},

@@ -95,7 +95,8 @@ static uint32_t try_entry(struct qp *q, const uint8_t *w, uint32_t size, uint32_
 {
 	if (q->attr.qp_state == ERROR)
 		return FLUSHED;
-	if (q->not_ready && !q->flights && q->attr.rnr_retry != 7 && now_ns() - q->waits_since > PATIENCE_NS)
+	if (q->not_before && q->waits_since && !q->flights && q->attr.rnr_retry != 7 &&
+	    now_ns() - q->waits_since > PATIENCE_NS)
 		return RNR_EXCEEDED;
 	return size ? execute(q, w, size, bytes) : LOCAL_QP_OP;
 }

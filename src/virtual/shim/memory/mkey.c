@@ -95,8 +95,6 @@ static struct verdict create_mkey(struct context *c, const uint8_t *in, uint32_t
 	if (!is_mkey_context_good(c, in) || (layout && (parts < 1 || parts > 1024)) ||
 	    (!layout && get_field(in, F_ACCESS_MODE) != ACCESS_MODE_MTT))
 		return REFUSE(BAD_PARAM, MKEY_CONTEXT);
-	if (get_field(in, F_CRYPTO_ENABLED) && !c->nic->image->engines)
-		return REFUSE(BAD_PARAM, NO_CRYPTO);
 	model.pd = get_field(in, F_MKEY_PD);
 	if (!object_at(c, model.pd - 1, PD))
 		return REFUSE(BAD_RES, NO_SUCH_PD);

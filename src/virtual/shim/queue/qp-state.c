@@ -108,28 +108,32 @@ static int set_state(struct qp *q, enum qp_state state)
 	return 0;
 }
 
+/* What is set by a modify and told by a query, under one name in both: the bit of its mask, and the field. */
+#define VALUES(X)                                                                                                      \
+	X(A_ACCESS, qp_access_flags)                                                                                   \
+	X(A_PKEY, pkey_index)                                                                                          \
+	X(A_PORT, port_num)                                                                                            \
+	X(A_QKEY, qkey)                                                                                                \
+	X(A_AV, dest)                                                                                                  \
+	X(A_MTU, path_mtu)                                                                                             \
+	X(A_TIMEOUT, timeout)                                                                                          \
+	X(A_RETRIES, retry_cnt)                                                                                        \
+	X(A_RNR_RETRIES, rnr_retry)                                                                                    \
+	X(A_RQ_PSN, rq_psn)                                                                                            \
+	X(A_SQ_PSN, sq_psn)                                                                                            \
+	X(A_READS, max_rd_atomic)                                                                                      \
+	X(A_DEST_READS, max_dest_rd_atomic)                                                                            \
+	X(A_RNR_TIMER, min_rnr_timer)                                                                                  \
+	X(A_DEST_QPN, dest_qp_num)
+
 static void take_values(struct ib_uverbs_modify_qp *to, const struct ib_uverbs_modify_qp *m)
 {
 	const uint32_t mask = m->attr_mask;
 
 #define TAKE(bit, field)                                                                                               \
 	if (mask & (bit))                                                                                              \
-	to->field = m->field
-	TAKE(A_ACCESS, qp_access_flags);
-	TAKE(A_PKEY, pkey_index);
-	TAKE(A_PORT, port_num);
-	TAKE(A_QKEY, qkey);
-	TAKE(A_AV, dest);
-	TAKE(A_MTU, path_mtu);
-	TAKE(A_TIMEOUT, timeout);
-	TAKE(A_RETRIES, retry_cnt);
-	TAKE(A_RNR_RETRIES, rnr_retry);
-	TAKE(A_RQ_PSN, rq_psn);
-	TAKE(A_SQ_PSN, sq_psn);
-	TAKE(A_READS, max_rd_atomic);
-	TAKE(A_DEST_READS, max_dest_rd_atomic);
-	TAKE(A_RNR_TIMER, min_rnr_timer);
-	TAKE(A_DEST_QPN, dest_qp_num);
+		to->field = m->field;
+	VALUES(TAKE)
 #undef TAKE
 }
 
@@ -182,27 +186,15 @@ static int query_qp(struct context *c, const void *in, attrs a)
 
 	if (!q)
 		return EINVAL;
-	out.dest = q->attr.dest;
+#define TELL(bit, field) out.field = q->attr.field;
+	VALUES(TELL)
+#undef TELL
+	out.qp_state = out.cur_qp_state = q->attr.qp_state;
 	out.max_send_wr = q->cap.max_send_wr;
 	out.max_recv_wr = q->rq_entries;
 	out.max_send_sge = q->cap.max_send_sge;
 	out.max_recv_sge = q->cap.max_recv_sge;
 	out.max_inline_data = q->cap.max_inline_data;
-	out.rq_psn = q->attr.rq_psn;
-	out.sq_psn = q->attr.sq_psn;
-	out.dest_qp_num = q->attr.dest_qp_num;
-	out.qkey = q->attr.qkey;
-	out.pkey_index = q->attr.pkey_index;
-	out.qp_access_flags = q->attr.qp_access_flags;
-	out.qp_state = out.cur_qp_state = q->attr.qp_state;
-	out.path_mtu = q->attr.path_mtu;
-	out.max_rd_atomic = q->attr.max_rd_atomic;
-	out.max_dest_rd_atomic = q->attr.max_dest_rd_atomic;
-	out.min_rnr_timer = q->attr.min_rnr_timer;
-	out.port_num = q->attr.port_num;
-	out.timeout = q->attr.timeout;
-	out.retry_cnt = q->attr.retry_cnt;
-	out.rnr_retry = q->attr.rnr_retry;
 	out.sq_sig_all = q->signal_all;
 	put_out(a[1], &out, sizeof(out));
 	return 0;

@@ -43,7 +43,6 @@ struct qp {
 	uint64_t sent_at,
 		silent_since; /* when one was sent last; since when nothing was heard, 0: nothing is waited for */
 	uint64_t not_before, pause_ns; /* when the next one may be sent; how long after the next refusal */
-	bool not_ready; /* the peer had no receive posted */
 	uint64_t atomic_number, atomic_value; /* what the last atomic that came was answered */
 	struct ib_uverbs_qp_cap cap;
 	struct ib_uverbs_modify_qp attr;
@@ -62,7 +61,6 @@ static void reset_queues(struct qp *q)
 	q->atomic_number = UINT64_MAX;
 	q->not_before = q->waits_since = q->silent_since = 0;
 	q->pause_ns = NOT_READY_NS;
-	q->not_ready = false;
 	q->resets++;
 }
 

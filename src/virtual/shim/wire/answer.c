@@ -111,6 +111,12 @@ static void take_request(struct nic *nic, struct packet *p, const uint8_t *data)
 }
 
 /* Works off what came to this process. Returns whether something did. */
+/* What an answer can say: nothing is wrong, not yet, or a syndrome of a CQE, which has 8 bits. */
+static bool is_outcome(uint32_t outcome)
+{
+	return outcome == LATER || outcome <= UINT8_MAX;
+}
+
 static bool run_wire(void)
 {
 	enum { BATCH = 64 };
@@ -128,7 +134,7 @@ static bool run_wire(void)
 			worked = true;
 			if (p.magic && p.kind == REQUEST)
 				take_request(&nics[i], &p, data);
-			else if (q && q->type == QP_TYPE_RC && q->attr.qp_state == RTS &&
+			else if (q && q->type == QP_TYPE_RC && q->attr.qp_state == RTS && is_outcome(p.outcome) &&
 				 q->attr.dest_qp_num == p.message.qpn && q->peer_nic &&
 				 q->peer_nic->image->guid == p.guid)
 				take_answer(q, &p, data);

@@ -94,15 +94,21 @@ static enum sent send_now(struct nic *own, struct nic *nic, struct packet *p, co
 	return sent;
 }
 
-/* The file that came with a packet, or -1. */
-static int file_with(struct msghdr *message)
+/* The file that came with a packet, or -1. Of more, which nobody of ours sends, the last stays, and *files counts. */
+static int file_with(struct msghdr *message, int *files)
 {
-	const struct cmsghdr *head = CMSG_FIRSTHDR(message);
 	int file = -1;
 
-	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
-	    head->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&file, CMSG_DATA(head), sizeof(file));
+	for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head)) {
+		if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = 0; CMSG_LEN(at + sizeof(file)) <= head->cmsg_len; at += sizeof(file)) {
+			if (file >= 0)
+				real_close(file);
+			memcpy(&file, CMSG_DATA(head) + at, sizeof(file));
+			(*files)++;
+		}
+	}
 	return file;
 }
 
@@ -120,13 +126,13 @@ static bool take_packet(int fd, struct packet *p, uint8_t inside[INLINE_MOST], u
 	struct msghdr message = {
 		.msg_iov = part, .msg_iovlen = 2, .msg_control = control.room, .msg_controllen = sizeof(control.room)};
 	const ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	int file;
+	int file, files = 0;
 	bool good;
 
 	if (got < 0)
 		return false;
-	file = file_with(&message);
-	good = got >= (ssize_t)sizeof(*p) && p->magic == PACKET_MAGIC && p->has_file == (file >= 0) &&
+	file = file_with(&message, &files);
+	good = got >= (ssize_t)sizeof(*p) && p->magic == PACKET_MAGIC && p->has_file == files &&
 	       !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && p->message.bytes <= MESSAGE_MOST;
 	*data = inside;
 	if (good && file >= 0) {

@@ -114,10 +114,8 @@ static void take_answer(struct qp *q, const struct packet *p, const uint8_t *dat
 		q->not_before = now_ns() + q->pause_ns;
 		q->pause_ns = 2 * q->pause_ns < NOT_READY_MOST_NS ? 2 * q->pause_ns : NOT_READY_MOST_NS;
 		q->waits_since = q->waits_since ? q->waits_since : now_ns();
-		q->not_ready = true;
 		return;
 	}
-	q->not_ready = false;
 	q->not_before = 0;
 	q->pause_ns = NOT_READY_NS;
 	if (!outcome && !only_brings(q->flight[index].opcode))
