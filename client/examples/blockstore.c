@@ -28,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096, DEPTH = 32, VOLUMES = 2, MOST_OLD = 256 };
+enum { BLOCK = 4096, DEPTH = 32, VOLUMES = 2 };
 enum { ACCESS = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_WRITE };
 
 /* What an I/O needs of a context: all is made anew when the service moves to another one. */
@@ -55,7 +55,7 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
 	struct mlx5dek_key keys[VOLUMES]; /* object_id 0: none now */
-	uint32_t old[MOST_OLD]; /* ids to be released when no I/O is using them */
+	uint32_t *old; /* ids to be released when no I/O is using them; it grows */
 	int old_count;
 	struct path *next; /* where to move to */
 	bool is_gone; /* the present context: nothing of it will complete */
@@ -85,6 +85,15 @@ static void die(const char *what)
 {
 	fprintf(stderr, "blockstore: %s\n", what);
 	exit(1);
+}
+
+/* A list of ids with room for so many. */
+static uint32_t *grown(uint32_t *list, int count)
+{
+	list = count ? realloc(list, count * sizeof(*list)) : list;
+	if (count && !list)
+		die("realloc");
+	return list;
 }
 
 static uint64_t now_ns(void)
@@ -264,8 +273,10 @@ static void take_change(struct mlx5dek *dek, const struct mlx5dek_event *event)
 			is_ours = true;
 			say(event->name, event->new_id ? "has another object" : "has no object");
 		}
-	if (is_ours && event->old_id && shared.old_count < MOST_OLD)
+	if (is_ours && event->old_id) {
+		shared.old = grown(shared.old, shared.old_count + 1);
 		shared.old[shared.old_count++] = event->old_id;
+	}
 	counts.changes += is_ours;
 	pthread_mutex_unlock(&shared.lock);
 	if (!is_ours && event->old_id)
@@ -525,10 +536,11 @@ static bool poll_path(uint64_t *last_ns)
 /* Releases old objects that no I/O is using: there is no MKey that will be used before it is configured anew. */
 static void release_old(void)
 {
-	uint32_t unused[MOST_OLD];
+	static uint32_t *unused;
 	int count = 0;
 
 	pthread_mutex_lock(&shared.lock);
+	unused = grown(unused, shared.old_count);
 	for (int i = shared.old_count; i-- > 0;) {
 		bool is_used = false;
 
