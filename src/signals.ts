@@ -1,7 +1,8 @@
 /** Holds back the signals that end a process, while something must not be left half done. */
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 
-const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** The signals that end a process, and that it can hold back. */
+export const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Calls `body` with SIGINT, SIGTERM and SIGHUP held back. When it has settled, the first that came is raised again: the

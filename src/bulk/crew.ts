@@ -118,12 +118,7 @@ export class Crew {
   /** How many pieces may be in flight. */
   get #room(): number {
     const threads = this.#running.length;
-    return threads === 0 ? this.#atOnce : PIECES_A_THREAD * threads + (this.#alone === 0 ? 1 : PIECES_A_THREAD);
-  }
-
-  /** How many the main thread may have on their way: of those that wait for something else. */
-  get #atOnce(): number {
-    return Math.max(1, ...this.#keks.map(({atOnce}) => atOnce));
+    return threads === 0 ? 1 : PIECES_A_THREAD * threads + (this.#alone === 0 ? 1 : PIECES_A_THREAD);
   }
 
   get #running(): Thread[] {

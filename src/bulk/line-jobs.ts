@@ -49,14 +49,19 @@ export async function checkLines(
 ): Promise<CheckedLines & {plaintexts: Uint8Array[]}> {
   const columns = parseLines(lines, {version, key});
   const revealed: Uint8Array[] = [];
-  const marks = new LineMarks(columns);
-  const found = unwrap
-    ? await unwrapColumns(columns, kek!, (column, plaintexts) => {
-        if (reveal) revealed.push(secretCopy(plaintexts));
-        return version > 1 ? marks.compare(column, plaintexts) : [];
-      })
-    : {};
-  return {...checked(columns, lines.count), ...found, plaintexts: revealed};
+  const marks = unwrap && version > 1 ? new LineMarks(columns) : undefined;
+  try {
+    const found = unwrap
+      ? await unwrapColumns(columns, kek!, (column, plaintexts) => {
+          if (reveal) revealed.push(secretCopy(plaintexts));
+          return marks?.compare(column, plaintexts) ?? [];
+        })
+      : {};
+    return {...checked(columns, lines.count), ...found, plaintexts: revealed};
+  } catch (error) {
+    wipe(...revealed);
+    throw error;
+  }
 }
 
 /** The lines, of whichever version, with the marks of each DEK: as they stand in a manifest of version 2. */

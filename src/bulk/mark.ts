@@ -1,6 +1,6 @@
 /** A manifest with what it can tell of each key: its check value, the hints of that, its keytag. */
-import {newEdition} from '../manifest/edition.js';
-import {formatHeader, nextHeader} from '../manifest/header.js';
+import {editionAfter} from '../manifest/edition.js';
+import {formatHeader, type ManifestHeader} from '../manifest/header.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
@@ -10,13 +10,14 @@ import type {OnProgress} from './progress.js';
 
 /**
  * Yields the bytes of the next generation of the manifest in the file `path`, in which each DEK has all marks; of one
- * of version 1 the first generation of version 2. Throws UNWRAP_FAILED, before the first byte, when `kek`, the crew's,
+ * of version 1 the first generation of version 2. `onHeader` is told its header. Throws UNWRAP_FAILED, before the first byte, when `kek`, the crew's,
  * is not that of the manifest; WRONG_KEY when a line tells what is not so; what reading it throws.
  */
 export async function* markManifest(
   crew: Crew,
   path: string,
   kek: KekHandle,
+  onHeader: (fresh: ManifestHeader) => void,
   onProgress: OnProgress,
 ): AsyncGenerator<Uint8Array, void> {
   const manifest = await openLines(path);
@@ -24,7 +25,9 @@ export async function* markManifest(
   try {
     assertManifestKek(header, kek);
     crew.expect(bytes / CHUNK_BYTES);
-    yield formatHeader(header.edition ? nextHeader(header) : {...header, edition: newEdition()});
+    const fresh = {...header, edition: editionAfter(header.edition)};
+    yield formatHeader(fresh);
+    onHeader(fresh);
     const register = new DuplicateRegister({bytes});
     let deks = 0;
     for await (const {text, count, faults} of withDuplicates(

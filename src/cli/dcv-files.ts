@@ -31,7 +31,9 @@ export interface DcvFileOptions {
   'dcv-output'?: string | undefined;
 }
 
-const LINE = /^[0-9a-fA-F]{32}$/;
+const LINE_BYTES = 2 * DCV_BYTES + 1;
+const LINE = /^[0-9a-fA-F]{32}\n$/;
+const LAST_LINE = /^[0-9a-fA-F]{32}\n?$/;
 
 /**
  * Pieces of a stream of keys, each with the check values that the file `path` has for them, if there is one. Throws
@@ -62,7 +64,7 @@ export function dcvOutput(path: string | undefined, {force}: {force: boolean}): 
 class DcvOutput {
   readonly #path: string;
   readonly #force: boolean;
-  readonly #lines: string[] = [];
+  readonly #lines: Uint8Array[] = [];
 
   constructor(path: string, force: boolean) {
     this.#path = path;
@@ -71,31 +73,30 @@ class DcvOutput {
 
   /** Takes check values of 16 bytes each. */
   readonly add = (dcv: Uint8Array): void => {
-    const hex = toHex(dcv);
-    for (let at = 0; at < hex.length; at += 2 * DCV_BYTES) this.#lines.push(`${hex.slice(at, at + 2 * DCV_BYTES)}\n`);
+    const lines = toHex(dcv).replace(/.{32}/g, '$&\n');
+    this.#lines.push(new Uint8Array(Buffer.from(lines, 'latin1')));
   };
 
   /** The chunks, at whose end the file is written: before what they are written to takes its name. */
   async *writtenAfter(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
     yield* chunks;
-    await writeWholeFile(this.#path, [new Uint8Array(Buffer.from(this.#lines.join(''), 'latin1'))], {
-      force: this.#force,
-    });
+    await writeWholeFile(this.#path, this.#lines, {force: this.#force});
   }
 }
 
 async function readValues(path: string): Promise<Uint8Array> {
-  const text = await fs.readFile(path, 'latin1').catch((error: unknown) => {
+  const bytes = await fs.readFile(path).catch((error: unknown) => {
     throw systemError('read', path, error);
   });
-  const lines = text.split('\n');
-  if (lines.at(-1) === '') lines.pop();
-  const values = new Uint8Array(lines.length * DCV_BYTES);
-  for (const [i, line] of lines.entries()) {
-    if (!LINE.test(line)) {
+  // The last line feed may be left out.
+  const count = Math.ceil(bytes.length / LINE_BYTES);
+  const values = new Uint8Array(count * DCV_BYTES);
+  for (let i = 0; i < count; i++) {
+    const line = bytes.toString('latin1', i * LINE_BYTES, (i + 1) * LINE_BYTES);
+    if (!(i === count - 1 ? LAST_LINE : LINE).test(line)) {
       throw new DekError('BAD_INPUT', `${path}: line ${i + 1}: expected a check value (DCV), 32 hex digits`);
     }
-    values.set(Buffer.from(line, 'hex'), i * DCV_BYTES);
+    values.set(Buffer.from(line.slice(0, 2 * DCV_BYTES), 'hex'), i * DCV_BYTES);
   }
   return values;
 }

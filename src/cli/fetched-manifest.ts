@@ -7,7 +7,7 @@ import {layoutOfWrapped} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
 import {DekError, systemCode} from '../errors.js';
 import type {WrappedKey} from '../kmip/keys.js';
-import {newEdition, nextEdition} from '../manifest/edition.js';
+import {editionAfter} from '../manifest/edition.js';
 import type {ManifestDek} from '../manifest/entry.js';
 import type {ManifestHeader} from '../manifest/header.js';
 import {openManifest} from '../manifest/index.js';
@@ -82,7 +82,7 @@ export function fetchedManifest(
     });
   }
   const isNew = !known || added.length + removed.length > 0 || deks.some((dek) => isOther(dek, known));
-  const edition = known?.header.edition ? nextEdition(known.header.edition) : newEdition();
+  const edition = editionAfter(known?.header.edition);
   return {
     header: {...header, edition},
     deks,

@@ -10,13 +10,12 @@ import {fromHex} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {systemError} from '../files/system-error.js';
 import {writeWholeFile} from '../files/whole-file.js';
+import {editionAfter} from '../manifest/edition.js';
 import {
   type Edition,
   type ManifestDek,
   type ManifestEntry,
   type ManifestHeader,
-  newEdition,
-  nextEdition,
   readManifest,
   writeManifest,
 } from '../manifest/index.js';
@@ -57,7 +56,7 @@ export async function writeRecorded(
   let deks = 0;
   async function* chunks(): AsyncGenerator<Uint8Array, void> {
     const {header, entries} = await readManifest(tapped(path, (chunk) => hash.update(chunk)));
-    edition = header.edition ? nextEdition(header.edition) : newEdition();
+    edition = editionAfter(header.edition);
     const next: ManifestHeader = {...header, edition};
     yield* writeManifest(
       next,

@@ -3,6 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import type {Format} from '../custody/encoding.js';
 import {KEK_FORMS} from '../custody/sources/table.js';
 import {DekError} from '../errors.js';
+import {isInstant} from '../manifest/edition.js';
 import {protectSecrets} from '../memory/protect.js';
 import type {OnBytes} from '../seal/chunks.js';
 import type {SealingKey} from '../seal/name-key.js';
@@ -63,8 +64,8 @@ export async function withChosenKey<T>(
 
 /** Seconds since 1970 of a day, to its end in UTC, or of a time. Throws BAD_ARGUMENT, also for one that is over. */
 export function parseNotAfter(text: string, now: number): number {
-  const isDay = /^\d{4}-\d\d-\d\d$/.test(text);
-  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)$/.test(text);
+  const isDay = /^\d{4}-\d\d-\d\d$/.test(text) && isInstant(`${text}T00:00:00Z`);
+  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)$/.test(text) && isInstant(text);
   const milliseconds = isDay ? Date.parse(`${text}T23:59:59Z`) : isTime ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(milliseconds)) {
     throw new DekError('BAD_ARGUMENT', '--not-after expected a day or a time', {

@@ -347,8 +347,7 @@ function belongsToNode(stats: fs.Stats, fd: number): boolean {
   return fs.readdirSync('/proc/self/fd').some((other) => {
     try {
       if (fs.readlinkSync(`/proc/self/fd/${other}`) !== pipe) return false;
-      const flags = /^flags:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/self/fdinfo/${other}`, 'latin1'))?.[1];
-      return (Number.parseInt(flags ?? '0', 8) & fs.constants.O_WRONLY) !== 0;
+      return (flagsIn(fs.readFileSync(`/proc/self/fdinfo/${other}`, 'latin1')) & fs.constants.O_WRONLY) !== 0;
     } catch {
       return false; // closed since the directory was read
     }

@@ -11,9 +11,9 @@ import {
   type Wanted,
 } from './attributes.js';
 import type {Connection} from './connection.js';
-import {formatRequest, numberIn, other, parseResponse, textIn} from './message.js';
+import {formatRequest, numberIn, other, parseResponse, textIn, versionItem} from './message.js';
 import {type AttributeName, OBJECT_TYPE, OPERATION, TAG} from './tags.js';
-import {enumeration, type Item, integer, structure, text} from './ttlv.js';
+import {enumeration, type Item, integer, text} from './ttlv.js';
 import {specificationItem, wrappedKeyIn} from './wrapped-key.js';
 
 /** The first is preferred. No server that speaks 2.1 was at hand; what it says of these operations is as in 2.0. */
@@ -40,15 +40,8 @@ export class Client {
 
   /** Agrees with the server on a version. Throws UNSUPPORTED when there is none. */
   static async of(connection: Connection, known: readonly Version[] = VERSIONS): Promise<Client> {
-    const versions = known.map(({major, minor}) =>
-      structure(
-        TAG.protocolVersion,
-        integer(TAG.protocolVersionMajor, major),
-        integer(TAG.protocolVersionMinor, minor),
-      ),
-    );
     const first = new Client(connection, FIRST_VERSION);
-    const answer = await first.#request(OPERATION.discoverVersions, versions);
+    const answer = await first.#request(OPERATION.discoverVersions, known.map(versionItem));
     const theirs = answer.map(({tag, value}) => (tag === TAG.protocolVersion && Array.isArray(value) ? value : []));
     const version = known.find(({major, minor}) =>
       theirs.some(
@@ -63,22 +56,23 @@ export class Client {
 
   /** The unique identifiers of all objects with these attributes. */
   async locate(wanted: Wanted): Promise<string[]> {
-    const ids: string[] = [];
+    const ids = new Set<string>();
     for (;;) {
       const payload = await this.#request(OPERATION.locate, [
         integer(TAG.maximumItems, PAGE_ITEMS),
         // Servers before 1.3 do not know it: they give one page, and it is the last.
-        ...(ids.length === 0 ? [] : [integer(TAG.offsetItems, ids.length)]),
+        ...(ids.size === 0 ? [] : [integer(TAG.offsetItems, ids.size)]),
         ...queryItems(wanted, this.#version),
       ]);
       const page = payload.flatMap(({tag, value}) =>
         tag === TAG.uniqueIdentifier && typeof value === 'string' ? value : [],
       );
       if (page.length > PAGE_ITEMS) throw other('more items than it was asked for');
-      ids.push(...page);
-      if (new Set(ids).size !== ids.length) throw other('an item twice');
-      if (page.length < PAGE_ITEMS) return ids;
-      if (ids.length > MAX_LOCATED) throw other(`more than ${MAX_LOCATED} items`);
+      const before = ids.size;
+      for (const id of page) ids.add(id);
+      if (ids.size < before + page.length) throw other('an item twice');
+      if (page.length < PAGE_ITEMS) return [...ids];
+      if (ids.size > MAX_LOCATED) throw other(`more than ${MAX_LOCATED} items`);
     }
   }
 

@@ -4,16 +4,20 @@ import type {Version} from './attributes.js';
 import {TAG} from './tags.js';
 import {decode, encode, enumeration, type Item, integer, structure, TYPE} from './ttlv.js';
 
-export function formatRequest({major, minor}: Version, operation: number, payload: readonly Item[]): Uint8Array {
-  const version = structure(
+/** A version as requests name it. */
+export function versionItem({major, minor}: Version): Item {
+  return structure(
     TAG.protocolVersion,
     integer(TAG.protocolVersionMajor, major),
     integer(TAG.protocolVersionMinor, minor),
   );
+}
+
+export function formatRequest(version: Version, operation: number, payload: readonly Item[]): Uint8Array {
   return encode(
     structure(
       TAG.requestMessage,
-      structure(TAG.requestHeader, version, integer(TAG.batchCount, 1)),
+      structure(TAG.requestHeader, versionItem(version), integer(TAG.batchCount, 1)),
       structure(TAG.batchItem, enumeration(TAG.operation, operation), structure(TAG.requestPayload, ...payload)),
     ),
   );

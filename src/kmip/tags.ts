@@ -41,7 +41,6 @@ export const TAG = {
   state: 0x42008d,
   symmetricKey: 0x42008f,
   templateAttribute: 0x420091,
-  uniqueBatchItemId: 0x420093,
   uniqueIdentifier: 0x420094,
   wrappingMethod: 0x42009e,
   encodingOption: 0x4200a3,

@@ -62,6 +62,11 @@ export function nextEdition(edition: Edition): Edition {
   return {...edition, generation: edition.generation + 1, issued: now()};
 }
 
+/** The edition after this one; the first of a new set where there is none, as in version 1. */
+export function editionAfter(edition: Edition | null | undefined): Edition {
+  return edition ? nextEdition(edition) : newEdition();
+}
+
 /** Whether `text` is an instant as RFC 3339 writes it, on a day that there is. */
 export function isInstant(text: unknown): text is string {
   const day = typeof text === 'string' ? RFC_3339.exec(text)?.[1] : undefined;

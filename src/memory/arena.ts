@@ -26,6 +26,10 @@ const used = new FinalizationRegistry<Slot>((slot) => {
 });
 let rest: Slot | undefined;
 let keeping: Keeping | undefined;
+/** There is no Koffi here: to look for it takes longer each time than all else. */
+let isWithout = false;
+/** From the least to the best. */
+const KEEPINGS: readonly Keeping[] = ['none', 'mlock2', 'memfd_secret'];
 
 /** How secrets are kept here: the least that any of them has had to do with. */
 export function secretKeeping(): Keeping {
@@ -77,13 +81,14 @@ function takeSlot(bytes: number): Slot | undefined {
 function newBlock(): Slot | undefined {
   let block: ReturnType<typeof mapSecret>;
   try {
-    block = mapSecret(BLOCK_BYTES);
+    if (!isWithout) block = mapSecret(BLOCK_BYTES);
   } catch (error) {
     // Without Koffi the engine of last resort works all the same.
     if (!(error instanceof DekError) || error.code !== 'NO_LIBRARY') throw error;
+    isWithout = true;
   }
   const found = block?.keeping ?? 'none';
-  keeping = keeping === undefined || found === 'none' ? found : keeping === 'none' ? 'none' : found;
+  if (keeping === undefined || KEEPINGS.indexOf(found) < KEEPINGS.indexOf(keeping)) keeping = found;
   return block && {address: block.address, bytes: BLOCK_BYTES};
 }
 

@@ -1,7 +1,7 @@
 /** The numbers of PKCS #11 v2.40 that are used here, under their C names, and what its errors mean: pkcs11t.h. */
 import {DekError, type DekErrorCode} from '../errors.js';
 
-export const CKF = {TOKEN_PRESENT: 1n, LOGIN_REQUIRED: 4n, SERIAL_SESSION: 4, USER_PIN_LOCKED: 0x40000n};
+export const CKF = {LOGIN_REQUIRED: 4n, SERIAL_SESSION: 4, USER_PIN_LOCKED: 0x40000n};
 export const CKU_USER = 1;
 export const CKO_SECRET_KEY = 4;
 export const CKK = {GENERIC_SECRET: 0x10, AES: 0x1f};

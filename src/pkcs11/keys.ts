@@ -61,19 +61,27 @@ export function unwrapAll(
   const eachBytes = wrappedBytes(plaintextBytes);
   const count = wrapped.length / eachBytes;
   const keys = secretBytes(count * plaintextBytes);
-  for (let i = 0; i < count; i++) {
-    const object = unwrapObject(session, kek, wrapped.subarray(i * eachBytes, (i + 1) * eachBytes), READABLE);
-    if (object === undefined) {
-      failed.push(i);
-      continue;
+  try {
+    for (let i = 0; i < count; i++) {
+      const object = unwrapObject(session, kek, wrapped.subarray(i * eachBytes, (i + 1) * eachBytes), READABLE);
+      if (object === undefined) {
+        failed.push(i);
+        continue;
+      }
+      const value = session.attribute(object, CKA.VALUE, plaintextBytes + 8);
+      destroy(session, object);
+      try {
+        if (value?.length !== plaintextBytes) throw new DekError('IO', 'the token does not give out what it unwrapped');
+        keys.set(value, i * plaintextBytes);
+      } finally {
+        wipe(value);
+      }
     }
-    const value = session.attribute(object, CKA.VALUE, plaintextBytes + 8);
-    destroy(session, object);
-    if (value?.length !== plaintextBytes) throw new DekError('IO', 'the token does not give out what it unwrapped');
-    keys.set(value, i * plaintextBytes);
-    wipe(value);
+    return {keys, failed};
+  } catch (error) {
+    wipe(keys);
+    throw error;
   }
-  return {keys, failed};
 }
 
 /** Unwraps with one key and wraps with another; nothing of it leaves the token. */

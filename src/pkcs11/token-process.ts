@@ -86,7 +86,12 @@ export class TokenProcess {
       const start = secretBytes(FRAME_BYTES);
       if (!(await this.#fill(start))) throw await this.#death(isLate);
       const {length, byte} = parseFrame(start);
-      if (length > MAX_BYTES) throw new DekError('IO', 'the process of the token said something else');
+      if (length > MAX_BYTES) {
+        // What follows would be read as the next answer.
+        this.#child.kill('SIGKILL');
+        await this.#death(false);
+        throw new DekError('IO', 'the process of the token said something else');
+      }
       const payload = secretBytes(length);
       if (!(await this.#fill(payload))) {
         wipe(payload);

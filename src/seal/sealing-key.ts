@@ -16,7 +16,7 @@ import type {KekHandle} from '../wrap/kek-handle.js';
 import type {SealingKey} from './name-key.js';
 
 /** Bytes of a sealing key. */
-export const SEALING_KEY_BYTES = 32;
+const SEALING_KEY_BYTES = 32;
 
 /** What messages call a sealing key. */
 const TITLE = 'with-key';

@@ -21,8 +21,6 @@ export interface KekHandle {
   readonly componentKcvs?: readonly Uint8Array[] | undefined;
   /** The KEK itself, if it is in this process: then large jobs give it to their threads. Not to be wiped by others. */
   readonly secret: Uint8Array | undefined;
-  /** How many calls are worth having on their way at a time. */
-  readonly atOnce: number;
 
   /** The wrapped keys, 8 bytes longer each. The caller wipes `plaintexts`. */
   wrap(plaintexts: Uint8Array, plaintextBytes: number): Promise<Uint8Array>;
@@ -57,7 +55,6 @@ export class BytesKek implements KekHandle {
   readonly name: string;
   readonly kekBytes: number;
   readonly componentKcvs: readonly Uint8Array[] | undefined;
-  readonly atOnce = 1;
   readonly #bytes: Uint8Array;
   #isClosed = false;
 

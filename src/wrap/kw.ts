@@ -2,7 +2,7 @@
  * AES key wrap, RFC 3394 (KW of NIST SP 800-38F), with the default initial value A6A6A6A6A6A6A6A6.
  * Left out: other initial values, padding (KWP, RFC 5649), KEKs of 24 bytes, which no NIC takes.
  */
-import {type LengthRange, scratchBytes, secretBytes, viewBytes, wipe} from '../bytes.js';
+import {type LengthRange, scratchBytes, secretCopy, viewBytes, wipe} from '../bytes.js';
 import {KEK_BYTES, plaintextBytes, SEMIBLOCK_BYTES, wrappedBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {BLOCK_BYTES, type BlockCipher} from './aes.js';
@@ -47,7 +47,7 @@ export function wrapKey(kek: Uint8Array, plaintext: Uint8Array): Uint8Array {
   data.set(plain, SEMIBLOCK_BYTES);
   try {
     engineToWrap(1).encrypt(kekBytes, (encryptBlock) => wrapInPlace(encryptBlock, data));
-    return copyOf(data);
+    return secretCopy(data);
   } finally {
     wipe(data, block);
   }
@@ -67,16 +67,10 @@ export function unwrapKey(kek: Uint8Array, wrapped: Uint8Array): Uint8Array {
   data.set(input);
   try {
     if (!engineToUnwrap().decrypt(kekBytes, (decryptBlock) => unwrapInPlace(decryptBlock, data))) throw unwrapFailed();
-    return copyOf(data.subarray(SEMIBLOCK_BYTES));
+    return secretCopy(data.subarray(SEMIBLOCK_BYTES));
   } finally {
     wipe(data, block);
   }
-}
-
-function copyOf(data: Uint8Array): Uint8Array {
-  const copy = secretBytes(data.length);
-  copy.set(data);
-  return copy;
 }
 
 /** The one error of an unwrap. */

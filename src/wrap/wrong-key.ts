@@ -3,7 +3,7 @@ import {DekError} from '../errors.js';
 import type {Arrangement} from './dcv.js';
 
 /** What is wrong with a key of this arrangement. */
-export const ARRANGEMENT_WORDS: Readonly<Record<Arrangement, string>> = {
+const ARRANGEMENT_WORDS: Readonly<Record<Arrangement, string>> = {
   'halves-swapped': 'key1 and key2 are swapped',
   'halves-reversed': 'the bytes of key1 and of key2 are reversed',
   'halves-swapped-and-reversed': 'key1 and key2 are swapped, and the bytes of each reversed',

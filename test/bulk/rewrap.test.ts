@@ -28,7 +28,7 @@ function header(kek: Uint8Array, credential = 7, importKekId = 32): ManifestHead
 function inToken(bytes: Uint8Array, other: Uint8Array): KekHandle {
   const no = (): Promise<never> => expect.fail('a key came out of the token');
   return {
-    ...{name: 'kek', kekBytes: bytes.length, kcv: keyCheckValue(bytes), secret: undefined, atOnce: 1},
+    ...{name: 'kek', kekBytes: bytes.length, kcv: keyCheckValue(bytes), secret: undefined},
     ...{wrap: no, unwrap: no, staysWithin: () => true, close: async () => {}},
     rewrap: async (_, ...columns) => rewrapKeys(bytes, other, ...columns),
   };

@@ -9,7 +9,7 @@ const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes))
 /** As a KEK that is elsewhere: it wraps the same, and does not give itself. */
 function elsewhere(kek: KekHandle): KekHandle {
   return {
-    ...{name: kek.name, kekBytes: undefined, kcv: undefined, secret: undefined, atOnce: 1},
+    ...{name: kek.name, kekBytes: undefined, kcv: undefined, secret: undefined},
     wrap: (...args) => kek.wrap(...args),
     unwrap: (...args) => kek.unwrap(...args),
     rewrap(to, ...args) {

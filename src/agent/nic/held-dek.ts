@@ -107,12 +107,22 @@ export function isAnotherKey(held: HeldDek | undefined, {dcvs}: Traits, i: numbe
   return held !== undefined && held.dcv !== null && dcv !== null && held.dcv !== dcv;
 }
 
-/** Takes over of DEK `i`, which is the key that is held, how it is wrapped now and what is told of it. */
-export function takeOver(held: HeldDek, {fingerprints, dcvs, dcvHints, keytagValues}: Traits, i: number): void {
-  held.fingerprint = fingerprints[i]!;
-  held.dcv = dcvs[i] ?? held.dcv;
-  held.dcvHints = dcvHints[i] ?? held.dcvHints;
-  held.keytagValue = keytagValues[i] ?? held.keytagValue;
+/** How a DEK is wrapped, and what is told of it. */
+export type Told = Pick<HeldDek, 'fingerprint' | 'dcv' | 'dcvHints' | 'keytagValue'>;
+
+/** What DEK `i`, which is the key that is held, tells otherwise or beyond what is known; undefined: nothing. */
+export function newsOf(
+  held: HeldDek,
+  {fingerprints, dcvs, dcvHints, keytagValues}: Traits,
+  i: number,
+): Told | undefined {
+  const told: Told = {
+    fingerprint: fingerprints[i]!,
+    dcv: dcvs[i] ?? held.dcv,
+    dcvHints: dcvHints[i] ?? held.dcvHints,
+    keytagValue: keytagValues[i] ?? held.keytagValue,
+  };
+  return (Object.keys(told) as (keyof Told)[]).some((name) => told[name] !== held[name]) ? told : undefined;
 }
 
 /** Whether it is there, and usable as far as is known. */

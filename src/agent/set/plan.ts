@@ -2,7 +2,16 @@
 
 import {DekError} from '../../errors.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
-import {type HeldDek, isAnotherKey, isSame, isSameKey, isUnchanged, isWhole, takeOver} from '../nic/held-dek.js';
+import {
+  type HeldDek,
+  isAnotherKey,
+  isSame,
+  isSameKey,
+  isUnchanged,
+  isWhole,
+  newsOf,
+  type Told,
+} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import type {Proof} from '../proof.js';
 import {proofError, wordsOf} from '../proof-words.js';
@@ -130,7 +139,8 @@ function otherKeys(others: readonly OtherKey[]): DekError {
 export class Marking {
   readonly #nics: readonly Nic[];
   readonly namedBy: number;
-  readonly #kept: {held: HeldDek; batch: DekBatch; i: number}[] = [];
+  /** Of DEKs that stay. */
+  readonly #news = new Map<HeldDek, Told>();
 
   /** For the apply of this number. */
   constructor(nics: readonly Nic[], namedBy: number) {
@@ -146,14 +156,15 @@ export class Marking {
     for (const one of held) {
       if (!one) continue;
       one.namedBy = this.namedBy;
-      if (isKept) this.#kept.push({held: one, batch, i});
+      const news = isKept ? newsOf(one, batch, i) : undefined;
+      if (news) this.#news.set(one, news);
     }
     return !isKept;
   };
 
   /** For those that stay takes over how they are wrapped now, and what is told of them. */
   takeOver(): void {
-    for (const {held, batch, i} of this.#kept) takeOver(held, batch, i);
+    for (const [held, news] of this.#news) Object.assign(held, news);
   }
 }
 

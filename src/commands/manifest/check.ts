@@ -85,14 +85,16 @@ export default class ManifestCheck extends DekCommand {
       });
     }
     if (faultCount > 0 || unmarked === 0) return checked;
+    let fresh: ReturnType<typeof facts> | undefined;
     await withCrew([kek], !this.jsonEnabled(), async (crew, count) => {
       const {markManifest} = await import('../../bulk/index.js');
-      await replaceManifest(file, markManifest(crew, file, kek, count('written')));
+      const onHeader = (header: ManifestHeader): void => {
+        fresh = facts(header);
+      };
+      await replaceManifest(file, markManifest(crew, file, kek, onHeader, count('written')));
     });
     this.log(`added the check values (DCVs) that were missing: of ${countDeks(unmarked)}`);
-    const {header, lines} = await openLines(file);
-    await lines.return();
-    return {...checked, ...facts(header), unmarked: 0};
+    return {...checked, ...fresh, unmarked: 0};
   }
 
   async #check(file: string, kek?: KekHandle): Promise<ManifestCheckResult> {

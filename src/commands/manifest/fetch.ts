@@ -4,7 +4,6 @@ import {DekCommand} from '../../cli/base.js';
 import {describeEdition, type EditionJson, editionJson} from '../../cli/edition.js';
 import {type FetchedManifest, fetchedManifest, readKnown} from '../../cli/fetched-manifest.js';
 import {idFlag} from '../../cli/flags.js';
-import {matcherOf} from '../../cli/glob.js';
 import {hexFlag} from '../../cli/hex-flag.js';
 import {deliverStream, outputPath} from '../../cli/output.js';
 import {countDeks} from '../../cli/phrases.js';
@@ -16,6 +15,7 @@ import {assertDistinctStreams} from '../../custody/spec.js';
 import {openServers} from '../../custody/wrappers/kmip.js';
 import {KCV_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
+import {matcherOf} from '../../glob.js';
 import {fetchKeys, type KeyChoice, type WrappedKey} from '../../kmip/keys.js';
 import {writeManifest} from '../../manifest/write.js';
 

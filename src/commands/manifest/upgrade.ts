@@ -6,6 +6,7 @@ import {withCrew} from '../../cli/many-deks.js';
 import {countDeks} from '../../cli/phrases.js';
 import {changedManifestFlags, deliverManifest} from '../../cli/replace-manifest.js';
 import {DekError} from '../../errors.js';
+import type {ManifestHeader} from '../../manifest/header.js';
 import {openLines} from '../../manifest/read.js';
 
 interface ManifestUpgradeResult {
@@ -44,15 +45,17 @@ export default class ManifestUpgrade extends DekCommand {
         hint: `dek manifest check ${file} --kek SOURCE --add-dcv adds the check values that are missing`,
       });
     }
+    let fresh: ManifestHeader['edition'];
     const deks = await withKek(flags, (kek) =>
       withCrew([kek], !this.jsonEnabled(), async (crew, count) => {
         const {markManifest} = await import('../../bulk/index.js');
-        await deliverManifest(file, markManifest(crew, file, kek, count('upgraded')), flags);
+        const onHeader = ({edition}: ManifestHeader): void => {
+          fresh = edition;
+        };
+        await deliverManifest(file, markManifest(crew, file, kek, onHeader, count('upgraded')), flags);
       }),
     );
-    const written = await openLines(output);
-    await written.lines.return();
-    const edition = editionJson(written.header.edition!);
+    const edition = editionJson(fresh!);
     this.note(`upgraded ${countDeks(deks)}: ${describeEdition(edition)}: ${output}`);
     return {deks, edition, output};
   }

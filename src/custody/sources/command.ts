@@ -6,8 +6,9 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import fs from 'node:fs';
 import {hideKey} from '../../bytes.js';
-import type {Deadline} from '../../deadline.js';
+import {Deadline} from '../../deadline.js';
 import {DekError, systemCode} from '../../errors.js';
+import {ENDING} from '../../signals.js';
 import {splitCommandLine} from './command-line.js';
 import {makePipe} from './ffi.js';
 import {killTree} from './kill-tree.js';
@@ -17,7 +18,8 @@ import type {Source, Started} from './source.js';
 const TIMEOUT_MS = 60_000;
 /** How long a program that is told to end may take to clean up. */
 const PATIENCE_MS = 1000;
-const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** For the end of one that writes a stream, however long that takes. */
+const LIMIT = {timeoutMs: TIMEOUT_MS, signal: new AbortController().signal};
 
 export function sourceOf(line: string, title: string): Source | undefined {
   const words = splitCommandLine(line, `"${title}" cmd:`);
@@ -67,7 +69,7 @@ class Program implements Started {
     this.#isEnded = true;
     try {
       fs.closeSync(this.fd);
-      if (!isGivenUp) await (this.#deadline?.wait(() => this.#exit) ?? this.#exit);
+      if (!isGivenUp) await (this.#deadline ?? new Deadline(this.#name, LIMIT)).wait(() => this.#exit);
     } finally {
       await this.#kill();
       this.#unlisten();

@@ -23,6 +23,12 @@ function load(): Calls {
   };
 }
 
+/** From here on a descriptor does not block. */
+export function unblock(fd: number): void {
+  calls ??= load();
+  calls.fcntl(fd, F_SETFL, O_NONBLOCK);
+}
+
 /**
  * Both ends of a new pipe, to be closed by the caller; what this process starts does not have them. To read from it
  * does not block, to write to it does, as programs expect. Throws IO.
@@ -32,7 +38,7 @@ export function makePipe(): {reading: number; writing: number} {
   const ends = new Int32Array(2);
   if (calls.pipe2(ends, O_CLOEXEC) === 0) {
     // Of this end alone. A descriptor of /proc is out of reach for a process that cannot be traced, as an agent.
-    calls.fcntl(ends[0]!, F_SETFL, O_NONBLOCK);
+    unblock(ends[0]!);
     return {reading: ends[0]!, writing: ends[1]!};
   }
   const errno = getSystemErrorName(-loadKoffi().errno());

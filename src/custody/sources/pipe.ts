@@ -1,18 +1,18 @@
 /** A secret that is here already, as a source that is read like any other. */
 import fs from 'node:fs';
 import {DekError} from '../../errors.js';
-import {makePipe} from './ffi.js';
+import {makePipe, unblock} from './ffi.js';
 import type {Started} from './source.js';
 
-/** What a pipe holds at the least before its writer has to wait: pipe(7). */
-const PIPE_BYTES = 65_536;
-
-/** A pipe that `content` was written to. Throws IO when that is more than a pipe holds. */
+/** A pipe that `content` was written to. Throws IO when that is more than a pipe holds: 64 KiB as a rule, pipe(7). */
 export function pipeOf(content: Uint8Array): Started {
-  if (content.length > PIPE_BYTES) throw new DekError('IO', `${content.length} bytes are too many for a pipe`);
   const {reading, writing} = makePipe();
   try {
-    fs.writeSync(writing, content);
+    unblock(writing); // nobody reads yet, so that a write which waits would wait for ever
+    if (fs.writeSync(writing, content) < content.length) throw new Error('EAGAIN');
+  } catch (cause) {
+    fs.closeSync(reading);
+    throw new DekError('IO', `${content.length} bytes are too many for a pipe`, {cause});
   } finally {
     fs.closeSync(writing);
   }

@@ -42,7 +42,6 @@ class KmipKek implements KekHandle {
   readonly kekBytes: number | undefined;
   readonly kcv: Uint8Array | undefined;
   readonly secret = undefined;
-  readonly atOnce = 1;
   readonly #servers: Servers;
   readonly #id: string;
 
@@ -69,10 +68,10 @@ class KmipKek implements KekHandle {
   async generate(count: number, plaintextBytes: number, names: readonly string[] = []): Promise<Uint8Array> {
     const eachBytes = wrappedBytes(plaintextBytes);
     const wrapped = new Uint8Array(count * eachBytes);
-    for (let i = 0; i < count; i++) {
-      const key = await this.#servers.use((client) => makeKey(client, this.#id, plaintextBytes, names[i]));
-      wrapped.set(key, i * eachBytes);
-    }
+    let i = 0; // where a server was lost, the next one goes on
+    await this.#servers.use(async (client) => {
+      for (; i < count; i++) wrapped.set(await makeKey(client, this.#id, plaintextBytes, names[i]), i * eachBytes);
+    });
     return wrapped;
   }
 

@@ -51,7 +51,6 @@ class Pkcs11Kek implements KekHandle {
   readonly kekBytes: number;
   readonly kcv: Uint8Array | undefined;
   readonly secret = undefined;
-  readonly atOnce = 1;
   readonly #process: TokenProcess;
   readonly #uri: Pkcs11Uri;
   readonly #token: TokenInfo;
@@ -141,9 +140,13 @@ class Pkcs11Kek implements KekHandle {
       for (const [from, count] of this.#pieces(wrapped.length / eachBytes)) {
         const some = wrapped.subarray(from * eachBytes, (from + count) * eachBytes);
         const answer = await this.#ask(request, second, plaintextBytes, some);
-        const positions = failuresIn(answer, count);
-        put(keys, answer.subarray(4 * (positions.length + 1)), from, outBytes, count);
-        wipe(answer);
+        let positions: number[];
+        try {
+          positions = failuresIn(answer, count);
+          put(keys, answer.subarray(4 * (positions.length + 1)), from, outBytes, count);
+        } finally {
+          wipe(answer);
+        }
         if (positions.length > 0 && !failed) throw unwrapFailed();
         for (const position of positions) failed?.push(from + position);
       }
@@ -188,14 +191,15 @@ class Pkcs11Kek implements KekHandle {
 function put(keys: Uint8Array, answer: Uint8Array, from: number, eachBytes: number, count: number): void {
   if (answer.length !== count * eachBytes) throw new DekError('IO', 'the token answered with another number of keys');
   keys.set(answer, from * eachBytes);
-  wipe(answer);
 }
 
 function failuresIn(answer: Uint8Array, count: number): number[] {
   const view = viewOf(answer);
   const failures = answer.length >= 4 ? view.getUint32(0, true) : count + 1;
-  if (failures > count) throw new DekError('IO', 'the token answered something else');
-  return Array.from({length: failures}, (_, i) => view.getUint32(4 * (i + 1), true));
+  const isWhole = failures <= count && answer.length >= 4 * (failures + 1);
+  const positions = isWhole ? Array.from({length: failures}, (_, i) => view.getUint32(4 * (i + 1), true)) : [count];
+  if (positions.every((position) => position < count)) return positions;
+  throw new DekError('IO', 'the token answered something else');
 }
 
 function* pieces(count: number, most: number): Generator<readonly [from: number, count: number]> {

@@ -120,12 +120,14 @@ const OPTIONAL: ReadonlySet<ObjectType> = new Set([
 ]);
 const UNKNOWN: ReadonlySet<number> = new Set([EPROTONOSUPPORT, EOPNOTSUPP, EINVAL]);
 
+/** Where the kernel answers, which nobody reads. It lives on: what only an address names is collected. */
+const answerRoom = new Uint8Array(new ArrayBuffer(8));
+
 /** Destroys an object: 0 or an errno, ENOENT when there is none. */
 export function destroyHandle(fd: number, type: ObjectType, handle: number): number {
   const {method, handle: id, answer} = DESTROY[type];
   const attributes: Attribute[] = [{id, bytes: 0, data: BigInt(handle)}];
-  const room = new Uint8Array(new ArrayBuffer(8));
-  if (answer !== undefined) attributes.push({id: 1, bytes: answer, data: library().addressOf(room)});
+  if (answer !== undefined) attributes.push({id: 1, bytes: answer, data: library().addressOf(answerRoom)});
   return call(fd, OBJECT_TYPES[type], method, attributes);
 }
 
