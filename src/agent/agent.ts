@@ -2,6 +2,7 @@
 
 import {release} from 'node:os';
 import {DekError} from '../errors.js';
+import {lockSecrets} from '../memory/protect.js';
 import {packageVersion} from '../package.js';
 import {type EventLevel, Events, logTo} from './events.js';
 import {HealthCheck} from './health/health.js';
@@ -88,6 +89,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const {socket, gid, kek, kekFormat, query, checkIntervalMs, logLevel, progress = () => {}} = options;
   const proveShare = options.prove === undefined ? 0 : assertShare(options.prove);
   forbidDumps();
+  lockSecrets();
   const events = new Events();
   logTo(events, logLevel);
   const closing = new AbortController();

@@ -23,7 +23,7 @@ export function isProtecting(): boolean {
   return isProtected;
 }
 
-/** The same for a thread of a process that is protected. */
+/** The same but for core dumps: for a thread of a process that is protected, and a process that leaves none at all. */
 export function lockSecrets(): void {
   for (const scratch of scratchBuffers()) lock(scratch);
   giveSecretBytes((length) => {

@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import {secretBytes, wipe} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {loadKoffi} from '../koffi.js';
+import {lockSecrets} from '../memory/protect.js';
 import type {Handle} from './ffi.js';
 import {generateAll, rewrapAll, unwrapAll, unwrapInLanes, wrapAll, wrapInLanes} from './keys.js';
 import {
@@ -105,6 +106,7 @@ const PR_SET_DUMPABLE = 4;
 const SIGKILL = 9;
 
 tieToParent();
+lockSecrets();
 const start = new Uint8Array(new ArrayBuffer(FRAME_BYTES));
 while (readAll(start)) {
   const {length, byte} = parseFrame(start);
