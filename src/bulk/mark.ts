@@ -10,8 +10,9 @@ import type {OnProgress} from './progress.js';
 
 /**
  * Yields the bytes of the next generation of the manifest in the file `path`, in which each DEK has all marks; of one
- * of version 1 the first generation of version 2. `onHeader` is told its header. Throws UNWRAP_FAILED, before the first byte, when `kek`, the crew's,
- * is not that of the manifest; WRONG_KEY when a line tells what is not so; what reading it throws.
+ * of version 1 the first generation of version 2. `onHeader` is told its header. Throws UNWRAP_FAILED, before the first
+ * byte, when `kek`, the crew's, is not that of the manifest; WRONG_KEY when a line tells what is not so; what reading
+ * it throws.
  */
 export async function* markManifest(
   crew: Crew,

@@ -241,12 +241,15 @@ function started(call: () => void): boolean {
   }
 }
 
+let version: {text: string | undefined} | undefined;
+
 /**
  * The release of rdma-core that is loaded, such as `44.0`, or undefined when the file's name does not tell: the
  * library has no function for it, but its file is called libmlx5.so.1.24.44.0.
  */
 export function libraryVersion(): string | undefined {
   library();
-  const maps = readFileSync('/proc/self/maps', 'latin1');
-  return /\/libmlx5\.so\.\d+\.\d+\.(\d+\.\d+)$/m.exec(maps)?.[1];
+  // Once: it stays loaded as long as the process lives.
+  version ??= {text: /\/libmlx5\.so\.\d+\.\d+\.(\d+\.\d+)$/m.exec(readFileSync('/proc/self/maps', 'latin1'))?.[1]};
+  return version.text;
 }

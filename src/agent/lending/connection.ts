@@ -5,7 +5,7 @@
  */
 import {closeSync} from 'node:fs';
 import type {Socket} from 'node:net';
-import {setTimeout as pause} from 'node:timers/promises';
+import {setTimeout as pause, setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {ProtocolFault} from '../wire/fault.js';
 import {receiveMessage, sendMessage} from '../wire/ffi.js';
 import {type ClientRecord, HEADER_BYTES, MAX_PAYLOAD_BYTES, readClientRecord, readHeader} from '../wire/records.js';
@@ -17,6 +17,8 @@ type LibuvSocket = Socket & {_handle?: {fd: number; reading: boolean; readStart(
 const FIRST_RECORD_MS = 10_000;
 /** How soon it is looked for again, and how the pause grows. */
 const [FIRST_PAUSE_MS, MOST_PAUSE_MS] = [0.5, 20];
+/** What a first record brings, and what one receive has room for. */
+const MOST_FDS = 4;
 /** What may wait for a client that does not read, and how long. */
 const MAX_WAITING_BYTES = 2 ** 20;
 const SEND_AGAIN_MS = 5;
@@ -72,11 +74,14 @@ export class Connection {
       for (;;) {
         const record = this.#takeRecord();
         if (record) return {record, fds};
-        const got = this.#receive(fds);
-        if (got) continue;
         if (performance.now() > deadline) throw new ProtocolFault('the first record took more than 10 s');
-        await pause(pauseMs, undefined, {signal}).catch(() => {});
         if (signal.aborted) throw new ProtocolFault('the agent ends');
+        if (this.#receive(fds)) {
+          if (fds.length > MOST_FDS) throw new ProtocolFault('more descriptors than a record may bring');
+          await turnOfTheLoop(); // one that never stops to send keeps nobody else waiting
+          continue;
+        }
+        await pause(pauseMs, undefined, {signal}).catch(() => {});
         pauseMs = Math.min(1.5 * pauseMs, MOST_PAUSE_MS);
       }
     } catch (error) {
@@ -189,6 +194,6 @@ export class Connection {
 /** -EAGAIN */
 const AGAIN = -11;
 
-function closeAll(fds: readonly number[]): void {
+export function closeAll(fds: readonly number[]): void {
   for (const fd of fds) closeSync(fd);
 }

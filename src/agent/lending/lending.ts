@@ -15,9 +15,9 @@ import type {ApplyOptions} from '../set/plan.js';
 import type {KeptTenant} from '../store/state.js';
 import {ProtocolFault} from '../wire/fault.js';
 import {type ClientRecord, detachedRecord, expiredRecord, type Request, UPGRADE_TOKEN} from '../wire/records.js';
-import {Connection} from './connection.js';
+import {Connection, closeAll} from './connection.js';
 import type {LendingCore} from './core.js';
-import {closeAll, LentContext} from './lent.js';
+import {LentContext} from './lent.js';
 import {asRefusal, farewell} from './refusal.js';
 import {Tenancy} from './tenancy.js';
 
@@ -32,6 +32,12 @@ export interface LendingOptions {
   allowOldKernel: boolean;
   /** When old DEKs are destroyed that were not given back; undefined: never. */
   releaseWithinMs: number | undefined;
+}
+
+/** How a service ends: whether it says so, and whether what was made in its context is to be destroyed first. */
+interface End {
+  says: boolean;
+  destroys: boolean;
 }
 
 type How = Pick<ApplyOptions, 'signal' | 'progress'>;
@@ -105,7 +111,8 @@ export class Lending {
   upgrade(request: IncomingMessage, duplex: Duplex, head: Uint8Array): void {
     const socket = duplex as Socket;
     if (request.headers.upgrade !== UPGRADE_TOKEN || request.url !== '/v1/attach' || request.method !== 'GET') {
-      socket.end(`HTTP/1.1 426 Upgrade Required\r\nUpgrade: ${UPGRADE_TOKEN}\r\nContent-Length: 0\r\n\r\n`);
+      const answer = `HTTP/1.1 426 Upgrade Required\r\nUpgrade: ${UPGRADE_TOKEN}\r\nContent-Length: 0\r\n\r\n`;
+      socket.end(answer, () => socket.destroy()); // else a client that keeps its end open would keep ours
       return;
     }
     const running = this.#serve(socket, head).catch((error: unknown) => {
@@ -122,11 +129,6 @@ export class Lending {
 
   sharersOf(device: string): ReturnType<Tenancy['sharers']> {
     return this.#tenancies.find((tenancy) => tenancy.device === device)?.sharers() ?? {tenant: null, old: []};
-  }
-
-  /** Makes the tables of the agent's own contexts, so that an attach only sends them. */
-  prepare(): void {
-    for (const tenancy of this.#tenancies) tenancy.prepare();
   }
 
   /** Ends all connections; what was made in the services' contexts stays there. */
@@ -165,8 +167,8 @@ export class Lending {
       const isGone = connection.closed.aborted;
       if (!isGone) events.emit('warn', `${asked}-refused`, {pid, uid, error: (error as Error).message});
       connection.send(asRefusal(error));
-      connection.end();
     } finally {
+      connection.end();
       await ended(connection);
       this.#connections.delete(connection);
     }
@@ -189,7 +191,6 @@ export class Lending {
     } finally {
       const {pid, uid} = peer;
       this.#core.events.emit('info', 'lend-ended', {device: lent.device, pid, uid});
-      connection.end();
     }
   }
 
@@ -201,22 +202,18 @@ export class Lending {
     if (fds.length === 1 && !tenancy.hasContext(fds[0]!)) {
       throw new ProtocolFault('this agent has another context', constants.errno.ESTALE);
     }
-    await tenancy.attach(connection, request, peer);
+    let end: End;
     try {
-      const end = await this.#follow(connection, (ids) => tenancy.release(ids));
-      await tenancy.detach(connection);
-      if (end.says) connection.send(detachedRecord());
+      await tenancy.attach(connection, request, peer);
+      end = await this.#follow(connection, (ids) => tenancy.release(ids));
     } finally {
       await tenancy.detach(connection);
-      connection.end();
     }
+    if (end.says) connection.send(detachedRecord());
   }
 
   /** Hears what a service says until it goes, or is told to. */
-  #follow(
-    connection: Connection,
-    release: (ids: readonly number[]) => Promise<void>,
-  ): Promise<{says: boolean; destroys: boolean}> {
+  #follow(connection: Connection, release: (ids: readonly number[]) => Promise<void>): Promise<End> {
     return new Promise((resolve, reject) => {
       const hear = (record: ClientRecord | ProtocolFault): void => {
         if (record instanceof ProtocolFault) reject(record);

@@ -3,7 +3,6 @@
  * them as it does its own, for as long as the connection lasts. Then it closes its import; what it has made lives as
  * long as the service's own descriptor.
  */
-import {closeSync} from 'node:fs';
 import {constants} from 'node:os';
 import {DekError} from '../../errors.js';
 import {importDevice} from '../../rdma/shared/import.js';
@@ -211,6 +210,3 @@ export class LentContext {
 }
 
 /** Closes what came with a record. */
-export function closeAll(fds: readonly number[]): void {
-  for (const fd of fds) closeSync(fd);
-}

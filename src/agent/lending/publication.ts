@@ -211,7 +211,6 @@ export class Publication {
 
   #makeTable(entries: TableEntry[]): void {
     const {name: nic, sharing} = this.#nic;
-    if (this.#sent) closeSync(this.#sent.fd);
     for (const dek of this.#deks) if (dek && !this.#isOld(dek)) this.#used.delete(dek);
     this.#deks = [];
     for (const [i, entry] of entries.entries()) this.#note(i, this.#nic.deks.get(entry.name)?.dek ?? null, entry);
@@ -219,7 +218,9 @@ export class Publication {
     const others = [...this.#others(), ...old];
     const serial = (this.#sent?.serial ?? 0) + 1;
     const bytes = writeTable({nic, pdHandle: sharing.descriptor.pdHandle, serial, entries, others});
-    this.#sent = {fd: sealedMemory('dek-table', bytes), bytes: bytes.length, serial, entries, others: others.length};
+    const fd = sealedMemory('dek-table', bytes); // may throw: the one before is closed once
+    if (this.#sent) closeSync(this.#sent.fd);
+    this.#sent = {fd, bytes: bytes.length, serial, entries, others: others.length};
     this.#isFresh = true;
   }
 

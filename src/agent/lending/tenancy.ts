@@ -206,11 +206,6 @@ export class Tenancy {
     return this.#leave(tenant);
   }
 
-  /** Makes the table for the next tenant when there is time. */
-  prepare(): void {
-    if (!this.#tenant && !this.#cleaning && !this.#nic.gone && this.#nic.deks.size > 0) this.#all.prepare();
-  }
-
   close(): void {
     clearTimeout(this.#tenant?.telling);
     this.#nic.keep = undefined;

@@ -38,7 +38,12 @@ export class Listener {
     this.#load = load;
     this.#http = createServer({maxHeaderSize: MAX_HEAD_BYTES, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0});
     this.#http.on('request', (request, response) => void this.#answer(request, response));
-    if (upgrade) this.#http.on('upgrade', upgrade);
+    if (upgrade) {
+      this.#http.on('upgrade', (request, socket, head) => {
+        socket.on('error', () => socket.destroy()); // Node has let go of it: nobody else hears that a client has gone
+        upgrade(request, socket, head);
+      });
+    }
     this.#http.on('clientError', (error, socket) => {
       // What follows a request is garbage: the answer to that may be still under way.
       if (isKnown(socket)) {

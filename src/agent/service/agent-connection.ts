@@ -85,13 +85,13 @@ export class AgentConnection {
     for (let pauseMs = FIRST_PAUSE_MS; !this.#isClosed; pauseMs = Math.min(1.5 * pauseMs, MOST_PAUSE_MS)) {
       const received = this.#take();
       if (received) return received;
+      if (signal?.aborted) throw new DekError('IO', 'it is not waited for any more');
       const got = this.#read();
       if (got === 'end') break;
       if (got === 'more') {
         pauseMs = FIRST_PAUSE_MS;
         continue;
       }
-      if (signal?.aborted) throw new DekError('IO', 'it is not waited for any more');
       await pause(pauseMs, undefined, {signal}).catch(() => {});
     }
     this.close();

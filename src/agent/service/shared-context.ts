@@ -191,9 +191,17 @@ export class SharedContext {
   async detach({destroys = false}: {destroys?: boolean} = {}): Promise<void> {
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;
-    this.#connection.send(detachRecord(destroys));
-    while (await this.#connection.receive());
-    this.close();
+    try {
+      this.#connection.send(detachRecord(destroys));
+      const signal = AbortSignal.timeout(DETACH_MS);
+      let rest: ReceivedRecord | undefined;
+      do {
+        rest = await this.#connection.receive(signal);
+        for (const fd of rest?.fds ?? []) closeSync(fd); // of a table that was on its way
+      } while (rest);
+    } finally {
+      this.close();
+    }
   }
 
   /**
@@ -322,6 +330,9 @@ function readAll(fd: number): Buffer {
     got = readSync(fd, bytes, at, bytes.length - at, at);
   return bytes;
 }
+
+/** How long the agent may take to destroy what it made, or what is left: many objects, one after the other. */
+const DETACH_MS = 60_000;
 
 const CODES: Readonly<Record<string, DekErrorCode>> = {
   EACCES: 'PERMISSION',

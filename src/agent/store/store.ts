@@ -62,9 +62,7 @@ export class ContextStore {
     try {
       unstoreDescriptor(`${TENANT_NAME}${device}`);
       if (!tenant) return;
-      const fd = sealedMemory('dek-tenant', writeTenant(tenant));
-      storeDescriptor(`${TENANT_NAME}${device}`, fd);
-      closeSync(fd);
+      storeBytes(`${TENANT_NAME}${device}`, 'dek-tenant', writeTenant(tenant));
     } catch (error) {
       this.#tellFailed(device, error);
     }
@@ -113,10 +111,18 @@ export class ContextStore {
     }
     const {old} = this.#sharers.sharersOf(name);
     const table = tableOf(nic, {pdHandle, serial, old});
-    const state = sealedMemory('dek-state', writeState({table, login: login.last ?? null}));
-    storeDescriptor(`${STATE_NAME}${name}-${serial}`, state);
-    closeSync(state);
+    storeBytes(`${STATE_NAME}${name}-${serial}`, 'dek-state', writeState({table, login: login.last ?? null}));
     if (before !== undefined) unstoreDescriptor(`${STATE_NAME}${name}-${before}`);
     this.#serials.set(nic, serial);
+  }
+}
+
+/** Stores a memory file with these bytes, which is called `label` in /proc. */
+function storeBytes(name: string, label: string, bytes: Uint8Array): void {
+  const fd = sealedMemory(label, bytes);
+  try {
+    storeDescriptor(name, fd);
+  } finally {
+    closeSync(fd);
   }
 }

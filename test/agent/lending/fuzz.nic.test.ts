@@ -1,4 +1,5 @@
 /** Nothing that comes after an upgrade does the agent harm: it answers the next, and no descriptor is left open. */
+import {spawn} from 'node:child_process';
 import {closeSync, openSync, readdirSync} from 'node:fs';
 import {connect} from 'node:net';
 import {setTimeout as pause} from 'node:timers/promises';
@@ -86,6 +87,51 @@ describe('agent and what comes after an upgrade', () => {
       });
     expect(await ask(`${UPGRADE}early`)).to.include('bytes before the answer');
     expect(await ask(UPGRADE.replace('dek-attach/1', 'websocket'))).to.include('426 Upgrade Required');
+  });
+
+  it('hears no more of one that has gone before its answer, and cuts off one that stays after it', async () => {
+    const upgrade = UPGRADE.replace('dek-attach/1', 'websocket');
+    for (let i = 0; i < 50; i++) {
+      await new Promise<void>((resolve) => {
+        const socket = connect({path: agent.socket}, () => socket.end(upgrade, () => socket.destroy()));
+        socket.once('close', () => resolve());
+      });
+    }
+    const before = openFiles();
+    const stays = connect({path: agent.socket, allowHalfOpen: true}, () => stays.write(upgrade));
+    stays.on('error', () => {}).resume();
+    await new Promise((resolve) => stays.once('end', resolve));
+    await until(() => openFiles() <= before, 'its end of the connection is closed');
+    stays.destroy();
+    expect((await agent.client.status()).deks.ready).to.equal(3);
+  });
+
+  it('answers others while clients send without an end what it skips', async () => {
+    const flood = `import socket, sys
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode())
+try:
+    while True: s.sendall(bytes.fromhex(sys.argv[3]) * 64)
+except OSError: pass`;
+    const skipped = Buffer.alloc(8);
+    skipped.writeUInt16LE(0x8000);
+    const args = ['-c', flood, agent.socket, UPGRADE, skipped.toString('hex')];
+    const floods = [1, 2, 3].map(() => spawn('/usr/bin/python3', args, {stdio: 'ignore'}));
+    try {
+      await pause(500);
+      for (let i = 0; i < 5; i++) {
+        const status = agent.client.status();
+        const first = await Promise.race([status, pause(5000, undefined, {ref: false})]);
+        expect(first?.deks.ready).to.equal(3);
+      }
+    } finally {
+      for (const child of floods) child.kill('SIGKILL');
+    }
+  }).timeout(40_000);
+
+  it('tells a tenant why its connection ends', async () => {
+    const attach = requestRecord('attach', {pdHandle: 0, nic: '', names: [], presents: false});
+    expect(await send(Buffer.concat([attach, attach]), [], true)).to.include('a second LEND or ATTACH');
+    expect((await agent.client.status()).contexts[0]!.pid).to.equal(null);
   });
 
   it('serves the next one', async () => {
