@@ -269,7 +269,7 @@ _dek() {
     'unwrap')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --input-format --size --keytag --manifest --name --reveal --output -o --force --format --help -h'; else _dek_file; fi ;;
     'virtual create')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --kek-id --credential --credential-format --credential-id --import-mode --log-max-deks --group --devices --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-format --kek-id --credential --credential-format --credential-id --commissioning --import-mode --log-max-deks --group --devices --help -h'; else _dek_file; fi ;;
     'virtual exec')
       if [[ $cur == -* ]]; then _dek_words '--help -h'; else _dek_file; fi ;;
     'virtual set')

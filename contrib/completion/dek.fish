@@ -284,6 +284,7 @@ complete -c dek -n '__dek_in virtual create' -l kek-id -x -d 'id of the import K
 complete -c dek -n '__dek_in virtual create' -l credential -r -F -a 'file: fd: cred: cmd: keyring: pkcs11: kmip:' -d 'credential'
 complete -c dek -n '__dek_in virtual create' -l credential-format -x -a 'raw hex base64' -d 'encoding of the credential'
 complete -c dek -n '__dek_in virtual create' -l credential-id -x -d 'id of the credential on the NIC'
+complete -c dek -n '__dek_in virtual create' -l commissioning -d 'as it comes from the factory'
 complete -c dek -n '__dek_in virtual create' -l import-mode -x -a 'wrapped plaintext' -d 'how it takes DEKs'
 complete -c dek -n '__dek_in virtual create' -l log-max-deks -x -d 'room for 2^N DEKs'
 complete -c dek -n '__dek_in virtual create' -l group -x -d 'group, by name or number, whose members may open the devices too, but not read DIR/officer'

@@ -20,10 +20,10 @@ export interface ErrorRule {
   readonly future?: boolean;
 }
 
-/** Firmware opcodes by the name of the command. */
-export const COMMANDS = {caps: 0x100, create: 0xa00, query: 0xa02, destroy: 0xa03} as const;
+/** Firmware opcodes by the name of the command; access: of a register, by either of its commands. */
+export const COMMANDS = {caps: 0x100, create: 0xa00, query: 0xa02, destroy: 0xa03, access: 0x805} as const;
 /** Types of general objects. */
-export const OBJECTS = {dek: 0x0c, login: 0x1f} as const;
+export const OBJECTS = {dek: 0x0c, kek: 0x1d, credential: 0x1e, login: 0x1f} as const;
 /** Firmware statuses by the name they have in the kernel's mlx5 driver. */
 export const STATUSES = {
   int_err: 0x01,

@@ -5,7 +5,7 @@
  */
 
 export const IMAGE_MAGIC = 'mlx5vnic';
-export const IMAGE_VERSION = 3;
+export const IMAGE_VERSION = 4;
 
 /** How many of each an image has room for. */
 export const KEYS = 64;
@@ -37,6 +37,7 @@ export const IMAGE = {
   port_down: 90,
   no_gid: 91,
   no_loopback: 92,
+  devx_registers: 93,
   next_object: 96,
   slots_used: 100,
   next_qpn: 104,
@@ -63,7 +64,7 @@ export const IMAGE = {
 } as const;
 
 /** `struct key`: an import KEK or a credential. */
-export const KEY = {id: 0, generation: 4, valid: 8, bytes: 9, secret: 16, size: 64} as const;
+export const KEY = {id: 0, generation: 4, valid: 8, bytes: 9, role: 10, secret: 16, owner: 56, size: 64} as const;
 
 /** `struct fault`. */
 export const FAULT = {active: 0, status: 1, opcode: 2, type: 4, syndrome: 8, left: 12, hits: 16, size: 32} as const;

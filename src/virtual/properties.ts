@@ -19,6 +19,10 @@ export const TWEAKS = ['ieee-1619', 'inc64', 'reversed'] as const;
 /** How a NIC makes the tweak of a data unit. */
 export type Tweak = (typeof TWEAKS)[number];
 
+export const ROLES = ['officer', 'user'] as const;
+/** Whether a login with a credential may add and delete KEKs and credentials. */
+export type Role = (typeof ROLES)[number];
+
 export const PORTS = ['active', 'down'] as const;
 /** Whether the port of a NIC is up. */
 export type PortState = (typeof PORTS)[number];

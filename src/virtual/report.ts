@@ -17,6 +17,8 @@ import {
   PORTS,
   type Policy,
   type PortState,
+  ROLES,
+  type Role,
   STATES,
   TWEAKS,
   type Tweak,
@@ -46,11 +48,15 @@ export interface VirtualReport {
   readonly gid: boolean;
   /** Whether the firmware connects a queue pair with itself inside the NIC. */
   readonly loopback: boolean;
+  /** Whether the kernel has fwctl for it. */
+  readonly fwctl: boolean;
+  /** Whether the firmware lets users of DEVX at the officer's registers. */
+  readonly devxRegisters: boolean;
   readonly gone: boolean;
   /** The C name of the errno that opening fails with, or null. */
   readonly openError: string | null;
   readonly importKeks: readonly {readonly id: number; readonly bytes: number; readonly kcv: string}[];
-  readonly credentials: readonly {readonly id: number}[];
+  readonly credentials: readonly {readonly id: number; readonly role: Role}[];
   readonly faults: readonly FaultReport[];
   readonly dekErrors: readonly DekErrorReport[];
   readonly live: LiveCounters;
@@ -92,7 +98,7 @@ export interface DekErrorReport {
 }
 
 /** Reads the report of device `name` from a copy of its image. */
-function reportOf(name: string, image: Buffer, contexts: string): VirtualReport {
+function reportOf(name: string, image: Buffer, contexts: string, fwctlThere: boolean): VirtualReport {
   const total = (offset: number): number => Number(image.readBigUInt64LE(offset));
   const openErrno = image.readUInt32LE(IMAGE.open_errno);
   const engines = image[IMAGE.engines]!;
@@ -112,10 +118,12 @@ function reportOf(name: string, image: Buffer, contexts: string): VirtualReport 
     port: PORTS[image[IMAGE.port_down]!]!,
     gid: image[IMAGE.no_gid] === 0,
     loopback: image[IMAGE.no_loopback] === 0,
+    fwctl: fwctlThere,
+    devxRegisters: image[IMAGE.devx_registers] !== 0,
     gone: image[IMAGE.gone] !== 0,
     openError: openErrno === 0 ? null : errnoName(openErrno),
     importKeks: validKeys(image, IMAGE.kek).map((at) => importKek(image, at)),
-    credentials: validKeys(image, IMAGE.credential).map((at) => ({id: image.readUInt32LE(at + KEY.id)})),
+    credentials: validKeys(image, IMAGE.credential).map((at) => credential(image, at)),
     faults: activeRules(image, IMAGE.fault).map((at) => faultReport(image, at)),
     dekErrors: activeRules(image, IMAGE.dek_error).map((at) => dekErrorReport(image, at)),
     live: liveCounters(image, contexts),
@@ -147,6 +155,10 @@ function importKek(image: Buffer, at: number): {id: number; bytes: number; kcv: 
   const bytes = image[at + KEY.bytes]!;
   const kek = image.subarray(at + KEY.secret, at + KEY.secret + bytes);
   return {id: image.readUInt32LE(at + KEY.id), bytes, kcv: toHex(keyCheckValue(kek))};
+}
+
+function credential(image: Buffer, at: number): {id: number; role: Role} {
+  return {id: image.readUInt32LE(at + KEY.id), role: ROLES[image[at + KEY.role]!] ?? 'user'};
 }
 
 /** Those of a length that a key can have: a damaged image may say anything. */
@@ -189,12 +201,12 @@ function nameOf(table: Readonly<Record<string, number>>, value: number): string 
 
 /**
  * The report of a device whose image is read by the caller's `read`; the copy is wiped. `contexts` is its directory of
- * contexts.
+ * contexts; `fwctlThere`: whether sysfs has it.
  */
-export function reportFrom(name: string, contexts: string, read: () => Buffer): VirtualReport {
+export function reportFrom(name: string, contexts: string, fwctlThere: boolean, read: () => Buffer): VirtualReport {
   const image = read();
   try {
-    return reportOf(name, image, contexts);
+    return reportOf(name, image, contexts, fwctlThere);
   } finally {
     wipe(image);
   }

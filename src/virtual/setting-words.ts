@@ -40,6 +40,8 @@ const KEYS: Readonly<Record<string, Key>> = {
   port: {values: PORTS.join('|'), parse: (value) => one('port', oneOf(PORTS, value))},
   gid: yesOrNo('gid'),
   loopback: yesOrNo('loopback'),
+  fwctl: yesOrNo('fwctl'),
+  'devx-registers': yesOrNo('devxRegisters'),
   gone: yesOrNo('gone'),
   'open-error': {values: 'none|ERRNO, such as EACCES', parse: (value) => one('openErrno', errnoOf(value))},
   kek: {

@@ -53,6 +53,10 @@ export interface Settings {
   readonly gid?: boolean;
   /** Whether the firmware connects a queue pair with itself inside the NIC (force loopback). */
   readonly loopback?: boolean;
+  /** Whether the kernel has fwctl, by which an officer reaches the registers. */
+  readonly fwctl?: boolean;
+  /** Whether the firmware lets users of DEVX at the officer's registers. */
+  readonly devxRegisters?: boolean;
   readonly gone?: boolean;
   /** The errno that opening the device fails with; 0 for none. */
   readonly openErrno?: number;
@@ -99,6 +103,8 @@ export function applySettings(image: Buffer, settings: Settings): ImageWrite[] {
   number(IMAGE.port_down, 1, indexIn(PORTS, settings.port), 1, 'port');
   number(IMAGE.no_gid, 1, settings.gid === undefined ? undefined : Number(!settings.gid), 1, 'gid');
   number(IMAGE.no_loopback, 1, settings.loopback === undefined ? undefined : Number(!settings.loopback), 1, 'loopback');
+  const devxRegisters = settings.devxRegisters === undefined ? undefined : Number(settings.devxRegisters);
+  number(IMAGE.devx_registers, 1, devxRegisters, 1, 'devxRegisters');
   // A NIC that goes takes all objects along: what was opened before belongs to an era that is over.
   if (settings.gone && image[IMAGE.gone] === 0) put(IMAGE.era, le((image.readUInt32LE(IMAGE.era) + 1) >>> 0, 4));
   number(IMAGE.gone, 1, settings.gone === undefined ? undefined : Number(settings.gone), 1, 'gone');
@@ -155,6 +161,8 @@ function load(
   put(at + KEY.id, le(id, 4));
   put(at + KEY.generation, le((image.readUInt32LE(at + KEY.generation) + 1) >>> 0, 4));
   put(at + KEY.bytes, le(bytes.length, 1));
+  put(at + KEY.role, le(0, 1)); // an officer's
+  put(at + KEY.owner, new Uint8Array(8)); // it stays
   put(at + KEY.secret, bytes);
   put(at + KEY.valid, le(1, 1));
 }

@@ -14,6 +14,9 @@ export function pciAddress(index: number): string {
   return `0000:3b:${(index >> 3).toString(16).padStart(2, '0')}.${index & 7}`;
 }
 
+/** Of all devices of a directory: they are functions of one card. */
+const CARD_GUID = 0x506b4b0300c0ffeen;
+
 /**
  * Writes the entries of device `index` (mlx5_N, uverbsN). `guid` is its node GUID. The device number is the one that
  * the kernel gives uverbsN, and that the shim's fstat answers: an import of a context finds the device by it.
@@ -29,7 +32,7 @@ export function writeSysfs(directory: string, index: number, guid: bigint): void
     [`class/infiniband_verbs/uverbs${index}/abi_version`]: '1',
     [`class/infiniband/mlx5_${index}/node_type`]: '1: CA',
     [`class/infiniband/mlx5_${index}/node_guid`]: quads(hex),
-    [`class/infiniband/mlx5_${index}/sys_image_guid`]: quads(hex),
+    [`class/infiniband/mlx5_${index}/sys_image_guid`]: quads(CARD_GUID.toString(16)),
     [`class/infiniband/mlx5_${index}/node_desc`]: 'virtual ConnectX',
     [`class/infiniband/mlx5_${index}/fw_ver`]: '22.36.1010',
     [`class/infiniband/mlx5_${index}/hca_type`]: 'MT4125',
@@ -60,7 +63,27 @@ export function writeSysfs(directory: string, index: number, guid: bigint): void
   for (const folder of [PCI_DEVICES, join('bus', 'pci', 'drivers', 'mlx5_core')]) {
     fs.mkdirSync(join(directory, folder), {recursive: true, mode: 0o700});
   }
+  setFwctl(directory, index, true);
   // DPDK passes over a device that has no driver.
   fs.symlinkSync(join('..', '..', '..', 'bus', 'pci', 'drivers', 'mlx5_core'), join(directory, pci, 'driver'));
   fs.symlinkSync(join('..', '..', '..', pci), join(directory, PCI_DEVICES, pciAddress(index)));
+}
+
+/** Whether the kernel has fwctl for device `index`: without this entry opening /dev/fwctl/fwctlN fails. */
+export function hasFwctl(directory: string, index: number): boolean {
+  return fs.existsSync(fwctlEntry(directory, index));
+}
+
+/** Lets the kernel have it, or not. */
+export function setFwctl(directory: string, index: number, there: boolean): void {
+  const entry = fwctlEntry(directory, index);
+  fs.rmSync(entry, {recursive: true, force: true});
+  if (!there) return;
+  fs.mkdirSync(entry, {recursive: true, mode: 0o700});
+  fs.writeFileSync(join(entry, 'dev'), `511:${index}\n`);
+  fs.symlinkSync(join('..', '..', '..', 'devices', 'pci0000:3b', pciAddress(index)), join(entry, 'device'));
+}
+
+function fwctlEntry(directory: string, index: number): string {
+  return join(directory, 'class', 'fwctl', `fwctl${index}`);
 }

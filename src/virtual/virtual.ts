@@ -26,7 +26,7 @@ import {ENGINES} from './properties.js';
 import {reportFrom, type VirtualReport} from './report.js';
 import {applySettings, type OfficerKey, type Settings} from './settings.js';
 import {compileShim} from './shim.js';
-import {PCI_DEVICES, writeSysfs} from './sysfs.js';
+import {hasFwctl, PCI_DEVICES, setFwctl, writeSysfs} from './sysfs.js';
 
 /** Devices in one directory. */
 const MAX_DEVICES = 16;
@@ -47,6 +47,11 @@ export interface CreateOptions {
   readonly credential?: Uint8Array | undefined;
   /** 24 bits; random when left out. */
   readonly credentialId?: number | undefined;
+  /**
+   * A new NIC, in commissioning: no KEK and no credential is loaded, and the copies in its directory are those that an
+   * officer may load.
+   */
+  readonly commissioning?: boolean | undefined;
   readonly settings?: Settings | undefined;
   /** The id of a group whose members may open the NICs as well; the caller has to be one. */
   readonly gid?: number | undefined;
@@ -116,6 +121,8 @@ export class VirtualConnectX {
       withLock(this.#image(this.devices[0]!), () => {
         const plans = names.map((name) => planOf(this.#image(name), settings));
         for (const {path, writes} of plans) writeImage(path, writes);
+        if (settings.fwctl !== undefined)
+          for (const name of names) setFwctl(this.#sysfs, this.devices.indexOf(name), settings.fwctl);
       });
     } catch (error) {
       throw pathError(this.directory, error);
@@ -130,7 +137,8 @@ export class VirtualConnectX {
    */
   show(device = this.devices[0]!): VirtualReport {
     const [name] = this.#named(device);
-    return reportFrom(name!, join(this.directory, `${name}.ctx`), () => readImage(this.#image(name!)));
+    const fwctl = hasFwctl(this.#sysfs, this.devices.indexOf(name!));
+    return reportFrom(name!, join(this.directory, `${name}.ctx`), fwctl, () => readImage(this.#image(name!)));
   }
 
   #named(device: string | undefined): readonly string[] {
@@ -139,6 +147,10 @@ export class VirtualConnectX {
     throw new DekError('NO_DEVICE', `no device ${hideKey(device)} in ${this.directory}`, {
       hint: `there is ${this.devices.join(', ')}`,
     });
+  }
+
+  get #sysfs(): string {
+    return join(this.directory, 'sysfs');
   }
 
   #image(name: string): string {
@@ -156,7 +168,7 @@ export class VirtualConnectX {
  *   UNSUPPORTED without a C compiler
  */
 export async function createVirtual(directory: string, options: CreateOptions = {}): Promise<VirtualConnectX> {
-  const {devices = 1, settings = {}, gid, shim} = options;
+  const {devices = 1, settings = {}, commissioning = false, gid, shim} = options;
   assertInteger(devices, 1, MAX_DEVICES, 'devices');
   const path = pathOf(directory);
   if (UNUSABLE_IN_LD_PRELOAD.test(path)) {
@@ -170,7 +182,7 @@ export async function createVirtual(directory: string, options: CreateOptions = 
   const images = names.map((_, index) => newImage(FIRST_GUID + BigInt(index)));
   try {
     for (const image of images) {
-      applySettings(image, {...DEFAULTS, keks: [kek], credentials: [credential]});
+      applySettings(image, commissioning ? NEW : {...DEFAULTS, keks: [kek], credentials: [credential]});
       applySettings(image, settings);
     }
     await holdSignals((interrupted) =>
@@ -235,6 +247,9 @@ const DEFAULTS: Settings = {
   logMaxDeks: 17,
   parallel: 16,
 };
+
+/** As it comes from the factory. */
+const NEW: Settings = {...DEFAULTS, state: 'commissioning'};
 
 /** A copy of `secret`, or a random one of the first of `lengths`. */
 function officerKey(secret: unknown, id: number | undefined, lengths: readonly number[], title: string): OfficerKey {

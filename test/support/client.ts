@@ -1,4 +1,4 @@
-/** Drives a C program on the NIC, client.c or traffic.c: one question a line, one answer a line. */
+/** Drives a C program on the NIC, client.c, traffic.c or officer.c: one question a line, one answer a line. */
 import type {ChildProcess} from 'node:child_process';
 import {createInterface} from 'node:readline';
 import {type DekKeys, wrapDek} from '../../src/wrap/index.js';
@@ -10,7 +10,7 @@ export class Client {
   readonly process: ChildProcess;
   readonly #answers: AsyncIterator<string>;
 
-  constructor(device: TestDevice, source: 'client.c' | 'traffic.c' = 'client.c') {
+  constructor(device: TestDevice, source: 'client.c' | 'traffic.c' | 'officer.c' = 'client.c') {
     const features = has('login objects') ? ['-DLOGIN_OBJECTS'] : [];
     this.process = device.spawn(compileProgram(`virtual/${source}`, [...features, '-libverbs', '-lmlx5']), [], {
       stdio: ['pipe', 'pipe', 'inherit'],

@@ -29,7 +29,7 @@ function compiledShim(): Promise<string> {
 export interface TestDevice {
   readonly nic: VirtualConnectX;
   readonly directory: string;
-  /** The first import KEK. */
+  /** The first import KEK, loaded unless the NIC is in commissioning. */
   readonly kek: Uint8Array;
   readonly kekId: number;
   /** The first credential, 40 bytes. */
@@ -59,9 +59,9 @@ export async function testDevice(options: CreateOptions = {}): Promise<TestDevic
     nic,
     directory,
     kek,
-    kekId: report.importKeks[0]!.id,
+    kekId: report.importKeks[0]?.id ?? 0,
     credential,
-    credentialId: report.credentials[0]!.id,
+    credentialId: report.credentials[0]?.id ?? 0,
     wrappedCredential: wrapCredential(kek, credential),
     run: (command, args = [], {input, env} = {}) =>
       spawnSync(command, args, {

@@ -31,6 +31,7 @@ int main(void)
 	FIELD(image, port_down);
 	FIELD(image, no_gid);
 	FIELD(image, no_loopback);
+	FIELD(image, devx_registers);
 	FIELD(image, next_object);
 	FIELD(image, slots_used);
 	FIELD(image, next_qpn);
@@ -59,7 +60,9 @@ int main(void)
 	FIELD(key, generation);
 	FIELD(key, valid);
 	FIELD(key, bytes);
+	FIELD(key, role);
 	FIELD(key, secret);
+	FIELD(key, owner);
 	SIZE(key);
 	FIELD(fault, active);
 	FIELD(fault, status);

@@ -29,6 +29,8 @@ describe('the settings of a virtual ConnectX', () => {
     ['port=down', {port: 'down'}],
     ['gid=no', {gid: false}],
     ['loopback=no', {loopback: false}],
+    ['fwctl=no', {fwctl: false}],
+    ['devx-registers=yes', {devxRegisters: true}],
     ['gone=yes', {gone: true}],
     ['gone=no', {gone: false}],
     ['open-error=EACCES', {openErrno: 13}],
@@ -39,6 +41,8 @@ describe('the settings of a virtual ConnectX', () => {
     ['revoke-credential=1', {revokeCredentials: [1]}],
     ['fault=any', {faults: [{}]}],
     ['fault=none', {faults: []}],
+    ['fault=access', {faults: [{command: 'access'}]}],
+    ['fault=create-kek', {faults: [{command: 'create', object: 'kek'}]}],
     ['fault=create-dek', {faults: [{command: 'create', object: 'dek'}]}],
     ['fault=any-login,status=LIM_ERR', {faults: [{object: 'login', status: 8}]}],
     [

@@ -1,6 +1,6 @@
 /*
  * A program of the tests that is driven by lines: a command a line on stdin, an answer a line on stdout. Included by
- * client.c and traffic.c.
+ * client.c, traffic.c and officer.c.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {groupId} from '../../agent/host/group.js';
-import {wipe} from '../../bytes.js';
+import {toHex, wipe} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {describeId} from '../../cli/describe.js';
 import {idFlag} from '../../cli/flags.js';
@@ -14,17 +14,19 @@ import {assertDistinctStreams} from '../../custody/spec.js';
 import {CREDENTIAL_BYTES, KEK_BYTES} from '../../dek-layout.js';
 import {protectSecrets} from '../../memory/protect.js';
 import {createVirtual} from '../../virtual/index.js';
+import {keyCheckValue} from '../../wrap/kcv.js';
 
 interface Created {
   directory: string;
   /** `mlx5_0` and so on. */
   devices: readonly string[];
   importMode: string;
-  importKekId: number;
+  /** null: none is loaded, --commissioning. */
+  importKekId: number | null;
   importKekKcv: string;
   /** The officer's raw copy of the import KEK. */
   importKekFile: string;
-  credentialId: number;
+  credentialId: number | null;
   /** The officer's raw copy of the credential, not wrapped. */
   credentialFile: string;
 }
@@ -41,6 +43,10 @@ export default class VirtualCreate extends DekCommand {
     {
       description: 'A NIC that takes DEKs in plaintext, with room for 1,024 of them',
       command: 'dek virtual create nic --import-mode plaintext --log-max-deks 10',
+    },
+    {
+      description: 'A card of two ports as it comes from the factory, for dek officer operational',
+      command: 'dek virtual create nic --devices 2 --commissioning',
     },
     {
       description: 'Two ports with a KEK of your own',
@@ -63,6 +69,10 @@ export default class VirtualCreate extends DekCommand {
     }),
     'credential-format': formatFlag('the credential', {dependsOn: ['credential']}),
     'credential-id': idFlag({description: 'id of the credential on the NIC (default: random)'}),
+    commissioning: Flags.boolean({
+      exclusive: ['kek-id', 'credential-id'],
+      description: 'as it comes from the factory: nothing is loaded; dek officer operational loads DIR/officer',
+    }),
     'import-mode': Flags.option({
       options: ['wrapped', 'plaintext'] as const,
       helpValue: 'MODE',
@@ -100,17 +110,21 @@ export default class VirtualCreate extends DekCommand {
         kekId: flags['kek-id'],
         credential,
         credentialId: flags['credential-id'],
+        commissioning: flags.commissioning,
         settings: {importMode: flags['import-mode'], logMaxDeks: flags['log-max-deks']},
       });
       const {importMode, importKeks, credentials} = nic.show();
+      const copy = await readSecret(`file:${nic.kekFile}`, KEK_BYTES, 'kek', 'raw');
+      const importKekKcv = toHex(keyCheckValue(copy));
+      wipe(copy);
       const created = {
         directory: nic.directory,
         devices: nic.devices,
         importMode,
-        importKekId: importKeks[0]!.id,
-        importKekKcv: importKeks[0]!.kcv,
+        importKekId: importKeks[0]?.id ?? null,
+        importKekKcv,
         importKekFile: nic.kekFile,
-        credentialId: credentials[0]!.id,
+        credentialId: credentials[0]?.id ?? null,
         credentialFile: nic.credentialFile,
       };
       for (const line of render(created)) this.log(line);
@@ -134,7 +148,11 @@ function render(created: Created): string[] {
     ['virtual ConnectX', created.devices.join(', ')],
     ['directory', created.directory],
     ['import mode', created.importMode],
-    ['import KEK', `id ${describeId(created.importKekId)}, KCV ${created.importKekKcv}, in ${created.importKekFile}`],
-    ['credential', `id ${describeId(created.credentialId)}, in ${created.credentialFile}`],
+    ['import KEK', `${idOf(created.importKekId)}, KCV ${created.importKekKcv}, in ${created.importKekFile}`],
+    ['credential', `${idOf(created.credentialId)}, in ${created.credentialFile}`],
   ]);
+}
+
+function idOf(id: number | null): string {
+  return id === null ? 'not loaded' : `id ${describeId(id)}`;
 }

@@ -48,7 +48,7 @@ function facts(report: VirtualReport): [string, string][] {
       report.importKeks.map(({id, bytes, kcv}) => `id ${describeId(id)} (${bytes * 8} bits, KCV ${kcv})`).join(', ') ||
         'none',
     ],
-    ['credentials', report.credentials.map(({id}) => `id ${describeId(id)}`).join(', ') || 'none'],
+    ['credentials', report.credentials.map(({id, role}) => `id ${describeId(id)} (${role})`).join(', ') || 'none'],
     ['firmware', `${describeService(report)}, policy ${report.policy}`],
     ['live', `${live.contexts} contexts, ${live.pds} PDs, ${live.logins} logins, ${live.deks} DEKs`],
     ['data path', `${live.cqs} CQs, ${live.qps} QPs, ${live.mrs} MRs, ${live.mkeys} MKeys`],
@@ -64,6 +64,8 @@ function facts(report: VirtualReport): [string, string][] {
   if (report.port !== 'active') facts.push(['port', report.port]);
   if (!report.gid) facts.push(['GID', 'none']);
   if (!report.loopback) facts.push(['force loopback', 'refused']);
+  if (!report.fwctl) facts.push(['fwctl', 'none']);
+  if (report.devxRegisters) facts.push(['registers', 'open to users of DEVX']);
   if (report.failedSelftests !== 0) facts.push(['failed self-tests', `0x${report.failedSelftests.toString(16)}`]);
   if (report.openError !== null) facts.push(['open fails with', report.openError]);
   for (const {command, object, status, syndrome, left, hits} of report.faults) {

@@ -21,7 +21,7 @@
 #define CONTEXT_BYTES (CONTEXT_RECORDS + (off_t)OBJECTS * sizeof(struct object))
 
 enum { BY_COMMAND = 1 }; /* made by a firmware command, not by a verb: the other cannot destroy it */
-enum kind { FREE = 0, PD, UAR, LOGIN, DEK, CQ, QP, MR, MKEY, PSV, SRQ, MW, AH, UMEM };
+enum kind { FREE = 0, PD, UAR, LOGIN, DEK, CQ, QP, MR, MKEY, PSV, SRQ, MW, AH, UMEM, IMPORT_KEK, CREDENTIAL };
 
 struct shared {
 	char magic[8];

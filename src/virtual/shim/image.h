@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC "mlx5vnic"
-#define IMAGE_VERSION 3
+#define IMAGE_VERSION 4
 #define KEYS 64
 #define RULES 16
 #define LANES 64
@@ -16,16 +16,19 @@
 
 /*
  * An import KEK (16 or 32 bytes) or a credential (40). Written while `valid` is 0; `generation` counts the writings.
+ * `owner` is the serial of the context that made it as an object, with which it goes; 0 when it stays.
  */
 struct key {
 	uint32_t id;
 	uint32_t generation;
 	uint8_t valid;
 	uint8_t bytes;
-	uint8_t reserved[6];
+	uint8_t role; /* enum role, of a credential */
+	uint8_t reserved[5];
 	uint8_t secret[40];
-	uint8_t reserved2[8];
+	uint64_t owner;
 };
+enum role { ROLE_OFFICER = 0, ROLE_USER = 1 };
 
 /* A firmware command to fail. opcode 0: any; type 0: any. `left` counts down to 0, or is ALWAYS. */
 struct fault {
@@ -85,7 +88,8 @@ struct image {
 	uint8_t port_down; /* 1: the port of the device is down */
 	uint8_t no_gid; /* 1: it has no address */
 	uint8_t no_loopback; /* 1: the firmware refuses force loopback */
-	uint8_t reserved[3];
+	uint8_t devx_registers; /* 1: the firmware lets a user of DEVX at the officer's registers */
+	uint8_t reserved[2];
 	uint32_t next_object; /* from here on written by this library */
 	uint32_t slots_used; /* slots from here on were never used */
 	uint32_t next_qpn; /* 24 bits, as the two below; used again after all others */

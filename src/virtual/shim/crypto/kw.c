@@ -75,6 +75,19 @@ static __attribute__((noinline)) struct verdict check_credential(const struct ke
 	return v;
 }
 
+/* Unwraps a key of the officer's, of `bytes` without the wrap, into `secret`, which the image has room for. */
+static __attribute__((noinline)) bool take_officer_key(const struct key *kek, const uint8_t *wrapped, int bytes,
+						       uint8_t *secret)
+{
+	struct scratch s;
+	bool good = unwrap(&s, kek->secret, kek->bytes == 32 ? 32 : 16, wrapped, bytes + 8);
+
+	for (int i = 0; i < bytes / 4 && good; i++)
+		put32(secret + 4 * i, s.r[i]);
+	explicit_bzero(&s, sizeof(s));
+	return good;
+}
+
 /*
  * Takes a DEK in: `key` as it stands in the mailbox, wrapped under `kek` or, without one, plaintext; `bytes` of key1
  * + key2 + keytag. What the context is to keep of it goes to `kept`.

@@ -98,6 +98,8 @@ static struct verdict query_object(struct context *c, struct object *o, uint8_t 
 		body[16] = login_valid(c) ? 0 : 1;
 		return DONE;
 	}
+	if (o->kind == IMPORT_KEK || o->kind == CREDENTIAL)
+		return query_officer_object(c, o, out);
 	if (o->wrapped && !login_valid(c))
 		return REFUSE(BAD_RES_STATE, LOAD(c->shared->login) ? LOGIN_INVALID : LOGIN_NEEDED);
 	turn_to_error(c->nic->image, o);

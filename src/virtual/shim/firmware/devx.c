@@ -8,18 +8,24 @@ static int devx_other(struct context *c, attrs a)
 	const struct field fields[] = {F_OPCODE, F_OP_MOD};
 	const uint8_t *in = in_ptr(a[0]);
 	uint8_t *out = out_ptr(a[1]);
+	const uint16_t opcode = get_field(in, F_OPCODE);
+	const bool is_register = opcode == ACCESS_REGISTER_USER;
 	struct verdict v;
 	int error;
 
-	if (!c->shared->devx || get_field(in, F_OPCODE) != QUERY_HCA_CAP)
+	if (!c->shared->devx || (opcode != QUERY_HCA_CAP && !is_register))
 		return EINVAL;
-	error = begin(c, QUERY_HCA_CAP, 0, &v);
+	error = begin(c, is_register ? ACCESS_REGISTER : opcode, is_register ? get_field(in, F_REGISTER_ID) : 0, &v);
 	if (error)
 		return error;
 	clear_out(a[1]);
-	if (v.status == OK && HAS_OTHERS(in, a[0]->len, fields))
+	if (v.status == OK && is_register && !LOAD(c->nic->image->devx_registers))
+		v = REFUSE(BAD_OP, NOT_PRIVILEGED);
+	else if (v.status == OK && is_register)
+		v = access_register(c->nic, in, a[0]->len, out, a[1]->len);
+	else if (v.status == OK && HAS_OTHERS(in, a[0]->len, fields))
 		v = REFUSE(BAD_PARAM, RESERVED_FIELD);
-	if (v.status == OK)
+	else if (v.status == OK)
 		query_caps(c->nic->image, get_field(in, F_OP_MOD), out, a[1]->len);
 	return answer(c, out, v, 0);
 }
@@ -32,6 +38,8 @@ static const struct {
 } creations[] = {
 	{DEK, CREATE_OBJECT, TYPE_DEK, DESTROY_OBJECT, create_dek},
 	{LOGIN, CREATE_OBJECT, TYPE_LOGIN, DESTROY_OBJECT, create_login},
+	{IMPORT_KEK, CREATE_OBJECT, TYPE_IMPORT_KEK, DESTROY_OBJECT, create_import_kek},
+	{CREDENTIAL, CREATE_OBJECT, TYPE_CREDENTIAL, DESTROY_OBJECT, create_credential},
 	{MKEY, CREATE_MKEY, 0, DESTROY_MKEY, create_mkey},
 	{PSV, CREATE_PSV, 0, DESTROY_PSV, create_psv},
 	{CQ, CREATE_CQ, 0, DESTROY_CQ, create_cq_by_command},
@@ -173,6 +181,8 @@ static int devx_destroy(struct context *c, attrs a)
 		return ENOENT;
 	if (o->kind == CQ && is_cq_used(c, handle))
 		return EBUSY;
+	if (o->kind == IMPORT_KEK || o->kind == CREDENTIAL)
+		forget_key_of(c, o);
 	free_object(c, handle);
 	return 0;
 }

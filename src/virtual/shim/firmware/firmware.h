@@ -22,11 +22,15 @@ enum opcode {
 	QP_TO_RESET = 0x50a,
 	CREATE_PSV = 0x600,
 	DESTROY_PSV = 0x601,
+	ACCESS_REGISTER = 0x805,
 	CREATE_OBJECT = 0xa00,
 	QUERY_OBJECT = 0xa02,
 	DESTROY_OBJECT = 0xa03,
+	ACCESS_REGISTER_USER = 0xb0c,
+	QUERY_CRYPTO_STATE = 0xb14,
 };
-enum { TYPE_DEK = 0xc, TYPE_LOGIN = 0x1f, EVENT_QUEUE = 7 };
+enum { TYPE_DEK = 0xc, TYPE_IMPORT_KEK = 0x1d, TYPE_CREDENTIAL = 0x1e, TYPE_LOGIN = 0x1f, EVENT_QUEUE = 7 };
+enum { CRYPTO_OPERATIONAL = 0xc002, CRYPTO_COMMISSIONING, IMPORT_KEK_HANDLE, CREDENTIAL_HANDLE };
 enum { KEY_PURPOSE_AES_XTS = 3, IMPORT_METHOD_AES = 4, CAPS_GENERAL = 0, CAPS_ROCE = 4, CAPS_CRYPTO = 0x1a };
 
 enum status {
@@ -68,6 +72,13 @@ enum syndrome {
 	QP_STATE,
 	RESERVED_FIELD, /* a bit that this command has no name for, or a field that has to be zero */
 	CQ_CONTEXT,
+	NO_SUCH_REGISTER,
+	NOT_PRIVILEGED, /* a user of DEVX */
+	ALREADY_OPERATIONAL,
+	TOKEN_NEEDED,
+	NOT_AN_OFFICER,
+	NO_ROOM_FOR_KEY,
+	WRITE_OPERATION,
 };
 
 /* What the firmware says of a command. */

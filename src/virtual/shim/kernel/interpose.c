@@ -203,11 +203,21 @@ int ioctl(int fd, unsigned long request, ...)
 	struct context *c = NULL;
 	va_list list;
 	void *argument;
+	struct fwctl_file fwctl;
 	int error = errno;
 
 	va_start(list, request);
 	argument = va_arg(list, void *);
 	va_end(list);
+	if ((request == FWCTL_RPC_CALL || request == FWCTL_INFO_CALL) && read_fwctl(fd, &fwctl)) {
+		pthread_mutex_lock(&mutex);
+		error = fwctl_ioctl(&fwctl, request, argument);
+		pthread_mutex_unlock(&mutex);
+		if (!error)
+			return 0;
+		errno = error;
+		return -1;
+	}
 	if (request == RDMA_VERBS_IOCTL) {
 		pthread_mutex_lock(&mutex);
 		c = find_context(fd);

@@ -17,6 +17,19 @@ static bool is_locked(int file)
 	return fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
+/* The KEKs and credentials that a context made as objects go with it. */
+static void drop_keys_of(struct image *image, uint64_t serial)
+{
+	for (int i = 0; i < 2 * KEYS && serial; i++) {
+		struct key *key = i < KEYS ? &image->kek[i] : &image->credential[i - KEYS];
+
+		if (!LOAD(key->valid) || key->owner != serial)
+			continue;
+		STORE(key->valid, 0);
+		explicit_bzero(key->secret, sizeof(key->secret));
+	}
+}
+
 /* Opens the file of a slot if a program still has it; else takes the slot back and returns -1. */
 static int open_held(struct nic *nic, uint32_t index)
 {
@@ -31,6 +44,7 @@ static int open_held(struct nic *nic, uint32_t index)
 		syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 		real_close(file);
 	}
+	drop_keys_of(nic->image, nic->image->slot[index].serial);
 	STORE(nic->image->slot[index].used, 0);
 	return -1;
 }
