@@ -349,6 +349,7 @@ enum {
 	DETACHED = 22,
 	EXPIRED = 24,
 	PROGRESS = 0x8001,
+	MADE = 0x8002,
 };
 enum { TABLE_PRESENTED = 1, CONTEXT_PRESENTED = 2 }; /* flags of LEND, of ATTACH */
 enum {
@@ -403,6 +404,8 @@ struct mlx5dek {
 	size_t at_before, at_now;
 	uint8_t *others; /* the last OTHERS; NULL: those of the table hold */
 	uint32_t other_count;
+	uint8_t *made; /* of MADE: others that no table has told of */
+	uint32_t made_count;
 	struct record record;
 };
 
@@ -552,6 +555,7 @@ static int least_bytes(int type)
 	case OTHERS:
 	case EXPIRED:
 	case PROGRESS:
+	case MADE:
 		return 8;
 	case DETACHED:
 		return 0;
@@ -567,6 +571,7 @@ static uint64_t counted_bytes(int type, const uint8_t *p)
 	case CHANGE:
 		return 16 + (uint64_t)get32(p + 8) * CHANGE_BYTES;
 	case OTHERS:
+	case MADE:
 		return 8 + (uint64_t)get32(p) * OTHER_BYTES;
 	case EXPIRED:
 		return 8 + (uint64_t)get32(p) * 4;
@@ -782,6 +787,13 @@ static void forget_old(struct mlx5dek *d, struct old *old)
 	d->old_forgotten = d->old_hint = 0;
 }
 
+static void forget_made(struct mlx5dek *d)
+{
+	free(d->made);
+	d->made = NULL;
+	d->made_count = 0;
+}
+
 /* Puts the table of a TABLE in the place of the one before, which stays until the differences are told. */
 static int take_table(struct mlx5dek *d)
 {
@@ -800,6 +812,7 @@ static int take_table(struct mlx5dek *d)
 		memcpy(d->nic, next.map + 48, NIC_BYTES);
 	free(d->others);
 	d->others = NULL;
+	forget_made(d);
 	pthread_rwlock_wrlock(&d->lock);
 	d->before = d->table;
 	d->at_before = d->at_now = 0;
@@ -820,6 +833,24 @@ static int take_others(struct mlx5dek *d)
 	free(d->others);
 	d->others = copy;
 	d->other_count = get32(p);
+	return 0;
+}
+
+/* DEKs that are there, before the table that names them: for the next agent, if this one does not come so far. */
+static int take_made(struct mlx5dek *d)
+{
+	const uint8_t *p = payload(&d->record);
+	uint32_t count = get32(p);
+	uint8_t *more;
+
+	if (count > MOST_ENTRIES - d->made_count)
+		return broken("more DEKs than there can be");
+	more = realloc(d->made, ((size_t)d->made_count + count) * OTHER_BYTES + 1);
+	if (!more)
+		return fail_call("realloc");
+	memcpy(more + (size_t)d->made_count * OTHER_BYTES, p + 8, (size_t)count * OTHER_BYTES);
+	d->made = more;
+	d->made_count += count;
 	return 0;
 }
 
@@ -992,14 +1023,24 @@ int mlx5dek_next_event(struct mlx5dek *d, struct mlx5dek_event *event)
 
 /* Begin and end */
 
+/* The header of a table without entries. */
+static void write_header(uint8_t *p)
+{
+	memcpy(p, "DEKTABLE", 8);
+	put16(p + 8, 1);
+	put16(p + 10, HEADER_BYTES);
+	put16(p + 12, ENTRY_BYTES);
+	put16(p + 14, OTHER_BYTES);
+}
+
 /* The table as it is now, for the next agent: a sealed memfd, or -1. */
 static int present_table(const struct mlx5dek *d)
 {
 	const struct table *t = &d->table;
 	const uint8_t *others = d->others ? d->others : t->others;
 	uint32_t known = d->others ? d->other_count : t->other_count, count = 0;
-	size_t body = t->others - t->map;
-	size_t most = body + ((size_t)known + d->old_count) * OTHER_BYTES;
+	size_t body = t->map ? (size_t)(t->others - t->map) : HEADER_BYTES;
+	size_t most = body + ((size_t)known + d->old_count + d->made_count) * OTHER_BYTES;
 	uint8_t *bytes;
 	int fd = memfd_create("mlx5dek", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -1012,7 +1053,10 @@ static int present_table(const struct mlx5dek *d)
 		fail_call("mmap");
 		goto failed;
 	}
-	memcpy(bytes, t->map, body);
+	if (t->map)
+		memcpy(bytes, t->map, body);
+	else
+		write_header(bytes);
 	for (uint32_t i = 0; i < known; i++)
 		if (get32(others + (size_t)i * OTHER_BYTES) != OTHER_OLD_DEK)
 			memcpy(bytes + body + (size_t)count++ * OTHER_BYTES, others + (size_t)i * OTHER_BYTES,
@@ -1027,6 +1071,9 @@ static int present_table(const struct mlx5dek *d)
 		put32(other + 4, d->olds[i].handle);
 		put32(other + 8, d->olds[i].id);
 	}
+	if (d->made_count)
+		memcpy(bytes + body + (size_t)count * OTHER_BYTES, d->made, (size_t)d->made_count * OTHER_BYTES);
+	count += d->made_count;
 	put32(bytes + 20, count);
 	put64(bytes + 24, body + (uint64_t)count * OTHER_BYTES);
 	munmap(bytes, most);
@@ -1045,10 +1092,16 @@ failed:
 	return -1;
 }
 
+/* Whether an agent has left something in the context that was lent to it, before it told of a table. */
+static bool is_begun(const struct mlx5dek *d)
+{
+	return d->lent && !d->table.map && (d->made_count > 0 || (d->others && d->other_count > 0));
+}
+
 /* LEND or ATTACH; with what we have already, if this is not the first time. */
 static int send_request(struct mlx5dek *d, uint64_t deadline)
 {
-	bool again = d->table.map;
+	bool again = d->table.map || is_begun(d);
 	int fds[2] = {d->context ? d->context->cmd_fd : -1, -1}, fd_count = d->lent || again, result;
 	uint8_t *request;
 
@@ -1112,11 +1165,12 @@ static int take_context(struct mlx5dek *d)
 		       : fail(ESTALE, "this agent has another context: attach anew, and move there");
 }
 
-/* Connects, asks, and waits for the table. Ends the connection when it fails. */
-static int begin(struct mlx5dek *d)
+/*
+ * Connects, asks, and waits for the table. Ends the connection when it fails; *final: the agent refused for good.
+ */
+static int begin_once(struct mlx5dek *d, uint64_t deadline, bool *final)
 {
-	uint64_t deadline = now_ms() + d->timeout_ms;
-	bool done = false, has_context = false;
+	bool done = false, has_context = false, presents = d->table.map || is_begun(d);
 
 	d->socket = connect_agent(d, deadline);
 	if (d->socket < 0)
@@ -1132,9 +1186,17 @@ static int begin(struct mlx5dek *d)
 		type = record_type(&d->record);
 		if (type == REFUSAL) {
 			take_refusal(d);
+			*final = errno != EAGAIN && errno != ECANCELED;
+			if (!presents) { /* then it has left nothing */
+				forget_made(d);
+				free(d->others);
+				d->others = NULL;
+			}
 			goto failed;
 		}
 		if (type == OTHERS && take_others(d))
+			goto failed;
+		if (type == MADE && take_made(d))
 			goto failed;
 		if (type == CONTEXT && take_context(d))
 			goto failed;
@@ -1159,6 +1221,31 @@ static int begin(struct mlx5dek *d)
 failed:
 	disconnect(d);
 	return -1;
+}
+
+/* Whether an agent that is started next may answer: this one ended, starts, or is not there yet. */
+static bool is_passing(int error)
+{
+	return error == ECONNRESET || error == EPIPE || error == ECONNREFUSED || error == ENOENT || error == EAGAIN ||
+	       error == ECANCELED;
+}
+
+/*
+ * begin_once; when an agent ends in the middle of a first lend, goes on with the next one: nobody else can tell that
+ * one what is in the context already.
+ */
+static int begin(struct mlx5dek *d)
+{
+	const struct timespec pause = {.tv_nsec = 100000000};
+	uint64_t deadline = now_ms() + d->timeout_ms;
+	bool final = false;
+
+	while (begin_once(d, deadline, &final)) {
+		if (final || !is_passing(errno) || !is_begun(d) || now_ms() >= deadline)
+			return -1;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
 }
 
 /* The names that are wanted, as LEND and ATTACH have them. */
@@ -1202,6 +1289,7 @@ static void free_handle(struct mlx5dek *d)
 	unmap_table(&d->table);
 	free(d->olds);
 	free(d->others);
+	free(d->made);
 	free(d->patterns);
 	pthread_mutex_destroy(&d->sending);
 	pthread_rwlock_destroy(&d->lock);

@@ -38,9 +38,9 @@ export type {
   AttachOptions,
   LendOptions,
   SharedContext,
-  SharedDek,
   SharedEvent,
 } from './agent/service/shared-context.js';
+export type {SharedDek} from './agent/service/shared-dek.js';
 export type {DekState, ImportMode, KeySize, LoginOptions, LoginState} from './dek-layout.js';
 export {DekError, type DekErrorCode, type DekErrorOptions} from './errors.js';
 export {

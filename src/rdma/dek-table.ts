@@ -14,12 +14,15 @@ export class DekTable {
   /** Slots below `#top` to be used again. */
   readonly #free: number[] = [];
   #top = 0;
+  /** Is told of each DEK that is added. */
+  added: ((pointer: DekPtr) => void) | undefined;
 
   /** Returns the slot that is the DEK's until `remove`. */
   add(pointer: DekPtr): number {
     const slot = this.#free.pop() ?? this.#top++;
     if (slot === this.#pointers.length) this.#grow();
     this.#pointers[slot] = pointer;
+    this.added?.(pointer);
     return slot;
   }
 

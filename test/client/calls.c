@@ -228,6 +228,11 @@ static void test_changes(void)
 	end_agent();
 }
 
+static bool is_other(const uint8_t *at, struct other o)
+{
+	return get(at, 4) == o.type && get(at + 4, 4) == o.handle && get(at + 8, 4) == o.id;
+}
+
 /* Dies after a change; the next one is shown what there was. */
 static void *serve_twice(void *unused)
 {
@@ -235,19 +240,14 @@ static void *serve_twice(void *unused)
 			   beta = {"beta", 0x88, 8, 256, HAS_KEYTAG, NULL, NULL},
 			   after[] = {alpha, beta, {"gamma", 0x99, 10, 128, 0, NULL, NULL}};
 	const struct other more[] = {login, {3, 44, 45}};
-	uint8_t others[8 + 2 * OTHER_BYTES] = {2}, table[2000];
+	uint8_t table[2000];
 	int s = greet();
 	ssize_t bytes;
 
 	(void)unused;
 	forget(&heard);
 	CHECK(say_table(s, 1, three, 3, &login, 1));
-	for (int i = 0; i < 2; i++) {
-		put(others + 8 + i * OTHER_BYTES, more[i].type, 4);
-		put(others + 12 + i * OTHER_BYTES, more[i].handle, 4);
-		put(others + 16 + i * OTHER_BYTES, more[i].id, 4);
-	}
-	CHECK(say(s, OTHERS, others, sizeof(others), -1));
+	CHECK(say_others(s, OTHERS, more, 2));
 	CHECK(say_change(s, 1, 0, 0x11, &alpha) && say_change(s, 1, 1, 0x22, &beta));
 	CHECK(send_bytes(s, "\x12\0\1", 3, NULL, 0)); /* dies in the middle of a record */
 	close(s);
@@ -259,9 +259,9 @@ static void *serve_twice(void *unused)
 	CHECK(bytes == HEADER_BYTES + 3 * ENTRY_BYTES + 4 * OTHER_BYTES && get(table + 24, 8) == (uint64_t)bytes);
 	CHECK(get(table + 20, 4) == 4 && get(table + HEADER_BYTES + 128, 4) == 0x77);
 	CHECK(get(table + HEADER_BYTES + ENTRY_BYTES + 128, 4) == 0x88);
-	CHECK(memcmp(table + bytes - 4 * OTHER_BYTES, others + 8, 2 * OTHER_BYTES) == 0);
-	CHECK(get(table + bytes - 32, 4) == 6 && get(table + bytes - 28, 4) == 1 && get(table + bytes - 24, 4) == 0x11);
-	CHECK(get(table + bytes - 16, 4) == 6 && get(table + bytes - 12, 4) == 2 && get(table + bytes - 8, 4) == 0x22);
+	CHECK(is_other(table + bytes - 64, more[0]) && is_other(table + bytes - 48, more[1]));
+	CHECK(is_other(table + bytes - 32, (struct other){6, 1, 0x11}));
+	CHECK(is_other(table + bytes - 16, (struct other){6, 2, 0x22}));
 	forget(&heard);
 	CHECK(say_table(s, 2, after, 3, NULL, 0));
 	CHECK(hear(s, &heard) && heard.type == RELEASE && get(heard.payload + 8, 4) == 0x11);
@@ -285,6 +285,86 @@ static void test_reconnect(void)
 	CHECK(is_event(next(dek), MLX5DEK_EVENT_CHANGED, "gamma", 0, 0x99));
 	CHECK(mlx5dek_next_event(dek, &(struct mlx5dek_event){0}) == 0);
 	CHECK(mlx5dek_release(dek, 0x22) == 0 && mlx5dek_detach(dek, 0) == 0);
+	end_agent();
+}
+
+/* What is presented in `heard`: a table without entries, and these others. */
+static bool is_begun(const struct other *others, int count)
+{
+	uint8_t table[1000];
+	size_t bytes = HEADER_BYTES + (size_t)count * OTHER_BYTES;
+	bool same = get(heard.payload, 4) == 1 && heard.fd_count == 2 &&
+		    pread(heard.fds[1], table, sizeof(table), 0) == (ssize_t)bytes && get(table + 24, 8) == bytes &&
+		    memcmp(table, "DEKTABLE", 8) == 0 && get(table + 16, 4) == 0 && get(table + 20, 4) == (size_t)count;
+
+	for (int i = 0; same && i < count; i++)
+		same = is_other(table + HEADER_BYTES + i * OTHER_BYTES, others[i]);
+	return same;
+}
+
+/* Dies twice before there is a table, and starts once: the third is shown what both have left. */
+static void *serve_at_last(void *unused)
+{
+	const struct other left[] = {login, {9, 1, 0x11}, {9, 2, 0x22}, {9, 3, 0x33}};
+	int s = greet();
+
+	(void)unused;
+	CHECK(heard.fd_count == 1);
+	forget(&heard);
+	CHECK(say_others(s, OTHERS, left, 1) && say_others(s, MADE, left + 1, 2));
+	close(s);
+
+	s = greet();
+	CHECK(is_begun(left, 3));
+	forget(&heard);
+	CHECK(say_others(s, MADE, left + 3, 1));
+	close(s);
+
+	s = greet();
+	CHECK(is_begun(left, 4));
+	forget(&heard);
+	CHECK(say_text(s, REFUSAL, EAGAIN, 12, "the agent is starting"));
+	close(s);
+
+	s = greet();
+	CHECK(is_begun(left, 4));
+	forget(&heard);
+	CHECK(say_table(s, 1, three, 3, &login, 1));
+	close(s);
+
+	s = greet();
+	CHECK(get(heard.payload, 4) == 1 && lseek(heard.fds[1], 0, SEEK_END) == HEADER_BYTES + 3 * 176 + OTHER_BYTES);
+	forget(&heard);
+	CHECK(say_table(s, 2, three, 3, &login, 1));
+	stay(s);
+	return NULL;
+}
+
+/* Refuses a first lend: it has taken away what it made, and told of. */
+static void *serve_refusal_late(void *unused)
+{
+	const struct other left[] = {login, {9, 1, 0x11}};
+	int s = greet();
+
+	(void)unused;
+	forget(&heard);
+	CHECK(say_others(s, OTHERS, left, 1) && say_others(s, MADE, left + 1, 1));
+	CHECK(say_text(s, REFUSAL, EAGAIN, 12, "not now"));
+	close(s);
+	return NULL;
+}
+
+static void test_first_lend(void)
+{
+	struct mlx5dek *dek;
+
+	start_agent(serve_at_last);
+	dek = lend();
+	CHECK(is_event(next(dek), MLX5DEK_EVENT_AGENT_GONE, "", 0, 0) && mlx5dek_reconnect(dek) == 0);
+	CHECK(mlx5dek_detach(dek, 0) == 0);
+	end_agent();
+	start_agent(serve_refusal_late);
+	CHECK(!mlx5dek_lend(pd, &(struct mlx5dek_options){.socket = path}) && errno == EAGAIN);
 	end_agent();
 }
 
@@ -569,10 +649,18 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	{"lend", test_lend},	       {"names", test_names},	    {"changes", test_changes},
-	{"reconnect", test_reconnect}, {"no-agent", test_no_agent}, {"refusals", test_refusals},
-	{"timeout", test_timeout},     {"attach", test_attach},	    {"other-context", test_other_context},
-	{"layout", test_layout},       {"threads", test_threads},
+	{"lend", test_lend},
+	{"names", test_names},
+	{"changes", test_changes},
+	{"reconnect", test_reconnect},
+	{"first-lend", test_first_lend},
+	{"no-agent", test_no_agent},
+	{"refusals", test_refusals},
+	{"timeout", test_timeout},
+	{"attach", test_attach},
+	{"other-context", test_other_context},
+	{"layout", test_layout},
+	{"threads", test_threads},
 };
 
 int main(int argc, char **argv)

@@ -27,6 +27,7 @@ describe('libmlx5dek', function () {
     names: 'asks for names and globs, and can leave the DEKs where they are',
     changes: 'takes changes, new tables, what expired and the end of a context, in order',
     reconnect: 'shows the next agent what there is, and tells it what was released meanwhile',
+    'first-lend': 'goes on with the next agent when one ends in the middle of a first lend',
     'no-agent': 'keeps the DEKs when the agent is gone, and says what to do',
     refusals: "gives a refusal's errno and text",
     timeout: 'waits no longer than it was told',

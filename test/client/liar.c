@@ -7,6 +7,7 @@
 #include "../../client/mlx5dek.h"
 
 #include <dirent.h>
+#include <poll.h>
 
 enum { MOST_ITEMS = 64, MOST_FDS = 16, DEKS = 40 };
 
@@ -23,6 +24,7 @@ static int listener;
 static struct item items[MOST_ITEMS];
 static int item_count;
 static bool spoilt;
+static bool done; /* the client of this round has what it came for */
 static int shrinkable = -1; /* a table that was not sealed, to be cut off when the client may have it mapped */
 
 static uint32_t pick(uint32_t below)
@@ -130,6 +132,7 @@ static void add_change(uint64_t serial, int index, uint32_t old_id, uint32_t id)
 static void plan(bool attach)
 {
 	uint8_t context[72] = {0}, others[8 + 3 * OTHER_BYTES] = {3};
+	static const uint8_t made[8 + OTHER_BYTES] = {1, [8] = 9};
 
 	for (int n = pick(3); n > 0; n--)
 		add_record(PROGRESS, "\1\0\0\0\2\0\0\0", 8);
@@ -139,6 +142,8 @@ static void plan(bool attach)
 		add_fd(add_record(CONTEXT, context, sizeof(context)), dup(pd->context->cmd_fd));
 	} else {
 		add_record(OTHERS, others, sizeof(others));
+		for (int n = pick(3); n > 0; n--)
+			add_record(MADE, made, sizeof(made));
 	}
 	add_table(1, DEKS, 1000, spoilt && pick(2));
 	if (pick(4) == 0)
@@ -179,8 +184,8 @@ static int odd_fd(void)
 static void spoil(void)
 {
 	struct item *i = &items[pick(item_count)], swap;
-	static const int types[] = {0,	  1,	   4,	     CONTEXT, TABLE,   CHANGE, OTHERS,
-				    GONE, REFUSAL, DETACHED, 23,      EXPIRED, 0x8001, 0xffff};
+	static const int types[] = {0,	     1,	       4,  CONTEXT, TABLE,    CHANGE, OTHERS, GONE,
+				    REFUSAL, DETACHED, 23, EXPIRED, PROGRESS, MADE,   0xffff};
 
 	switch (pick(10)) {
 	case 0: /* another byte */
@@ -248,7 +253,7 @@ static void send_item(int s, struct item *i, bool slowly)
 }
 
 /* One connection: returns when the client or the plan has ended. */
-static void *lie(void *unused)
+static void lie_once(void)
 {
 	static struct heard heard;
 	static const char *const heads[] = {"HTTP/1.1 404 Not Found\r\n\r\n", "HTTP/1.1 101 \r\n\r", "\r\n\r\n",
@@ -256,20 +261,19 @@ static void *lie(void *unused)
 	bool slowly = pick(8) == 0, talks;
 	int s = take_client(listener);
 
-	(void)unused;
 	if (s < 0)
-		return NULL;
+		return;
 	if (spoilt && pick(12) == 0) {
 		const char *head = heads[pick(4)];
 
 		send_bytes(s, head, strlen(head), NULL, 0);
 		close(s);
-		return NULL;
+		return;
 	}
 	send_bytes(s, ANSWER, strlen(ANSWER), NULL, 0);
 	if (!hear(s, &heard)) {
 		close(s);
-		return NULL;
+		return;
 	}
 	forget(&heard);
 	item_count = 0;
@@ -288,6 +292,26 @@ static void *lie(void *unused)
 		forget(&heard);
 	}
 	close(s);
+}
+
+/* Lies once; refuses who comes again because the agent died before its table. */
+static void *lie(void *unused)
+{
+	static struct heard heard;
+	struct pollfd p = {.fd = listener, .events = POLLIN};
+
+	(void)unused;
+	lie_once();
+	while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE)) {
+		int s = poll(&p, 1, 1) > 0 ? take_client(listener) : -1;
+
+		if (s < 0)
+			continue;
+		if (send_bytes(s, ANSWER, strlen(ANSWER), NULL, 0) && hear(s, &heard))
+			say_text(s, REFUSAL, EACCES, 12, "no more");
+		forget(&heard);
+		close(s);
+	}
 	return NULL;
 }
 
@@ -349,11 +373,13 @@ int main(int argc, char **argv)
 			pick(2);
 		attach = pick(2);
 		spoilt = pick(4) > 0;
+		done = false;
 		pthread_create(&agent, NULL, lie, NULL);
 		dek = attach ? mlx5dek_attach(&options) : mlx5dek_lend(pd, &options);
 		right = dek && go_on(dek);
 		if (dek)
 			mlx5dek_detach(dek, 0);
+		__atomic_store_n(&done, true, __ATOMIC_RELEASE);
 		pthread_join(agent, NULL);
 		if (!spoilt && !right) {
 			fprintf(stderr, "seed %lu: an honest agent was not understood: %s\n",

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum { LEND = 1, ATTACH, RELEASE, DETACH };
-enum { CONTEXT = 16, TABLE, CHANGE, OTHERS, GONE, REFUSAL, DETACHED, EXPIRED = 24, PROGRESS = 0x8001 };
+enum { CONTEXT = 16, TABLE, CHANGE, OTHERS, GONE, REFUSAL, DETACHED, EXPIRED = 24, PROGRESS = 0x8001, MADE };
 enum { HEADER_BYTES = 128, ENTRY_BYTES = 176, OTHER_BYTES = 16 };
 enum { HAS_KEYTAG = 1, KEYTAG_KNOWN = 2, ABSENT = 4, PROVEN = 32 };
 
@@ -173,6 +173,20 @@ static inline bool say_table(int s, uint64_t serial, const struct entry *entries
 	put(payload + 16, count, 4);
 	put(payload + 20, other_count, 4);
 	return say(s, TABLE, payload, sizeof(payload), fd);
+}
+
+/* OTHERS and MADE. */
+static inline bool say_others(int s, int type, const struct other *others, int count)
+{
+	uint8_t payload[8 + 16 * OTHER_BYTES] = {0};
+
+	put(payload, count, 4);
+	for (int i = 0; i < count; i++) {
+		put(payload + 8 + i * OTHER_BYTES, others[i].type, 4);
+		put(payload + 12 + i * OTHER_BYTES, others[i].handle, 4);
+		put(payload + 16 + i * OTHER_BYTES, others[i].id, 4);
+	}
+	return say(s, type, payload, 8 + count * OTHER_BYTES, -1);
 }
 
 /* One entry has another object. */

@@ -2,7 +2,8 @@
  * A service in a process of its own, under the virtual ConnectX: it lends a context to an agent, or attaches to the
  * agent's, and makes queues there.
  */
-import type {SharedContext, SharedDek, SharedEvent} from '../../src/agent/service/shared-context.js';
+import type {SharedContext, SharedEvent} from '../../src/agent/service/shared-context.js';
+import type {SharedDek} from '../../src/agent/service/shared-dek.js';
 import type {Device, Prover} from '../../src/rdma/index.js';
 import {Child} from './child.js';
 import type {TestDevice} from './device.js';

@@ -4,7 +4,9 @@
  * long as the service's own descriptor.
  */
 import {constants} from 'node:os';
+import type {LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
+import type {ObjectIds} from '../../rdma/shared/devx-object.js';
 import {importDevice} from '../../rdma/shared/import.js';
 import {Events} from '../events.js';
 import {HealthCheck} from '../health/health.js';
@@ -16,12 +18,12 @@ import {DekSet} from '../set/dek-set.js';
 import {ManifestFollower} from '../set/manifest-follower.js';
 import type {ApplyOptions} from '../set/plan.js';
 import {ProtocolFault} from '../wire/fault.js';
-import {goneRecord, progressRecord, type Request} from '../wire/records.js';
-import type {Table} from '../wire/table.js';
+import {goneRecord, MAX_MADE, madeRecord, progressRecord, type Request} from '../wire/records.js';
+import type {OtherObject, Table} from '../wire/table.js';
 import type {Connection} from './connection.js';
 import type {LendingCore} from './core.js';
 import {asksFor, namesAmong} from './names.js';
-import {claimsOf, destroyLeft, loginOf, presentedTable} from './presented.js';
+import {claimsOf, destroyLeft, presentedTable, takeUpLogin, untoldClaimsOf} from './presented.js';
 import {Publication} from './publication.js';
 import {tellSafely} from './tell.js';
 
@@ -96,8 +98,9 @@ export class LentContext {
       core.events.emit('info', 'lend', {device: nic.name, pid, uid, deks: nic.deks.size, takenOver: taken, ms});
       return lent;
     } catch (error) {
-      // A service that presents a table uses what is there.
-      await (presented ? nic.release() : nic.close());
+      nic.sharing.onDek(undefined);
+      // A service that presents DEKs uses what is there.
+      await (presented && claimsOf(presented).length > 0 ? nic.release() : nic.close());
       lent.publication.close();
       throw error;
     }
@@ -154,23 +157,16 @@ export class LentContext {
   async #begin(core: LendingCore, {patterns}: Request, presented: Table | undefined): Promise<number> {
     const signal = this.#connection.closed;
     const {request, login} = core.manifestOf();
-    let claimed = 0;
-    if (presented) {
-      destroyLeft(this.#nic.sharing, presented);
-      const object = loginOf(presented);
-      if (login && (!object || !this.#nic.login.takeUp(object, login))) {
-        if (object) this.#nic.sharing.destroy('DEVX_OBJ', object.handle);
-        await this.#nic.login.open(login);
-      }
-      this.#nic.takeover = await Takeover.find(this.#nic.sharing, claimsOf(presented));
-      claimed = this.#nic.takeover.left.length;
-    }
     this.publication.audience = this.#connection;
+    if (presented) await this.#takeOver(presented, login);
+    const claimed = this.#nic.takeover?.left.length ?? 0;
+    this.#nic.sharing.onDek(this.#tellMade());
     await this.#follower.apply(request, {signal, progress: this.#tellProgress()});
     core.assertApplied(this.#follower.applied);
     for (const name of namesAmong(patterns)) {
       if (!this.#nic.deks.has(name)) throw new DekError('NO_DEK', `the manifest names no DEK ${name}`);
     }
+    this.#nic.sharing.onDek(undefined);
     const left = this.#nic.takeover?.left ?? [];
     this.#nic.takeover = undefined;
     this.publication.inherit(left.map(({claim: {handle, id}, dek}) => ({handle, id, dek})));
@@ -181,6 +177,34 @@ export class LentContext {
     });
     this.#health.start();
     return claimed - left.length;
+  }
+
+  /** Takes up what an agent before this one has left: its login and its DEKs. What nobody can use is destroyed. */
+  async #takeOver(presented: Table, login: LoginOptions | undefined): Promise<void> {
+    const {sharing} = this.#nic;
+    destroyLeft(sharing, presented);
+    if (login) {
+      const logIn = (): Promise<void> => this.#nic.login.open(login);
+      await takeUpLogin(this.#nic, presented, login, {isOther: false, logIn});
+    }
+    const untold = await Takeover.find(sharing, untoldClaimsOf(presented));
+    await this.#nic.dismiss(untold.left.map(({dek}) => dek));
+    this.#nic.takeover = await Takeover.find(sharing, claimsOf(presented));
+  }
+
+  /** Tells of what is made before there is a table: should this agent end first, the next one hears of it. */
+  #tellMade(): (ids: ObjectIds) => void {
+    let made: OtherObject[] = [];
+    const tell = (): void => {
+      for (let at = 0; at < made.length; at += MAX_MADE) {
+        this.#connection.send(madeRecord(made.slice(at, at + MAX_MADE)));
+      }
+      made = [];
+    };
+    return (ids) => {
+      if (made.length === 0) setImmediate(tell);
+      made.push({kind: 'NEW_DEK', ...ids});
+    };
   }
 
   #tellProgress(): (done: number, total: number) => void {
@@ -208,5 +232,3 @@ export class LentContext {
     this.#connection.end();
   }
 }
-
-/** Closes what came with a record. */

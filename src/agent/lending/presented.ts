@@ -2,27 +2,18 @@
  * The table that a service presents when it lends again: what the agent before this one left in its context. None of it
  * is believed: each object is asked for by handle and id.
  */
-import {readSync} from 'node:fs';
 import {toHex} from '../../bytes.js';
-import {fstatNow} from '../../files/stat.js';
+import type {LoginOptions} from '../../dek-layout.js';
 import {destroyOrder, type ObjectType} from '../../rdma/shared/handles.js';
 import type {Sharing} from '../../rdma/shared/sharing.js';
+import type {Nic} from '../nic/nic.js';
 import type {Claim} from '../nic/takeover.js';
-import {ProtocolFault} from '../wire/fault.js';
-import {isSealed} from '../wire/ffi.js';
+import {readSealed} from '../wire/ffi.js';
 import {Flag, type OtherKind, type OtherObject, readTable, type Table} from '../wire/table.js';
-
-/** A table of a million DEKs has 176 MiB. */
-const MAX_BYTES = 2 ** 28;
 
 /** Reads a table from a sealed memory file. Throws ProtocolFault. */
 export function presentedTable(fd: number): Table {
-  if (!isSealed(fd)) throw new ProtocolFault('the table that is presented is no sealed memory');
-  const size = Number(fstatNow(fd).size);
-  if (size > MAX_BYTES) throw new ProtocolFault('the table that is presented is too large');
-  const bytes = Buffer.alloc(size);
-  for (let at = 0, got = -1; at < size && got !== 0; at += got) got = readSync(fd, bytes, at, size - at, at);
-  return readTable(bytes);
+  return readTable(readSealed(fd));
 }
 
 /** The DEKs that should be there. */
@@ -38,13 +29,22 @@ export function claimsOf({entries, others}: Table): Claim[] {
     const known = {name, id, handle, keySize, keytag, wrapped, label, identity: entry.identity!, isDcv, keytagValue};
     return id === 0 ? [] : [known];
   });
-  return claims.concat(others.filter(({kind}) => kind === 'OLD_DEK').map(oldClaim));
+  return claims.concat(namelessOf(others, 'OLD_DEK'));
 }
 
-/** Old ones have no name that a set may have. */
-function oldClaim({id, handle}: OtherObject): Claim {
+/** DEKs that no service was told of by name: an agent that died while it made them left them. */
+export function untoldClaimsOf({others}: Table): Claim[] {
+  return namelessOf(others, 'NEW_DEK');
+}
+
+function namelessOf(others: readonly OtherObject[], wanted: OtherKind): Claim[] {
+  return others.filter(({kind}) => kind === wanted).map(namelessClaim);
+}
+
+/** It has no name that a set may have. */
+function namelessClaim({id, handle}: OtherObject): Claim {
   return {
-    name: `/old/${handle}/${id}`,
+    name: `/${handle}/${id}`,
     id,
     handle,
     keySize: 256,
@@ -67,7 +67,18 @@ export function destroyLeft(sharing: Sharing, {others}: Table): void {
   }
 }
 
-/** The login of the agent before, if there is one. */
-export function loginOf({others}: Table): OtherObject | undefined {
-  return others.find(({kind}) => kind === 'LOGIN');
+/**
+ * Takes up the login of the agent before, if there is one and it is VALID; else destroys it, and logs in by `logIn`.
+ * `isOther`: it is known to be by another credential than the one that is wanted.
+ */
+export async function takeUpLogin(
+  nic: Nic,
+  {others}: Table,
+  wanted: LoginOptions,
+  {isOther, logIn}: {isOther: boolean; logIn: (wanted: LoginOptions) => Promise<unknown>},
+): Promise<void> {
+  const object = others.find(({kind}) => kind === 'LOGIN');
+  if (object && !isOther && nic.login.takeUp(object, wanted)) return;
+  if (object) nic.sharing.destroy('DEVX_OBJ', object.handle);
+  await logIn(wanted);
 }

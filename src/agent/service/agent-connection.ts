@@ -2,6 +2,7 @@
  * A service's end of a connection by dek-attach(7). All is received here, never by Node, which would lose the
  * descriptors; so it is looked for again and again, in pauses that grow while nothing comes.
  */
+import {once} from 'node:events';
 import {closeSync} from 'node:fs';
 import {connect, type Socket} from 'node:net';
 import {setTimeout as pause} from 'node:timers/promises';
@@ -10,6 +11,11 @@ import {connectionFailed} from '../connection-error.js';
 import {receiveMessage, sendMessage} from '../wire/ffi.js';
 import {HEADER_BYTES, MAX_PAYLOAD_BYTES, readHeader, UPGRADE_TOKEN} from '../wire/records.js';
 import {type AgentRecord, descriptorsOf, readAgentRecord} from './agent-records.js';
+
+/** Of an agent that is there. */
+export function notInTime(): DekError {
+  return new DekError('IO', 'the agent did not answer in time', {hint: 'its log says what it does'});
+}
 
 type LibuvSocket = Socket & {_handle?: {fd: number} | null};
 
@@ -46,14 +52,16 @@ export class AgentConnection {
     this.#path = path;
   }
 
-  /** Connects, and has the agent speak records. Throws NO_AGENT, PERMISSION, IO. */
-  static async open(path: string): Promise<AgentConnection> {
+  /** Connects, and has the agent speak records. Throws NO_AGENT, PERMISSION, IO; IO when `signal` fires. */
+  static async open(path: string, signal: AbortSignal): Promise<AgentConnection> {
     const socket = connect({path});
     socket.pause(); // Node does not begin to read
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', (error) => reject(connectionFailed(path, error)));
-    });
+    try {
+      await once(socket, 'connect', {signal});
+    } catch (error) {
+      socket.destroy();
+      throw signal.aborted ? notInTime() : connectionFailed(path, error as Error);
+    }
     socket.on('error', () => {});
     const connection = new AgentConnection(socket, path);
     try {

@@ -8,7 +8,7 @@ export type AgentRecord =
   | {readonly type: 'context'; readonly pdHandle: number; readonly nic: string}
   | {readonly type: 'table'; readonly bytes: number}
   | {readonly type: 'change'; readonly changes: readonly EntryChange[]}
-  | {readonly type: 'others'; readonly payload: Buffer}
+  | {readonly type: 'others' | 'made'; readonly payload: Buffer}
   | {readonly type: 'gone'; readonly nextFollows: boolean; readonly errno: number; readonly text: string}
   | {
       readonly type: 'refusal';
@@ -61,6 +61,8 @@ export function readAgentRecord(type: number, payload: Buffer): AgentRecord | un
     }
     case Type.OTHERS:
       return {type: 'others', payload};
+    case Type.MADE:
+      return {type: 'made', payload};
     case Type.GONE:
       return {type: 'gone', nextFollows: (u32(0) & 1) !== 0, errno: u32(4), text: text(16, u32(8))};
     case Type.REFUSAL:

@@ -3,16 +3,15 @@
  * What it gets is what another process needs to use a DEK: descriptor, handle of the PD, object ids, keytags. Left out:
  * the data path itself.
  */
-import {closeSync, readSync} from 'node:fs';
-import {getSystemErrorName} from 'node:util';
-import {fromHex} from '../../bytes.js';
-import {type KeySize, OPAQUE_BYTES} from '../../dek-layout.js';
-import {DekError, type DekErrorCode} from '../../errors.js';
-import {fstatNow} from '../../files/stat.js';
-import {sealedMemory} from '../wire/ffi.js';
-import {Flag, type OtherObject, readOthers, readTable, type Table, type TableEntry, writeTable} from '../wire/table.js';
-import {AgentConnection, type ReceivedRecord} from './agent-connection.js';
+import {closeSync} from 'node:fs';
+import {setTimeout as pause} from 'node:timers/promises';
+import {DekError} from '../../errors.js';
+import {readSealed, sealedMemory} from '../wire/ffi.js';
+import {type OtherObject, readOthers, readTable, type Table, type TableEntry, writeTable} from '../wire/table.js';
+import {AgentConnection, notInTime, type ReceivedRecord} from './agent-connection.js';
 import {detachRecord, releaseRecord, requestRecord} from './agent-records.js';
+import {isWorthATry, Refusal} from './refusal.js';
+import {type SharedDek, sharedDek} from './shared-dek.js';
 
 /** What to lend. */
 export interface LendOptions {
@@ -24,6 +23,8 @@ export interface LendOptions {
   names?: readonly string[] | undefined;
   /** What an agent before had made in this context: `table()` of then. */
   before?: Uint8Array | undefined;
+  /** How long it may take in all, 60,000 when left out: with an agent that takes over from one that ends meanwhile. */
+  timeoutMs?: number | undefined;
 }
 
 /** What to attach to. */
@@ -32,23 +33,8 @@ export interface AttachOptions {
   device?: string | undefined;
   /** Names of DEKs, and GLOBs of `*` and `?`; all when left out. */
   names?: readonly string[] | undefined;
-}
-
-/** A DEK in a shared context. */
-export interface SharedDek {
-  readonly name: string;
-  /** 24 bits, for a crypto BSF; 0 while it is absent. */
-  readonly objectId: number;
-  /** Of the DEVX object in the context. */
-  readonly handle: number;
-  readonly keySize: KeySize;
-  readonly keytag: boolean;
-  /** 8 bytes, where the agent knows it: an MKey needs it to use a DEK with a keytag. */
-  readonly keytagValue: Uint8Array | undefined;
-  /** 8 bytes. */
-  readonly label: Uint8Array;
-  /** Whether the NIC would not make it, so far. */
-  readonly absent: boolean;
+  /** How long it may take in all, 60,000 when left out. */
+  timeoutMs?: number | undefined;
 }
 
 /** What has happened to a shared context. */
@@ -65,8 +51,10 @@ export type SharedEvent =
  * which the program calls again and again.
  */
 export class SharedContext {
-  readonly #connection: AgentConnection;
+  readonly #path: string;
   readonly #isLent: boolean;
+  /** Undefined before the first. */
+  #connection: AgentConnection | undefined;
   #device = '';
   /** The agent's descriptor; -1 for a context that is lent. */
   #fd: number;
@@ -74,42 +62,49 @@ export class SharedContext {
   #table: Table | undefined;
   #deks = new Map<string, SharedDek>();
   #others: readonly OtherObject[] = [];
+  /** DEKs that are there, and that no table has told of yet. */
+  #made: OtherObject[] = [];
   readonly #old = new Map<number, number>();
 
   /** @internal `AgentClient.lend` and `attach` make them. */
-  constructor(connection: AgentConnection, isLent: boolean, pdHandle: number) {
-    this.#connection = connection;
+  constructor(path: string, isLent: boolean, pdHandle: number) {
+    this.#path = path;
     this.#isLent = isLent;
     this.#fd = -1;
     this.#pdHandle = pdHandle;
   }
 
-  /** @internal For `AgentClient.lend`. */
-  static async lend(path: string, {fd, pdHandle, names = [], before}: LendOptions): Promise<SharedContext> {
-    const connection = await AgentConnection.open(path);
-    const presented = before === undefined ? undefined : sealedMemory('dek-table', before);
-    try {
-      const record = requestRecord('lend', {pdHandle, nic: '', names, presents: presented !== undefined});
-      connection.send(record, presented === undefined ? [fd] : [fd, presented]);
-      const shared = new SharedContext(connection, true, pdHandle);
-      if (before) shared.#inherit(before);
-      await shared.#begin();
-      return shared;
-    } catch (error) {
-      connection.close();
-      throw error;
-    } finally {
-      if (presented !== undefined) closeSync(presented);
+  /**
+   * @internal For `AgentClient.lend`. When an agent ends in the middle of it, goes on with the next one: nobody else
+   * can tell that one what is in the context already.
+   */
+  static async lend(path: string, {before, timeoutMs = BEGIN_MS, ...options}: LendOptions): Promise<SharedContext> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const shared = new SharedContext(path, true, options.pdHandle);
+    if (before) shared.#inherit(before);
+    for (;;) {
+      try {
+        await shared.#lendOnce(options, signal);
+        return shared;
+      } catch (error) {
+        shared.#connection?.close();
+        if (!shared.#isBegun || signal.aborted || !isWorthATry(error)) throw error;
+      }
+      await pause(AGAIN_MS, undefined, {signal}).catch(() => {});
     }
   }
 
   /** @internal For `AgentClient.attach`. */
-  static async attach(path: string, {device = '', names = []}: AttachOptions): Promise<SharedContext> {
-    const connection = await AgentConnection.open(path);
-    const shared = new SharedContext(connection, false, 0);
+  static async attach(
+    path: string,
+    {device = '', names = [], timeoutMs = BEGIN_MS}: AttachOptions,
+  ): Promise<SharedContext> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const shared = new SharedContext(path, false, 0);
     try {
-      connection.send(requestRecord('attach', {pdHandle: 0, nic: device, names, presents: false}));
-      await shared.#begin();
+      shared.#connection = await AgentConnection.open(path, signal);
+      shared.#connection.send(requestRecord('attach', {pdHandle: 0, nic: device, names, presents: false}));
+      await shared.#begin(signal);
       return shared;
     } catch (error) {
       shared.close();
@@ -144,7 +139,7 @@ export class SharedContext {
 
   /** Whether the connection has ended: the DEKs of a context that is lent live on, and nobody heals them. */
   get closed(): boolean {
-    return this.#connection.closed;
+    return this.#connection?.closed ?? true;
   }
 
   /**
@@ -153,9 +148,10 @@ export class SharedContext {
    * @throws nothing
    */
   table(): Uint8Array {
-    const {nic, serial, entries} = this.#table!;
+    const {nic, serial, entries} = this.#table ?? {nic: '', serial: 0, entries: []};
     const old = [...this.#old].map(([id, handle]) => ({kind: 'OLD_DEK', handle, id}) as const);
-    return writeTable({nic, pdHandle: this.#pdHandle, serial, entries, others: [...this.#others, ...old]});
+    const others = [...this.#others, ...old, ...this.#made];
+    return writeTable({nic, pdHandle: this.#pdHandle, serial, entries, others});
   }
 
   /**
@@ -166,7 +162,7 @@ export class SharedContext {
    */
   async next(signal?: AbortSignal): Promise<SharedEvent | undefined> {
     for (;;) {
-      const received = await this.#connection.receive(signal);
+      const received = await this.#connection?.receive(signal);
       if (!received) return undefined;
       const event = this.#hear(received);
       if (event) return event;
@@ -180,7 +176,7 @@ export class SharedContext {
    */
   release(ids: readonly number[] = this.old): void {
     const known = ids.filter((id) => this.#old.delete(id));
-    if (known.length > 0) this.#connection.send(releaseRecord(known));
+    if (known.length > 0) this.#connection!.send(releaseRecord(known));
   }
 
   /**
@@ -192,11 +188,11 @@ export class SharedContext {
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;
     try {
-      this.#connection.send(detachRecord(destroys));
+      this.#connection!.send(detachRecord(destroys));
       const signal = AbortSignal.timeout(DETACH_MS);
       let rest: ReceivedRecord | undefined;
       do {
-        rest = await this.#connection.receive(signal);
+        rest = await this.#connection!.receive(signal);
         for (const fd of rest?.fds ?? []) closeSync(fd); // of a table that was on its way
       } while (rest);
     } finally {
@@ -211,7 +207,7 @@ export class SharedContext {
   close(): void {
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;
-    this.#connection.close();
+    this.#connection?.close();
   }
 
   /**
@@ -222,9 +218,33 @@ export class SharedContext {
     this.close();
   }
 
-  async #begin(): Promise<void> {
+  /** Whether an agent has left something in the context, and no table is there that tells of it. */
+  get #isBegun(): boolean {
+    return this.#device === '' && this.#made.length + this.#others.length > 0;
+  }
+
+  async #lendOnce({fd, pdHandle, names = []}: Omit<LendOptions, 'before'>, signal: AbortSignal): Promise<void> {
+    const presents = this.#table !== undefined || this.#isBegun;
+    const presented = presents ? sealedMemory('dek-table', this.table()) : undefined;
+    try {
+      this.#connection = await AgentConnection.open(this.#path, signal);
+      const record = requestRecord('lend', {pdHandle, nic: '', names, presents});
+      this.#connection.send(record, presented === undefined ? [fd] : [fd, presented]);
+      await this.#begin(signal);
+    } catch (error) {
+      // What refuses and was told of nothing has left nothing.
+      if (!presents && error instanceof Refusal) [this.#made, this.#others] = [[], []];
+      throw error;
+    } finally {
+      if (presented !== undefined) closeSync(presented);
+    }
+  }
+
+  async #begin(signal: AbortSignal): Promise<void> {
     while (!this.#device) {
-      const received = await this.#connection.receive();
+      const received = await this.#connection!.receive(signal).catch((error: unknown) => {
+        throw signal.aborted ? notInTime() : error;
+      });
       if (!received) throw new DekError('IO', 'the agent broke off before it answered', {hint: 'its log says why'});
       this.#hear(received);
     }
@@ -247,7 +267,7 @@ export class SharedContext {
         const [fd] = fds as [number];
         try {
           const isFirst = this.#device === '';
-          const event = this.#take(readTable(readAll(fd)));
+          const event = this.#take(readTable(readSealed(fd)));
           if (!this.#isLent || !isFirst) this.#pdHandle = this.#table!.pdHandle;
           this.#device = this.#table!.nic;
           return isFirst ? undefined : event;
@@ -275,6 +295,9 @@ export class SharedContext {
       case 'others':
         this.#others = readOthers(record.payload);
         return undefined;
+      case 'made':
+        if (this.#device === '') this.#made.push(...readOthers(record.payload));
+        return undefined;
       case 'gone':
         this.#old.clear();
         return {type: 'gone', text: record.text, next: record.nextFollows};
@@ -282,7 +305,7 @@ export class SharedContext {
         for (const id of record.ids) this.#old.delete(id);
         return {type: 'expired', ids: record.ids};
       case 'refusal':
-        throw refused(record);
+        throw new Refusal(record);
       default:
         return undefined;
     }
@@ -307,46 +330,14 @@ export class SharedContext {
     this.#table = table;
     this.#deks = deks;
     this.#others = table.others.filter(({kind}) => kind !== 'OLD_DEK');
+    this.#made = [];
     return {type: 'change', names, old};
   }
 }
 
-function sharedDek({name, id, handle, keySize, flags, keytagValue, label}: TableEntry): SharedDek {
-  return {
-    name,
-    objectId: id,
-    handle,
-    keySize,
-    keytag: (flags & Flag.KEYTAG) !== 0,
-    keytagValue: (flags & Flag.KEYTAG_VALUE) !== 0 && keytagValue ? keytagValue : undefined,
-    label: label === '' ? new Uint8Array(OPAQUE_BYTES) : fromHex(label, 'label'),
-    absent: (flags & Flag.ABSENT) !== 0,
-  };
-}
-
-function readAll(fd: number): Buffer {
-  const bytes = Buffer.alloc(Number(fstatNow(fd).size));
-  for (let at = 0, got = -1; at < bytes.length && got !== 0; at += got)
-    got = readSync(fd, bytes, at, bytes.length - at, at);
-  return bytes;
-}
-
 /** How long the agent may take to destroy what it made, or what is left: many objects, one after the other. */
 const DETACH_MS = 60_000;
-
-const CODES: Readonly<Record<string, DekErrorCode>> = {
-  EACCES: 'PERMISSION',
-  EAGAIN: 'NOT_READY',
-  EBUSY: 'EXISTS',
-  EINVAL: 'BAD_ARGUMENT',
-  ENODEV: 'NO_DEVICE',
-  ENOENT: 'NO_DEK',
-  ENOSPC: 'LIMIT',
-  EOPNOTSUPP: 'UNSUPPORTED',
-  ENOTSUP: 'UNSUPPORTED',
-};
-
-function refused({errno, text}: {errno: number; text: string}): DekError {
-  const name = errno > 0 ? getSystemErrorName(-errno) : 'EIO';
-  return new DekError(CODES[name] ?? 'IO', `the agent refused: ${text}`, {errno: name});
-}
+/** How long a lend or an attach may take. */
+const BEGIN_MS = 60_000;
+/** How soon the next agent is looked for. */
+const AGAIN_MS = 100;

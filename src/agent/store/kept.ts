@@ -3,12 +3,13 @@
  * started again: DEKs, login and PD of each are taken up, and only what is missing is made.
  */
 import {closeSync} from 'node:fs';
+import {equalBytes} from '../../bytes.js';
 import type {LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import {handlesOf} from '../../rdma/shared/handles.js';
 import {importDevice} from '../../rdma/shared/import.js';
 import type {Events} from '../events.js';
-import {claimsOf, destroyLeft, loginOf} from '../lending/presented.js';
+import {claimsOf, destroyLeft, takeUpLogin} from '../lending/presented.js';
 import {Nic} from '../nic/nic.js';
 import {Takeover} from '../nic/takeover.js';
 import {type ContextState, type KeptTenant, readState, readTenant} from './state.js';
@@ -87,7 +88,14 @@ export class KeptContexts {
       const nic = Nic.takenUp(await importDevice(contextFd, state.table.pdHandle), events);
       try {
         nic.sharing.noteUars(foreignUars);
-        await takeUpLogin(nic, state, login);
+        const {table, login: before} = state;
+        const wanted = login ?? before;
+        if (wanted) {
+          await takeUpLogin(nic, table, wanted, {
+            isOther: !before || !isSameLogin(before, wanted),
+            logIn: (wanted) => nic.login.tryOpen(wanted),
+          });
+        }
         destroyLeft(nic.sharing, state.table);
         nic.identities = new WeakMap();
         nic.takeover = await Takeover.find(nic.sharing, claimsOf(state.table));
@@ -119,22 +127,6 @@ function readOrNothing<T>(read: () => T): T | undefined {
   }
 }
 
-async function takeUpLogin(
-  nic: Nic,
-  {table, login: before}: ContextState,
-  wanted = before ?? undefined,
-): Promise<void> {
-  const object = loginOf(table);
-  if (!wanted) return;
-  if (object && before && isSameLogin(before, wanted) && nic.login.takeUp(object, wanted)) return;
-  if (object) nic.sharing.destroy('DEVX_OBJ', object.handle);
-  await nic.login.tryOpen(wanted);
-}
-
 function isSameLogin(a: LoginOptions, b: LoginOptions): boolean {
-  return (
-    a.credentialId === b.credentialId &&
-    a.importKekId === b.importKekId &&
-    Buffer.from(a.credential).equals(Buffer.from(b.credential))
-  );
+  return a.credentialId === b.credentialId && a.importKekId === b.importKekId && equalBytes(a.credential, b.credential);
 }

@@ -6,16 +6,13 @@
  *     bytes of the table 4 | reserved 4 | table | JSON
  */
 
-import {readSync} from 'node:fs';
 import {fromHex, toHex} from '../../bytes.js';
 import {type LoginOptions, WRAPPED_CREDENTIAL_BYTES} from '../../dek-layout.js';
-import {fstatNow} from '../../files/stat.js';
 import {ProtocolFault} from '../wire/fault.js';
-import {isSealed} from '../wire/ffi.js';
+import {readSealed} from '../wire/ffi.js';
 import {readTable, type Table, writeTable} from '../wire/table.js';
 
 const HEAD_BYTES = 8;
-const MAX_BYTES = 2 ** 28;
 
 /** A process that shares a context. Its start tells it from another that got its id later. */
 export interface KeptTenant {
@@ -40,7 +37,7 @@ export function writeState({table, login}: ContextState): Uint8Array {
 
 /** Throws ProtocolFault, SyntaxError or DekError for what no agent of this version wrote. */
 export function readState(fd: number): ContextState {
-  const bytes = sealedBytes(fd);
+  const bytes = readSealed(fd);
   const tableBytes = bytes.length < HEAD_BYTES ? 0 : bytes.readUInt32LE();
   const end = HEAD_BYTES + tableBytes;
   const table = readTable(bytes.subarray(HEAD_BYTES, end));
@@ -56,15 +53,7 @@ export function writeTenant(tenant: KeptTenant): Uint8Array {
 
 /** Throws as `readState`. */
 export function readTenant(fd: number): KeptTenant {
-  return JSON.parse(sealedBytes(fd).toString()) as KeptTenant;
-}
-
-function sealedBytes(fd: number): Buffer {
-  const size = Number(fstatNow(fd).size);
-  if (!isSealed(fd) || size > MAX_BYTES) throw new ProtocolFault('this is no sealed memory of an agent');
-  const bytes = Buffer.alloc(size);
-  for (let at = 0, got = -1; at < size && got !== 0; at += got) got = readSync(fd, bytes, at, size - at, at);
-  return bytes;
+  return JSON.parse(readSealed(fd).toString()) as KeptTenant;
 }
 
 function credentialOf(hex: string): Uint8Array {

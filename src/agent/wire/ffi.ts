@@ -2,10 +2,12 @@
  * The C functions for descriptors on their way between processes, which Node does not have: sendmsg(2) and recvmsg(2)
  * with SCM_RIGHTS, and sealed memory, memfd_create(2). libc is the process's own; loaded at the first call.
  */
-import {closeSync, constants as fsConstants, ftruncateSync, writeSync} from 'node:fs';
+import {closeSync, constants as fsConstants, ftruncateSync, readSync, writeSync} from 'node:fs';
 import {constants} from 'node:os';
 import {DekError} from '../../errors.js';
+import {fstatNow} from '../../files/stat.js';
 import {loadKoffi} from '../../koffi.js';
+import {ProtocolFault} from './fault.js';
 
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
@@ -27,6 +29,9 @@ const F_SEAL_WRITE = 8;
 const SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 /** Without these what was checked could change. */
 const NEEDED_SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+/** A table of a million DEKs has 176 MiB. */
+const MAX_SEALED_BYTES = 2 ** 28;
 
 /** struct msghdr and struct cmsghdr on 64-bit Linux. */
 const MSGHDR = {size: 56, iov: 16, iovlen: 24, control: 32, controllen: 40, flags: 48} as const;
@@ -158,10 +163,17 @@ export function sealedMemory(name: string, bytes: Uint8Array): number {
   }
 }
 
-/** Whether nobody can change the content and length of this file any more. */
-export function isSealed(fd: number): boolean {
+/** All of a memory file that nobody can change any more. Throws ProtocolFault. */
+export function readSealed(fd: number): Buffer {
   const seals = calls().fcntl(fd, F_GET_SEALS, 0);
-  return seals >= 0 && (seals & NEEDED_SEALS) === NEEDED_SEALS;
+  if (seals < 0 || (seals & NEEDED_SEALS) !== NEEDED_SEALS) {
+    throw new ProtocolFault('a table comes in sealed memory, and this is none');
+  }
+  const size = Number(fstatNow(fd).size);
+  if (size > MAX_SEALED_BYTES) throw new ProtocolFault('a table that is too large');
+  const bytes = Buffer.alloc(size);
+  for (let at = 0, got = -1; at < size && got !== 0; at += got) got = readSync(fd, bytes, at, size - at, at);
+  return bytes;
 }
 
 /**

@@ -31,6 +31,7 @@ export const Type = {
   DETACHED: 22,
   EXPIRED: 24,
   PROGRESS: 0x8001,
+  MADE: 0x8002,
 } as const;
 
 export const NIC_BYTES = 64;
@@ -181,7 +182,19 @@ export function changeRecord(serial: number, changes: readonly Change[]): Uint8A
 
 /** n 4 | reserved 4 | n others of 16 */
 export function othersRecord(others: readonly OtherObject[]): Uint8Array {
-  const {bytes, view} = record(Type.OTHERS, 8 + OTHER_BYTES * others.length);
+  return listOfOthers(Type.OTHERS, others);
+}
+
+/** Others of one MADE. */
+export const MAX_MADE = 1024;
+
+/** n 4 | reserved 4 | n others of 16 */
+export function madeRecord(others: readonly OtherObject[]): Uint8Array {
+  return listOfOthers(Type.MADE, others);
+}
+
+function listOfOthers(type: number, others: readonly OtherObject[]): Uint8Array {
+  const {bytes, view} = record(type, 8 + OTHER_BYTES * others.length);
   view.setUint32(0, others.length, true);
   for (const [i, other] of others.entries()) writeOther(bytes, 8 + OTHER_BYTES * i, other);
   return whole(bytes);

@@ -49,7 +49,7 @@ export interface TableEntry {
 }
 
 /** What else is in a context. */
-export const OTHER_TYPES = {LOGIN: 1, CQ: 2, QP: 3, MR: 4, MKEY: 5, OLD_DEK: 6, UAR: 7, PD: 8} as const;
+export const OTHER_TYPES = {LOGIN: 1, CQ: 2, QP: 3, MR: 4, MKEY: 5, OLD_DEK: 6, UAR: 7, PD: 8, NEW_DEK: 9} as const;
 export type OtherKind = keyof typeof OTHER_TYPES;
 export interface OtherObject {
   readonly kind: OtherKind;

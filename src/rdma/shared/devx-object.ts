@@ -19,13 +19,18 @@ export interface ObjectIds {
 
 /** Of what `pointer` points to: a DEK, a login object. Throws UNSUPPORTED when libmlx5 keeps it in another way. */
 export function objectIdsOf(context: ContextPtr, pointer: bigint, offset = 0): ObjectIds {
+  const ids = objectIdsIfKnown(context, pointer, offset);
+  if (ids) return ids;
+  throw new DekError('UNSUPPORTED', 'this release of libmlx5 keeps its objects in another way', {
+    hint: 'rdma-core 37 to 65 are known: another process cannot be told of a DEK under this one',
+  });
+}
+
+/** The same; undefined when libmlx5 keeps it in another way. */
+export function objectIdsIfKnown(context: ContextPtr, pointer: bigint, offset = 0): ObjectIds | undefined {
   const calls = sharedCalls();
   const object = calls.pointerAt(pointer, offset);
-  if (object === null || calls.pointerAt(object, DEVX_OBJ.context) !== context) {
-    throw new DekError('UNSUPPORTED', 'this release of libmlx5 keeps its objects in another way', {
-      hint: 'rdma-core 37 to 65 are known: another process cannot be told of a DEK under this one',
-    });
-  }
+  if (object === null || calls.pointerAt(object, DEVX_OBJ.context) !== context) return undefined;
   return {handle: calls.u32At(object, DEVX_OBJ.handle), id: calls.u32At(object, DEVX_OBJ.object_id)};
 }
 

@@ -12,7 +12,7 @@ import type {DekPtr, LoginPtr} from '../ffi.js';
 import {Login, setLogin} from '../login.js';
 import {LOGIN_APIS} from '../login-api.js';
 import {DEVX_OBJ_OF_MKEY, IBV_CQ, IBV_MR, IBV_PD, IBV_QP} from './c-layout.js';
-import {forgetObject, type ObjectIds, objectIdsOf, rebuildObject} from './devx-object.js';
+import {forgetObject, type ObjectIds, objectIdsIfKnown, objectIdsOf, rebuildObject} from './devx-object.js';
 import {sharedCalls} from './ffi.js';
 import {destroyHandle, type Handles, handlesOf, type ObjectType} from './handles.js';
 
@@ -51,6 +51,16 @@ export class Sharing {
   /** Calls `tell` when `others` may have changed: before what is new is used. */
   onChange(tell: (() => void) | undefined): void {
     this.#context.changed = tell;
+  }
+
+  /** Calls `tell` for each DEK that is made from now on, as soon as it is there; where libmlx5 shows what it is. */
+  onDek(tell: ((ids: ObjectIds) => void) | undefined): void {
+    const {ptr, deks} = this.#context;
+    const added = (pointer: DekPtr): void => {
+      const ids = objectIdsIfKnown(ptr, pointer);
+      if (ids) tell!(ids);
+    };
+    deks.added = tell && added;
   }
 
   /** Throws CLOSED for a DEK that is destroyed, UNSUPPORTED. */

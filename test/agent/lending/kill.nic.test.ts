@@ -89,20 +89,43 @@ describe('kills while a context is shared', () => {
   it('of the agent: a lender keeps its DEKs, and the next agent takes them over, each once', async function () {
     this.timeout(ROUNDS * 30_000);
     const service = new Service(device);
+    let lending: Promise<unknown> = Promise.resolve();
     for (let round = 0; round < ROUNDS; round++) {
       agent = await start(true);
-      const lending = service.lend(agent.socket).catch(() => {});
+      await lending; // of the round before: goes on with this agent, if the one before had begun
+      lending = service.lend(agent.socket).catch(() => {});
       if (round % 3 > 0) await lending;
       else await moment();
       await moment();
       await agent.end('SIGKILL');
-      await lending;
     }
     agent = await start(true);
+    await lending;
     expect(await service.lend(agent.socket)).to.have.length(DEKS);
+    expect(live(device).logins).to.equal(2); // the service's, and the agent's own that tries the credential
     expect(Object.values(await service.states())).to.deep.equal(new Array(DEKS).fill('READY'));
     await service.release();
     await service.end('SIGKILL');
     await until(() => live(device).deks === 0);
+  });
+
+  it('of the agent in the middle of a first lend: the next one goes on, and nothing is there twice', async () => {
+    const deks = 40;
+    writeManifestFile(device, vols(1, deks));
+    agent = await start(true);
+    device.nic.set({latencyUs: 20_000, parallel: 1});
+    const service = new Service(device);
+    const lending = service.lend(agent.socket);
+    lending.catch(() => {});
+    await until(() => live(device).deks >= 15); // the first ones are made in one turn of the agent's event loop
+    await pause(10); // in the middle of the next command
+    await agent.end('SIGKILL');
+    expect(live(device).deks).to.be.within(15, deks - 1);
+    device.nic.set({latencyUs: 0});
+    agent = await start(true);
+    expect(await lending).to.have.length(deks);
+    expect(live(device)).to.include({deks, logins: 2, contexts: 2});
+    expect(Object.values(await service.states())).to.deep.equal(new Array(deks).fill('READY'));
+    await service.end('SIGKILL');
   });
 });
