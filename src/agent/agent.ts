@@ -110,7 +110,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const tenantChanged = (device: string): void => store?.writeTenant(device);
     const lending = new Lending({...shared, tenantChanged}, options);
     const status = (): AgentStatus => statusOf(dekSet, follower, health, lending);
-    const core = {dekSet, applier: lending, events, stopping: signal, status, healthy: () => isReady(status())};
+    const own = (): DekSet => {
+      if (!options.lends) return dekSet;
+      throw new DekError('UNSUPPORTED', 'this agent makes DEKs only in contexts that services lend (--lend)', {
+        hint: 'dek status counts them by service; dek apply takes a manifest to all of them',
+      });
+    };
+    const core = {own, applier: lending, events, stopping: signal, status, healthy: () => isReady(status())};
     const listener = new Listener(handlerLoader(core, gid), (...request) => lending.upgrade(...request));
     const unbind = await listenOn(listener, socket, gid, events).catch(async (error: unknown) => {
       await dekSet.close();

@@ -132,10 +132,10 @@ export class Service {
   }
 
   /** The DEK `name`, as it is known now. */
-  dek(name: string): Promise<KnownDek> {
+  dek(name: string): Promise<KnownDek & Pick<SharedDek, 'proven'>> {
     return this.#child.run((_, wanted) => {
-      const {name, objectId, handle, absent} = globalThis.held.shared!.deks.get(wanted)!;
-      return {name, objectId, handle, absent};
+      const {name, objectId, handle, absent, proven} = globalThis.held.shared!.deks.get(wanted)!;
+      return {name, objectId, handle, absent, proven};
     }, name);
   }
 

@@ -6,7 +6,7 @@ import {closeSync} from 'node:fs';
 import type {Dek} from '../../rdma/index.js';
 import type {ObjectIds} from '../../rdma/shared/devx-object.js';
 import {duplicate} from '../../rdma/shared/import.js';
-import {bytesOf, type HeldDek} from '../nic/held-dek.js';
+import {bytesOf, type HeldDek, isShownGood} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import {sealedMemory} from '../wire/ffi.js';
 import {type Change, changeRecord, MAX_CHANGES, othersRecord, tableRecord} from '../wire/records.js';
@@ -163,11 +163,15 @@ export class Publication {
     this.#old.clear();
   }
 
-  /** Whether there are other DEKs than in this table: what changes while nobody listens is not told. */
+  /** Whether there are other DEKs than in this table, or proofs: what changes while nobody listens is not told. */
   #hasOthers({entries}: Sent): boolean {
     const {deks} = this.#nic;
     if (!this.#asksFor && deks.size !== entries.length) return true;
-    return entries.some(({name}, i) => (deks.get(name)?.dek ?? null) !== this.#deks[i]);
+    return entries.some(({name, flags}, i) => {
+      const held = deks.get(name);
+      const wasProven = (flags & Flag.PROVEN) !== 0;
+      return (held?.dek ?? null) !== this.#deks[i] || wasProven !== (held !== undefined && isShownGood(held));
+    });
   }
 
   /** The entries as they are now, sorted by name. */
@@ -214,8 +218,7 @@ export class Publication {
     for (const dek of this.#deks) if (dek && !this.#isOld(dek)) this.#used.delete(dek);
     this.#deks = [];
     for (const [i, entry] of entries.entries()) this.#note(i, this.#nic.deks.get(entry.name)?.dek ?? null, entry);
-    const old = [...this.#old.values()].map(({handle, id}) => ({kind: 'OLD_DEK', handle, id}) as const);
-    const others = [...this.#others(), ...old];
+    const others = [...this.#others(), ...asOldDeks(this.#old.values())];
     const serial = (this.#sent?.serial ?? 0) + 1;
     const bytes = writeTable({nic, pdHandle: sharing.descriptor.pdHandle, serial, entries, others});
     const fd = sealedMemory('dek-table', bytes); // may throw: the one before is closed once
@@ -246,22 +249,21 @@ export function tableOf(
   for (const [name, held] of nic.deks) {
     if (held.dek && !held.dek.closed) entries.push(entryOf(nic, name, held, nic.sharing.idsOf(held.dek)));
   }
-  const oldDeks = old.map(({handle, id}) => ({kind: 'OLD_DEK', handle, id}) as const);
   return {
     nic: nic.name,
     pdHandle,
     serial,
     entries: entries.sort(byName),
-    others: [...nic.sharing.others(), ...oldDeks],
+    others: [...nic.sharing.others(), ...asOldDeks(old)],
   };
 }
 
-function entryOf(
-  {identities, importMode}: Nic,
-  name: string,
-  {dek, layout, opaque, ...marks}: HeldDek,
-  ids: ObjectIds,
-): TableEntry {
+function asOldDeks(old: Iterable<ObjectIds>): OtherObject[] {
+  return [...old].map(({handle, id}) => ({kind: 'OLD_DEK', handle, id}));
+}
+
+function entryOf({identities, importMode}: Nic, name: string, held: HeldDek, ids: ObjectIds): TableEntry {
+  const {dek, layout, opaque, ...marks} = held;
   const [keytagValue, dcv] = [bytesOf(marks.keytagValue), bytesOf(marks.dcv)];
   const identity = dcv ?? (dek && identities?.get(dek)) ?? null;
   const flags =
@@ -269,6 +271,7 @@ function entryOf(
     (keytagValue ? Flag.KEYTAG_VALUE : 0) |
     (ids.id === 0 ? Flag.ABSENT : 0) |
     (importMode === 'plaintext' ? 0 : Flag.WRAPPED) |
-    (dcv ? Flag.DCV : 0);
+    (dcv ? Flag.DCV : 0) |
+    (isShownGood(held) ? Flag.PROVEN : 0);
   return {name, ...ids, keySize: layout.keySize, flags, keytagValue, label: opaque, identity};
 }

@@ -27,7 +27,8 @@ import {proveAsStream} from './prove-stream.js';
 
 /** The parts of an agent that its routes use. */
 export interface AgentCore {
-  readonly dekSet: DekSet;
+  /** The DEKs of its own. Throws UNSUPPORTED when it makes them for others alone. */
+  own(): DekSet;
   /** Applies manifests, in all contexts. */
   readonly applier: Applier;
   readonly events: Events;
@@ -87,22 +88,23 @@ export function addRoutes(app: FastifyInstance, core: AgentCore): void {
 }
 
 function handlersOf(core: AgentCore, stream: EventStream): Handlers {
-  const {dekSet, applier, metrics, stopping} = core;
+  const {applier, metrics, stopping} = core;
   const wanted = (reply: FastifyReply): AbortSignal => whileWanted(reply.raw, stopping);
   return {
     status: () => core.status(),
-    login: ({query, body = NOTHING}, reply) => dekSet.login({credential: body, ...query}, wanted(reply)),
+    login: ({query, body = NOTHING}, reply) => core.own().login({credential: body, ...query}, wanted(reply)),
     logout: async (_, reply) => {
-      await dekSet.logout(wanted(reply));
+      await core.own().logout(wanted(reply));
       return {};
     },
-    list: async (_, reply) => ({deks: await dekSet.list(wanted(reply))}),
-    create: (request, reply) => create(dekSet, request, wanted(reply)),
-    query: ({params: {name}}) => dekSet.query(name),
+    list: async (_, reply) => ({deks: await core.own().list(wanted(reply))}),
+    create: (request, reply) => create(core.own(), request, wanted(reply)),
+    query: ({params: {name}}) => core.own().query(name),
     destroy: async ({query: {name}}, reply) => {
-      return {destroyed: await dekSet.destroy(meant(name), wanted(reply))};
+      return {destroyed: await core.own().destroy(meant(name), wanted(reply))};
     },
     prove: ({query: {name, record}}, reply) => {
+      const dekSet = core.own();
       const names = dekSet.namesOf(meant(name));
       return sendLines(reply, proveAsStream(dekSet, names, {record, signal: wanted(reply)}));
     },

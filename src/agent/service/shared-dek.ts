@@ -18,6 +18,8 @@ export interface SharedDek {
   readonly label: Uint8Array;
   /** Whether the NIC would not make it, so far. */
   readonly absent: boolean;
+  /** Whether known data went through it on this NIC, and came out as it should. */
+  readonly proven: boolean;
 }
 
 /** An entry of the table. */
@@ -31,5 +33,6 @@ export function sharedDek({name, id, handle, keySize, flags, keytagValue, label}
     keytagValue: (flags & Flag.KEYTAG_VALUE) !== 0 && keytagValue ? keytagValue : undefined,
     label: label === '' ? new Uint8Array(OPAQUE_BYTES) : fromHex(label, 'label'),
     absent: (flags & Flag.ABSENT) !== 0,
+    proven: (flags & Flag.PROVEN) !== 0,
   };
 }

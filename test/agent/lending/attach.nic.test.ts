@@ -4,6 +4,7 @@ import {allReady, logged} from '../../support/agent-log.js';
 import {vols, writeManifestFile} from '../../support/agent-manifests.js';
 import {AgentProcess, live} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
+import {provable} from '../../support/provable.js';
 import {refusal, Service} from '../../support/service.js';
 import {until} from '../../support/until.js';
 
@@ -43,6 +44,29 @@ describe('attach', () => {
     expect(Object.values(await one.states())).to.deep.equal(new Array(5).fill('READY'));
     expect(live(device)).to.include({contexts: 1, deks: 5});
     expect((await agent.client.status()).contexts[0]).to.include({kind: 'own', device: 'mlx5_0'});
+  });
+
+  it('tells of each DEK whether it is PROVEN, before and after the service came', async () => {
+    const isProven = async (one: Service): Promise<boolean[]> =>
+      [await one.dek('right'), await one.dek('wrong')].map(({proven}) => proven);
+    await agent.client.createDek({name: 'right', ...provable(device, 1)});
+    await agent.client.createDek({name: 'wrong', ...provable(device, 2), dcv: provable(device, 3).dcv});
+    const [one, two] = [service(), service()];
+    await one.attach(agent.socket);
+    expect(await isProven(one)).to.deep.equal([false, false]);
+    await agent.client.proveDeks({names: ['right', 'wrong']});
+    expect(await one.next()).to.deep.equal({type: 'change', names: ['right'], old: []});
+    expect(await isProven(one)).to.deep.equal([true, false]);
+    await one.close();
+    await one.detach();
+    await two.attach(agent.socket);
+    expect(await isProven(two)).to.deep.equal([true, false]);
+    await two.end();
+    await agent.client.createDek({name: 'late', ...provable(device, 4)});
+    await agent.client.proveDeks({names: ['late']});
+    const three = service();
+    await three.attach(agent.socket);
+    expect(await three.dek('late')).to.include({proven: true});
   });
 
   it('refuses a second tenant, and names the first', async () => {

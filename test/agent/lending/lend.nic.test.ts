@@ -47,6 +47,19 @@ describe('lend', () => {
     });
   });
 
+  it('has no DEKs of its own to be asked for, changed or proven, and says where they are', async () => {
+    const asked: (() => Promise<unknown>)[] = [
+      () => agent.client.listDeks(),
+      () => agent.client.queryDek('vol-1'),
+      () => agent.client.createDek({name: 'vol-9', opaque: new Uint8Array(), wrapped: new Uint8Array(40)}),
+      () => agent.client.destroyDeks({all: true}),
+      () => agent.client.proveDeks({all: true}),
+      () => agent.client.logout(),
+    ];
+    for (const ask of asked) expect(await refusal(ask())).to.include('(--lend)');
+    expect((await agent.client.status()).devices[0]!.login?.state).to.equal('VALID');
+  });
+
   it('makes the DEKs in the context of the service, which finds them READY', async () => {
     const one = service();
     const deks = await one.lend(agent.socket);
