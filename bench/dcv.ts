@@ -5,8 +5,8 @@
 
 import {randomPlaintexts} from '../src/bulk/plaintexts.js';
 import {DEK_LAYOUTS, type DekLayout} from '../src/dek-layout.js';
-import {checkValuesOf} from '../src/wrap/check-values.js';
-import {dcvHints, dekCheckValue} from '../src/wrap/dcv.js';
+import {checkValuesOf} from '../src/wrap/dcv/check-values.js';
+import {dcvHints, dekCheckValue} from '../src/wrap/dcv/dcv.js';
 import {median, table} from './stats.js';
 
 const KEYS = 2000;

@@ -2,7 +2,7 @@
  * What a proof says of a DEK: the two data units of its DCV passed the engine of the NIC, and came to its DCV, or not.
  * Pure: words alone, as they stand in JSON; proof-words.ts has them for people.
  */
-import type {Arrangement} from '../wrap/dcv.js';
+import type {Arrangement} from '../wrap/dcv/dcv.js';
 
 /**
  * `ok`: the NIC's ciphertext has the DCV, and comes back. `wrong-key`: another key; an arrangement: this key, put

@@ -11,7 +11,7 @@ import type {FingerprintKey} from '../manifest/fingerprint.js';
 import type {Lines} from '../manifest/lines.js';
 import {numberedName} from '../manifest/names.js';
 import {parseLines} from '../manifest/parse-lines.js';
-import {checkValuesOf} from '../wrap/check-values.js';
+import {checkValuesOf} from '../wrap/dcv/check-values.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
 import {countUnmarked, LineMarks, marksOf} from './marks.js';
 import {type BadKey, findEqualKeys, findOtherKeys, randomPlaintexts, unwrapAll} from './plaintexts.js';

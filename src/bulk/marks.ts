@@ -8,9 +8,9 @@ import {base64Digits} from '../manifest/base64.js';
 import {type Columns, type KeyColumn, markAt} from '../manifest/columns.js';
 import type {Marks} from '../manifest/entry.js';
 import {type Fault, faultOf, LineFault} from '../manifest/fault.js';
-import {checkValuesOf} from '../wrap/check-values.js';
-import {arrangementIn} from '../wrap/dcv.js';
-import {anotherKey} from '../wrap/wrong-key.js';
+import {checkValuesOf} from '../wrap/dcv/check-values.js';
+import {arrangementIn} from '../wrap/dcv/dcv.js';
+import {anotherKey} from '../wrap/dcv/wrong-key.js';
 
 /** What stands before each value in a line in canonical form. */
 const BEFORE = {name: '{"name":"', keytagValue: ',"keytagValue":"', dcv: ',"dcv":"', wrapped: ',"wrapped":"'};

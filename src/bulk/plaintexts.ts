@@ -3,11 +3,11 @@ import {randomFillSync} from 'node:crypto';
 import {equalBytes, fromHex, secretBytes} from '../bytes.js';
 import {DCV_BYTES, type DekLayout} from '../dek-layout.js';
 import type {DekError, DekErrorCode} from '../errors.js';
-import {arrangementIn} from '../wrap/dcv.js';
+import {arrangementIn} from '../wrap/dcv/dcv.js';
+import {anotherKey} from '../wrap/dcv/wrong-key.js';
 import {equalKeys} from '../wrap/dek-keys.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
 import {unwrapFailed} from '../wrap/kw.js';
-import {anotherKey} from '../wrap/wrong-key.js';
 
 /** A key that is no good, by its position, counted from 0. */
 export interface BadKey {

@@ -1,7 +1,7 @@
 /** The jobs on raw DEKs of one layout, one after the other. */
 import {secretBytes, wipe} from '../bytes.js';
 import {layoutOfPlaintext} from '../dek-layout.js';
-import {checkValuesOf} from '../wrap/check-values.js';
+import {checkValuesOf} from '../wrap/dcv/check-values.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
 import {type BadKey, findEqualKeys, findOtherKeys, unwrapAll} from './plaintexts.js';
 

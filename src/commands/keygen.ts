@@ -14,7 +14,7 @@ import {assertDistinctStreams} from '../custody/spec.js';
 import {type DekLayout, KEYTAG_BYTES, type KeySize, layoutOf} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {assertNames} from '../manifest/names.js';
-import {dcvHints, dekCheckValue} from '../wrap/dcv.js';
+import {dcvHints, dekCheckValue} from '../wrap/dcv/dcv.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
 
 interface KeygenResult extends KekResult {

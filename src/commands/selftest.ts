@@ -5,8 +5,8 @@ import {secretKeeping} from '../memory/arena.js';
 import type {Keeping} from '../memory/ffi.js';
 import {lockableBytes} from '../memory/protect.js';
 import {packageFile} from '../package.js';
-import type {AesEngine} from '../wrap/aes.js';
-import {ENGINES, type EngineLoader, engineToUnwrap, engineToWrap, tryEngine, withEngine} from '../wrap/engine.js';
+import type {AesEngine} from '../wrap/aes/cipher.js';
+import {ENGINES, type EngineLoader, engineToUnwrap, engineToWrap, tryEngine, withEngine} from '../wrap/aes/engine.js';
 import {checkKnownAnswers, type KnownAnswerResult, type VectorSet} from '../wrap/known-answers.js';
 
 interface EngineResult {

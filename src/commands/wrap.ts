@@ -21,10 +21,10 @@ import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {assertDistinctStreams} from '../custody/spec.js';
 import {DCV_BYTES, DEK_PLAINTEXT_BYTES, type DekLayout, type KeySize, layoutOf} from '../dek-layout.js';
 import {assertDekName} from '../dek-name.js';
-import {arrangementIn, dcvHints, dekCheckValue} from '../wrap/dcv.js';
+import {arrangementIn, dcvHints, dekCheckValue} from '../wrap/dcv/dcv.js';
+import {anotherKey} from '../wrap/dcv/wrong-key.js';
 import {equalKeys, splitDek} from '../wrap/dek-keys.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
-import {anotherKey} from '../wrap/wrong-key.js';
 
 interface WrapResult extends KekResult {
   keySize: KeySize;

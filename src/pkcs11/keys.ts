@@ -6,9 +6,9 @@
 import {secretBytes, wipe} from '../bytes.js';
 import {wrappedBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import type {AesEngine, BlockCipher} from '../wrap/aes.js';
+import type {AesEngine, BlockCipher} from '../wrap/aes/cipher.js';
+import {withEngine} from '../wrap/aes/engine.js';
 import {unwrapKeys, wrapKeys} from '../wrap/bulk.js';
-import {withEngine} from '../wrap/engine.js';
 import {CKA, CKK, CKM, CKO_SECRET_KEY, cryptokiError, isUnwrapFailure} from './cryptoki.js';
 import {
   type Argument,

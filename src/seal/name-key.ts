@@ -6,7 +6,7 @@
  *     K(i) = CMAC(sealing key, i (32 bits) | "dek-envelope-v1" | 0 | label | 256 (32 bits)), i = 1, 2
  */
 import {secretBytes, viewOf, wipe} from '../bytes.js';
-import {BLOCK_BYTES} from '../wrap/aes.js';
+import {BLOCK_BYTES} from '../wrap/aes/cipher.js';
 
 /** What an envelope asks of a sealing key. */
 export interface SealingKey {

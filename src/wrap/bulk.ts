@@ -6,9 +6,9 @@ import {secretBytes, viewBytes, wipe} from '../bytes.js';
 import {KEK_BYTES, SEMIBLOCK_BYTES, wrappedBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {given} from '../given.js';
-import type {AesEngine} from './aes.js';
-import {engineToUnwrap, engineToWrap} from './engine.js';
-import {adviseLargePages} from './ffi.js';
+import type {AesEngine} from './aes/cipher.js';
+import {engineToUnwrap, engineToWrap} from './aes/engine.js';
+import {adviseLargePages} from './aes/ffi.js';
 import {MAX_PLAINTEXT_BYTES, MIN_PLAINTEXT_BYTES, wrapKey} from './kw.js';
 import {Lane, laneKeys} from './lane.js';
 

@@ -1,7 +1,7 @@
 /** AES-CMAC: NIST SP 800-38B section 6.2, RFC 4493. Left out: tags that are cut off. */
 import {secretBytes, wipe} from '../bytes.js';
-import {BLOCK_BYTES} from './aes.js';
-import {engineToWrap} from './engine.js';
+import {BLOCK_BYTES} from './aes/cipher.js';
+import {engineToWrap} from './aes/engine.js';
 
 /** AES-CMAC of `message`, of any length, under `key` of 16 or 32 bytes: 16 bytes in a buffer that the caller wipes. */
 export function cmac(key: Uint8Array, message: Uint8Array): Uint8Array {

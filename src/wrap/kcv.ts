@@ -4,7 +4,7 @@
  */
 import {viewBytes, wipe} from '../bytes.js';
 import {KCV_BYTES, KEK_BYTES} from '../dek-layout.js';
-import {BLOCK_BYTES} from './aes.js';
+import {BLOCK_BYTES} from './aes/cipher.js';
 import {cmac} from './cmac.js';
 
 /** What the check value is the CMAC of. */

@@ -7,7 +7,7 @@ import {equalBytes, fromHex} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {unwrapKeys, wrapKeys} from './bulk.js';
 import {unwrapCredential, wrapCredential} from './credential.js';
-import {dcvHints, dekCheckValue} from './dcv.js';
+import {dcvHints, dekCheckValue} from './dcv/dcv.js';
 import {splitDek, unwrapDek, wrapDek} from './dek-keys.js';
 import {keyCheckValue} from './kcv.js';
 import {unwrapKey, wrapKey} from './kw.js';

@@ -5,8 +5,8 @@
 import {type LengthRange, scratchBytes, secretCopy, viewBytes, wipe} from '../bytes.js';
 import {KEK_BYTES, plaintextBytes, SEMIBLOCK_BYTES, wrappedBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import {BLOCK_BYTES, type BlockCipher} from './aes.js';
-import {engineToUnwrap, engineToWrap} from './engine.js';
+import {BLOCK_BYTES, type BlockCipher} from './aes/cipher.js';
+import {engineToUnwrap, engineToWrap} from './aes/engine.js';
 
 /** RFC 3394 section 2: two semiblocks at least. */
 export const MIN_PLAINTEXT_BYTES = 16;

@@ -14,7 +14,7 @@
  */
 import {scratchBytes, wipe} from '../bytes.js';
 import {SEMIBLOCK_BYTES} from '../dek-layout.js';
-import {BLOCK_BYTES, type BlockCipher} from './aes.js';
+import {BLOCK_BYTES, type BlockCipher} from './aes/cipher.js';
 import {IV_BYTE, ROUNDS} from './kw.js';
 
 /** Small beside a CPU's second-level cache; long enough that a call into libcrypto costs nothing beside its work. */

@@ -11,7 +11,7 @@ import {fileURLToPath} from 'node:url';
 import {newEdition} from '../../src/manifest/edition.js';
 import {formatEntry} from '../../src/manifest/entry.js';
 import {formatHeader} from '../../src/manifest/header.js';
-import {dekCheckValue} from '../../src/wrap/dcv.js';
+import {dekCheckValue} from '../../src/wrap/dcv/dcv.js';
 import {wrapCredential, wrapDek} from '../../src/wrap/index.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
 import {AgentProcess} from '../support/agent-process.js';

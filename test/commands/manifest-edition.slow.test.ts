@@ -4,7 +4,7 @@ import {expect} from 'chai';
 import {toHex} from '../../src/bytes.js';
 import type {ManifestEntry} from '../../src/manifest/index.js';
 import {wrapCredential} from '../../src/wrap/credential.js';
-import {dcvHints, dekCheckValue} from '../../src/wrap/dcv.js';
+import {dcvHints, dekCheckValue} from '../../src/wrap/dcv/dcv.js';
 import {unwrapKey, wrapKey} from '../../src/wrap/kw.js';
 import {json, KCV, KEK} from '../support/key-files.js';
 import {CREDENTIAL, ManifestFiles, OTHER_KCV, OTHER_KEK} from '../support/manifest-files.js';

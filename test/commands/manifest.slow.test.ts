@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import {expect} from 'chai';
 import {toHex} from '../../src/bytes.js';
-import {dcvHints, dekCheckValue} from '../../src/wrap/dcv.js';
+import {dcvHints, dekCheckValue} from '../../src/wrap/dcv/dcv.js';
 import {unwrapDek} from '../../src/wrap/dek-keys.js';
 import {unwrapKey, wrapKey} from '../../src/wrap/kw.js';
 import {json, KCV, KEK, plaintextOf} from '../support/key-files.js';

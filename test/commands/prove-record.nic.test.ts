@@ -4,7 +4,7 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import type {Proof} from '../../src/agent/proof.js';
 import {type ManifestEntry, openManifest} from '../../src/manifest/index.js';
-import {dekCheckValue} from '../../src/wrap/dcv.js';
+import {dekCheckValue} from '../../src/wrap/dcv/dcv.js';
 import {unwrapKey} from '../../src/wrap/index.js';
 import {AgentProcess, DEK} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';

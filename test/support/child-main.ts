@@ -3,7 +3,7 @@ import {expect} from 'chai';
 import {DekError} from '../../src/errors.js';
 import {assertAccess} from '../../src/rdma/device.js';
 import * as rdma from '../../src/rdma/index.js';
-import * as dcv from '../../src/wrap/dcv.js';
+import * as dcv from '../../src/wrap/dcv/dcv.js';
 
 /** The error that `call` throws (or rejects with), which has to be a DekError of `code`. */
 async function refusal(code: string, call: () => unknown): Promise<DekError> {

@@ -3,7 +3,7 @@ import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {type ManifestDek, newEdition, writeManifest} from '../../src/manifest/index.js';
-import {dcvHints, dekCheckValue} from '../../src/wrap/dcv.js';
+import {dcvHints, dekCheckValue} from '../../src/wrap/dcv/dcv.js';
 import {keyCheckValue, wrapKey} from '../../src/wrap/index.js';
 import type {TestDevice} from './device.js';
 

@@ -2,7 +2,7 @@
 import {randomBytes} from 'node:crypto';
 import {toHex} from '../../src/bytes.js';
 import type {CreateOptions, Settings} from '../../src/virtual/index.js';
-import {dcvHints, dekCheckValue} from '../../src/wrap/dcv.js';
+import {dcvHints, dekCheckValue} from '../../src/wrap/dcv/dcv.js';
 import {wrapKey} from '../../src/wrap/index.js';
 import {type TestDevice, testDevice} from './device.js';
 

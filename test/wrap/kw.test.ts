@@ -2,8 +2,8 @@ import {aeskw} from '@noble/ciphers/aes.js';
 import {expect} from 'chai';
 import fc from 'fast-check';
 import {secretBytes} from '../../src/bytes.js';
+import {loadNodeCrypto} from '../../src/wrap/aes/node-aes.js';
 import {unwrapInPlace, unwrapKey, wrapInPlace, wrapKey} from '../../src/wrap/kw.js';
-import {loadNodeCrypto} from '../../src/wrap/node-aes.js';
 import {kek, keyData, refusal} from '../support/arbitrary.js';
 import {bytes, readVectors} from '../support/vectors.js';
 

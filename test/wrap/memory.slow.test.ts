@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {ENGINES} from '../../src/wrap/engine.js';
+import {ENGINES} from '../../src/wrap/aes/engine.js';
 import {describeHits, needlesOf} from '../support/memory.js';
 import {searchAfter} from '../support/search-after.js';
 
@@ -18,7 +18,7 @@ const BYTES = 64;
 const SCRIPT = `
   import fs from 'node:fs';
   import {rewrapKeys, unwrapKeys, wrapKeys} from '${new URL('../../src/wrap/bulk.js', import.meta.url)}';
-  import {ENGINES, withEngine} from '${new URL('../../src/wrap/engine.js', import.meta.url)}';
+  import {ENGINES, withEngine} from '${new URL('../../src/wrap/aes/engine.js', import.meta.url)}';
   const [name, ...paths] = process.argv.slice(1);
   const secrets = paths.map((path) => {
     const secret = new Uint8Array(new ArrayBuffer(fs.statSync(path).size));

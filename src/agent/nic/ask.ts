@@ -2,7 +2,7 @@
 import {equalBytes, wipe} from '../../bytes.js';
 import {DekError} from '../../errors.js';
 import type {Dek, Outcome, Passage, Prover} from '../../rdma/index.js';
-import {DCV_UNIT_BYTES, DCV_UNITS, dcvOfCiphertext, dcvTweak} from '../../wrap/dcv.js';
+import {DCV_UNIT_BYTES, DCV_UNITS, dcvOfCiphertext, dcvTweak} from '../../wrap/dcv/dcv.js';
 
 /** A DEK, and the 8 bytes of its keytag if it has one. */
 export interface Asked {

@@ -5,7 +5,7 @@
 import {equalBytes, toHex} from '../../bytes.js';
 import {DekError} from '../../errors.js';
 import {type Dek, type Device, type Prover, releaseWithOldTweak} from '../../rdma/index.js';
-import {arrangementOf} from '../../wrap/dcv.js';
+import {arrangementOf} from '../../wrap/dcv/dcv.js';
 import {type Finding, notProvable, type Reason} from '../proof.js';
 import {type Answer, ask} from './ask.js';
 

@@ -3,8 +3,8 @@
  * hardened against an attacker who shares this CPU's caches.
  */
 import {createRequire} from 'node:module';
-import {secretBytes, wipe} from '../bytes.js';
-import {type AesEngine, BLOCK_BYTES, type BlockCipher} from './aes.js';
+import {secretBytes, wipe} from '../../bytes.js';
+import {type AesEngine, BLOCK_BYTES, type BlockCipher} from './cipher.js';
 
 export function loadNoble(): AesEngine {
   const {unsafe} = createRequire(import.meta.url)('@noble/ciphers/aes.js') as typeof import('@noble/ciphers/aes.js');

@@ -5,8 +5,8 @@
  */
 import type {Cipher, Decipher} from 'node:crypto';
 import {createRequire} from 'node:module';
-import {wipe} from '../bytes.js';
-import type {AesEngine, BlockCipher} from './aes.js';
+import {wipe} from '../../bytes.js';
+import type {AesEngine, BlockCipher} from './cipher.js';
 
 export function loadNodeCrypto(): AesEngine {
   const {createCipheriv, createDecipheriv} = createRequire(import.meta.url)(

@@ -1,9 +1,9 @@
 /** The check values of many DEKs of one layout, one after the other. */
-import {equalBytes, secretBytes, wipe} from '../bytes.js';
-import {DCV_BYTES, DCV_HINT_BYTES, type DekLayout} from '../dek-layout.js';
+import {equalBytes, secretBytes, wipe} from '../../bytes.js';
+import {DCV_BYTES, DCV_HINT_BYTES, type DekLayout} from '../../dek-layout.js';
+import {engineToWrap} from '../aes/engine.js';
 import {ARRANGEMENTS, arrange, dekCheckValue} from './dcv.js';
-import {engineToWrap} from './engine.js';
-import {type DcvInto, withLibcryptoDcv} from './libcrypto-dcv.js';
+import {type DcvInto, withLibcryptoDcv} from './ffi.js';
 
 /** Of each DEK, in order. All of it is public. */
 export interface CheckValues {

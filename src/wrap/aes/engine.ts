@@ -2,9 +2,9 @@
  * What computes AES here: one of three engines, chosen at first use. Each is asked known answers before it is trusted,
  * and one that is missing or answers wrongly is silently passed over for the next; `dek selftest` tells.
  */
-import {equalBytes, fromHex, secretBytes} from '../bytes.js';
-import {DekError} from '../errors.js';
-import type {AesEngine} from './aes.js';
+import {equalBytes, fromHex, secretBytes} from '../../bytes.js';
+import {DekError} from '../../errors.js';
+import type {AesEngine} from './cipher.js';
 import {loadLibcrypto} from './ffi.js';
 import {loadNoble} from './noble-aes.js';
 import {loadNodeCrypto} from './node-aes.js';

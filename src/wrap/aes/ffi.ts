@@ -2,9 +2,9 @@
  * AES of the libcrypto that Node itself is made with, called in place: EVP_EncryptInit(3). It uses the CPU's AES
  * instructions, and its time does not depend on the key. Nothing is loaded until `loadLibcrypto` is called.
  */
-import {DekError} from '../errors.js';
-import {loadKoffi} from '../koffi.js';
-import type {AesEngine, BlockCipher} from './aes.js';
+import {DekError} from '../../errors.js';
+import {loadKoffi} from '../../koffi.js';
+import type {AesEngine, BlockCipher} from './cipher.js';
 
 type ContextPtr = bigint & {readonly __c: 'EVP_CIPHER_CTX'};
 type CipherPtr = bigint & {readonly __c: 'EVP_CIPHER'};

@@ -3,11 +3,11 @@ import {execFileSync} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {expect} from 'chai';
-import {toHex} from '../../src/bytes.js';
-import {DEK_LAYOUTS} from '../../src/dek-layout.js';
-import {checkValuesOf} from '../../src/wrap/check-values.js';
-import {dcvHints, dekCheckValue} from '../../src/wrap/dcv.js';
-import {ENGINES, withEngine} from '../../src/wrap/engine.js';
+import {toHex} from '../../../src/bytes.js';
+import {DEK_LAYOUTS} from '../../../src/dek-layout.js';
+import {ENGINES, withEngine} from '../../../src/wrap/aes/engine.js';
+import {checkValuesOf} from '../../../src/wrap/dcv/check-values.js';
+import {dcvHints, dekCheckValue} from '../../../src/wrap/dcv/dcv.js';
 
 /** What `dekCheckValue` and `dcvHints` say of each. */
 function oneByOne(plaintexts: Uint8Array, bytes: number): {dcv: string; dcvHints: string} {
@@ -48,12 +48,12 @@ describe('check values of many keys', () => {
 });
 
 it('the Python of dek-manifest(5) makes the check values of vectors/dcv.json', () => {
-  const page = fs.readFileSync(new URL('../../../man/dek-manifest.5', import.meta.url), 'latin1');
+  const page = fs.readFileSync(new URL('../../../../man/dek-manifest.5', import.meta.url), 'latin1');
   const code = /^\.Bd .*\n(import hashlib\n[\s\S]*?)^\.Ed$/m
     .exec(page)![1]!
     .replaceAll('\\-', '-')
     .replaceAll('\\&', '');
-  const {vectors} = JSON.parse(fs.readFileSync(new URL('../../../vectors/dcv.json', import.meta.url), 'utf8')) as {
+  const {vectors} = JSON.parse(fs.readFileSync(new URL('../../../../vectors/dcv.json', import.meta.url), 'utf8')) as {
     vectors: {dek: string; dcv: string}[];
   };
   const script = `${code}

@@ -1,8 +1,8 @@
 import {execFileSync} from 'node:child_process';
 import {expect} from 'chai';
 import fc from 'fast-check';
-import {secretBytes} from '../../src/bytes.js';
-import type {AesEngine} from '../../src/wrap/aes.js';
+import {secretBytes} from '../../../src/bytes.js';
+import type {AesEngine} from '../../../src/wrap/aes/cipher.js';
 import {
   chooseEngine,
   computesKnownAnswers,
@@ -10,11 +10,11 @@ import {
   engineToUnwrap,
   engineToWrap,
   withEngine,
-} from '../../src/wrap/engine.js';
-import {keyCheckValue} from '../../src/wrap/kcv.js';
-import {unwrapKey, wrapKey} from '../../src/wrap/kw.js';
-import {exactly, kek, refusal} from '../support/arbitrary.js';
-import {bytes, readVectors} from '../support/vectors.js';
+} from '../../../src/wrap/aes/engine.js';
+import {keyCheckValue} from '../../../src/wrap/kcv.js';
+import {unwrapKey, wrapKey} from '../../../src/wrap/kw.js';
+import {exactly, kek, refusal} from '../../support/arbitrary.js';
+import {bytes, readVectors} from '../../support/vectors.js';
 
 const {'node:crypto': loadNodeCrypto, '@noble/ciphers': loadNoble} = ENGINES;
 
@@ -141,8 +141,9 @@ describe('engine', () => {
   });
 
   it('gives few keys to node:crypto, unless libcrypto is there already', () => {
+    const engine = new URL('../../../src/wrap/aes/engine.js', import.meta.url);
     const script = `
-      const {engineToWrap, engineToUnwrap} = await import('${new URL('../../src/wrap/engine.js', import.meta.url)}');
+      const {engineToWrap, engineToUnwrap} = await import('${engine}');
       const names = [engineToWrap(1), engineToWrap(200), engineToWrap(100), engineToWrap(1)].map(({name}) => name);
       console.log(names.join());`;
     const unwrapFirst = script.replace('const names', 'engineToUnwrap(); const names');

@@ -1,8 +1,8 @@
 import {createCipheriv, createHash} from 'node:crypto';
 import {expect} from 'chai';
 import fc from 'fast-check';
-import {arrangementOf, dcvHints, dcvOfCiphertext, dcvTweak, dekCheckValue} from '../../src/wrap/dcv.js';
-import {ENGINES, withEngine} from '../../src/wrap/engine.js';
+import {ENGINES, withEngine} from '../../../src/wrap/aes/engine.js';
+import {arrangementOf, dcvHints, dcvOfCiphertext, dcvTweak, dekCheckValue} from '../../../src/wrap/dcv/dcv.js';
 
 const half = fc.oneof(fc.uint8Array({minLength: 16, maxLength: 16}), fc.uint8Array({minLength: 32, maxLength: 32}));
 const dek = half.chain((key1) =>

@@ -11,10 +11,10 @@
  * units of any other size.
  */
 import {createHash} from 'node:crypto';
-import {equalBytes, secretBytes, viewBytes, wipe} from '../bytes.js';
-import {DCV_BYTES, DEK_PLAINTEXT_BYTES, layoutOfPlaintext} from '../dek-layout.js';
-import {BLOCK_BYTES, type BlockCipher} from './aes.js';
-import {engineToWrap} from './engine.js';
+import {equalBytes, secretBytes, viewBytes, wipe} from '../../bytes.js';
+import {DCV_BYTES, DEK_PLAINTEXT_BYTES, layoutOfPlaintext} from '../../dek-layout.js';
+import {BLOCK_BYTES, type BlockCipher} from '../aes/cipher.js';
+import {engineToWrap} from '../aes/engine.js';
 
 /** Bytes of one of the two data units. */
 export const DCV_UNIT_BYTES = 512;

@@ -3,11 +3,11 @@
  * sixth of the time of the engine of the wraps, one key after the other (bench dcv). Nothing is loaded until
  * `withLibcryptoDcv` is called.
  */
-import {secretBytes, wipe} from '../bytes.js';
-import {DCV_BYTES} from '../dek-layout.js';
-import {DekError} from '../errors.js';
-import {loadKoffi} from '../koffi.js';
-import {BLOCK_BYTES} from './aes.js';
+import {secretBytes, wipe} from '../../bytes.js';
+import {DCV_BYTES} from '../../dek-layout.js';
+import {DekError} from '../../errors.js';
+import {loadKoffi} from '../../koffi.js';
+import {BLOCK_BYTES} from '../aes/cipher.js';
 import {DCV_PREFIX, DCV_UNIT_BYTES, DCV_UNITS, dcvTweak} from './dcv.js';
 
 type Ptr = bigint & {readonly __c: 'void'};

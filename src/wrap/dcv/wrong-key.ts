@@ -1,5 +1,5 @@
 /** A key that is not the one that a check value names, in words. */
-import {DekError} from '../errors.js';
+import {DekError} from '../../errors.js';
 import type {Arrangement} from './dcv.js';
 
 /** What is wrong with a key of this arrangement. */
