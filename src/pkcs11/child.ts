@@ -96,8 +96,8 @@ function tieToParent(): void {
   const prctl = loadKoffi()
     .load(null)
     .func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)');
-  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  // Before the first secret: where the kernel allows neither, there will be none.
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) !== 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) !== 0) process.exit(1);
   if (process.ppid !== Number(process.argv[2])) process.exit(); // it has ended before that
 }
 

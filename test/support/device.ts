@@ -48,6 +48,9 @@ export interface TestDevice {
   remove(): void;
 }
 
+/** Longer than any program that is waited for here. */
+const RUN_MS = 300_000;
+
 /** Makes a device; call `remove` after. */
 export async function testDevice(options: CreateOptions = {}): Promise<TestDevice> {
   const directory = temporaryDirectory();
@@ -67,6 +70,8 @@ export async function testDevice(options: CreateOptions = {}): Promise<TestDevic
       spawnSync(command, args, {
         env: {...nic.environment(), ...env},
         encoding: 'utf8',
+        timeout: RUN_MS, // no timer of mocha's runs meanwhile
+        killSignal: 'SIGKILL',
         ...(input === undefined ? {} : {input}),
       }),
     spawn: (command, args = [], spawnOptions = {}) =>
