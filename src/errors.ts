@@ -38,18 +38,32 @@ const EXIT_STATUS = {
   WRONG_NAME: 6,
   /** A key is whole, and not the one that its check value (DCV) names. */
   WRONG_KEY: 6,
+  /** A signature is not of this file: the file, or the signature, is another one. */
+  BAD_SIGNATURE: 6,
+  /** Nobody who may has signed the file, or too few have. */
+  UNSIGNED: 6,
   /** A known answer came out wrong on this machine. */
   SELFTEST_FAILED: 6,
   /** Known data came out of the NIC otherwise than the check value (DCV) of a DEK says. */
   PROOF_FAILED: 6,
   /** A DEK in ERROR, or a login that turned INVALID. */
   NOT_READY: 7,
+  /** The clock of this host is before the date of a file that was just made. */
+  CLOCK_NOT_SET: 7,
+  /** The rollback index has no entry for the manifest yet. */
+  NOT_ENROLLED: 7,
   /** Nothing could be shown of a DEK that was to be proven. */
   NOT_PROVABLE: 7,
   /** AES-XTS with key1 == key2 (FIPS 140-3 IG C.I): whole, but not to be used. */
   EQUAL_KEYS: 8,
   /** Whole, but past the date that it was made for. */
   EXPIRED: 8,
+  /** Whole, but meant for another host. */
+  WRONG_HOST: 8,
+  /** Whole, but older than what this host has accepted, or another of the same generation. */
+  ROLLED_BACK: 8,
+  /** Whole, but not in the release. */
+  NOT_RELEASED: 8,
   /** A handle was used after its close. */
   CLOSED: 1,
   /** Reading, writing or running something failed. */

@@ -41,8 +41,11 @@ _dek() {
       'kek/show' | \
       'manifest/check' | \
       'manifest/fetch' | \
+      'manifest/release' | \
       'manifest/set' | \
+      'manifest/sign' | \
       'manifest/upgrade' | \
+      'manifest/verify' | \
       'virtual/create' | \
       'virtual/exec' | \
       'virtual/set' | \
@@ -131,6 +134,8 @@ _dek() {
     'manifest fetch --device') :; return ;;
     'manifest fetch --replace-key') :; return ;;
     'manifest fetch --output' | 'manifest fetch -o') _dek_file; return ;;
+    'manifest release --fallback') :; return ;;
+    'manifest release --output' | 'manifest release -o') _dek_file; return ;;
     'manifest set --host') :; return ;;
     'manifest set --not-after') :; return ;;
     'manifest set --next-login') _dek_file; return ;;
@@ -139,11 +144,16 @@ _dek() {
     'manifest set --kcv') :; return ;;
     'manifest set --remove') :; return ;;
     'manifest set --output' | 'manifest set -o') _dek_file; return ;;
+    'manifest sign --key') _dek_source; return ;;
     'manifest upgrade --kek') _dek_source; return ;;
     'manifest upgrade --kek-component') _dek_source; return ;;
     'manifest upgrade --kek-format') _dek_words 'raw hex base64'; return ;;
     'manifest upgrade --kcv') :; return ;;
     'manifest upgrade --output' | 'manifest upgrade -o') _dek_file; return ;;
+    'manifest verify --allowed-signers') _dek_file; return ;;
+    'manifest verify --threshold') :; return ;;
+    'manifest verify --release') _dek_file; return ;;
+    'manifest verify --host') :; return ;;
     'prove --record') _dek_file; return ;;
     'prove --socket') _dek_file; return ;;
     'query --socket') _dek_file; return ;;
@@ -212,7 +222,7 @@ _dek() {
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'kek') _dek_words 'components copy show' ;;
-    'manifest') _dek_words 'check fetch set upgrade' ;;
+    'manifest') _dek_words 'check fetch release set sign upgrade verify' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
       if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
@@ -246,10 +256,16 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --add-dcv --help -h'; else _dek_file; fi ;;
     'manifest fetch')
       if [[ $cur == -* ]]; then _dek_words '--json --name --group --import-kek-id --credential-id --credential --kcv --device --replace-key --prune --output -o --help -h'; else :; fi ;;
+    'manifest release')
+      if [[ $cur == -* ]]; then _dek_words '--json --fallback --output -o --force --help -h'; else _dek_file; fi ;;
     'manifest set')
       if [[ $cur == -* ]]; then _dek_words '--json --host --any-host --not-after --no-not-after --next-login --import-kek-id --credential-id --kcv --no-next-login --remove --output -o --force --help -h'; else _dek_file; fi ;;
+    'manifest sign')
+      if [[ $cur == -* ]]; then _dek_words '--json --key --help -h'; else _dek_file; fi ;;
     'manifest upgrade')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --output -o --force --help -h'; else _dek_file; fi ;;
+    'manifest verify')
+      if [[ $cur == -* ]]; then _dek_words '--json --allowed-signers --threshold --release --host --help -h'; else _dek_file; fi ;;
     'prove')
       if [[ $cur == -* ]]; then _dek_words '--json --all --record --force --socket --help -h'; else :; fi ;;
     'query')

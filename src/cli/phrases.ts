@@ -9,6 +9,11 @@ export function countDeks(count: number, kind?: Kind): string {
   return `${count} ${kind ? named(noun, kind) : noun}`;
 }
 
+/** `1 manifest`, `3 manifests`. */
+export function countManifests(count: number): string {
+  return `${count} ${count === 1 ? 'manifest' : 'manifests'}`;
+}
+
 /** `256-bit DEK with keytag`, `128-bit DEK without keytag`. */
 export function nameDek(kind: Kind): string {
   return named('DEK', kind);

@@ -75,6 +75,16 @@ export function isInstant(text: unknown): text is string {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day);
 }
 
+/** An instant in milliseconds since 1970. A leap second is the one before it. */
+export function timeOf(instant: string): number {
+  return Date.parse(instant.replace(/:60(?=[.Z+-])/, ':59').replace(/(\.\d{3})\d+/, '$1'));
+}
+
+/** Whether `text` is the id of a set of DEKs: 16 bytes in hex. */
+export function isManifestId(text: unknown): text is string {
+  return typeof text === 'string' && /^[0-9a-f]{32}$/.test(text);
+}
+
 /** Whether `text` is a name that a host can have. */
 export function isHost(text: unknown): text is string {
   return typeof text === 'string' && HOST.test(text);
@@ -105,7 +115,7 @@ export function parseEdition(value: JsonObject): Edition {
 }
 
 function parseId(id: unknown): Uint8Array {
-  if (typeof id === 'string' && /^[0-9a-f]{32}$/.test(id)) return fromHex(id, 'id');
+  if (isManifestId(id)) return fromHex(id, 'id');
   throw fault(1, 'id', `expected ${2 * ID_BYTES} hex digits in lower case`);
 }
 
@@ -139,7 +149,7 @@ function parseNextLogin(value: unknown): NextLogin | null {
   return {...parseLogin(login, 'nextLogin.'), importKekKcv: kcv};
 }
 
-/** In whole seconds. */
-function now(): string {
+/** This instant as RFC 3339 writes it, in whole seconds. */
+export function now(): string {
   return `${new Date().toISOString().slice(0, 19)}Z`;
 }

@@ -201,7 +201,8 @@ function marksOf(text: Buffer, {keytagValueAt, dcvAt, dcvHintsAt}: Columns, i: n
   };
 }
 
-async function* chunksOf(path: string): AsyncGenerator<Uint8Array, void> {
+/** What the file `path` holds. A chunk is good until the next is asked for. */
+export async function* chunksOf(path: string): AsyncGenerator<Uint8Array, void> {
   let handle: fs.FileHandle | undefined;
   try {
     handle = await fs.open(path);

@@ -18,8 +18,26 @@ interface VectorFile extends VectorSet {
 }
 
 export function readVectors(name: 'rfc3394' | 'dek' | 'credential' | 'kcv' | 'dcv' | 'nvidia'): VectorFile {
+  return {refused: [], kek24: [], ...read<object>(name)} as unknown as VectorFile;
+}
+
+/** A signature by an SSH key. */
+export interface SignatureVector {
+  id: string;
+  /** In base64. */
+  publicKey: string;
+  /** In its armor. */
+  signature: string;
+}
+
+/** Signatures of `data`; those of `refused` are of no kind that we take. */
+export function readSignatureVectors(): {data: string; vectors: SignatureVector[]; refused: SignatureVector[]} {
+  return read('sshsig');
+}
+
+function read<T>(name: string): T {
   const url = new URL(`../../../vectors/${name}.json`, import.meta.url);
-  return {refused: [], kek24: [], ...JSON.parse(fs.readFileSync(url, 'utf8'))};
+  return JSON.parse(fs.readFileSync(url, 'utf8')) as T;
 }
 
 /** Bytes of hex, as a plain Uint8Array. */

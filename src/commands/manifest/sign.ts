@@ -1,0 +1,102 @@
+import fs from 'node:fs/promises';
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import {toHex} from '../../bytes.js';
+import {DekCommand} from '../../cli/base.js';
+import {describeEdition, type EditionJson, editionJson} from '../../cli/edition.js';
+import {countManifests} from '../../cli/phrases.js';
+import {replaceManifest} from '../../cli/replace-manifest.js';
+import {readSignatures, signaturePath} from '../../cli/signatures.js';
+import {KEY_FORMS, openSigningKey} from '../../cli/signing-key.js';
+import {DekError} from '../../errors.js';
+import {systemError} from '../../files/system-error.js';
+import {writeWholeFile} from '../../files/whole-file.js';
+import {readSignable, type Signable} from '../../manifest/acceptance/signable.js';
+import {chunksOf} from '../../manifest/read.js';
+import {addSignature, makeSignature} from '../../manifest/signature/sign.js';
+
+interface ManifestSignResult {
+  kind: Signable['kind'];
+  /** Of a manifest. */
+  edition: EditionJson | null;
+  /** Of a release: how many manifests it lists. */
+  manifests: number | null;
+  /** SHA-256 of the file in hex. */
+  digest: string;
+  /** `SHA256:...`, of the key that has signed it. */
+  fingerprint: string;
+  keyType: string;
+  /** How many signatures the file has now. */
+  signatures: number;
+  /** The file of signatures. */
+  output: string;
+}
+
+export default class ManifestSign extends DekCommand {
+  static override summary = 'sign a manifest or a release';
+  static override description =
+    'The signature is one of OpenSSH (SSHSIG, as ssh-keygen -Y sign makes it, in the namespace dek-manifest or ' +
+    'dek-release) and goes into FILE.sig, beside those of others who have signed the same content; a signature of ' +
+    'an earlier content is dropped. Hosts that were started with --allowed-signers apply nothing else. With ' +
+    'ssh-agent the key may be in hardware, a FIDO key as well; if the agent has several keys, name one by its ' +
+    'fingerprint. A key in a file must have no passphrase: one that has signs through ssh-agent.';
+  static override usage = 'FILE --key SOURCE [--json]';
+  static override examples = [
+    'dek manifest sign fleet.manifest --key ssh-agent',
+    'dek manifest sign fleet.release --key ssh-agent:SHA256:mVPwvezndPv/ARoIadVY98vAC0g+P/5633yTC4d/wXE',
+    'dek manifest sign fleet.manifest --key file:release-key',
+  ];
+  static override args = {
+    file: Args.string({required: true, ignoreStdin: true, description: 'manifest, or release'}),
+  };
+  static override flags = {
+    key: Flags.string({
+      required: true,
+      helpValue: 'SOURCE',
+      description: `private key of OpenSSH to sign with: ${KEY_FORMS}`,
+    }),
+  };
+
+  async run(): Promise<ManifestSignResult> {
+    const {args, flags} = await this.parse(ManifestSign);
+    const {file} = args;
+    const output = signaturePath(file);
+    const signable = await readSignable(chunksOf(file));
+    assertHasGeneration(signable, file);
+    const before = await readSignatures(output);
+    const key = await openSigningKey(flags.key, (text) => this.note(text));
+    const {kind, digests} = signable;
+    const signature = await makeSignature(key, kind === 'manifest' ? 'dek-manifest' : 'dek-release', digests);
+    const {text, kept, dropped} = addSignature(before, signature, digests);
+    await writeSignatures(file, output, Buffer.from(text), before !== null);
+    const {fingerprint, type: keyType} = key.publicKey;
+    const edition = kind === 'manifest' ? editionJson(signable.offered.header.edition!) : null;
+    const manifests = kind === 'release' ? signable.release.manifests.length : null;
+    const what = edition ? describeEdition(edition) : `a release of ${countManifests(manifests!)}`;
+    this.note(`signed ${what} with ${fingerprint}: ${output}`);
+    if (dropped > 0) this.note(`dropped ${dropped} of an earlier content: have it signed again`);
+    const digest = toHex(digests.sha256);
+    return {kind, edition, manifests, digest, fingerprint, keyType, signatures: kept + 1, output};
+  }
+}
+
+/** A host counts generations: what has none can be put back at any time. */
+function assertHasGeneration(signable: Signable, file: string): void {
+  if (signable.kind === 'release' || signable.offered.header.edition) return;
+  throw new DekError('BAD_ARGUMENT', `${file} is of version 1, which has no generation to sign`, {
+    hint: `dek manifest upgrade ${file} --kek SOURCE`,
+  });
+}
+
+/** Readable by whoever can read the manifest. */
+async function writeSignatures(file: string, output: string, text: Uint8Array, isThere: boolean): Promise<void> {
+  if (isThere) return replaceManifest(output, once(text));
+  const like = await fs.stat(file).catch((error: unknown) => {
+    throw systemError('read', file, error);
+  });
+  await writeWholeFile(output, [text], {like});
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  yield bytes;
+}

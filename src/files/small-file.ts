@@ -1,0 +1,57 @@
+/** Reads a file that is not to be large, whole: no more of it than that, and no longer than the limit allows. */
+import fs, {closeSync} from 'node:fs';
+import {promisify} from 'node:util';
+import {Deadline, type Limit} from '../deadline.js';
+import {DekError, systemCode} from '../errors.js';
+import {systemError} from './system-error.js';
+
+const open = promisify(fs.open);
+const fstat = promisify(fs.fstat);
+const read = promisify(fs.read);
+
+const NEVER = new AbortController().signal;
+/** For whoever has no limit of its own. */
+export const READ_LIMIT: Limit = {timeoutMs: 10_000, signal: NEVER};
+
+/** What was read, and whether others than its owner may write it. */
+export interface SmallFile {
+  readonly bytes: Uint8Array;
+  readonly isOpenToWriters: boolean;
+}
+
+/** Throws NO_INPUT, PERMISSION, IO; BAD_INPUT when it is no regular file, or holds more than `maxBytes`. */
+export async function readSmallFile(path: string, maxBytes: number, limit = READ_LIMIT): Promise<SmallFile> {
+  const deadline = new Deadline(path, limit);
+  try {
+    // Not to wait for a writer where there is a pipe: that is refused.
+    const flags = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK;
+    const fd = await deadline.wait(() => open(path, flags), closeSync);
+    try {
+      const stat = await deadline.wait(() => fstat(fd));
+      if (!stat.isFile()) throw new DekError('BAD_INPUT', `${path} is not a regular file`);
+      const bytes = new Uint8Array(Math.min(stat.size, maxBytes) + 1);
+      let length = 0;
+      while (length < bytes.length) {
+        const {bytesRead} = await deadline.wait(() => read(fd, bytes, length, bytes.length - length, length));
+        if (bytesRead === 0) return {bytes: bytes.slice(0, length), isOpenToWriters: (stat.mode & 0o022) !== 0};
+        length += bytesRead;
+      }
+      if (length > maxBytes) throw new DekError('BAD_INPUT', `${path} holds more than ${maxBytes} bytes`);
+      throw new DekError('BAD_INPUT', `${path} changed while it was read`, {hint: 'write a new file and rename it'});
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw systemError('read', path, error);
+  }
+}
+
+/** The same; null where there is no such file. */
+export async function readIfThere(path: string, maxBytes: number, limit = READ_LIMIT): Promise<SmallFile | null> {
+  try {
+    return await readSmallFile(path, maxBytes, limit);
+  } catch (error) {
+    if (error instanceof DekError && systemCode(error.cause) === 'ENOENT') return null;
+    throw error;
+  }
+}
