@@ -12,7 +12,6 @@ export const thresholdFlag = Flags.integer({
   min: 1,
   max: MAX_SIGNATURES,
   default: 1,
-  dependsOn: ['allowed-signers'],
   description: 'how many of them have to sign: distinct principals with distinct keys',
 });
 
