@@ -74,12 +74,22 @@ const EXIT_STATUS = {
 /** What went wrong, for programs. dek(1) has the exit status of each. */
 export type DekErrorCode = keyof typeof EXIT_STATUS;
 
+/** What the firmware of a NIC said of a command that it refused. */
+export interface FirmwareAnswer {
+  /** Its name in the kernel, such as `BAD_PARAM`, or `0x` and its number. */
+  readonly status: string;
+  /** `0x` and 8 hex digits; NVIDIA does not publish what they mean. */
+  readonly syndrome: string;
+}
+
 /** What an error has besides its code and message. */
 export interface DekErrorOptions {
   /** The next step, as a sentence of its own. */
   hint?: string | undefined;
   /** The C name of the errno behind this error, such as `EINVAL`. */
   errno?: string | undefined;
+  /** What the firmware said, where it was asked. */
+  firmware?: FirmwareAnswer | undefined;
   cause?: unknown;
 }
 
@@ -91,6 +101,8 @@ export class DekError<Code extends DekErrorCode = DekErrorCode> extends Error {
   readonly hint: string | undefined;
   /** The C name of the errno behind this error, such as `EINVAL`. */
   readonly errno: string | undefined;
+  /** What the firmware said, where it was asked. */
+  readonly firmware: FirmwareAnswer | undefined;
 
   constructor(code: Code, message: string, options: DekErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : {cause: options.cause});
@@ -98,6 +110,7 @@ export class DekError<Code extends DekErrorCode = DekErrorCode> extends Error {
     this.code = code;
     this.hint = options.hint;
     this.errno = options.errno;
+    this.firmware = options.firmware;
   }
 
   /** What the process exits with when this error ends it: 1 to 8, see dek(1). */
@@ -108,13 +121,21 @@ export class DekError<Code extends DekErrorCode = DekErrorCode> extends Error {
 
 /** The shape of an error in `--json` output and in the agent's answers. */
 export interface ErrorJson {
-  error: {code: string; message: string; hint?: string; errno?: string};
+  error: {code: string; message: string; hint?: string; errno?: string; firmware?: FirmwareAnswer};
 }
 
 /** The public part of an error: never a stack, never a cause. */
 export function errorJson(error: DekError): ErrorJson {
-  const {code, message, hint, errno} = error;
-  return {error: {code, message, ...(hint === undefined ? {} : {hint}), ...(errno === undefined ? {} : {errno})}};
+  const {code, message, hint, errno, firmware} = error;
+  return {
+    error: {
+      code,
+      message,
+      ...(hint === undefined ? {} : {hint}),
+      ...(errno === undefined ? {} : {errno}),
+      ...(firmware === undefined ? {} : {firmware}),
+    },
+  };
 }
 
 /** Whether `code`, from outside, is one of ours. */

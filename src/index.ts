@@ -42,7 +42,7 @@ export type {
 } from './agent/service/shared-context.js';
 export type {SharedDek} from './agent/service/shared-dek.js';
 export type {DekState, ImportMode, KeySize, LoginOptions, LoginState} from './dek-layout.js';
-export {DekError, type DekErrorCode, type DekErrorOptions} from './errors.js';
+export {DekError, type DekErrorCode, type DekErrorOptions, type FirmwareAnswer} from './errors.js';
 export {
   type ByteSource,
   type Edition,
@@ -77,6 +77,7 @@ export type {
   Passage,
   Prover,
 } from './rdma/index.js';
+export {explainRefusals} from './rdma/refusal/ask-again.js';
 export {
   type Arrangement,
   type DekKeys,

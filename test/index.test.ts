@@ -54,6 +54,7 @@ const PUBLIC: {
   dekCheckValue(dek: Uint8Array): Uint8Array;
   dcvHints(dek: Uint8Array): Uint8Array;
   listDevices(): dek.DeviceInfo[];
+  explainRefusals(on: boolean): void;
   openDevice(name?: string): Promise<Device>;
   connectAgent(socket?: string): Promise<dek.AgentClient>;
   newEdition(more?: {hosts?: string[]}): dek.Edition;
@@ -126,6 +127,7 @@ const NAMES: Record<keyof typeof PUBLIC, 'function'> = {
   dekCheckValue: 'function',
   dcvHints: 'function',
   listDevices: 'function',
+  explainRefusals: 'function',
   openDevice: 'function',
   connectAgent: 'function',
   newEdition: 'function',

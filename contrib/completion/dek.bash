@@ -15,6 +15,7 @@ _dek() {
       '/credential' | \
       '/destroy' | \
       '/device' | \
+      '/explain' | \
       '/kek' | \
       '/keygen' | \
       '/list' | \
@@ -218,14 +219,14 @@ _dek() {
     'wrap --format') _dek_words 'raw hex base64'; return ;;
   esac
   case $command in
-    '') _dek_words 'agent apply create credential destroy device kek keygen list login logout manifest prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
+    '') _dek_words 'agent apply create credential destroy device explain kek keygen list login logout manifest prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'kek') _dek_words 'components copy show' ;;
     'manifest') _dek_words 'check fetch release set sign upgrade verify' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
     'apply')
       if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --query --no-query --prove --prove-share --replace-key --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
     'create')
@@ -237,6 +238,8 @@ _dek() {
     'device list')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
     'device show')
+      if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
+    'explain')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
     'kek components')
       if [[ $cur == -* ]]; then _dek_words '--json --output-dir --size --format --help -h'; else :; fi ;;
@@ -273,7 +276,7 @@ _dek() {
     'rewrap')
       if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
     'run')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --help -h'; else :; fi ;;
     'seal')
       if [[ $cur == -* ]]; then _dek_words '--json --name --not-after --with-key --with-key-format --output -o --force --help -h'; else _dek_file; fi ;;
     'selftest')

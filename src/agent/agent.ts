@@ -4,6 +4,7 @@ import {release} from 'node:os';
 import {DekError} from '../errors.js';
 import {lockSecrets} from '../memory/protect.js';
 import {packageVersion} from '../package.js';
+import {explainRefusals} from '../rdma/refusal/ask-again.js';
 import {type EventLevel, Events, logTo} from './events.js';
 import {HealthCheck} from './health/health.js';
 import {forbidDumps} from './host/ffi.js';
@@ -50,6 +51,8 @@ export interface AgentOptions extends LendingOptions {
   kekFormat?: KeyFormat | undefined;
   /** Ask the NIC for each DEK of a manifest right after its create. */
   query: boolean;
+  /** Whether a login or a DEK that the NIC refuses is sent once more, to learn why. */
+  explains: boolean;
   /** The share of its DEKs, above 0 and up to 1, to prove before they are used; none when left out. */
   prove?: number | undefined;
   checkIntervalMs: number;
@@ -88,6 +91,7 @@ const NEVER = new AbortController().signal;
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const {socket, gid, kek, kekFormat, query, checkIntervalMs, logLevel, progress = () => {}} = options;
   const proveShare = options.prove === undefined ? 0 : assertShare(options.prove);
+  explainRefusals(options.explains);
   forbidDumps();
   lockSecrets();
   const events = new Events();

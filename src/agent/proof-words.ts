@@ -2,7 +2,8 @@
 import {DekError} from '../errors.js';
 import {type Finding, isWrong, type Proof, REASONS, type Reason, type Verdict} from './proof.js';
 
-const VERDICTS: Readonly<Record<Verdict, string>> = {
+/** What each verdict says. */
+export const PROOF_VERDICTS: Readonly<Record<Verdict, string>> = {
   ok: 'ok',
   'wrong-key': 'another key',
   'halves-swapped': 'key1 and key2 are swapped',
@@ -42,6 +43,16 @@ const WAYS: Readonly<Partial<Record<Reason, string>>> = {
   'engine-off': 'see dek device show',
 };
 
+/** The next step after a verdict, if there is one. */
+export function nextStepOf(verdict: Verdict): string | undefined {
+  return STEPS[verdict];
+}
+
+/** The next step where a proof shows nothing, if there is one. */
+export function wayOf(reason: Reason): string | undefined {
+  return WAYS[reason];
+}
+
 /** Names that a message lists before it only counts. */
 const NAMES_SHOWN = 5;
 
@@ -52,7 +63,7 @@ export function wordsOf(finding: Finding): string {
 
 function causeOf({verdict, reason, message}: Finding): string {
   const why = message ?? (reason && REASONS[reason]);
-  return why === undefined ? VERDICTS[verdict] : `${VERDICTS[verdict]}: ${why}`;
+  return why === undefined ? PROOF_VERDICTS[verdict] : `${PROOF_VERDICTS[verdict]}: ${why}`;
 }
 
 /**

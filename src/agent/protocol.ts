@@ -25,7 +25,7 @@
  */
 import {type DekState, type ImportMode, type KeySize, type LoginState, MAX_ID} from '../dek-layout.js';
 import {DEK_NAME, DEK_NAME_RULE} from '../dek-name.js';
-import {DekError, type DekErrorCode, isDekErrorCode} from '../errors.js';
+import {DekError, type DekErrorCode, type FirmwareAnswer, isDekErrorCode} from '../errors.js';
 import type {NicImportMode} from '../rdma/index.js';
 import type {ProofStatus} from './proof.js';
 
@@ -377,5 +377,14 @@ export function errorFromJson(body: unknown): DekError {
     return new DekError('IO', 'the answer on this socket is not from a dek agent', {hint: 'check --socket'});
   }
   const text = (key: string): string | undefined => (typeof error[key] === 'string' ? error[key] : undefined);
-  return new DekError<DekErrorCode>(error['code'], error['message'], {hint: text('hint'), errno: text('errno')});
+  return new DekError<DekErrorCode>(error['code'], error['message'], {
+    hint: text('hint'),
+    errno: text('errno'),
+    firmware: firmwareFromJson(error['firmware']),
+  });
+}
+
+function firmwareFromJson(given: unknown): FirmwareAnswer | undefined {
+  const {status, syndrome} = (given ?? {}) as Record<string, unknown>;
+  return typeof status === 'string' && typeof syndrome === 'string' ? {status, syndrome} : undefined;
 }

@@ -28,18 +28,26 @@ export const queryFlag = Flags.boolean({
   description: 'query each DEK of the manifest after creating it (default: no)',
 });
 
+/** `--explain`: of `dek agent`, `dek run` and `dek doctor`. */
+export const explainFlag = Flags.boolean({
+  allowNo: true,
+  default: true,
+  description: 'send a login or a DEK that the NIC refuses once more, to learn why (default: yes)',
+});
+
 export interface AgentFlags extends ProveFlags, LendFlags {
   device: string[];
   manifest?: string | undefined;
   kek?: string | undefined;
   'kek-format'?: Format | undefined;
   query: boolean;
+  explain: boolean;
   'check-interval': number;
 }
 
 type Common = Pick<
   AgentOptions,
-  'devices' | 'manifest' | 'kek' | 'kekFormat' | 'query' | 'prove' | 'checkIntervalMs' | 'progress'
+  'devices' | 'manifest' | 'kek' | 'kekFormat' | 'query' | 'explains' | 'prove' | 'checkIntervalMs' | 'progress'
 > &
   LendingOptions;
 
@@ -51,6 +59,7 @@ export function agentOptions(flags: AgentFlags, progress: Progress): Common {
     kek: agentSource(flags.kek),
     kekFormat: flags['kek-format'],
     query: flags.query,
+    explains: flags.explain,
     prove: proveShare(flags),
     checkIntervalMs: flags['check-interval'] * 1000,
     ...lendOptions(flags),

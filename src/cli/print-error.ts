@@ -14,9 +14,10 @@ export function printError(error: unknown, {json, command}: {json: boolean; comm
   if (error instanceof Error) error.message = withoutFrame(error.message);
   const thrown = error instanceof DekError ? error : foreignError(error, command);
   process.exitCode = thrown.exitStatus;
-  const {errno, hint} = thrown;
+  const {errno, firmware, hint} = thrown;
   const shown = new DekError(thrown.code, withoutKeys(thrown.message), {
     errno,
+    firmware,
     hint: hint === undefined ? undefined : withoutKeys(hint),
   });
   if (json) process.stdout.write(`${jsonText(errorJson(shown), 2)}\n`);

@@ -6,7 +6,7 @@ import {LastResort} from '../agent/host/last-resort.js';
 import {passedDescriptors} from '../agent/server/passed-socket.js';
 import {socketPath} from '../agent/socket-path.js';
 import {SystemdService} from '../agent/systemd.js';
-import {agentKekFlags, agentOptions, queryFlag} from '../cli/agent-options.js';
+import {agentKekFlags, agentOptions, explainFlag, queryFlag} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
 import {checkIntervalFlag, devicesFlag, manifestFlag, socketFlag} from '../cli/flags.js';
 import {lendFlags} from '../cli/lend-flags.js';
@@ -40,6 +40,7 @@ export default class Agent extends DekCommand {
     manifest: manifestFlag,
     ...agentKekFlags,
     query: queryFlag,
+    explain: explainFlag,
     ...proveFlags,
     ...lendFlags,
     'check-interval': checkIntervalFlag,

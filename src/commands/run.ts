@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {type Agent, startAgent} from '../agent/agent.js';
 import {LastResort} from '../agent/host/last-resort.js';
-import {type AgentFlags, agentKekFlags, agentOptions, queryFlag} from '../cli/agent-options.js';
+import {type AgentFlags, agentKekFlags, agentOptions, explainFlag, queryFlag} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
 import {runChild, SignalRelay, signalStatus, splitAtDashes} from '../cli/child.js';
 import {checkIntervalFlag, devicesFlag, manifestFlag} from '../cli/flags.js';
@@ -29,8 +29,8 @@ export default class Run extends DekCommand {
     'init (docker run --init), because dek does not wait for orphans of CMD.';
   static override usage =
     '[--device NAME,...] [--manifest FILE] [--kek SOURCE [--kek-format FORMAT]] [--query | --no-query] ' +
-    '[--prove | --prove-share PERCENT] [--lend] [--release-within SECONDS] [--allow-old-kernel] ' +
-    '[--check-interval SECONDS] -- CMD [ARG...]';
+    '[--explain | --no-explain] [--prove | --prove-share PERCENT] [--lend] [--release-within SECONDS] ' +
+    '[--allow-old-kernel] [--check-interval SECONDS] -- CMD [ARG...]';
   static override examples = [
     {
       description: 'A script that logs in, creates DEKs and starts a service',
@@ -57,6 +57,7 @@ export default class Run extends DekCommand {
     manifest: manifestFlag,
     ...agentKekFlags,
     query: queryFlag,
+    explain: explainFlag,
     ...proveFlags,
     ...lendFlags,
     'check-interval': checkIntervalFlag,

@@ -69,6 +69,12 @@ export const MLX5DV_DEK_INIT_ATTR = {
 /** struct mlx5dv_dek_attr */
 export const MLX5DV_DEK_ATTR = {size: 24, state: 0, opaque: 4, comp_mask: 16} as const;
 
+/** struct mlx5dv_obj: which object, and where what libmlx5 knows of it goes. */
+export const MLX5DV_OBJ = {size: 112, 'pd.in': 96, 'pd.out': 104} as const;
+
+/** struct mlx5dv_pd */
+export const MLX5DV_PD = {size: 16, pdn: 0} as const;
+
 /** Values of the C enums and macros that are used, in their C spelling. */
 export const C = {
   MLX5DV_CONTEXT_FLAGS_DEVX: 1,
@@ -89,4 +95,5 @@ export const C = {
   MLX5DV_DEK_STATE_READY: 0,
   MLX5DV_DEK_STATE_ERROR: 1,
   MLX5DV_DEK_INIT_ATTR_CRYPTO_LOGIN: 1,
+  MLX5DV_OBJ_PD: 1 << 6,
 } as const;

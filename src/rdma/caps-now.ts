@@ -4,8 +4,9 @@
  * Of the general page, which tells of the engines, only what a libmlx5 before rdma-core 44 does not read.
  */
 import type {Caps} from './caps.js';
-import {type About, callFailed} from './errno.js';
 import type {ContextPtr, Library} from './ffi.js';
+import {callFailed} from './refusal/errno.js';
+import type {About} from './refusal/errno-table.js';
 
 const OPCODE = 0x0100;
 /** Pages, of which the current values are asked for. */

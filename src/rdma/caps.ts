@@ -2,8 +2,8 @@
 
 import type {ImportMode} from '../dek-layout.js';
 import {C, MLX5DV_CONTEXT, MLX5DV_CONTEXT_ROOM, MLX5DV_CRYPTO_CAPS} from './c-layout.js';
-import {callFailed} from './errno.js';
 import type {ContextPtr, Library} from './ffi.js';
+import {callFailed} from './refusal/errno.js';
 
 /** How the NIC takes DEKs; `none`: it has no AES-XTS engine; `unknown`: the library could not find out. */
 export type NicImportMode = ImportMode | 'none' | 'unknown';

@@ -8,10 +8,10 @@ import {type Caps, readCaps} from './caps.js';
 import {hasMultiBlock, readCapsNow} from './caps-now.js';
 import {CommandQueue} from './command-queue.js';
 import {DekTable} from './dek-table.js';
-import type {About} from './errno.js';
 import type {ContextPtr, Library, LoginPtr, PdPtr} from './ffi.js';
 import type {DeviceInfo} from './list.js';
-import {allocPd, type Pd, type PdMaker} from './pd.js';
+import {allocPd, type Pd, type PdMaker, pdNumber} from './pd.js';
+import type {About} from './refusal/errno-table.js';
 
 /** The login of a context: what login.ts has made, without its class. */
 export interface ContextLogin {
@@ -91,6 +91,11 @@ export class Context {
   get pd(): PdPtr {
     this.#pd ??= this.#makePd(this.lib, this.ptr, this.info.name);
     return this.#pd.ptr;
+  }
+
+  /** The number that the NIC has for `pd`. */
+  get pdn(): number {
+    return pdNumber(this.lib, this.pd);
   }
 
   /** What the NIC says now: a firmware command. Throws CLOSED, DEVICE_GONE. */

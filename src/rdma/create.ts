@@ -13,10 +13,11 @@ import type {Commands} from './command-queue.js';
 import type {Context} from './context.js';
 import {Dek, Kind} from './dek.js';
 import type {DekPtr} from './ffi.js';
-import {assertFit} from './fitness.js';
 import {asDekError, MEMORY_MS} from './for-each-dek.js';
 import {type CreateDekOptions, isWrapped, Keys} from './keys.js';
-import {type Refusal, refusals} from './refusal.js';
+import {assertFit} from './refusal/fitness.js';
+import {dekMailbox} from './refusal/mailbox.js';
+import {type Refusal, refusals} from './refusal/refusals.js';
 import {DekAttr, InitAttr} from './structs.js';
 
 const LOGIN_BIT = BigInt(C.MLX5DV_DEK_INIT_ATTR_CRYPTO_LOGIN);
@@ -33,7 +34,7 @@ export function createDek(context: Context, options: CreateDekOptions): Dek {
     const {lib, ptr} = context;
     const pointer = lib.mlx5dv_dek_create(ptr, own.bytes);
     const kind = ownKeys.kinds[0]!;
-    if (pointer === null) throw refusals(context)('create', lib.errno(), isWrapped(kind));
+    if (pointer === null) throw refusals(context)('create', lib.errno(), isWrapped(kind), mailboxOf(context, own));
     const dek = new Dek(context, pointer, kind);
     // Overwrites the copy of a plaintext key that libmlx5 leaves on the stack.
     if (!isWrapped(kind)) Dek.firstState(dek, refusals(context));
@@ -122,7 +123,7 @@ class Creation implements Commands {
     try {
       prepare(this.#context, this.#keys, i, own);
       const pointer = lib.mlx5dv_dek_create(this.#context.ptr, own.bytes);
-      const dek = this.#end(i, pointer, pointer === null ? lib.errno() : 0);
+      const dek = this.#end(i, pointer, pointer === null ? lib.errno() : 0, own);
       if (dek === undefined || (!this.#isQueried && isWrapped(this.#keys.kinds[i]!))) return;
       const state = Dek.firstState(dek, this.#refusal);
       if (this.#isQueried) this.states[i] = state;
@@ -141,7 +142,7 @@ class Creation implements Commands {
       prepare(this.#context, this.#keys, i, structs.init);
       this.#context.lib.async.mlx5dv_dek_create(this.#context.ptr, structs.init.bytes, (pointer, errno) => {
         this.#context.creates--;
-        const dek = this.#end(i, pointer, errno);
+        const dek = this.#end(i, pointer, errno, structs.init);
         if (dek === undefined || !this.#isQueried) ended();
         else {
           Dek.firstStateAsync(dek, structs.dek, this.#refusal, (state) => {
@@ -170,10 +171,10 @@ class Creation implements Commands {
   }
 
   /** The DEK, if there is one. */
-  #end(i: number, pointer: DekPtr | null, errno: number): Dek | undefined {
+  #end(i: number, pointer: DekPtr | null, errno: number, init: InitAttr): Dek | undefined {
     const kind = this.#keys.kinds[i]!;
     if (pointer === null) {
-      this.deks[i] = this.#refusal('create', errno, isWrapped(kind));
+      this.deks[i] = this.#refusal('create', errno, isWrapped(kind), mailboxOf(this.#context, init));
       return undefined;
     }
     const dek = new Dek(this.#context, pointer, kind);
@@ -204,6 +205,11 @@ function assertDistinctKeys(keys: Keys, i: number): void {
   throw new DekError('EQUAL_KEYS', 'key1 and key2 are equal', {
     hint: 'AES-XTS needs two different keys (FIPS 140-3 IG C.I); for the NIC to decide: --allow-equal-keys',
   });
+}
+
+/** The command of a create that was refused, as libmlx5 has sent it. */
+function mailboxOf(context: Context, {bytes}: InitAttr): () => Uint8Array {
+  return () => dekMailbox(bytes, context.pdn);
 }
 
 /**

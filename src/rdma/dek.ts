@@ -9,7 +9,7 @@ import {copyList, wrongReceiver} from './checks.js';
 import type {Context} from './context.js';
 import type {DekPtr} from './ffi.js';
 import {asDekError, forEachDek} from './for-each-dek.js';
-import {type Refusal, refusals} from './refusal.js';
+import {type Refusal, refusals} from './refusal/refusals.js';
 import {DekAttr} from './structs.js';
 
 /** What a DEK was made of, in one number: a process holds many. */

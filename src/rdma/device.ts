@@ -10,12 +10,12 @@ import {Context} from './context.js';
 import {type CreatedDeks, createDek, createDeks} from './create.js';
 import type {Prover} from './data-path/prover.js';
 import {Dek} from './dek.js';
-import {callFailed} from './errno.js';
 import {library} from './ffi.js';
 import {type CreateDekOptions, type DekColumn, Keys} from './keys.js';
 import {type DeviceInfo, selectDevice, withDevices} from './list.js';
 import {createLogin, type Login} from './login.js';
 import type {LoginApiName} from './login-api.js';
+import {callFailed} from './refusal/errno.js';
 import {releaseWithOldTweak} from './tweak.js';
 
 /** How to open a device. */

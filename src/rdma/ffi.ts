@@ -23,6 +23,7 @@ export type ContextPtr = Ptr<'ibv_context'>;
 export type PdPtr = Ptr<'ibv_pd'>;
 export type LoginPtr = Ptr<'mlx5dv_crypto_login_obj'>;
 export type DekPtr = Ptr<'mlx5dv_dek'>;
+export type DevxObjPtr = Ptr<'mlx5dv_devx_obj'>;
 
 const {EAGAIN} = constants.errno;
 
@@ -58,6 +59,19 @@ export interface Library {
   mlx5dv_query_device(context: ContextPtr, attrsOut: Uint8Array): number;
   /** int mlx5dv_devx_general_cmd(struct ibv_context *, const void *in, size_t inlen, void *out, size_t outlen) */
   mlx5dv_devx_general_cmd(context: ContextPtr, in_: Uint8Array, inlen: number, out: Uint8Array, outlen: number): number;
+
+  /** struct mlx5dv_devx_obj *mlx5dv_devx_obj_create(struct ibv_context *, const void *in, size_t, void *out, size_t) */
+  mlx5dv_devx_obj_create(
+    context: ContextPtr,
+    in_: Uint8Array,
+    inlen: number,
+    out: Uint8Array,
+    outlen: number,
+  ): DevxObjPtr | null;
+  /** int mlx5dv_devx_obj_destroy(struct mlx5dv_devx_obj *obj) */
+  mlx5dv_devx_obj_destroy(obj: DevxObjPtr): number;
+  /** int mlx5dv_init_obj(struct mlx5dv_obj *obj, uint64_t obj_type) */
+  mlx5dv_init_obj(obj: Uint8Array, objType: number): number;
 
   /** int mlx5dv_crypto_login(struct ibv_context *context, struct mlx5dv_crypto_login_attr *login_attr) */
   mlx5dv_crypto_login(context: ContextPtr, loginAttr: Uint8Array): number;
@@ -194,6 +208,9 @@ function load(): Library {
       }),
     mlx5dv_query_device: func(mlx5, 'int', 'mlx5dv_query_device', pointer, pointer),
     mlx5dv_devx_general_cmd: func(mlx5, 'int', 'mlx5dv_devx_general_cmd', pointer, ...mailbox, ...mailbox),
+    mlx5dv_devx_obj_create: func(mlx5, pointer, 'mlx5dv_devx_obj_create', pointer, ...mailbox, ...mailbox),
+    mlx5dv_devx_obj_destroy: func(mlx5, 'int', 'mlx5dv_devx_obj_destroy', pointer),
+    mlx5dv_init_obj: func(mlx5, 'int', 'mlx5dv_init_obj', pointer, 'uint64_t'),
     mlx5dv_crypto_login: func(mlx5, 'int', 'mlx5dv_crypto_login', pointer, pointer),
     mlx5dv_crypto_login_query_state: func(mlx5, 'int', 'mlx5dv_crypto_login_query_state', pointer, pointer),
     mlx5dv_crypto_logout: func(mlx5, 'int', 'mlx5dv_crypto_logout', pointer),

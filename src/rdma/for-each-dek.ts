@@ -2,9 +2,9 @@
 import {DekError} from '../errors.js';
 import type {Commands} from './command-queue.js';
 import type {Context} from './context.js';
-import type {Call} from './errno.js';
 import type {DekPtr} from './ffi.js';
-import {refusals} from './refusal.js';
+import type {Call} from './refusal/errno-table.js';
+import {refusals} from './refusal/refusals.js';
 
 /** What a refusal means may cost a command on this thread: a batch asks once for all refusals within this time. */
 export const MEMORY_MS = 10;

@@ -9,4 +9,5 @@ export type {CreateDekOptions, DekColumn} from './keys.js';
 export {type DeviceInfo, isCalled, listDevices} from './list.js';
 export type {Login} from './login.js';
 export type {LoginApiName} from './login-api.js';
+export {explainRefusals} from './refusal/ask-again.js';
 export {releaseWithOldTweak} from './tweak.js';

@@ -8,8 +8,9 @@ import {hideKey} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {assertRoomFor} from '../files/descriptor.js';
 import {IBV_DEVICE} from './c-layout.js';
-import {callFailed, errnoName} from './errno.js';
 import {type DevicePtr, type Library, library} from './ffi.js';
+import {callFailed} from './refusal/errno.js';
+import {errnoName} from './refusal/errno-name.js';
 
 /** What is known of a device without opening it. */
 export interface DeviceInfo {

@@ -7,10 +7,13 @@ import {DekError} from '../errors.js';
 import {C} from './c-layout.js';
 import {assertObject, wrongReceiver} from './checks.js';
 import type {Context} from './context.js';
-import {type About, callFailed} from './errno.js';
 import type {LoginPtr} from './ffi.js';
-import {assertFit, whyUnfit} from './fitness.js';
 import {LOGIN_APIS, type LoginApiName, type LoginCalls} from './login-api.js';
+import {askAgain} from './refusal/ask-again.js';
+import {callFailed} from './refusal/errno.js';
+import type {About} from './refusal/errno-table.js';
+import {assertFit, whyUnfit} from './refusal/fitness.js';
+import {loginMailbox} from './refusal/mailbox.js';
 
 /** A crypto login. One per device context; DEKs that were made under it outlive it. */
 export class Login {
@@ -125,7 +128,8 @@ export function createLogin(context: Context, apiName: LoginApiName, options: Lo
     const before = performance.now();
     const {errno, object} = calls.login(lib, ptr, own, credentialId, importKekId);
     if (errno !== 0) {
-      throw callFailed('login', errno, {...about(context), unfit: () => whyUnfit(context, 'login')});
+      const told = askAgain(context, errno, () => loginMailbox({credential: own, credentialId, importKekId}));
+      throw callFailed('login', errno, {...about(context), told, unfit: () => whyUnfit(context, 'login')});
     }
     context.queue.answered(performance.now() - before);
     const login = new Login(context, calls, object, credentialId, importKekId);

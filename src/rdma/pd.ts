@@ -1,6 +1,7 @@
 /** A protection domain, ibv_alloc_pd(3): DEKs and MKeys meet only inside one. */
-import {callFailed} from './errno.js';
+import {C, MLX5DV_OBJ, MLX5DV_PD} from './c-layout.js';
 import type {ContextPtr, Library, PdPtr} from './ffi.js';
+import {callFailed} from './refusal/errno.js';
 
 export interface Pd {
   readonly ptr: PdPtr;
@@ -16,3 +17,15 @@ export const allocPd: PdMaker = (lib, context, device) => {
   if (ptr === null) throw callFailed('pd', lib.errno(), {device});
   return {ptr, close: () => void lib.ibv_dealloc_pd(ptr)};
 };
+
+/** The number that the NIC has for a PD: mlx5dv_init_obj(3). */
+export function pdNumber(lib: Library, pd: PdPtr): number {
+  const out = new Uint8Array(new ArrayBuffer(MLX5DV_PD.size));
+  const obj = new Uint8Array(new ArrayBuffer(MLX5DV_OBJ.size));
+  const view = new DataView(obj.buffer);
+  view.setBigUint64(MLX5DV_OBJ['pd.in'], pd, true);
+  view.setBigUint64(MLX5DV_OBJ['pd.out'], lib.addressOf(out), true);
+  const errno = lib.mlx5dv_init_obj(obj, C.MLX5DV_OBJ_PD);
+  if (errno !== 0) throw callFailed('pd', errno, {device: ''});
+  return new DataView(out.buffer).getUint32(MLX5DV_PD.pdn, true);
+}

@@ -84,6 +84,6 @@ describe('caps, read anew', () => {
       },
       nic.wrappedKey({keySize: 256, keytag: true}),
     );
-    expect(message).to.contain('it holds at most 8 (ENOMEM)');
+    expect(message).to.contain('it holds at most 8 (ENOMEM;');
   });
 });

@@ -14,9 +14,9 @@ const LAYOUTS: Layout[] = [
 
 /** The code of all that the firmware refuses, where libmlx5 does not hand its reasons on. */
 const UNTOLD = has('the reasons of the firmware') ? undefined : 'REFUSED';
-const REFUSED_KEY = has('the reasons of the firmware')
-  ? 'the NIC refused the wrapped key (EINVAL)'
-  : 'the firmware refused; rdma-core before 40 does not say why (EREMOTEIO)';
+/** Its syndromes are those of src/virtual/syndromes.ts. */
+const refusedKey = (syndrome: string): string =>
+  `the NIC refused the wrapped key (${errnoOf('EINVAL')}; firmware status BAD_PARAM (0x3), syndrome ${syndrome})`;
 
 const NOTHING_LEFT = {contexts: 0, pds: 0, logins: 0, deks: 0};
 
@@ -150,22 +150,22 @@ for (const loginApi of ['object', 'session'] as const) {
       nic.set({policy: 'fips'});
       const layout = LAYOUTS[3]!;
       const keys = [
-        flipBit(nic.wrappedKey(layout)),
-        nic.wrappedKey(layout, {kek: Buffer.alloc(32, 1)}),
-        nic.wrappedKey(layout, {equal: true}),
+        {key: flipBit(nic.wrappedKey(layout)), why: refusedKey('0x000d000b')},
+        {key: nic.wrappedKey(layout, {kek: Buffer.alloc(32, 1)}), why: refusedKey('0x000d000b')},
+        {key: nic.wrappedKey(layout, {equal: true}), why: refusedKey('0x000d000d')},
       ];
       await child.run(
-        async ({kept, bytes, expect, refusal}, {keys, why, credential, ...ids}) => {
+        async ({kept, bytes, expect, refusal}, {keys, credential, ...ids}) => {
           const device = kept.device!;
           device.login({credential: bytes(credential), ...ids});
-          for (const key of keys) {
+          for (const {key, why} of keys) {
             const error = await refusal('REFUSED', () =>
               device.createDek({wrapped: bytes(key), keySize: 256, keytag: true}),
             );
             expect(error.message).to.equal(`cannot create a DEK on mlx5_0: ${why}`);
           }
         },
-        {keys, why: REFUSED_KEY, ...nic.secrets},
+        {keys, ...nic.secrets},
       );
       nic.set({policy: 'default'});
     });
@@ -180,7 +180,7 @@ for (const loginApi of ['object', 'session'] as const) {
             const create = () => device.createDek({wrapped: bytes(key), keySize: 256, keytag: true});
             const deks = Array.from({length: 16}, create);
             const error = await refusal('LIMIT', create);
-            expect(error.message).to.contain('it holds at most 16 (ENOMEM)');
+            expect(error.message).to.contain('it holds at most 16 (ENOMEM; firmware status LIM_ERR (0x8)');
             deks[0]!.destroy();
             create();
           },

@@ -27,6 +27,8 @@ export class FakeLibrary {
   held = false;
   /** Whether a query writes READY where it has to; failWhen may write something else. */
   answersQueries = true;
+  /** The head of the firmware's answer to a command that is asked once more; empty: it does it. */
+  told: Uint8Array = new Uint8Array(8);
   readonly library: Library;
   readonly context: Context;
   #errno = 0;
@@ -58,6 +60,13 @@ export class FakeLibrary {
         out[21] = caps.logMaxDeks;
         return this.#call('mlx5dv_devx_general_cmd', in_);
       },
+      mlx5dv_devx_obj_create: (_context: unknown, in_: Uint8Array, _inlen: number, out: Uint8Array) => {
+        this.#errno = this.#call('mlx5dv_devx_obj_create', in_) || 121;
+        out.set(this.told);
+        return this.told.length > 0 ? null : this.#next++;
+      },
+      mlx5dv_devx_obj_destroy: returnsErrno('mlx5dv_devx_obj_destroy'),
+      mlx5dv_init_obj: () => 0,
       mlx5dv_crypto_login: returnsErrno('mlx5dv_crypto_login'),
       mlx5dv_crypto_login_query_state: returnsErrno('mlx5dv_crypto_login_query_state'),
       mlx5dv_crypto_logout: returnsErrno('mlx5dv_crypto_logout'),

@@ -186,6 +186,7 @@ function refusal(line: number, name: string, nic: Nic, error: DekError): DekErro
   return new DekError(error.code, `line ${line}: ${name}: ${error.message}; nothing was changed on ${nic.name}`, {
     hint: error.hint,
     errno: error.errno,
+    firmware: error.firmware,
     cause: error,
   });
 }

@@ -1,6 +1,7 @@
 /** A completion queue, ibv_create_cq(3): it tells which work requests are done. Left out: events, it is polled. */
-import {callFailed} from '../errno.js';
+
 import type {ContextPtr, Library} from '../ffi.js';
+import {callFailed} from '../refusal/errno.js';
 import {IBV_WC} from './c-layout.js';
 import {type CqPtr, dataPath} from './ffi.js';
 

@@ -1,6 +1,7 @@
 /** A memory key whose data passes the AES-XTS engine, mlx5dv_create_mkey(3). A work request lays it out. */
-import {callFailed} from '../errno.js';
+
 import type {Library, PdPtr} from '../ffi.js';
+import {callFailed} from '../refusal/errno.js';
 import {C, MLX5DV_MKEY_INIT_ATTR as INIT_ATTR} from './c-layout.js';
 import {dataPath, type MkeyPtr} from './ffi.js';
 

@@ -1,6 +1,7 @@
 /** Memory that the NIC may read and write, ibv_reg_mr(3): pages that hold nothing else. */
-import {callFailed} from '../errno.js';
+
 import type {Library, PdPtr} from '../ffi.js';
+import {callFailed} from '../refusal/errno.js';
 import {C} from './c-layout.js';
 import {dataPath, type MrPtr} from './ffi.js';
 

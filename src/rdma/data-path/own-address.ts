@@ -2,7 +2,7 @@
  * The other way to connect a QP with itself: by the NIC's own address, ibv_modify_qp(3). The port has to be up, with
  * RoCE or IB.
  */
-import {callFailed} from '../errno.js';
+import {callFailed} from '../refusal/errno.js';
 import {IBV_QP_ATTR as ATTR, C} from './c-layout.js';
 import {dataPath} from './ffi.js';
 import {type OwnAddress, PORT} from './port.js';

@@ -1,6 +1,7 @@
 /** The port of a NIC and its own address, a GID or, on InfiniBand, a LID: ibv_query_port(3), ibv_query_gid(3). */
-import {callFailed} from '../errno.js';
+
 import type {ContextPtr, Library} from '../ffi.js';
+import {callFailed} from '../refusal/errno.js';
 import {C, IBV_PORT_ATTR, IBV_PORT_ATTR_ROOM} from './c-layout.js';
 import {dataPath} from './ffi.js';
 

@@ -2,8 +2,9 @@
  * A queue pair of type RC for the work requests of a proof: they lay out memory keys, and RDMA WRITE from them. It is
  * made in RESET, and connected with itself by force-loopback.ts or own-address.ts. Left out: receives.
  */
-import {callFailed} from '../errno.js';
+
 import type {ContextPtr, Library, PdPtr} from '../ffi.js';
+import {callFailed} from '../refusal/errno.js';
 import {C, IBV_QP_INIT_ATTR_EX as INIT_ATTR, MLX5DV_QP_INIT_ATTR} from './c-layout.js';
 import type {Cq} from './cq.js';
 import {dataPath, type QpPtr} from './ffi.js';

@@ -7,7 +7,6 @@ import {loadKoffi} from '../../koffi.js';
 import {type ContextPtr, type DevicePtr, library, type PdPtr, type Ptr} from '../ffi.js';
 import {IBV_CONTEXT, RDMA_VERBS_IOCTL} from './c-layout.js';
 
-export type DevxObjPtr = Ptr<'mlx5dv_devx_obj'>;
 /** What points to one: a DEK, a login object. */
 export type HolderPtr = Ptr<'mlx5dv_devx_obj *'>;
 

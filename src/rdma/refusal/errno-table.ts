@@ -1,12 +1,11 @@
 /**
- * The one place where an errno of libibverbs or libmlx5 becomes a DekError that says what it means for this call.
- * Sources: the ERRORS sections of mlx5dv_crypto_login(3) and its neighbours; libmlx5's translation of firmware
- * status (BAD_* -> EINVAL, LIM_ERR -> ENOMEM, NO_RES -> EAGAIN, RES_BUSY -> EBUSY, the rest -> EIO). Left out: the
- * firmware's syndrome, which libmlx5 does not pass on.
+ * What an errno of libibverbs or libmlx5 means for a call: a table, of which errno.ts makes errors and `dek explain`
+ * its answers. Sources: the ERRORS sections of mlx5dv_crypto_login(3) and its neighbours, and libmlx5's translation of
+ * firmware statuses (firmware/status.ts).
  */
-import {getSystemErrorName} from 'node:util';
-import type {LoginState} from '../dek-layout.js';
-import {DekError, type DekErrorCode} from '../errors.js';
+import type {LoginState} from '../../dek-layout.js';
+import type {DekErrorCode} from '../../errors.js';
+import type {Told} from './status.js';
 
 /** What was tried. */
 export type Call =
@@ -40,15 +39,18 @@ export interface About {
   loginState?: () => LoginState;
   /** Whether the NIC answers something else, asked only after EIO. */
   answers?: () => boolean;
+  /** What the firmware said when it was asked once more. */
+  told?: Told | undefined;
   /** Why the NIC cannot do that at all, by what it says now; asked only after an errno that it may mean. */
   unfit?: (() => Meaning | undefined) | undefined;
 }
 
 /** What an errno means. */
 export type Meaning = readonly [code: DekErrorCode, text: string, hint?: string | undefined];
-type Table = Readonly<Record<string, (about: About) => Meaning>>;
+export type Table = Readonly<Record<string, (about: About) => Meaning>>;
 
-const TRIED: Readonly<Record<Call, (device: string) => string>> = {
+/** What did not succeed, on this device. */
+export const TRIED: Readonly<Record<Call, (device: string) => string>> = {
   list: () => 'cannot list RDMA devices',
   open: (device) => `cannot open ${device}`,
   caps: (device) => `cannot read the capabilities of ${device}`,
@@ -101,7 +103,7 @@ const untold = (): Meaning => [
 ];
 
 /** Whatever the call. */
-const ANY_CALL: Table = {
+export const ANY_CALL: Table = {
   EIO: failedInside,
   ENODEV: gone,
   ENXIO: gone,
@@ -119,7 +121,8 @@ const ANY_CALL: Table = {
 
 const DEVX_NEEDED = 'the kernel needs the mlx5_ib driver with DEVX, and the firmware has to allow it';
 
-const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
+/** What it means for one call. */
+export const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
   open: {
     ENOENT: () => ['NO_DEVICE', 'its device node does not exist', 'check that the module ib_uverbs is loaded'],
     EINVAL: () => ['UNSUPPORTED', 'the driver does not give access to firmware objects (DEVX)', DEVX_NEEDED],
@@ -133,7 +136,11 @@ const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
       'an id is wrong (what CRYPTO_OPERATIONAL loaded has id 0), the credential was wrapped under another import ' +
         'KEK, or with padding (RFC 5649), or the officer deleted one of the two',
     ],
-    ENOMEM: () => ['LIMIT', 'the NIC has no room for another login'],
+    ENOMEM: () => [
+      'LIMIT',
+      'the NIC has no room for another login',
+      'close contexts that are logged in and not needed, of all processes',
+    ],
     EOPNOTSUPP: () => [
       'UNSUPPORTED',
       'the NIC takes no login: it is not operational, or it has no wrapped import',
@@ -200,32 +207,4 @@ function loginLost(loginState: About['loginState']): Meaning | undefined {
     default:
       return undefined;
   }
-}
-
-/**
- * What a NIC answers to what it cannot do at all. Which errno it is depends on the firmware, and on the release of
- * rdma-core.
- */
-const UNFIT: ReadonlySet<string> = new Set(['EINVAL', 'EIO', 'EOPNOTSUPP', 'EREMOTEIO']);
-
-function unfitted(errno: string, {unfit}: About): Meaning | undefined {
-  const why = UNFIT.has(errno) ? unfit?.() : undefined;
-  return why && [why[0], `the NIC ${why[1]}`, why[2]];
-}
-
-/** The C name of an errno, such as `EINVAL`. */
-export function errnoName(errno: number): string {
-  const name = getSystemErrorName(-errno);
-  // On Linux the two are one number, 95; verbs manual pages use the other name.
-  if (name === 'ENOTSUP') return 'EOPNOTSUPP';
-  return name.startsWith('E') ? name : `errno ${errno}`;
-}
-
-/** The error for a `call` that came back with `errno` (positive). */
-export function callFailed(call: Call, errno: number, about: About): DekError {
-  const name = errnoName(errno);
-  const meaning = BY_CALL[call]?.[name] ?? ANY_CALL[name];
-  const [code, text, hint] =
-    unfitted(name, about) ?? meaning?.(about) ?? (['REFUSED', 'the library gave no known reason'] as const);
-  return new DekError(code, `${TRIED[call](about.device)}: ${text} (${name})`, {hint, errno: name});
 }

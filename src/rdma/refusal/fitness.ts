@@ -2,9 +2,9 @@
  * Whether a NIC takes a login, or a DEK as it comes, and why it does not. libmlx5 decides by what the NIC said when it
  * was opened; an error says what the NIC says when the error is made.
  */
-import {DekError} from '../errors.js';
-import type {Caps} from './caps.js';
-import type {Meaning} from './errno.js';
+import {DekError} from '../../errors.js';
+import type {Caps} from '../caps.js';
+import type {Meaning} from './errno-table.js';
 
 /** What is asked of a NIC: a login, or to take a DEK that comes wrapped, or in plaintext. */
 export type Need = 'login' | 'wrapped' | 'plaintext';

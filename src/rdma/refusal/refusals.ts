@@ -1,11 +1,19 @@
 /** What a refusal of the NIC means for a DEK of a context: errno.ts, with what it has to ask. */
-import type {DekError} from '../errors.js';
-import type {Context} from './context.js';
-import {type Call, callFailed} from './errno.js';
+import type {DekError} from '../../errors.js';
+import type {Context} from '../context.js';
+import {askAgain} from './ask-again.js';
+import {callFailed} from './errno.js';
+import type {Call} from './errno-table.js';
 import {whyUnfit} from './fitness.js';
 
-/** The error for a `call` that came back with `errno` (positive) for a DEK that came wrapped, or did not. */
-export type Refusal = (call: Call, errno: number, wrapped: boolean) => DekError;
+/**
+ * The error for a `call` that came back with `errno` (positive) for a DEK that came wrapped, or did not. `mailbox`
+ * makes the command once more, for the NIC to be asked why it refused it.
+ */
+export type Refusal = (call: Call, errno: number, wrapped: boolean, mailbox?: () => Uint8Array) => DekError;
+
+/** So many DEKs of a batch are asked for once more: the reasons of the others are the same as a rule. */
+const MOST_ASKED = 16;
 
 /**
  * Returns what makes the error. It may have to ask the NIC for the login's state, for what it can do now, or whether it
@@ -33,13 +41,15 @@ export function refusals(context: Context, memoryMs = 0): Refusal {
     wrapped: remembered(memoryMs, () => whyUnfit(context, 'wrapped')),
     plaintext: remembered(memoryMs, () => whyUnfit(context, 'plaintext')),
   };
-  return (call, errno, wrapped) =>
+  let asked = 0;
+  return (call, errno, wrapped, mailbox) =>
     callFailed(call, errno, {
       device: context.info.name,
       maxDeks,
       wrapped,
       loginState,
       answers,
+      told: mailbox && asked++ < MOST_ASKED ? askAgain(context, errno, mailbox) : undefined,
       unfit: call === 'create' ? unfit[wrapped ? 'wrapped' : 'plaintext'] : undefined,
     });
 }

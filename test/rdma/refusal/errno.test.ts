@@ -1,8 +1,10 @@
 import {constants} from 'node:os';
 import {expect} from 'chai';
-import type {LoginState} from '../../src/dek-layout.js';
-import type {DekErrorCode} from '../../src/errors.js';
-import {type About, type Call, callFailed, errnoName} from '../../src/rdma/errno.js';
+import type {LoginState} from '../../../src/dek-layout.js';
+import type {DekErrorCode} from '../../../src/errors.js';
+import {callFailed} from '../../../src/rdma/refusal/errno.js';
+import {errnoName} from '../../../src/rdma/refusal/errno-name.js';
+import type {About, Call} from '../../../src/rdma/refusal/errno-table.js';
 
 const ALL_CALLS: Call[] = ['list', 'open', 'caps', 'pd', 'login', 'loginQuery', 'logout', 'create', 'query', 'destroy'];
 const EREMOTEIO = 121;

@@ -1,0 +1,58 @@
+/**
+ * Why the firmware refused: libmlx5 keeps the status and throws the syndrome away, so the same command is sent once
+ * more, by mlx5dv_devx_obj_create(3), which hands both on. Should it be done this time, what it made is destroyed at
+ * once. Left out: refusals that are only for now, which are worth another try and no question.
+ */
+import {wipe} from '../../bytes.js';
+import {DekError} from '../../errors.js';
+import type {Context} from '../context.js';
+import type {DevxObjPtr} from '../ffi.js';
+import {errnoName} from './errno-name.js';
+import type {Told} from './status.js';
+
+/** After these it is the firmware that refused, and for good. */
+const REFUSALS: ReadonlySet<string> = new Set(['EINVAL', 'EIO', 'ENOMEM', 'EREMOTEIO']);
+/** The head of an answer: status, and at byte 4 the syndrome. */
+const OUT_BYTES = 16;
+/** A firmware that is busy is asked so often to let go. */
+const DESTROY_TRIES = 3;
+
+let isOn = true;
+
+/**
+ * Whether a login or a DEK that the firmware refuses is asked for once more, to learn its status and syndrome: yes,
+ * unless it is switched off for this process.
+ * @param on - whether to
+ * @throws DekError: BAD_ARGUMENT unless it is true or false
+ */
+export function explainRefusals(on: boolean): void {
+  if (typeof on !== 'boolean') throw new DekError('BAD_ARGUMENT', '"on" expected true or false');
+  isOn = on;
+}
+
+/** Asks; undefined when that taught nothing. `makeMailbox` is wiped here. Does not throw. */
+export function askAgain(context: Context, errno: number, makeMailbox: () => Uint8Array): Told | undefined {
+  if (!isOn || !REFUSALS.has(errnoName(errno))) return undefined;
+  let mailbox: Uint8Array | undefined;
+  try {
+    mailbox = makeMailbox();
+    const {lib, ptr} = context;
+    const out = new Uint8Array(new ArrayBuffer(OUT_BYTES));
+    const object = lib.mlx5dv_devx_obj_create(ptr, mailbox, mailbox.length, out, out.length);
+    if (object !== null) {
+      destroy(context, object);
+      return 'not repeated';
+    }
+    const status = out[0]!;
+    return status === 0 ? undefined : {status, syndrome: new DataView(out.buffer).getUint32(4)};
+  } catch {
+    return undefined; // asked only to explain another error: that one is the answer
+  } finally {
+    wipe(mailbox);
+  }
+}
+
+/** What the firmware does not let go of goes with the context. */
+function destroy({lib}: Context, object: DevxObjPtr): void {
+  for (let tries = 0; tries < DESTROY_TRIES; tries++) if (lib.mlx5dv_devx_obj_destroy(object) === 0) return;
+}

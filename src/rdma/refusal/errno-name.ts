@@ -1,0 +1,10 @@
+/** The names of errnos. */
+import {getSystemErrorName} from 'node:util';
+
+/** The C name of an errno, such as `EINVAL`. */
+export function errnoName(errno: number): string {
+  const name = getSystemErrorName(-errno);
+  // On Linux the two are one number, 95; verbs manual pages use the other name.
+  if (name === 'ENOTSUP') return 'EOPNOTSUPP';
+  return name.startsWith('E') ? name : `errno ${errno}`;
+}

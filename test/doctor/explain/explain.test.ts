@@ -1,0 +1,78 @@
+import {expect} from 'chai';
+import {REASONS} from '../../../src/agent/proof.js';
+import {PROOF_VERDICTS} from '../../../src/agent/proof-words.js';
+import {knownErrnos} from '../../../src/doctor/explain/errnos.js';
+import {explain, knownWords} from '../../../src/doctor/explain/explain.js';
+import {knownSyndromes} from '../../../src/doctor/explain/firmware.js';
+import {CAUSES} from '../../../src/rdma/refusal/causes.js';
+import {STATUSES, syndromeText} from '../../../src/rdma/refusal/status.js';
+import {runDek} from '../../support/run-dek.js';
+
+describe('explain', () => {
+  for (const [name, number] of Object.entries(STATUSES)) {
+    it(`status ${name}, by its name and by its number`, () => {
+      const {explanations, isKnown} = explain(name);
+      expect(isKnown).to.equal(true);
+      expect(explain(`0x${number.toString(16)}`)).to.deep.equal({explanations, isKnown});
+      expect(explain(`mlx5_cmd_stat_${name.toLowerCase()}_err`).explanations).to.deep.equal(explanations);
+      const causes = CAUSES.filter(({status}) => status === name).flatMap(({asked, text}) => asked.map(() => text));
+      expect(explanations.slice(1).map(({text}) => text)).to.deep.equal(causes);
+    });
+  }
+
+  for (const name of knownErrnos()) {
+    it(`errno ${name}, each meaning once for a call`, () => {
+      const {explanations} = explain(name);
+      const keys = explanations.map(({of, text}) => `${of}: ${text}`);
+      expect(keys).to.have.length.of.at.least(1);
+      expect(new Set(keys).size).to.equal(keys.length);
+      for (const {text, basis} of explanations) expect([text, basis]).not.to.include('');
+    });
+  }
+
+  for (const syndrome of knownSyndromes()) {
+    it(`syndrome ${syndromeText(syndrome)}`, () => {
+      const {explanations, isKnown} = explain(syndromeText(syndrome));
+      expect([explanations.length, isKnown]).to.deep.equal([1, true]);
+    });
+  }
+
+  for (const word of [...Object.keys(PROOF_VERDICTS), ...Object.keys(REASONS)]) {
+    it(`verdict ${word} of a proof`, () => expect(explain(word).explanations[0]!.kind).to.equal('proof'));
+  }
+
+  it('tells causes of a refused key apart', () => {
+    const texts = explain('EINVAL').explanations.filter(({of}) => of?.startsWith('a DEK'));
+    expect(texts.map(({of}) => of)).to.deep.equal([
+      'a DEK',
+      'a DEK in plaintext',
+      'a DEK while the login is INVALID',
+      'a DEK while the login is NO_LOGIN',
+    ]);
+  });
+
+  it('says of every claim whether it was seen, and where', () => {
+    for (const word of Object.values(knownWords()).flat()) {
+      for (const {basis} of explain(word).explanations) {
+        if (basis !== 'assumed') expect(basis.seen).to.match(/\w/);
+      }
+    }
+  });
+
+  it('knows that it does not know a syndrome', () => {
+    expect(explain('0x35e6ec').isKnown).to.equal(false);
+    expect(explain('ECHILD').isKnown).to.equal(false);
+    expect(() => explain('EWHAT')).to.throw('no explanation of "EWHAT"');
+  });
+
+  it('prints lines that fit a terminal, and exits with 3 for what nobody knows', async () => {
+    const known = await runDek(['explain', 'EINVAL']);
+    expect(known.status).to.equal(0);
+    expect(known.stdout.toString()).to.contain('basis: seen in libmlx5');
+    for (const line of known.stdout.toString().split('\n')) expect(line.length).to.be.at.most(80);
+    const unknown = await runDek(['explain', '0x35e6ec', '--json']);
+    expect([unknown.status, JSON.parse(unknown.stdout.toString()).known]).to.deep.equal([3, false]);
+    expect((await runDek(['explain', 'EWHAT'])).status).to.equal(2);
+    expect((await runDek(['explain'])).stdout.toString()).to.contain('errnos: EACCES');
+  });
+});
