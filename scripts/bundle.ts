@@ -21,6 +21,7 @@ const common = {
   platform: 'node',
   target: 'node20.19',
   format: 'cjs',
+  minifyWhitespace: true, // each start reads all of it, and its checksum
   metafile: true,
   logLevel: 'warning',
 } satisfies BuildOptions;
