@@ -134,10 +134,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       closing.abort();
       unbind();
       await health.stop();
-      await lending.close();
-      await listener.close();
       // What the service manager keeps lives on: it lets go when the unit is stopped.
-      await (store && isReadyOnce ? dekSet.release() : dekSet.close());
+      const isKept = store !== undefined && isReadyOnce;
+      await lending.close(isKept);
+      await listener.close();
+      await (isKept ? dekSet.release() : dekSet.close());
       events.emit('info', 'closed', names);
     };
     const loaded = options.answersLate ? undefined : listener.load();

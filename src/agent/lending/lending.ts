@@ -131,9 +131,13 @@ export class Lending {
     return this.#tenancies.find((tenancy) => tenancy.device === device)?.sharers() ?? {tenant: null, old: []};
   }
 
-  /** Ends all connections; what was made in the services' contexts stays there. */
-  async close(): Promise<void> {
+  /**
+   * Ends all connections; what was made in the services' contexts stays there, and in the agent's own where `isKept`
+   * says that the next agent gets them.
+   */
+  async close(isKept: boolean): Promise<void> {
     clearInterval(this.#expiring);
+    if (isKept) for (const tenancy of this.#tenancies) tenancy.leave();
     for (const connection of this.#connections) {
       connection.send(farewell());
       connection.end();

@@ -49,6 +49,8 @@ export class Tenancy {
   /** Of all DEKs: kept from one tenant to the next, so that it is made once. */
   readonly #all: Publication;
   #tenant: Tenant | undefined;
+  /** The context outlives this agent, and the tenant has it and what it made there until the next one comes. */
+  #isLeft = false;
   #cleaning: Promise<void> | undefined;
 
   constructor(core: LendingCore, nic: Nic) {
@@ -161,7 +163,7 @@ export class Tenancy {
     const startTime = kept?.startTime ?? null;
     this.#tenant = {peer, connection: null, startTime, publication: this.#all, first, waits: false, telling: undefined};
     this.#all.inherit(left);
-    if (!kept || !isRunning(kept.pid, startTime)) return this.#leave(this.#tenant);
+    if (!kept || !isRunning(kept.pid, startTime)) return this.#cleaned(this.#tenant);
     this.#nic.keep = this.#all.keep;
     this.#watch(this.#tenant);
   }
@@ -171,11 +173,11 @@ export class Tenancy {
     const timer = setInterval(() => {
       if (this.#tenant === tenant && isRunning(tenant.peer.pid, tenant.startTime)) return;
       clearInterval(timer);
-      if (this.#tenant === tenant) void this.#leave(tenant);
+      if (this.#tenant === tenant) void this.#cleaned(tenant);
     }, WATCH_MS).unref();
   }
 
-  #leave(tenant: Tenant): Promise<void> {
+  #cleaned(tenant: Tenant): Promise<void> {
     this.#cleaning ??= this.#cleanUp(tenant).finally(() => {
       this.#tenant = undefined;
       this.#cleaning = undefined;
@@ -196,6 +198,11 @@ export class Tenancy {
     return this.#core.dekSet.whenAlone(async () => this.#tenant?.publication.release(ids));
   }
 
+  /** From now on a connection that ends is ended by this agent, not by the tenant. */
+  leave(): void {
+    this.#isLeft = true;
+  }
+
   /** The tenant has gone: destroys what it left. The next waits for that. */
   detach(connection: Connection): Promise<void> {
     const tenant = this.#tenant;
@@ -203,7 +210,7 @@ export class Tenancy {
     clearTimeout(tenant.telling);
     tenant.publication.audience = undefined;
     this.#nic.sharing.onChange(undefined);
-    return this.#leave(tenant);
+    return this.#isLeft ? Promise.resolve() : this.#cleaned(tenant);
   }
 
   close(): void {

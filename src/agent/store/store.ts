@@ -68,9 +68,10 @@ export class ContextStore {
     }
   }
 
-  /** Writes nothing any more: the agent ends, and what is stored stays stored. */
+  /** Writes what has changed last, and then nothing any more: the agent ends, and what is stored stays stored. */
   stop(): void {
     clearTimeout(this.#soon);
+    if (this.#soon !== undefined) this.#writeAll();
     this.#isOn = false;
   }
 

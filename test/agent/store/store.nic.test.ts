@@ -110,6 +110,19 @@ describe('contexts that the service manager keeps', () => {
     expect(device.nic.show().live.qps).to.equal(0);
   });
 
+  it('stay with a tenant, and its queues too, when the agent is terminated to be started again', async () => {
+    const one = service();
+    const deks = await one.attach(manager.socket);
+    await one.makeQueues();
+    await manager.terminate();
+    expect(device.nic.show().live.qps).to.equal(1);
+    await manager.start();
+    expect(Object.values(await one.states())).to.deep.equal(new Array(DEKS).fill('READY'));
+    expect(await one.attachAgain(manager.socket)).to.deep.equal(deks);
+    expect(device.nic.show().live.qps).to.equal(1);
+    expect(device.nic.show().total.deks).to.equal(DEKS);
+  });
+
   it('are cleaned of what a tenant left that died together with the agent', async () => {
     const one = service();
     await one.attach(manager.socket);
