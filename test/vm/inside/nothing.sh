@@ -1,0 +1,1 @@
+# Does nothing: to see whether a machine boots.

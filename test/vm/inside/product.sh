@@ -1,0 +1,37 @@
+# Sourced after checks.sh: dek as `npm install --global` puts it, the user dek, and the units.
+mkdir -p /usr/lib/node_modules/mlx5-dek /etc/dek
+mount --bind "$DEK_ROOT" /usr/lib/node_modules/mlx5-dek
+ln -sfn ../lib/node_modules/mlx5-dek/bin/dek.cjs /usr/bin/dek
+[ -x /usr/bin/node ] || ln -s "$DEK_NODE" /usr/bin/node
+contrib=/usr/lib/node_modules/mlx5-dek/contrib/systemd
+cp "$contrib/dek.sysusers" /usr/lib/sysusers.d/dek.conf
+systemd-sysusers dek.conf
+
+dropins=/etc/systemd/system/dek-agent.service.d
+nic=/var/lib/nic
+
+# place nic|nic-plain: the units, the NIC below the agent, which is all that differs from a host with one, and its
+# manifest.
+place() {
+  cp "$contrib"/dek-agent.{service,socket} /etc/systemd/system
+  cp -a "$KIT/$1" "$nic"
+  chown -R dek:dek "$nic"
+  install -m 644 "$KIT/manifest${1#nic}" /etc/dek/manifest
+  drop_in virtual "Environment=LD_PRELOAD=$nic/uverbs.so SYSFS_PATH=$nic/sysfs DEK_VIRTUAL=$nic" "ReadWritePaths=$nic"
+}
+
+# drop_in NAME LINE...: into [Service] of the agent's unit.
+drop_in() {
+  mkdir -p "$dropins"
+  { echo '[Service]'; printf '%s\n' "${@:2}"; } >"$dropins/$1.conf"
+  systemctl daemon-reload
+}
+
+agent() { systemctl show --property "$1" --value dek-agent; }
+agent_is() { is "$(agent "$1")" "$2"; }
+# How many DEKs the NIC was ever asked for.
+made() { dek virtual show "$nic" --json | jq '[.[].total.deks] | add'; }
+# What the agent and systemd said of it since the last call.
+journal() {
+  journalctl --output cat --no-pager --unit dek-agent --cursor-file /run/journal-cursor
+}
