@@ -29,6 +29,10 @@ drop_in() {
 
 agent() { systemctl show --property "$1" --value dek-agent; }
 agent_is() { is "$(agent "$1")" "$2"; }
+# all_ready N: the agent runs, and holds so many DEKs, all READY.
+all_ready() {
+  is "$(systemctl is-active dek-agent) $(dek status --json | jq -c '[.deks.total, .deks.ready]')" "active [$1,$1]"
+}
 # How many DEKs the NIC was ever asked for.
 made() { dek virtual show "$nic" --json | jq '[.[].total.deks] | add'; }
 # What the agent and systemd said of it since the last call.

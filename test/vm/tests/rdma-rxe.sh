@@ -1,5 +1,5 @@
-# A real /dev/infiniband/uverbs0 that is not mlx5's, by rdma_rxe: dek says so, and the unit's hardening lets it look, and
-# at no other device.
+# A real /dev/infiniband/uverbs0 that is not mlx5's, by rdma_rxe: dek says so, and the unit's hardening lets it look at
+# it, and at no other device.
 # vm: systemd
 . inside/checks.sh
 . inside/product.sh
@@ -28,7 +28,8 @@ says 'with the same words' rxe0 'not mlx5'
 check 'which lets it be opened' confined ibv_devinfo
 says 'as the verbs library does' rxe0
 ends 1 'and the real-time clock not' confined head -c 1 /dev/rtc0
-ends 1 'without DeviceAllow= it cannot be opened' confined --property DeviceAllow= sh -c 'ibv_devinfo | grep -q transport'
+ends 1 'without DeviceAllow= it cannot be opened' \
+  confined --property DeviceAllow= sh -c 'ibv_devinfo | grep -q transport'
 ends 4 'the agent refuses it' dek agent --socket /tmp/sock --device rxe0
 echo "$said"
 says 'by its name' rxe0 'mlx5'

@@ -5,7 +5,6 @@
 . inside/product.sh
 place nic
 
-all_ready() { is "$(systemctl is-active dek-agent) $(dek status --json | jq -c '[.deks.total, .deks.ready]')" 'active [20,20]'; }
 # Another process than the one of before: $pid.
 is_another() { now=$(agent MainPID); [ "$now" -gt 1 ] && [ "$now" != "$pid" ]; }
 stored() { systemctl show --property NFileDescriptorStore --value dek-agent; }
@@ -18,7 +17,7 @@ cp "$contrib/storage.service.example" /etc/systemd/system/storage.service
 systemctl daemon-reload
 systemctl enable dek-agent.socket dek-agent.service storage.service 2>/dev/null
 check 'a service that requires the agent starts it' systemctl start storage
-check 'after all DEKs are READY' all_ready
+check 'after all DEKs are READY' all_ready 20
 comes 'context and table are in the descriptor store' is_stored
 
 # A service moves data through the context of the agent, from here to its second end.
@@ -39,7 +38,7 @@ before=$(made)
 storage=$(systemctl show --property MainPID --value storage)
 kill -9 "$pid"
 comes 'killed, the agent is started again' is_another
-comes 'all DEKs are READY' all_ready
+comes 'all DEKs are READY' all_ready 20
 check 'none was made again: they were in the descriptor store' is "$(made)" "$before"
 check 'the service that has attached goes on' is "$(systemctl is-active blockstore)" active
 comes 'the service that is bound to it is started again' systemctl is-active storage
@@ -47,7 +46,7 @@ check 'since it was stopped with the agent' test "$(systemctl show --property Ma
 
 pid=$(agent MainPID)
 check 'restart' systemctl restart dek-agent
-check 'has all DEKs' all_ready
+check 'has all DEKs' all_ready 20
 check 'and made none' is "$(made)" "$before"
 check 'the service that has attached goes on' is "$(systemctl is-active blockstore)" active
 systemctl stop blockstore
@@ -68,7 +67,7 @@ before=$(made)
 pid=$(agent MainPID)
 kill -9 "$pid"
 comes 'killed, it is started again' is_another
-comes 'with all DEKs' all_ready
+comes 'with all DEKs' all_ready 20
 check 'which were made again' is "$(made)" "$((before + 20))"
 pid=$(agent MainPID)
 journal >/dev/null
@@ -76,5 +75,5 @@ kill -STOP "$pid"
 comes 'hung, it is started again' is_another
 said=$(journal)
 says 'by the watchdog' 'Watchdog timeout'
-comes 'with all DEKs' all_ready
+comes 'with all DEKs' all_ready 20
 check 'which were made again' is "$(made)" "$((before + 40))"

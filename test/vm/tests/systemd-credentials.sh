@@ -5,7 +5,6 @@
 . inside/product.sh
 place nic-plain
 
-all_ready() { is "$(systemctl is-active dek-agent) $(dek status --json | jq -c '[.deks.total, .deks.ready]')" 'active [20,20]'; }
 encrypt() { systemd-creds encrypt --name=import-kek "$@" "$KIT/import-kek" /etc/dek/import-kek.cred; }
 failed_by_credentials() { agent_is ExecMainStatus 243; }
 
@@ -14,16 +13,17 @@ cp "$contrib/import-kek.conf" "$dropins"
 systemctl daemon-reload
 check 'the KEK is encrypted for this host' encrypt --with-key=host
 check 'the agent unwraps with it' systemctl start dek-agent
-check 'all DEKs are READY' all_ready
+check 'all DEKs are READY' all_ready 20
 check 'reload' systemctl reload dek-agent
 pid=$(agent MainPID)
 credential=/run/credentials/dek-agent.service/import-kek
 check 'the credential is for the agent alone' is "$(stat -c '%a %U' "$credential")" '400 dek'
-check 'and nothing of it is in the environment' sh -c "! tr '\0' '\n' </proc/$pid/environ | grep -i kek= | grep -v cred:"
+check 'and nothing of it is in the environment' \
+  sh -c "! tr '\0' '\n' </proc/$pid/environ | grep -i kek= | grep -v cred:"
 
 check 'the KEK is encrypted for the TPM, in this state' encrypt --with-key=tpm2 --tpm2-pcrs=7
 check 'restart' systemctl restart dek-agent
-check 'all DEKs are READY' all_ready
+check 'all DEKs are READY' all_ready 20
 check 'stop' systemctl stop dek-agent
 journal >/dev/null
 check 'the state of the TPM changes' tpm2_pcrextend -T device:/dev/tpmrm0 "7:sha256=$(printf '00%.0s' $(seq 32))"
@@ -38,5 +38,5 @@ cp "$contrib/manifest-credential.conf" "$dropins"
 chmod 600 /etc/dek/manifest
 systemctl daemon-reload
 check 'the manifest is for root alone, and comes as a credential' systemctl start dek-agent
-check 'all DEKs are READY' all_ready
+check 'all DEKs are READY' all_ready 20
 ends 3 'there is nothing to reload' systemctl reload dek-agent
