@@ -113,6 +113,7 @@ describe('kills while a context is shared', () => {
     const deks = 40;
     writeManifestFile(device, vols(1, deks));
     agent = await start(true);
+    await agent.client.status(); // what answers is loaded now, and keeps the agent from nothing later
     device.nic.set({latencyUs: 20_000, parallel: 1});
     const service = new Service(device);
     const lending = service.lend(agent.socket);
