@@ -1,8 +1,8 @@
 /**
  * Writes dist/bundle: dek.cjs, the command line in one file, with oclif and @noble/ciphers, as it is read and compiled
  * in a third of the time that the single modules take; a command's own modules run when it is asked for, and
- * bin/bundle.cjs loads it. Beside it what answers on the agent's socket, a package a file, so that no command reads it
- * in vain. LICENSES.txt holds the terms of all that is in them.
+ * bin/bundle.cjs loads it. Beside it what answers on the agent's socket and what speaks gRPC, a package a file, so that no
+ * command reads it in vain. LICENSES.txt holds the terms of all that is in them.
  */
 import {writeFile} from 'node:fs/promises';
 import {fileURLToPath} from 'node:url';
@@ -10,8 +10,8 @@ import {type BuildOptions, build, type Metafile, type Plugin} from 'esbuild';
 import {licencesOf} from './licences.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-/** Used by the agent's server alone, which is loaded when the agent is up. */
-const SERVER_PACKAGES = ['fastify', 'prom-client'];
+/** Used by the agent's server alone, which is loaded when the agent is up; and by whoever speaks with etcd. */
+const PACKAGES = {fastify: 'fastify', 'prom-client': 'prom-client', '@grpc/grpc-js': 'grpc'} as const;
 
 const common = {
   absWorkingDir: root,
@@ -30,12 +30,17 @@ const common = {
 const fromTheirFiles: Plugin = {
   name: 'from-their-files',
   setup({onResolve}) {
-    const filter = new RegExp(`^(${SERVER_PACKAGES.join('|')})$`);
-    onResolve({filter}, ({path}) => ({path: `./${path}.cjs`, external: true}));
+    const filter = new RegExp(`^(${Object.keys(PACKAGES).join('|')})$`);
+    onResolve({filter}, ({path}) => ({path: `./${PACKAGES[path as keyof typeof PACKAGES]}.cjs`, external: true}));
   },
 };
 
-const packages = await build({...common, entryPoints: SERVER_PACKAGES.map((name) => ({in: name, out: name}))});
+const packages = await build({
+  ...common,
+  entryPoints: Object.entries(PACKAGES).map(([name, out]) => ({in: name, out})),
+  // Read by what nobody calls: gRPC's own statistics and load reports.
+  external: ['@grpc/proto-loader'],
+});
 const {metafile} = await build({
   ...common,
   entryPoints: [{in: 'src/main.ts', out: 'dek'}],

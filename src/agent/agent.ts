@@ -1,6 +1,7 @@
 /** An agent, whole: NICs, manifest, health check, socket, server. `dek agent` runs one; `dek run` one for a command. */
 
 import {release} from 'node:os';
+import type {LoginOptions} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {lockSecrets} from '../memory/protect.js';
 import {packageVersion} from '../package.js';
@@ -11,6 +12,7 @@ import {forbidDumps} from './host/ffi.js';
 import type {LastResort} from './host/last-resort.js';
 import type {LendingCore} from './lending/core.js';
 import {isAmong, isSafeKernel, Lending, type LendingOptions} from './lending/lending.js';
+import {trySpareLogin} from './nic/spare-login.js';
 import {
   type AgentStatus,
   type ApplyProgress,
@@ -76,8 +78,14 @@ export interface Agent {
   readonly events: Events;
   /** DEKs by what the NICs said of them last. */
   count(): AgentStatus['deks'];
+  /** As GET /v1/status has it. */
+  status(): AgentStatus;
   /** Applies the last manifest again, as it is on disk now. */
   reload(): Promise<ApplyResult>;
+  /** Applies the manifest at this path, which is followed from then on; these names may become other keys. */
+  apply(path: string, replaceKeys: readonly string[]): Promise<ApplyResult>;
+  /** Why a NIC does not take this login, tried on a context of its own; undefined: all take it. */
+  tryLogin(login: LoginOptions): Promise<string | undefined>;
   /** Stops listening, destroys the DEKs, logs out, closes the NICs, removes the socket. */
   close(): Promise<void>;
 }
@@ -156,9 +164,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     isReadyOnce = true;
     listener.loadSoon();
     events.emit('info', 'ready', names);
-    const reload = (): Promise<ApplyResult> =>
-      lending.apply({path: undefined, kek: undefined, dryRun: false, keepGoing: false, query}, {signal, progress});
-    return {devices: dekSet.deviceNames, events, count: () => status().deks, reload, close};
+    const again = {path: undefined, kek: undefined, dryRun: false, keepGoing: false, query};
+    const reload = (): Promise<ApplyResult> => lending.apply(again, {signal, progress});
+    const apply = (path: string, replaceKeys: readonly string[]): Promise<ApplyResult> =>
+      lending.apply({...again, path, kek, kekFormat, replaceKeys}, {signal, progress});
+    const tryLogin = (login: LoginOptions): Promise<string | undefined> => trySpareLogin(dekSet, login);
+    return {devices: dekSet.deviceNames, events, status, count: () => status().deks, reload, apply, tryLogin, close};
   } finally {
     manifest?.close();
   }

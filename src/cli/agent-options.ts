@@ -37,7 +37,6 @@ export const explainFlag = Flags.boolean({
 
 export interface AgentFlags extends ProveFlags, LendFlags {
   device: string[];
-  manifest?: string | undefined;
   kek?: string | undefined;
   'kek-format'?: Format | undefined;
   query: boolean;
@@ -47,7 +46,7 @@ export interface AgentFlags extends ProveFlags, LendFlags {
 
 type Common = Pick<
   AgentOptions,
-  'devices' | 'manifest' | 'kek' | 'kekFormat' | 'query' | 'explains' | 'prove' | 'checkIntervalMs' | 'progress'
+  'devices' | 'kek' | 'kekFormat' | 'query' | 'explains' | 'prove' | 'checkIntervalMs' | 'progress'
 > &
   LendingOptions;
 
@@ -55,7 +54,6 @@ type Common = Pick<
 export function agentOptions(flags: AgentFlags, progress: Progress): Common {
   return {
     devices: flags.device,
-    manifest: flags.manifest === undefined ? undefined : resolve(flags.manifest),
     kek: agentSource(flags.kek),
     kekFormat: flags['kek-format'],
     query: flags.query,

@@ -14,12 +14,6 @@ export const devicesFlag = Flags.string({
     'NICs to open, each as mlx5_0, a PCI address, auxiliary/mlx5_core.sf.N or a node GUID (default: the only NIC)',
 });
 
-/** `--manifest FILE`: what an agent holds from its start. */
-export const manifestFlag = Flags.string({
-  helpValue: 'FILE',
-  description: 'manifest of the DEKs to create at start, dek-manifest(5)',
-});
-
 /** `--check-interval SECONDS`. */
 export const checkIntervalFlag = Flags.integer({
   helpValue: 'SECONDS',

@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags';
-import {startAgent} from '../agent/agent.js';
+import {type Agent as RunningAgent, startAgent} from '../agent/agent.js';
 import {forbidCoreFiles} from '../agent/host/ffi.js';
 import {groupId} from '../agent/host/group.js';
 import {LastResort} from '../agent/host/last-resort.js';
@@ -8,8 +8,9 @@ import {socketPath} from '../agent/socket-path.js';
 import {SystemdService} from '../agent/systemd.js';
 import {agentKekFlags, agentOptions, explainFlag, queryFlag} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
-import {checkIntervalFlag, devicesFlag, manifestFlag, socketFlag} from '../cli/flags.js';
+import {checkIntervalFlag, devicesFlag, socketFlag} from '../cli/flags.js';
 import {lendFlags} from '../cli/lend-flags.js';
+import {manifestFlags, manifestSource} from '../cli/manifest-source.js';
 import {Progress} from '../cli/progress.js';
 import {proveFlags} from '../cli/prove-flags.js';
 import {stopSignal} from '../cli/stop-signal.js';
@@ -37,7 +38,7 @@ export default class Agent extends DekCommand {
   static override enableJsonFlag = false;
   static override flags = {
     device: devicesFlag,
-    manifest: manifestFlag,
+    ...manifestFlags,
     ...agentKekFlags,
     query: queryFlag,
     explain: explainFlag,
@@ -68,19 +69,26 @@ export default class Agent extends DekCommand {
     process.on('SIGHUP', () => reload());
     forbidCoreFiles();
     const progress = new Progress(process.stderr.isTTY);
-    const agent = await startAgent({
-      ...agentOptions(flags, progress),
-      socket: passed ?? socket,
-      stored,
-      isKept: process.env['NOTIFY_SOCKET'] !== undefined,
-      gid,
-      groupMayAttach: flags['group-may-attach'],
-      logLevel: 'info',
-      signal: stopping.signal,
-      lastResort,
-    })
-      .catch((error: unknown) => {
+    const options = agentOptions(flags, progress);
+    const source = await manifestSource(flags, stopping.signal);
+    const open = (manifest: string | undefined): Promise<RunningAgent> =>
+      startAgent({
+        ...options,
+        manifest,
+        socket: passed ?? socket,
+        stored,
+        isKept: process.env['NOTIFY_SOCKET'] !== undefined,
+        gid,
+        groupMayAttach: flags['group-may-attach'],
+        logLevel: 'info',
+        signal: stopping.signal,
+        lastResort,
+      });
+    const agent = await source
+      .start(open)
+      .catch(async (error: unknown) => {
         lastResort.begin();
+        await source.close();
         throw error;
       })
       .finally(() => progress.end());
@@ -95,6 +103,7 @@ export default class Agent extends DekCommand {
       service.stopping();
     } finally {
       lastResort.begin();
+      await source.close();
       await agent.close();
       lastResort.ended();
     }

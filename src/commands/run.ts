@@ -4,11 +4,13 @@ import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {type Agent, startAgent} from '../agent/agent.js';
 import {LastResort} from '../agent/host/last-resort.js';
+import type {ManifestSource} from '../agent/source/manifest-source.js';
 import {type AgentFlags, agentKekFlags, agentOptions, explainFlag, queryFlag} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
 import {runChild, SignalRelay, signalStatus, splitAtDashes} from '../cli/child.js';
-import {checkIntervalFlag, devicesFlag, manifestFlag} from '../cli/flags.js';
+import {checkIntervalFlag, devicesFlag} from '../cli/flags.js';
 import {lendFlags} from '../cli/lend-flags.js';
+import {manifestFlags, manifestSource} from '../cli/manifest-source.js';
 import {Progress} from '../cli/progress.js';
 import {proveFlags} from '../cli/prove-flags.js';
 import {systemError} from '../files/system-error.js';
@@ -28,7 +30,8 @@ export default class Run extends DekCommand {
     'NotifyAccess=all, so that CMD may say that it is ready. A container whose first process is dek run needs an ' +
     'init (docker run --init), because dek does not wait for orphans of CMD.';
   static override usage =
-    '[--device NAME,...] [--manifest FILE] [--kek SOURCE [--kek-format FORMAT]] [--query | --no-query] ' +
+    '[--device NAME,...] [--manifest MANIFEST [--watch | --state DIRECTORY]] ' +
+    '[--kek SOURCE [--kek-format FORMAT]] [--query | --no-query] ' +
     '[--explain | --no-explain] [--prove | --prove-share PERCENT] [--lend] [--release-within SECONDS] ' +
     '[--allow-old-kernel] [--check-interval SECONDS] -- CMD [ARG...]';
   static override examples = [
@@ -54,7 +57,7 @@ export default class Run extends DekCommand {
   static override enableJsonFlag = false;
   static override flags = {
     device: devicesFlag,
-    manifest: manifestFlag,
+    ...manifestFlags,
     ...agentKekFlags,
     query: queryFlag,
     explain: explainFlag,
@@ -74,11 +77,16 @@ export default class Run extends DekCommand {
     relay.signal.addEventListener('abort', end);
     try {
       const socket = join(directory, 'agent.sock');
-      const agent = await this.#start(flags, socket, relay, lastResort);
+      const source = await manifestSource(flags, relay.signal);
+      const agent = await this.#start(source, flags, socket, relay, lastResort).catch(async (error: unknown) => {
+        await source.close();
+        throw error;
+      });
       try {
         process.exitCode = await runChild(command, {...process.env, DEK_AGENT_SOCKET: socket}, relay);
       } finally {
         end();
+        await source.close();
         await agent.close();
         lastResort.ended();
       }
@@ -93,17 +101,27 @@ export default class Run extends DekCommand {
     }
   }
 
-  #start(flags: AgentFlags, socket: string, relay: SignalRelay, lastResort: LastResort): Promise<Agent> {
+  #start(
+    source: ManifestSource,
+    flags: AgentFlags,
+    socket: string,
+    relay: SignalRelay,
+    lastResort: LastResort,
+  ): Promise<Agent> {
     const progress = new Progress(process.stderr.isTTY);
-    return startAgent({
-      ...agentOptions(flags, progress),
-      socket,
-      groupMayAttach: false,
-      logLevel: 'warn',
-      answersLate: true,
-      signal: relay.signal,
-      lastResort,
-    }).finally(() => progress.end());
+    const options = agentOptions(flags, progress);
+    const open = (manifest: string | undefined): Promise<Agent> =>
+      startAgent({
+        ...options,
+        manifest,
+        socket,
+        groupMayAttach: false,
+        logLevel: 'warn',
+        answersLate: true,
+        signal: relay.signal,
+        lastResort,
+      });
+    return source.start(open).finally(() => progress.end());
   }
 }
 

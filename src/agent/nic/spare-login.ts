@@ -1,0 +1,28 @@
+/**
+ * Whether the NICs would take a login that is to come, under the next KEK: tried on a context that is opened for it and
+ * closed again, so that the login of now and what hangs on it stay as they are.
+ */
+import type {LoginOptions} from '../../dek-layout.js';
+import {DekError} from '../../errors.js';
+import {openDevice} from '../../nics.js';
+import type {DekSet} from '../set/dek-set.js';
+
+/** Why not, of the first NIC that does not take it; undefined: all do. One that takes plaintext needs no login. */
+export async function trySpareLogin({nics}: Pick<DekSet, 'nics'>, login: LoginOptions): Promise<string | undefined> {
+  for (const {name, importMode} of nics) {
+    if (importMode === 'plaintext') continue;
+    try {
+      const device = await openDevice(name);
+      try {
+        const state = device.login(login).query();
+        if (state !== 'VALID') return `${name}: the login is ${state}`;
+      } finally {
+        device.close();
+      }
+    } catch (error) {
+      if (!(error instanceof DekError)) throw error;
+      return `${name}: ${error.message}`;
+    }
+  }
+  return undefined;
+}

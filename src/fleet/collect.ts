@@ -1,0 +1,64 @@
+/** What is kept of the past, and what no pointer needs any more. */
+import {type Guard, readList} from './blobs.js';
+import type {Operation} from './etcd/messages.js';
+import {MAX_OPERATIONS, type Store} from './etcd/store.js';
+import type {FleetKeys} from './keys.js';
+import {blobsOf, parsePointer, type Target} from './pointer.js';
+
+/** Removes of each of these hosts what is older than its last `keep` generations; tells how many that were. */
+export async function forgetOld(
+  store: Store,
+  keys: FleetKeys,
+  guard: Guard,
+  hosts: Iterable<string>,
+  keep: number,
+): Promise<number> {
+  const old: string[] = [];
+  for (const host of hosts) {
+    const kept: string[] = [];
+    for await (const {kvs} of store.list(keys.keptOf(host), {keysOnly: true})) kept.push(...kvs.map(({key}) => key));
+    old.push(...kept.slice(0, Math.max(0, kept.length - keep)));
+  }
+  await remove(store, guard, old);
+  return old.length;
+}
+
+/** Removes the blobs that no pointer names, and `more` neither; tells how many that were. */
+export async function collectGarbage(
+  store: Store,
+  keys: FleetKeys,
+  guard: Guard,
+  more: Iterable<Target> = [],
+): Promise<number> {
+  const needed = new Set<string>();
+  const lists = new Set<string>();
+  const need = (target: Target): void => {
+    for (const digest of blobsOf(target)) needed.add(digest);
+    lists.add(target.pieces).add(target.names);
+  };
+  for (const target of more) need(target);
+  for (const prefix of [keys.hosts, keys.kept]) {
+    for await (const {kvs} of store.list(prefix)) {
+      for (const {key, value} of kvs) {
+        const pointer = parsePointer(value, key.slice(prefix.length).split('/')[0]!);
+        need(pointer);
+        if (pointer.fallback) need(pointer.fallback);
+      }
+    }
+  }
+  for (const list of lists) for (const digest of await readList(store, keys, list)) needed.add(digest);
+  const garbage: string[] = [];
+  for await (const {kvs} of store.list(keys.blobs, {keysOnly: true})) {
+    for (const {key} of kvs) if (!needed.has(key.slice(keys.blobs.length))) garbage.push(key);
+  }
+  await remove(store, guard, garbage);
+  return garbage.length;
+}
+
+async function remove(store: Store, guard: Guard, all: readonly string[]): Promise<void> {
+  for (let at = 0; at < all.length; at += MAX_OPERATIONS) {
+    const success = all.slice(at, at + MAX_OPERATIONS).map((key): Operation => ({remove: {key}}));
+    const {succeeded} = await store.txn({compare: [guard.compare], success});
+    if (!succeeded) await guard.lost();
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * The members of the store, of which any will do: one is used as long as it answers. One that is dead, paused or cut
+ * off costs one deadline, and then the next one is used; nothing waits longer than its caller said.
+ */
+import {setTimeout as pause} from 'node:timers/promises';
+import {wipe} from '../../bytes.js';
+import {DekError} from '../../errors.js';
+import type {Host} from '../../server-uri.js';
+import {type FleetUri, memberText} from '../uri.js';
+import {isTokenRefused, mayDoElsewhere, reasonOf, storeError} from './failure.js';
+import {Channel, type Duplex} from './grpc.js';
+import type {Identity} from './identity.js';
+import {decodeToken, encodeAuthenticate, METHODS} from './messages.js';
+
+/** How long one member may take for an answer. */
+const ATTEMPT_MS = 3000;
+/** How long all of them together may take: an election is over by then. */
+const TOTAL_MS = 20_000;
+/** Between two rounds of all members, up to: others wait as well, and not all come back at once. */
+const PAUSE_MS = 500;
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** For all tries together. */
+  readonly totalMs?: number | undefined;
+}
+
+export class Members {
+  readonly #uri: FleetUri;
+  readonly #identity: Identity;
+  /** By member, in the order of the URI. */
+  readonly #channels: (Promise<Channel> | undefined)[];
+  #token: Promise<string> | undefined;
+  #current: number;
+  #isClosed = false;
+
+  constructor(uri: FleetUri, identity: Identity) {
+    this.#uri = uri;
+    this.#identity = identity;
+    this.#channels = uri.hosts.map(() => undefined);
+    // Not all hosts of a fleet begin at the same member.
+    this.#current = Math.floor(Math.random() * uri.hosts.length);
+  }
+
+  /**
+   * The answer of some member. What is asked has to come to the same when it is done twice: a member that gives no
+   * answer may have done it. Throws IO, with what each member did, PERMISSION, LIMIT; Compacted.
+   */
+  async call(method: string, request: Uint8Array, {signal, totalMs = TOTAL_MS}: CallOptions = {}): Promise<Uint8Array> {
+    const end = performance.now() + totalMs;
+    const lost = new Map<string, string>();
+    let tokensLeft = 2;
+    for (let tries = 1; ; tries++) {
+      const at = this.#current;
+      const channel = this.#channel(at);
+      try {
+        signal?.throwIfAborted();
+        const timeoutMs = Math.min(ATTEMPT_MS, Math.max(1, end - performance.now()));
+        const token = await this.#tokenFor();
+        return await (await channel).unary(method, request, {token, timeoutMs, signal});
+      } catch (error) {
+        if (signal?.aborted) throw new DekError('IO', 'etcd: what was asked for is not wanted any more');
+        if (this.#uri.user !== undefined && isTokenRefused(error) && tokensLeft-- > 0) {
+          this.#token = undefined;
+          continue;
+        }
+        if (!mayDoElsewhere(error)) throw storeError(error);
+        lost.set(memberText(this.#uri.hosts[at]!), reasonOf(error));
+        this.#leave(at, channel);
+        if (performance.now() >= end) throw unreachable(lost);
+        if (tries % this.#uri.hosts.length === 0) await pause(PAUSE_MS * (0.5 + Math.random() / 2));
+      }
+    }
+  }
+
+  /** A stream to the member of now, and how to leave that member. Rejects where it cannot even be begun. */
+  async stream(method: string): Promise<{stream: Duplex; leave: () => void}> {
+    const member = this.#current;
+    const channel = this.#channel(member);
+    const stream = (await channel).duplex(method, await this.#tokenFor());
+    return {stream, leave: () => this.#leave(member, channel)};
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const [member, channel] of this.#channels.entries()) if (channel) this.#leave(member, channel);
+  }
+
+  /** That connection is not used any more; its member may come to its turn again. */
+  #leave(member: number, channel: Promise<Channel>): void {
+    if (this.#channels[member] !== channel) return;
+    this.#channels[member] = undefined;
+    channel.then(
+      (open) => open.close(),
+      () => {},
+    );
+    if (member === this.#current) this.#current = (member + 1) % this.#channels.length;
+  }
+
+  #channel(member: number): Promise<Channel> {
+    if (this.#isClosed) throw new DekError('CLOSED', 'the connection to etcd was closed');
+    const host = this.#uri.hosts[member]!;
+    this.#channels[member] ??= this.#open(host);
+    return this.#channels[member];
+  }
+
+  async #open(host: Host): Promise<Channel> {
+    return Channel.to(host, await this.#identity.context());
+  }
+
+  /** Where a user and a password say who we are; undefined where the certificate does. */
+  async #tokenFor(): Promise<string | undefined> {
+    const {user} = this.#uri;
+    if (user === undefined) return undefined;
+    this.#token ??= this.#logIn(user);
+    return this.#token.catch((error) => {
+      this.#token = undefined;
+      throw error;
+    });
+  }
+
+  async #logIn(user: string): Promise<string> {
+    const password = await this.#identity.password();
+    const request = encodeAuthenticate(user, password!);
+    try {
+      const channel = await this.#channel(this.#current);
+      return decodeToken(await channel.unary(METHODS.authenticate, request, {timeoutMs: ATTEMPT_MS}));
+    } finally {
+      wipe(password, request);
+    }
+  }
+}
+
+function unreachable(lost: ReadonlyMap<string, string>): DekError<'IO'> {
+  const each = [...lost].map(([member, why]) => `${member}: ${why}`).join('; ');
+  return new DekError('IO', `no member of etcd could be used: ${each}`, {hint: 'check its address and certificates'});
+}

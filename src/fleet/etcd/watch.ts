@@ -1,0 +1,124 @@
+/**
+ * A watch that lasts: it goes on after the revision that it has seen, at another member where one is lost, and takes
+ * silence for a loss: the member is asked for a sign of life now and then.
+ */
+import {setTimeout as pause} from 'node:timers/promises';
+import {Compacted, isTokenRefused, mayDoElsewhere, reasonOf, storeError} from './failure.js';
+import type {Duplex} from './grpc.js';
+import type {Members} from './members.js';
+import {decodeWatch, encodeWatchCreate, type Keys, METHODS, WATCH_PROGRESS, type WatchEvent} from './messages.js';
+
+/** After so much silence a sign of life is asked for, which may take so long. */
+const SILENCE_MS = 10_000;
+const SIGN_MS = 4000;
+/** The first pause before another try, and the longest; each up to half as long by chance. */
+const PAUSE_MS = {first: 200, longest: 10_000};
+
+export interface WatchOptions {
+  readonly signal: AbortSignal;
+  /** Is told why a member was lost, and undefined when one answers again. */
+  readonly onLost?: ((why: string | undefined) => void) | undefined;
+}
+
+/** Changes of one or more revisions. */
+export interface WatchBatch {
+  readonly events: readonly WatchEvent[];
+  readonly revision: number;
+}
+
+/** Changes of these keys after `revision`, until the signal fires. Rejects with Compacted, PERMISSION. */
+export async function* watch(
+  members: Members,
+  keys: Keys,
+  revision: number,
+  {signal, onLost = () => {}}: WatchOptions,
+): AsyncGenerator<WatchBatch, void> {
+  let pauseMs = PAUSE_MS.first;
+  while (!signal.aborted) {
+    let leave = (): void => {};
+    try {
+      const opened = await members.stream(METHODS.watch);
+      leave = opened.leave;
+      for await (const events of answersOf(opened.stream, keys, revision + 1, signal)) {
+        pauseMs = PAUSE_MS.first;
+        onLost(undefined);
+        if (events.length === 0) continue;
+        revision = Math.max(...events.map(({kv}) => kv.modRevision));
+        yield {events, revision};
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof Compacted) throw error;
+      if (!mayDoElsewhere(error) && !isTokenRefused(error) && !(error instanceof Silence)) throw storeError(error);
+      leave();
+      onLost(error instanceof Silence ? error.message : reasonOf(error));
+      await pause(pauseMs * (1 - Math.random() / 2), undefined, {signal}).catch(() => {});
+      pauseMs = Math.min(2 * pauseMs, PAUSE_MS.longest);
+    }
+  }
+}
+
+class Silence extends Error {}
+
+/** The events of each answer on one stream, none in a sign of life. Throws what ended it. */
+async function* answersOf(
+  stream: Duplex,
+  keys: Keys,
+  startRevision: number,
+  signal: AbortSignal,
+): AsyncGenerator<readonly WatchEvent[], void> {
+  const queue: Uint8Array[] = [];
+  let error: unknown;
+  let wake = (): void => {};
+  let timer: NodeJS.Timeout | undefined;
+  const fail = (why: unknown): void => {
+    error ??= why;
+    wake();
+  };
+  const listen = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      stream.write(WATCH_PROGRESS);
+      timer = setTimeout(() => fail(new Silence('the watch has gone silent')), SIGN_MS);
+    }, SILENCE_MS);
+  };
+  const onAbort = (): void => fail(new Silence('not wanted any more'));
+  signal.addEventListener('abort', onAbort);
+  stream.on('data', (bytes: Uint8Array) => {
+    listen();
+    queue.push(bytes);
+    wake();
+  });
+  stream.on('error', fail);
+  stream.on('end', () => fail(new Silence('the watch has ended')));
+  try {
+    // A member that does not even say that it watches is told from its first silence on.
+    timer = setTimeout(() => fail(new Silence('it does not begin to watch')), SIGN_MS);
+    stream.write(encodeWatchCreate(keys, startRevision));
+    for (;;) {
+      while (queue.length > 0) {
+        const {canceled, compactRevision, reason, events} = decodeWatch(queue.shift()!);
+        if (compactRevision > 0) throw new Compacted(`nothing before revision ${compactRevision} is left`);
+        if (canceled) throw cancelled(reason);
+        yield events;
+      }
+      if (error !== undefined) throw error;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        if (queue.length > 0 || error !== undefined) resolve();
+      });
+    }
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+    stream.cancel();
+  }
+}
+
+/** What etcd says of a watch that it does not go on with, in the shape of a call that failed. */
+function cancelled(reason: string): Error & {code: number; details: string} {
+  const PERMISSION_DENIED = 7;
+  const UNAVAILABLE = 14;
+  const code = reason.includes('permission denied') ? PERMISSION_DENIED : UNAVAILABLE;
+  return Object.assign(new Error(reason), {code, details: reason || 'the watch was cancelled'});
+}

@@ -1,0 +1,109 @@
+/**
+ * Who changes the fleet: one at a time, by a key under a lease that ends with its holder. Each change compares that key,
+ * so that one who lost it changes nothing more.
+ */
+import {hostname} from 'node:os';
+import {DekError} from '../errors.js';
+import {isInstant} from '../manifest/edition.js';
+import type {Guard} from './blobs.js';
+import type {Compare} from './etcd/messages.js';
+import type {Store} from './etcd/store.js';
+import {jsonBytes, LINE, Members, malformed, parseJson} from './json.js';
+import type {FleetKeys} from './keys.js';
+
+/** How long the fleet stays with one who was killed. */
+const LEASE_SECONDS = 15;
+const KEEP_MS = 4000;
+const KIND = 'dek-fleet-operator';
+
+interface Holder {
+  readonly lease: number;
+  /** Whom the store takes them for. */
+  readonly by: string;
+  readonly host: string;
+  readonly what: string;
+  readonly since: string;
+}
+
+/** The right to change the fleet. */
+export class Operator implements Guard {
+  readonly #store: Store;
+  readonly #keys: FleetKeys;
+  readonly #lease: number;
+  readonly by: string;
+  readonly compare: Compare;
+  readonly #timer: NodeJS.Timeout;
+
+  private constructor(store: Store, keys: FleetKeys, lease: number, by: string, createRevision: number) {
+    this.#store = store;
+    this.#keys = keys;
+    this.#lease = lease;
+    this.by = by;
+    this.compare = {key: keys.operator, createRevision};
+    // That it was lost is seen by the next change, which compares.
+    this.#timer = setInterval(() => void store.keepLease(lease).catch(() => {}), KEEP_MS);
+  }
+
+  /** Takes it for `what`, such as `a rollout`, and gives it back when `use` has ended. Throws BUSY, with who has it. */
+  static async while<T>(
+    store: Store,
+    keys: FleetKeys,
+    what: string,
+    use: (operator: Operator) => Promise<T>,
+  ): Promise<T> {
+    const operator = await Operator.#take(store, keys, what);
+    try {
+      return await use(operator);
+    } finally {
+      clearInterval(operator.#timer);
+      // It ends by itself where the store is away.
+      await store.revokeLease(operator.#lease, {totalMs: 2000}).catch(() => {});
+    }
+  }
+
+  static async #take(store: Store, keys: FleetKeys, what: string): Promise<Operator> {
+    const by = await store.identity.name();
+    const lease = await store.grantLease(LEASE_SECONDS);
+    const holder: Holder = {lease, by, host: hostname(), what, since: new Date().toISOString()};
+    const answer = await store.txn({
+      compare: [{key: keys.operator, createRevision: 0}],
+      success: [{put: keys.operator, value: jsonBytes({[KIND]: 1, ...holder}), lease}, {get: keys.operator}],
+      failure: [{get: keys.operator}],
+    });
+    const [kv] = answer.found;
+    // It may be ours from a try that got no answer.
+    if (kv && (answer.succeeded || parseHolder(kv.value).lease === lease)) {
+      return new Operator(store, keys, lease, by, kv.createRevision);
+    }
+    await store.revokeLease(lease);
+    throw kv ? busy(parseHolder(kv.value)) : new DekError('BUSY', 'another was faster', {hint: 'try again'});
+  }
+
+  async lost(): Promise<never> {
+    const kv = await this.#store.get(this.#keys.operator);
+    if (kv && parseHolder(kv.value).lease !== this.#lease) throw busy(parseHolder(kv.value));
+    throw new DekError('IO', 'the store was away too long, and the right to change the fleet is lost', {
+      hint: 'nothing is half done: try again',
+    });
+  }
+}
+
+function busy({by, host, what, since}: Holder): DekError<'BUSY'> {
+  return new DekError('BUSY', `${by} on ${host} has ${what} under way, since ${since}`, {
+    hint: `one changes the fleet at a time; it is free ${LEASE_SECONDS} s after they are gone`,
+  });
+}
+
+function parseHolder(bytes: Uint8Array): Holder {
+  const what = 'the key of who changes the fleet';
+  const json = parseJson(bytes, KIND, what);
+  const members = new Members(json, what);
+  if (!isInstant(json['since'])) throw malformed(what, 'has no good "since"');
+  return {
+    lease: members.count('lease'),
+    by: members.text('by', LINE),
+    host: members.text('host', LINE),
+    what: members.text('what', LINE),
+    since: json['since'],
+  };
+}

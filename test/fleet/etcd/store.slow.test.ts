@@ -1,0 +1,84 @@
+import {expect} from 'chai';
+import {Compacted} from '../../../src/fleet/etcd/failure.js';
+import {EtcdCluster} from '../../support/etcd.js';
+
+const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
+const text = (value: Uint8Array | undefined): string => Buffer.from(value ?? []).toString();
+
+describe('store', () => {
+  let etcd: EtcdCluster;
+  before(async () => {
+    etcd = await EtcdCluster.start({names: ['node-1']});
+  });
+  after(() => etcd.stop());
+
+  it('writes by a compare and reads what was written', async () => {
+    const store = etcd.store();
+    const put = {compare: [{key: '/a', createRevision: 0}], success: [{put: '/a', value: bytes('1')}]};
+    expect((await store.txn(put)).succeeded).to.equal(true);
+    const again = await store.txn({...put, failure: [{get: '/a'}]});
+    expect(again.succeeded).to.equal(false);
+    expect(text(again.found[0]?.value)).to.equal('1');
+    const kv = (await store.get('/a'))!;
+    const swap = {compare: [{key: '/a', modRevision: kv.modRevision}], success: [{put: '/a', value: bytes('2')}]};
+    expect((await store.txn(swap)).succeeded).to.equal(true);
+    expect((await store.txn(swap)).succeeded).to.equal(false);
+    expect(text((await store.get('/a'))?.value)).to.equal('2');
+    expect(await store.get('/b')).to.equal(null);
+  });
+
+  it('lists more keys than a page has, all of one revision', async () => {
+    const store = etcd.store();
+    for (let i = 0; i < 2500; i += 100) {
+      const success = Array.from({length: 100}, (_, j) => ({put: `/list/${10_000 + i + j}`, value: bytes('x')}));
+      await store.txn({compare: [], success});
+    }
+    const keys: string[] = [];
+    const revisions = new Set<number>();
+    for await (const {kvs, revision} of store.list('/list/')) {
+      keys.push(...kvs.map(({key}) => key));
+      revisions.add(revision);
+      await store.txn({compare: [], success: [{put: '/list/99999', value: bytes('late')}]});
+    }
+    expect(keys).to.have.length(2500);
+    expect(new Set(keys)).to.have.property('size', 2500);
+    expect(revisions).to.have.property('size', 1);
+  });
+
+  it('watches on after a break, and says when what it would go on from is gone', async () => {
+    const store = etcd.store();
+    const {revision} = await store.read('/w');
+    for (const value of ['1', '2', '3']) await store.txn({compare: [], success: [{put: '/w', value: bytes(value)}]});
+    const stop = new AbortController();
+    const seen: string[] = [];
+    for await (const {events} of store.watch({key: '/w'}, revision, {signal: stop.signal})) {
+      seen.push(...events.map(({kv}) => text(kv.value)));
+      if (seen.length === 3) {
+        await etcd.signal(0, 'SIGKILL');
+        await etcd.run(0);
+        etcd.etcdctl('put', '/w', '4');
+      }
+      if (seen.length === 4) stop.abort();
+    }
+    expect(seen).to.deep.equal(['1', '2', '3', '4']);
+    etcd.etcdctl('compact', `${(await store.read('/w')).revision}`);
+    const late = store.watch({key: '/w'}, revision, {signal: new AbortController().signal});
+    expect(await late.next().catch((error: unknown) => error)).to.be.instanceOf(Compacted);
+  });
+
+  it('loses what a lease holds with the lease', async () => {
+    const store = etcd.store();
+    const lease = await store.grantLease(30);
+    await store.txn({compare: [], success: [{put: '/lease', value: bytes('x'), lease}]});
+    expect((await store.get('/lease'))?.lease).to.equal(lease);
+    expect(await store.keepLease(lease)).to.equal(30);
+    await store.revokeLease(lease);
+    await store.revokeLease(lease);
+    expect(await store.get('/lease')).to.equal(null);
+    expect(await store.keepLease(lease)).to.equal(0);
+  });
+
+  it('knows who it is from its certificate', async () => {
+    expect(await etcd.store('node-1').identity.name()).to.equal('node-1');
+  });
+});
