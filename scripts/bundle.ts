@@ -1,8 +1,8 @@
 /**
  * Writes dist/bundle: dek.cjs, the command line in one file, with oclif and @noble/ciphers, as it is read and compiled
  * in a third of the time that the single modules take; a command's own modules run when it is asked for, and
- * bin/bundle.cjs loads it. Beside it what answers on the agent's socket and what speaks gRPC, a package a file, so that no
- * command reads it in vain. LICENSES.txt holds the terms of all that is in them.
+ * bin/bundle.cjs loads it. Beside it what answers on the agent's socket and what speaks gRPC, a package a file, so that
+ * no command reads it in vain. LICENSES.txt holds the terms of all that is in them.
  */
 import {writeFile} from 'node:fs/promises';
 import {fileURLToPath} from 'node:url';

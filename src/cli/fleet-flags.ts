@@ -4,7 +4,7 @@ import type {Limit} from '../deadline.js';
 import {DekError} from '../errors.js';
 import {Store} from '../fleet/etcd/store.js';
 import {FleetKeys} from '../fleet/keys.js';
-import {FLEET_FORM, parseFleetUri} from '../fleet/uri.js';
+import {FLEET_FORM, FLEET_SHORT, parseFleetUri} from '../fleet/uri.js';
 import {protectSecrets} from '../memory/protect.js';
 
 /** How long a source of a certificate or a key may give nothing. */
@@ -14,7 +14,7 @@ const SOURCE_TIMEOUT_MS = 60_000;
 export const fleetFlag = {
   fleet: Flags.string({
     helpValue: 'URI',
-    description: `the fleet: ${FLEET_FORM} (default: $DEK_FLEET)`,
+    description: `the fleet: ${FLEET_SHORT}, dek-fleet(7) (default: $DEK_FLEET)`,
   }),
 };
 

@@ -11,8 +11,8 @@ export const manifestFlags = {
   manifest: Flags.string({
     helpValue: 'MANIFEST',
     description:
-      'manifest of the DEKs to create at start: a file, dek-manifest(5), or a fleet, ' +
-      'etcd://HOST[:PORT][,HOST...]/PREFIX?cert=SOURCE&key=SOURCE&ca=FILE, dek-fleet(7)',
+      'manifest of the DEKs to create at start: a file, dek-manifest(5), or a fleet, etcd://HOST,.../PREFIX?..., ' +
+      'dek-fleet(7)',
   }),
   watch: Flags.boolean({
     dependsOn: ['manifest'],

@@ -1,6 +1,6 @@
 /**
- * Who changes the fleet: one at a time, by a key under a lease that ends with its holder. Each change compares that key,
- * so that one who lost it changes nothing more.
+ * Who changes the fleet: one at a time, by a key under a lease that ends with its holder. Each change compares that
+ * key, so that one who lost it changes nothing more.
  */
 import {hostname} from 'node:os';
 import {DekError} from '../errors.js';

@@ -1,6 +1,7 @@
 /**
- * A manifest in pieces, each kept under its own digest. The header is a piece of its own, and the lines after it are cut
- * where their content says: who adds a DEK, or writes the next generation, changes two pieces, and hosts fetch those.
+ * A manifest in pieces, each kept under its own digest. The header is a piece of its own, and the lines after it are
+ * cut where their content says: who adds a DEK, or writes the next generation, changes two pieces, and hosts fetch
+ * those.
  */
 import {createHash} from 'node:crypto';
 

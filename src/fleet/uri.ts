@@ -17,8 +17,10 @@ export interface FleetUri {
   readonly password: string | undefined;
 }
 
-/** How help and messages write it. */
+/** How messages write it. */
 export const FLEET_FORM = 'etcd://HOST[:PORT][,HOST...]/PREFIX?cert=SOURCE&key=SOURCE&ca=FILE';
+/** How help does, in lines of 80 columns. */
+export const FLEET_SHORT = 'etcd://HOST,.../PREFIX?...';
 
 /** The port is that which IANA has given to etcd's clients. */
 const FORM: UriForm = {

@@ -41,6 +41,7 @@ describe('man', () => {
   it('has no page without a command', () => {
     expect(pages).to.have.members([
       'dek.1',
+      'dek-fleet.7',
       'dek-manifest.5',
       'dek-envelope.5',
       'dek-attach.7',

@@ -59,7 +59,7 @@ describe('package', function () {
   });
 
   it('has the bundle, and the terms of what is in it', () => {
-    const bundle = ['dek.cjs', 'dek.cjs.map', 'fastify.cjs', 'prom-client.cjs', 'LICENSES.txt'];
+    const bundle = ['dek.cjs', 'dek.cjs.map', 'fastify.cjs', 'grpc.cjs', 'prom-client.cjs', 'LICENSES.txt'];
     const there = [...files].filter((path) => path.startsWith('dist/bundle/'));
     expect(there).to.have.members(bundle.map((file) => `dist/bundle/${file}`));
     const terms = fs.readFileSync(join(ROOT, 'dist/bundle/LICENSES.txt'), 'utf8');

@@ -1,4 +1,4 @@
-/** Debian's etcd for tests: one member or three, with TLS on both sides, that can be killed, paused and started again. */
+/** Debian's etcd for tests: one member or three, TLS on both sides, that can be killed, paused and started again. */
 import {type ChildProcess, execFileSync, spawn} from 'node:child_process';
 import {once} from 'node:events';
 import fs from 'node:fs';

@@ -2,8 +2,8 @@
 import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {join} from 'node:path';
-import type {Settings} from '../../src/virtual/index.js';
 import {type Edition, type NextLogin, newEdition, writeManifest} from '../../src/manifest/index.js';
+import type {Settings} from '../../src/virtual/index.js';
 import {dcvHints, dekCheckValue} from '../../src/wrap/dcv.js';
 import {keyCheckValue, wrapCredential, wrapKey} from '../../src/wrap/index.js';
 import {AgentProcess} from './agent-process.js';

@@ -1,8 +1,8 @@
 /**
- * A manifest that something else puts in its place: a ConfigMap, rsync, a package. The folders in which its name and the
- * links behind it stand are watched, since what takes its place may be a link further up. A file is taken up when it has
- * another inode than the one that was applied, and nothing has changed of it for a while: one that is written in its
- * place is never read, as it could be cut off between two lines.
+ * A manifest that something else puts in its place: a ConfigMap, rsync, a package. The folders in which its name and
+ * the links behind it stand are watched, since what takes its place may be a link further up. A file is taken up when
+ * it has another inode than the one that was applied, and nothing has changed of it for a while: one that is written in
+ * its place is never read, as it could be cut off between two lines.
  */
 import fs from 'node:fs';
 import {basename, dirname, join, resolve} from 'node:path';
@@ -21,7 +21,7 @@ const MAX_LINKS = 16;
 
 /** Tells two files apart, and whether one is still written. */
 interface Seen {
-  /** Device and inode. */
+  /** Device, inode and its birth: the number of an inode that is gone is given again. */
   readonly identity: string;
   /** Size and time of change. */
   readonly content: string;
@@ -96,7 +96,7 @@ export class WatchedFile implements ManifestSource {
   #tellWritten(now: Seen): void {
     if (this.#refused?.identity === now.content) return;
     this.#refused = {identity: now.content, atMs: performance.now()};
-    const error = `${this.#path} was written in its place, and is not read: write a new file and rename it to this name`;
+    const error = `${this.#path} was written in its place, and is not read: rename a new file to this name`;
     this.#agent!.events.emit('error', 'manifest-refused', {generation: null, error});
   }
 
@@ -132,8 +132,9 @@ function seenAt(path: string): Seen | undefined {
   try {
     const stats = statNow(path);
     if (!stats) return undefined;
-    const {dev, ino, size, mtimeNs} = stats;
-    return {identity: `${dev}:${ino}`, content: `${dev}:${ino}:${size}:${mtimeNs}`};
+    const {dev, ino, birthtimeNs, size, mtimeNs} = stats;
+    const identity = `${dev}:${ino}:${birthtimeNs}`;
+    return {identity, content: `${identity}:${size}:${mtimeNs}`};
   } catch {
     return undefined;
   }

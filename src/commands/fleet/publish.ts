@@ -12,8 +12,8 @@ export default class FleetPublish extends DekCommand {
   static override description =
     'Writes the manifest into etcd, in pieces that are shared with all that was published before, and moves the ' +
     'pointer of each host to it. The agents of the hosts (dek agent --manifest etcd://...) fetch it and apply it.\n\n' +
-    'All is checked first, and a refusal changes nothing: a host goes forward only, to a later generation of its set; ' +
-    'a name has one DCV in the whole fleet. A host is left out, and the exit status is 7, when the manifest is ' +
+    'All is checked first, and a refusal changes nothing: a host goes forward only, to a later generation of its ' +
+    'set; a name has one DCV in the whole fleet. A host is left out, and the exit status is 7, when the manifest is ' +
     'wrapped by another KEK than its own and it has not reported that its NICs take the login of that KEK; and when ' +
     'it would lose DEKs that another host has just got and has not proven yet.\n\n' +
     'Earlier generations of each host are kept, and what no host needs any more is removed.';

@@ -13,12 +13,12 @@ import {jsonText} from '../../printable.js';
 export default class FleetStatusCommand extends DekCommand {
   static override summary = 'show what the hosts of a fleet hold';
   static override description =
-    'Prints a summary and a line a host: the generation that it is to hold and the one that it holds, how many of its ' +
-    'DEKs are READY and PROVEN, its login, the KCV of the KEK that it uses, since when, and why all is not well. A ' +
-    'host that died is down at the latest 30 seconds later.\n\n' +
+    'Prints a summary and a line a host: the generation that it is to hold and the one that it holds, how many of ' +
+    'its DEKs are READY and PROVEN, its login, the KCV of the KEK that it uses, since when, and why all is not well. ' +
+    'A host that died is down at the latest 30 seconds later.\n\n' +
     'The exit status is 0 when each host holds what it should and is READY (with --prove: PROVEN), else 7.\n\n' +
-    'With --kek it says who still needs a KEK: hosts that hold or are to hold a manifest under it, hosts that are down ' +
-    'and may, and generations that are kept. The exit status is 0 when it may go, else 7.';
+    'With --kek it says who still needs a KEK: hosts that hold or are to hold a manifest under it, hosts that are ' +
+    'down and may, and generations that are kept. The exit status is 0 when it may go, else 7.';
   static override examples = [
     {description: 'Only what is not well', command: 'dek fleet status --unwell'},
     {description: 'As it changes', command: 'dek fleet status --follow'},

@@ -1,6 +1,6 @@
 /**
- * The store: keys and values in etcd, as the fleet uses them. A write is a transaction with a compare, so that it may be
- * tried again at another member; whoever needs to know whether a try was done after all looks at what is there.
+ * The store: keys and values in etcd, as the fleet uses them. A write is a transaction with a compare, so that it may
+ * be tried again at another member; whoever needs to know whether a try was done after all looks at what is there.
  */
 import {randomInt} from 'node:crypto';
 import type {Limit} from '../../deadline.js';

@@ -45,7 +45,9 @@ describe('dek agent --manifest etcd://', () => {
     await until(async () => (await host.generation()) === 2);
     expect(await host.ready()).to.deep.equal(volumes(5));
     await until(async () => (await fleet('status')).status === 0);
-    const {hosts: [told]} = JSON.parse((await fleet('status', '--json')).stdout.toString());
+    const {
+      hosts: [told],
+    } = JSON.parse((await fleet('status', '--json')).stdout.toString());
     expect(told).to.include({host: 'node-1', wanted: 2, held: 2, deks: 5, ready: 5, login: 'VALID', why: null});
     await host.stop();
     await until(async () => /node-1 .*it is down/.test((await fleet('status')).stdout.toString()));
