@@ -16,6 +16,7 @@ _dek() {
       '/destroy' | \
       '/device' | \
       '/explain' | \
+      '/fleet' | \
       '/kek' | \
       '/keygen' | \
       '/list' | \
@@ -37,6 +38,8 @@ _dek() {
       'credential/wrap' | \
       'device/list' | \
       'device/show' | \
+      'fleet/publish' | \
+      'fleet/status' | \
       'kek/components' | \
       'kek/copy' | \
       'kek/show' | \
@@ -62,7 +65,8 @@ _dek() {
   fi
   case "$command $prev" in
     'agent --device') :; return ;;
-    'agent --manifest') _dek_file; return ;;
+    'agent --manifest') :; return ;;
+    'agent --state') :; return ;;
     'agent --kek') _dek_source; return ;;
     'agent --kek-format') _dek_words 'raw hex base64'; return ;;
     'agent --prove-share') :; return ;;
@@ -88,6 +92,14 @@ _dek() {
     'credential wrap --output' | 'credential wrap -o') _dek_file; return ;;
     'credential wrap --format') _dek_words 'raw hex base64'; return ;;
     'destroy --socket') _dek_file; return ;;
+    'fleet publish --host') :; return ;;
+    'fleet publish --hosts') _dek_file; return ;;
+    'fleet publish --fallback') _dek_file; return ;;
+    'fleet publish --keep') :; return ;;
+    'fleet publish --replace-key') :; return ;;
+    'fleet publish --fleet') :; return ;;
+    'fleet status --kek') :; return ;;
+    'fleet status --fleet') :; return ;;
     'kek components --output-dir') :; return ;;
     'kek components --size') _dek_words '128 256'; return ;;
     'kek components --format') _dek_words 'raw hex base64'; return ;;
@@ -165,7 +177,8 @@ _dek() {
     'rewrap --import-kek-id') :; return ;;
     'rewrap --output' | 'rewrap -o') _dek_file; return ;;
     'run --device') :; return ;;
-    'run --manifest') _dek_file; return ;;
+    'run --manifest') :; return ;;
+    'run --state') :; return ;;
     'run --kek') _dek_source; return ;;
     'run --kek-format') _dek_words 'raw hex base64'; return ;;
     'run --prove-share') :; return ;;
@@ -219,14 +232,15 @@ _dek() {
     'wrap --format') _dek_words 'raw hex base64'; return ;;
   esac
   case $command in
-    '') _dek_words 'agent apply create credential destroy device explain kek keygen list login logout manifest prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
+    '') _dek_words 'agent apply create credential destroy device explain fleet kek keygen list login logout manifest prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
+    'fleet') _dek_words 'publish status' ;;
     'kek') _dek_words 'components copy show' ;;
     'manifest') _dek_words 'check fetch release set sign upgrade verify' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --watch --state --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
     'apply')
       if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --query --no-query --prove --prove-share --replace-key --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
     'create')
@@ -241,6 +255,10 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
     'explain')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
+    'fleet publish')
+      if [[ $cur == -* ]]; then _dek_words '--json --host --hosts --all --fallback --keep --replace-key --replace-set --let-go --fleet --help -h'; else _dek_file; fi ;;
+    'fleet status')
+      if [[ $cur == -* ]]; then _dek_words '--json --follow --unwell --prove --kek --prometheus --fleet --help -h'; else :; fi ;;
     'kek components')
       if [[ $cur == -* ]]; then _dek_words '--json --output-dir --size --format --help -h'; else :; fi ;;
     'kek copy')
@@ -276,7 +294,7 @@ _dek() {
     'rewrap')
       if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
     'run')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --watch --state --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --help -h'; else :; fi ;;
     'seal')
       if [[ $cur == -* ]]; then _dek_words '--json --name --not-after --with-key --with-key-format --output -o --force --help -h'; else _dek_file; fi ;;
     'selftest')

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {type Edition, type NextLogin, newEdition, writeManifest} from '../../src/manifest/index.js';
 import type {Settings} from '../../src/virtual/index.js';
-import {dcvHints, dekCheckValue} from '../../src/wrap/dcv.js';
+import {dcvHints, dekCheckValue} from '../../src/wrap/dcv/dcv.js';
 import {keyCheckValue, wrapCredential, wrapKey} from '../../src/wrap/index.js';
 import {AgentProcess} from './agent-process.js';
 import {type TestDevice, testDevice} from './device.js';
