@@ -99,9 +99,9 @@ export interface AgentEvents {
   /** Old DEKs were destroyed because a service did not give them back in time. */
   'old-expired': EventOnDevice & {deks: number};
   /** A generation of the fleet, or a file that was replaced, is held from now on: what of it was fetched. */
-  'manifest-taken': {path: string; generation: number | null; fetchedBytes: number; ms: number};
+  'generation-taken': {path: string; generation: number | null; fetchedBytes: number; ms: number};
   /** It is not taken up; what was held stays. */
-  'manifest-refused': EventFailure & {generation: number | null};
+  'generation-refused': EventFailure & {generation: number | null};
   /** The agent has started with the last good copy, for this reason. */
   'last-good': EventFailure & {generation: number};
   'fleet-lost': EventFailure;

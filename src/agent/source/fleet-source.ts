@@ -202,13 +202,13 @@ export class FleetSource implements ManifestSource {
     await this.#copy.hold(target);
     this.#why = undefined;
     const ms = Math.round(performance.now() - started);
-    this.#agent!.events.emit('info', 'manifest-taken', {path, generation: pointer.generation, fetchedBytes, ms});
+    this.#agent!.events.emit('info', 'generation-taken', {path, generation: pointer.generation, fetchedBytes, ms});
     this.#nextLogin?.of(path);
   }
 
   #refuse(error: unknown, generation: number | null): void {
     this.#why = (error as Error).message;
-    this.#agent!.events.emit('error', 'manifest-refused', {generation, error: this.#why});
+    this.#agent!.events.emit('error', 'generation-refused', {generation, error: this.#why});
   }
 
   #report(): void {

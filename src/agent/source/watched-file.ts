@@ -85,10 +85,10 @@ export class WatchedFile implements ManifestSource {
       const {manifest} = this.#agent!.status();
       const ms = Math.round(performance.now() - started);
       const generation = manifest?.generation ?? null;
-      events.emit('info', 'manifest-taken', {path: result.path, generation, fetchedBytes: 0, ms});
+      events.emit('info', 'generation-taken', {path: result.path, generation, fetchedBytes: 0, ms});
     } catch (error) {
       this.#refused = {identity: now.identity, atMs: performance.now()};
-      events.emit('error', 'manifest-refused', {generation: null, error: (error as Error).message});
+      events.emit('error', 'generation-refused', {generation: null, error: (error as Error).message});
     }
   }
 
@@ -97,7 +97,7 @@ export class WatchedFile implements ManifestSource {
     if (this.#refused?.identity === now.content) return;
     this.#refused = {identity: now.content, atMs: performance.now()};
     const error = `${this.#path} was written in its place, and is not read: rename a new file to this name`;
-    this.#agent!.events.emit('error', 'manifest-refused', {generation: null, error});
+    this.#agent!.events.emit('error', 'generation-refused', {generation: null, error});
   }
 
   /** The folders of the name and of each link behind it. */

@@ -71,7 +71,7 @@ describe('dek agent --manifest FILE --watch', () => {
     await started(path);
     fs.writeFileSync(at('other'), 'no manifest\n');
     fs.renameSync(at('other'), path);
-    await until(() => agent.log.includes('"event":"manifest-refused"'));
+    await until(() => agent.log.includes('"event":"generation-refused"'));
     fs.rmSync(path);
     expect(await held(agent)).to.deep.equal(setOf(vols(1, 2)));
     writeManifestFile(device, vols(1, 3));
