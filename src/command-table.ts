@@ -9,6 +9,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{default: CommandCl
   destroy: () => import('./commands/destroy.js'),
   'device list': () => import('./commands/device/list.js'),
   'device show': () => import('./commands/device/show.js'),
+  doctor: () => import('./commands/doctor.js'),
   explain: () => import('./commands/explain.js'),
   'kek components': () => import('./commands/kek/components.js'),
   'kek copy': () => import('./commands/kek/copy.js'),

@@ -15,6 +15,7 @@ _dek() {
       '/credential' | \
       '/destroy' | \
       '/device' | \
+      '/doctor' | \
       '/explain' | \
       '/fleet' | \
       '/kek' | \
@@ -92,6 +93,12 @@ _dek() {
     'credential wrap --output' | 'credential wrap -o') _dek_file; return ;;
     'credential wrap --format') _dek_words 'raw hex base64'; return ;;
     'destroy --socket') _dek_file; return ;;
+    'doctor --device') :; return ;;
+    'doctor --manifest') _dek_file; return ;;
+    'doctor --allowed-signers') _dek_file; return ;;
+    'doctor --kek') _dek_source; return ;;
+    'doctor --probe') _dek_file; return ;;
+    'doctor --socket') _dek_file; return ;;
     'fleet publish --host') :; return ;;
     'fleet publish --hosts') _dek_file; return ;;
     'fleet publish --fallback') _dek_file; return ;;
@@ -232,7 +239,7 @@ _dek() {
     'wrap --format') _dek_words 'raw hex base64'; return ;;
   esac
   case $command in
-    '') _dek_words 'agent apply create credential destroy device explain fleet kek keygen list login logout manifest prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
+    '') _dek_words 'agent apply create credential destroy device doctor explain fleet kek keygen list login logout manifest prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'fleet') _dek_words 'publish status' ;;
@@ -253,6 +260,8 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
     'device show')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
+    'doctor')
+      if [[ $cur == -* ]]; then _dek_words '--json --device --manifest --allowed-signers --kek --probe --explain --no-explain --socket --help -h'; else :; fi ;;
     'explain')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
     'fleet publish')

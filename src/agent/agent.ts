@@ -11,7 +11,8 @@ import {HealthCheck} from './health/health.js';
 import {forbidDumps} from './host/ffi.js';
 import type {LastResort} from './host/last-resort.js';
 import type {LendingCore} from './lending/core.js';
-import {isAmong, isSafeKernel, Lending, type LendingOptions} from './lending/lending.js';
+import {isSafeKernel} from './lending/kernel.js';
+import {isAmong, Lending, type LendingOptions} from './lending/lending.js';
 import {trySpareLogin} from './nic/spare-login.js';
 import {
   type AgentStatus,

@@ -10,8 +10,7 @@ import type {About} from './refusal/errno-table.js';
 
 const OPCODE = 0x0100;
 /** Pages, of which the current values are asked for. */
-const CRYPTO = 0x1a;
-const GENERAL = 0;
+export const PAGES = {general: 0, roce: 4, crypto: 0x1a} as const;
 const IN_BYTES = 16;
 const OUT_BYTES = 16 + 4096;
 /** Bytes of the answer, big-endian: status, then the page. */
@@ -23,7 +22,7 @@ const GOING_TO_COMMISSIONING = 0x40;
 const IMPORT_METHOD_AES = 4;
 const LOG_MAX_NUM_DEKS_MASK = 31;
 
-const [crypto, general] = [mailbox(CRYPTO), mailbox(GENERAL)];
+const [crypto, general] = [mailbox(PAGES.crypto), mailbox(PAGES.general)];
 
 /**
  * Asks the NIC. What it does not tell is `unknown`, as at an open; where the open did not find an engine, only another
@@ -51,6 +50,12 @@ export function readCapsNow(lib: Library, context: ContextPtr, atOpen: Caps, abo
 export function hasMultiBlock(lib: Library, context: ContextPtr, about: About): boolean {
   const out = ask(lib, context, general, about);
   return out[OUT.status] === 0 && (out[MULTI_BLOCK.byte]! & MULTI_BLOCK.mask) !== 0;
+}
+
+/** A page, 4,096 bytes; zeros when the firmware refused to tell. Throws as `readCapsNow`. */
+export function askCaps(lib: Library, context: ContextPtr, page: number, about: About): Uint8Array {
+  const out = ask(lib, context, mailbox(page), about);
+  return out[OUT.status] === 0 ? out.subarray(IN_BYTES) : new Uint8Array(OUT_BYTES - IN_BYTES);
 }
 
 /** The answer, whose first byte is not 0 when the firmware refused. */

@@ -9,6 +9,7 @@ import {hasMultiBlock, readCapsNow} from './caps-now.js';
 import {CommandQueue} from './command-queue.js';
 import {DekTable} from './dek-table.js';
 import type {ContextPtr, Library, LoginPtr, PdPtr} from './ffi.js';
+import {type HcaCaps, readHcaCaps} from './hca-caps.js';
 import type {DeviceInfo} from './list.js';
 import {allocPd, type Pd, type PdMaker, pdNumber} from './pd.js';
 import type {About} from './refusal/errno-table.js';
@@ -106,6 +107,11 @@ export class Context {
   /** Whether the NIC has the multi-block engine, also where libmlx5 does not know it: a firmware command. */
   hasMultiBlock(): boolean {
     return hasMultiBlock(this.lib, this.ptr, this.#about);
+  }
+
+  /** What the firmware says that libmlx5 does not read: three firmware commands. Throws CLOSED, DEVICE_GONE. */
+  hcaCaps(): HcaCaps {
+    return readHcaCaps(this.lib, this.ptr, this.#about);
   }
 
   /** Whether the NIC still takes commands: a protection domain comes and goes without a trace. */

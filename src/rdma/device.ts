@@ -8,9 +8,11 @@ import {assertObject, copyList, wrongReceiver} from './checks.js';
 import {closeContext, closeContextAsync} from './close.js';
 import {Context} from './context.js';
 import {type CreatedDeks, createDek, createDeks} from './create.js';
+import type {Port} from './data-path/port.js';
 import type {Prover} from './data-path/prover.js';
 import {Dek} from './dek.js';
 import {library} from './ffi.js';
+import type {HcaCaps} from './hca-caps.js';
 import {type CreateDekOptions, type DekColumn, Keys} from './keys.js';
 import {type DeviceInfo, selectDevice, withDevices} from './list.js';
 import {createLogin, type Login} from './login.js';
@@ -66,6 +68,18 @@ export class Device {
    */
   readCaps(): Caps {
     return Device.#check(this).#context.capsNow();
+  }
+
+  /** @internal For doctor. Throws CLOSED, DEVICE_GONE. */
+  readHcaCaps(): HcaCaps {
+    return Device.#check(this).#context.hcaCaps();
+  }
+
+  /** @internal For doctor: whether the port is up, and its address. Throws CLOSED, and what a refusal means. */
+  async readPort(): Promise<Port> {
+    const {lib, info, ptr} = Device.#check(this).#context;
+    const {readPort} = await import('./data-path/port.js');
+    return readPort(lib, ptr, info.name);
   }
 
   /** Which of libmlx5's login APIs is in use; `session` before rdma-core 42. */

@@ -2,11 +2,11 @@
 import fs from 'node:fs';
 import {syncBuiltinESMExports} from 'node:module';
 
-/** Imported before all else (`--import`): proc(5) says that the libmlx5 of rdma-core 42.0 is loaded. */
+/** Imported before all else (`--import`): proc(5) says that libmlx5 is of rdma-core 42.0, or of $OLD_LIBRARY. */
 const read = fs.readFileSync;
 fs.readFileSync = ((path: fs.PathOrFileDescriptor, ...options: [never]) => {
   const found = read(path, ...options) as unknown as string | Buffer;
   if (path !== '/proc/self/maps' || typeof found !== 'string') return found;
-  return found.replaceAll(/(\/libmlx5\.so\.\d+\.\d+\.)\d+\.\d+$/gm, '$142.0');
+  return found.replaceAll(/(\/libmlx5\.so\.\d+\.\d+\.)\d+\.\d+$/gm, `$1${process.env['OLD_LIBRARY'] ?? '42.0'}`);
 }) as typeof fs.readFileSync;
 syncBuiltinESMExports();

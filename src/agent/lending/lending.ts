@@ -17,14 +17,13 @@ import {ProtocolFault} from '../wire/fault.js';
 import {type ClientRecord, detachedRecord, expiredRecord, type Request, UPGRADE_TOKEN} from '../wire/records.js';
 import {Connection, closeAll} from './connection.js';
 import type {LendingCore} from './core.js';
+import {isSafeKernel} from './kernel.js';
 import {LentContext} from './lent.js';
 import {asRefusal, farewell} from './refusal.js';
 import {Tenancy} from './tenancy.js';
 
 /** How often it is looked for old DEKs that were not given back in time. */
 const EXPIRE_MS = 1000;
-/** Before this Linux a context that is shared is not safe: two processes may get one doorbell page. */
-const SHARED_SINCE = [5, 13] as const;
 
 export interface LendingOptions {
   /** The agent makes no DEKs of its own: nothing to attach to. */
@@ -277,12 +276,6 @@ function notAllowed(peer: Peer | undefined): DekError {
   return new DekError('PERMISSION', `user id ${peer?.uid ?? '?'} may neither lend nor attach`, {
     hint: 'the user of the agent and root may; members of its group with --group-may-attach',
   });
-}
-
-/** Whether Linux `version` gives each process of a shared context a doorbell page of its own. */
-export function isSafeKernel(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
-  return major > SHARED_SINCE[0] || (major === SHARED_SINCE[0] && minor >= SHARED_SINCE[1]);
 }
 
 /** Whether `devices` means this NIC; all when there are none. */

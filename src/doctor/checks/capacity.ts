@@ -1,0 +1,39 @@
+/** Room for DEKs, and whether the firmware knows the objects that they are made by. */
+import {type Check, type Finding, found, well} from '../check.js';
+
+/** The share of a NIC's room from which on it is nearly full. */
+const NEARLY = 0.9;
+
+export const capacity: Check = {
+  name: 'capacity',
+  verdicts: {
+    'no-login-objects': {
+      level: 'fix',
+      text: 'the firmware knows no crypto logins, or no DEKs',
+      fix: 'update the firmware',
+      basis: 'assumed',
+    },
+    'nearly-full': {
+      level: 'note',
+      text: 'the DEKs of the agent nearly fill the NIC; other processes count as well',
+      fix: 'destroy DEKs that are not needed, or spread them over more NICs',
+    },
+  },
+  async look(scene) {
+    const agent = await scene.agent();
+    return (await scene.nics()).map((nic): Finding => {
+      const {maxDeks, importMode} = nic.readCaps();
+      const {deks, logins, logDekMaxAlloc} = nic.readHcaCaps();
+      if (importMode === 'none') return well('no DEKs', nic.name);
+      const used = agent instanceof Error ? undefined : agent.deks.total;
+      const room = maxDeks === 0 ? 'unknown room' : `room for ${maxDeks} DEKs`;
+      const bulk = logDekMaxAlloc === 0 ? '' : `, up to ${2 ** logDekMaxAlloc} a command`;
+      const seen = `${room}${bulk}${used === undefined ? '' : `, the agent holds ${used}`}`;
+      if (importMode !== 'unknown' && (!deks || (importMode === 'wrapped' && !logins))) {
+        return found('no-login-objects', seen, nic.name);
+      }
+      const isFull = used !== undefined && maxDeks > 0 && used >= NEARLY * maxDeks;
+      return isFull ? found('nearly-full', seen, nic.name) : well(seen, nic.name);
+    });
+  },
+};
