@@ -34,6 +34,13 @@ const IN_ORDER: readonly (readonly [name: string, text: string] | undefined)[] =
   ['QP_STATE', 'the queue pair is in another state'],
   ['RESERVED_FIELD', 'a bit is set that this command has no name for'],
   ['CQ_CONTEXT', 'the context of the completion queue is wrong'],
+  ['NO_SUCH_REGISTER', 'it has no such register'],
+  ['NOT_PRIVILEGED', 'registers are not for users of DEVX'],
+  ['ALREADY_OPERATIONAL', 'it has left commissioning already'],
+  ['TOKEN_NEEDED', 'the way back to commissioning needs a token'],
+  ['NOT_AN_OFFICER', 'the login is not by the credential of an officer'],
+  ['NO_ROOM_FOR_KEY', 'it holds as many import KEKs or credentials as it has room for'],
+  ['WRITE_OPERATION', 'the register does not know this operation'],
 ];
 
 /** By number. */
