@@ -37,17 +37,19 @@ function helpText() {
   const words = own.filter((word) => !word.startsWith('-'));
   if (words[0] === 'help') return helpOf(words.slice(1));
   if (own.includes('--help') || own.includes('-h')) return helpOf(words);
-  if (argv.length === 0 || (argv.length === 1 && isTopic(argv[0]))) return helpOf(argv);
+  if (argv.length === 0 || isTopic(argv)) return helpOf(argv);
 }
 
 function helpOf(words) {
-  const name = words.slice(0, isTopic(words[0]) ? 2 : 1);
+  let count = 1;
+  while (count <= words.length && isTopic(words.slice(0, count))) count++;
+  const name = words.slice(0, count);
   const file = `${join(HELP, ...name)}.txt`;
   return name.every(isName) && existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }
 
-function isTopic(word) {
-  return word !== undefined && isName(word) && existsSync(join(HELP, word));
+function isTopic(words) {
+  return words.length > 0 && words.every(isName) && existsSync(join(HELP, ...words));
 }
 
 function isName(word) {

@@ -86,18 +86,20 @@ function valueKind(options: readonly string[] | undefined, helpValue: string | s
 }
 
 function topicsOf(commands: readonly CommandLine[]): Topic[] {
-  const top = new Map<string, string>();
-  const below = new Map<string, {word: string; summary: string}[]>();
+  /** By the words before, the words that may follow with their summaries. */
+  const nexts = new Map<string, Map<string, string>>();
   for (const {words, summary} of commands) {
-    const [first, second] = words as [string, string?];
-    if (second === undefined) top.set(first, summary);
-    else {
-      top.set(first, `commands: ${first}`);
-      below.set(first, [...(below.get(first) ?? []), {word: second, summary}]);
+    for (const [i, word] of words.entries()) {
+      const before = words.slice(0, i).join(' ');
+      const is = i === words.length - 1 ? summary : `commands: ${words.slice(0, i + 1).join(' ')}`;
+      nexts.set(before, (nexts.get(before) ?? new Map()).set(word, is));
     }
   }
-  const next = [...top, ['help', 'show what a command does'] as const].map(([word, summary]) => ({word, summary}));
-  return [{words: [], next}, ...[...below].map(([first, next]) => ({words: [first], next}))];
+  nexts.get('')?.set('help', 'show what a command does');
+  return [...nexts].map(([before, next]) => ({
+    words: before === '' ? [] : before.split(' '),
+    next: [...next].map(([word, summary]) => ({word, summary})),
+  }));
 }
 
 function bash(commands: readonly CommandLine[], topics: readonly Topic[]): string {
@@ -161,7 +163,7 @@ function bashValue(value: Value): string {
 function zsh(commands: readonly CommandLine[], topics: readonly Topic[]): string {
   const described = topics.map(({words, next}) => {
     const list = next.map(({word, summary}) => `      ${zshQuote(`${word}:${summary}`)}`);
-    const isThere = words.map((word) => ` && [[ $words[2] == ${word} ]]`).join('');
+    const isThere = words.map((word, i) => ` && [[ $words[${i + 2}] == ${word} ]]`).join('');
     return `  if (( CURRENT == ${words.length + 2} ))${isThere}; then
     next=(\n${list.join('\n')}\n    )
     _describe command next
@@ -190,7 +192,7 @@ _dek_source() {
 _dek() {
   local -a next
 ${described.join('\n')}
-  case "$words[2] $words[3] " in
+  case "$words[2] $words[3] $words[4] " in
 ${cases.join('\n')}
   esac
 }

@@ -13,12 +13,20 @@ export function helpFiles(manifest: Interfaces.Manifest, {description, oclif}: I
   const commands = Object.values(manifest.commands);
   const topics = Object.entries(oclif.topics ?? {}).map(([name, topic]): Named => [name, topic.description ?? '']);
   const ofOneWord = commands.filter(({id}) => !id.includes(':'));
-  const ofTopic = (topic: string): Command.Cached[] => commands.filter(({id}) => id.startsWith(`${topic}:`));
+  const ofTopic = (topic: string): Command.Cached[] =>
+    commands.filter((command) => spacedId(command).startsWith(`${topic} `));
+  const ofTheTop = topics.filter(([name]) => !name.includes(' '));
   const summary = `${description ?? ''}`.replace(/^./, (letter) => letter.toLowerCase());
   return [
-    ['help.txt', rootHelp(summary, ofOneWord, topics)],
-    ...topics.map(([name, text]): [string, string] => [`help/${name}.txt`, topicHelp(name, text, ofTopic(name))]),
-    ...commands.map((command): [string, string] => [`help/${command.id.replace(':', '/')}.txt`, commandHelp(command)]),
+    ['help.txt', rootHelp(summary, ofOneWord, ofTheTop)],
+    ...topics.map(([name, text]): [string, string] => [
+      `help/${name.replaceAll(' ', '/')}.txt`,
+      topicHelp(name, text, ofTopic(name)),
+    ]),
+    ...commands.map((command): [string, string] => [
+      `help/${command.id.replaceAll(':', '/')}.txt`,
+      commandHelp(command),
+    ]),
   ];
 }
 
@@ -39,10 +47,10 @@ export function commandHelp(command: Command.Cached): string {
   ]);
 }
 
-/** Of a topic: `commands` are those that begin with its word. */
+/** Of a topic: `commands` are those that begin with its words. */
 export function topicHelp(topic: string, summary: string, commands: readonly Command.Cached[]): string {
   return page(summary, [
-    ['USAGE', usage([topic, 'COMMAND'])],
+    ['USAGE', usage([...topic.split(' '), 'COMMAND'])],
     ['COMMANDS', list(summaries(commands))],
   ]);
 }

@@ -23,8 +23,8 @@ export async function main(argv: string[]): Promise<void> {
   });
   // An agent lives on when nobody reads its log, and a command keeps its exit status.
   process.stderr.on('error', () => {});
-  // No command has more than two words.
-  const count = [2, 1].find((words) => isCommand(argv.slice(0, words)));
+  // No command has more than three words.
+  const count = [3, 2, 1].find((words) => isCommand(argv.slice(0, words)));
   if (count === undefined) {
     printError(notFound(argv), {json: argv.includes('--json')});
     return;
@@ -48,7 +48,9 @@ function isCommand(words: readonly string[]): boolean {
 /** Names the words up to the one that is of no command. */
 function notFound(argv: readonly string[]): DekError<'BAD_ARGUMENT'> {
   const asked = argv[0] === 'help' ? argv.slice(1) : argv;
-  const isTopic = Object.keys(COMMANDS).some((name) => name.startsWith(`${asked[0]} `));
-  const words = asked.slice(0, isTopic ? 2 : 1).map((word) => (/^\S+$/.test(word) ? hideKey(word) : `"${word}"`));
+  const isTopic = (words: readonly string[]) =>
+    Object.keys(COMMANDS).some((name) => name.startsWith(`${words.join(' ')} `));
+  const depth = [2, 1].find((count) => asked.length >= count && isTopic(asked.slice(0, count))) ?? 0;
+  const words = asked.slice(0, depth + 1).map((word) => (/^\S+$/.test(word) ? hideKey(word) : `"${word}"`));
   return new DekError('BAD_ARGUMENT', `command ${words.join(' ')} not found`, {hint: 'see: dek --help'});
 }

@@ -24,6 +24,7 @@ _dek() {
       '/login' | \
       '/logout' | \
       '/manifest' | \
+      '/officer' | \
       '/prove' | \
       '/query' | \
       '/rewrap' | \
@@ -44,6 +45,7 @@ _dek() {
       'kek/components' | \
       'kek/copy' | \
       'kek/show' | \
+      'kek/usage' | \
       'manifest/check' | \
       'manifest/fetch' | \
       'manifest/release' | \
@@ -51,6 +53,16 @@ _dek() {
       'manifest/sign' | \
       'manifest/upgrade' | \
       'manifest/verify' | \
+      'officer/credential' | \
+      'officer/kek' | \
+      'officer/operational' | \
+      'officer/status' | \
+      'officer credential/add' | \
+      'officer credential/delete' | \
+      'officer credential/list' | \
+      'officer kek/add' | \
+      'officer kek/delete' | \
+      'officer kek/list' | \
       'virtual/create' | \
       'virtual/exec' | \
       'virtual/set' | \
@@ -117,6 +129,8 @@ _dek() {
     'kek show --kek-component') _dek_source; return ;;
     'kek show --kek-format') _dek_words 'raw hex base64'; return ;;
     'kek show --kcv') :; return ;;
+    'kek usage --import-kek-id') :; return ;;
+    'kek usage --socket') _dek_file; return ;;
     'keygen --size') _dek_words '128 256'; return ;;
     'keygen --keytag-value') :; return ;;
     'keygen --kek') _dek_source; return ;;
@@ -174,6 +188,53 @@ _dek() {
     'manifest verify --threshold') :; return ;;
     'manifest verify --release') _dek_file; return ;;
     'manifest verify --host') :; return ;;
+    'officer credential add --role') _dek_words 'officer user'; return ;;
+    'officer credential add --kek') _dek_source; return ;;
+    'officer credential add --kek-component') _dek_source; return ;;
+    'officer credential add --kek-format') _dek_words 'raw hex base64'; return ;;
+    'officer credential add --kcv') :; return ;;
+    'officer credential add --input-format') _dek_words 'raw hex base64'; return ;;
+    'officer credential add --credential') _dek_file; return ;;
+    'officer credential add --credential-id') :; return ;;
+    'officer credential add --import-kek-id') :; return ;;
+    'officer credential add --device') :; return ;;
+    'officer credential delete --credential') _dek_file; return ;;
+    'officer credential delete --credential-id') :; return ;;
+    'officer credential delete --import-kek-id') :; return ;;
+    'officer credential delete --device') :; return ;;
+    'officer credential list --credential') _dek_file; return ;;
+    'officer credential list --credential-id') :; return ;;
+    'officer credential list --import-kek-id') :; return ;;
+    'officer credential list --device') :; return ;;
+    'officer kek add --kek') _dek_source; return ;;
+    'officer kek add --kek-component') _dek_source; return ;;
+    'officer kek add --kek-format') _dek_words 'raw hex base64'; return ;;
+    'officer kek add --kcv') :; return ;;
+    'officer kek add --input-format') _dek_words 'raw hex base64'; return ;;
+    'officer kek add --credential') _dek_file; return ;;
+    'officer kek add --credential-id') :; return ;;
+    'officer kek add --import-kek-id') :; return ;;
+    'officer kek add --device') :; return ;;
+    'officer kek delete --credential') _dek_file; return ;;
+    'officer kek delete --credential-id') :; return ;;
+    'officer kek delete --import-kek-id') :; return ;;
+    'officer kek delete --device') :; return ;;
+    'officer kek delete --manifest') _dek_file; return ;;
+    'officer kek delete --socket') _dek_file; return ;;
+    'officer kek list --credential') _dek_file; return ;;
+    'officer kek list --credential-id') :; return ;;
+    'officer kek list --import-kek-id') :; return ;;
+    'officer kek list --device') :; return ;;
+    'officer operational --kek') _dek_source; return ;;
+    'officer operational --kek-component') _dek_source; return ;;
+    'officer operational --kek-format') _dek_words 'raw hex base64'; return ;;
+    'officer operational --kcv') :; return ;;
+    'officer operational --credential') _dek_source; return ;;
+    'officer operational --credential-format') _dek_words 'raw hex base64'; return ;;
+    'officer operational --device') :; return ;;
+    'officer status --credential') _dek_file; return ;;
+    'officer status --credential-id') :; return ;;
+    'officer status --import-kek-id') :; return ;;
     'prove --record') _dek_file; return ;;
     'prove --socket') _dek_file; return ;;
     'query --socket') _dek_file; return ;;
@@ -239,12 +300,15 @@ _dek() {
     'wrap --format') _dek_words 'raw hex base64'; return ;;
   esac
   case $command in
-    '') _dek_words 'agent apply create credential destroy device doctor explain fleet kek keygen list login logout manifest prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
+    '') _dek_words 'agent apply create credential destroy device doctor explain fleet kek keygen list login logout manifest officer prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'fleet') _dek_words 'publish status' ;;
-    'kek') _dek_words 'components copy show' ;;
+    'kek') _dek_words 'components copy show usage' ;;
     'manifest') _dek_words 'check fetch release set sign upgrade verify' ;;
+    'officer') _dek_words 'credential kek operational status' ;;
+    'officer credential') _dek_words 'add delete list' ;;
+    'officer kek') _dek_words 'add delete list' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
       if [[ $cur == -* ]]; then _dek_words '--device --manifest --watch --state --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
@@ -274,6 +338,8 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --kek-format --timeout --ring --master --force --help -h'; else _dek_source; fi ;;
     'kek show')
       if [[ $cur == -* ]]; then _dek_words '--json --kek-component --kek-format --kcv --help -h'; else _dek_source; fi ;;
+    'kek usage')
+      if [[ $cur == -* ]]; then _dek_words '--json --import-kek-id --socket --help -h'; else _dek_file; fi ;;
     'keygen')
       if [[ $cur == -* ]]; then _dek_words '--json --size --keytag --keytag-value --kek --kek-component --kek-format --kcv --name --count --first --opaque --manifest --import-kek-id --credential-id --credential --no-login --device --manifest-version --output -o --force --format --help -h'; else :; fi ;;
     'list')
@@ -296,6 +362,22 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --output -o --force --help -h'; else _dek_file; fi ;;
     'manifest verify')
       if [[ $cur == -* ]]; then _dek_words '--json --allowed-signers --threshold --release --host --help -h'; else _dek_file; fi ;;
+    'officer credential add')
+      if [[ $cur == -* ]]; then _dek_words '--json --role --kek --kek-component --kek-format --kcv --input-format --credential --credential-id --import-kek-id --device --all-ports --plan --help -h'; else _dek_source; fi ;;
+    'officer credential delete')
+      if [[ $cur == -* ]]; then _dek_words '--json --credential --credential-id --import-kek-id --device --all-ports --help -h'; else :; fi ;;
+    'officer credential list')
+      if [[ $cur == -* ]]; then _dek_words '--json --credential --credential-id --import-kek-id --device --all-ports --help -h'; else :; fi ;;
+    'officer kek add')
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --wrapped --input-format --credential --credential-id --import-kek-id --device --all-ports --plan --help -h'; else _dek_source; fi ;;
+    'officer kek delete')
+      if [[ $cur == -* ]]; then _dek_words '--json --credential --credential-id --import-kek-id --device --all-ports --manifest --force --socket --help -h'; else :; fi ;;
+    'officer kek list')
+      if [[ $cur == -* ]]; then _dek_words '--json --credential --credential-id --import-kek-id --device --all-ports --help -h'; else :; fi ;;
+    'officer operational')
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --credential --credential-format --device --only --yes --plan --help -h'; else :; fi ;;
+    'officer status')
+      if [[ $cur == -* ]]; then _dek_words '--json --credential --credential-id --import-kek-id --help -h'; else :; fi ;;
     'prove')
       if [[ $cur == -* ]]; then _dek_words '--json --all --record --force --socket --help -h'; else :; fi ;;
     'query')

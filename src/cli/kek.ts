@@ -51,7 +51,7 @@ export async function withKek<T>(
   use: (kek: KekHandle) => T | Promise<T>,
   title = 'kek',
 ): Promise<T> {
-  const options = {title, format, kcv: kcv === undefined ? undefined : parseKcv(kcv)};
+  const options = {title, format, kcv: kcv === undefined ? undefined : parseKcv(kcv, '--kcv')};
   protectSecrets();
   if (components && components.length < 2)
     throw new DekError('BAD_ARGUMENT', '--kek-component is given two or more times');
@@ -83,7 +83,8 @@ export function kekSpecs({kek, 'kek-component': components = []}: KekOptions): (
   return [kek, ...components];
 }
 
-function parseKcv(text: string): Uint8Array {
-  if (/^(0x)?[0-9a-f]{10}$/i.test(text)) return fromHex(text, '--kcv');
-  throw new DekError('BAD_ARGUMENT', `--kcv expected ${2 * KCV_BYTES} hex digits`);
+/** The key check value that `text` says. Throws BAD_ARGUMENT; `title` names it there. */
+export function parseKcv(text: string, title: string): Uint8Array {
+  if (/^(0x)?[0-9a-f]{10}$/i.test(text)) return fromHex(text, title);
+  throw new DekError('BAD_ARGUMENT', `${title} expected ${2 * KCV_BYTES} hex digits`);
 }

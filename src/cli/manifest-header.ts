@@ -72,12 +72,12 @@ export async function headerOf(options: HeaderOptions, kek: KekHandle): Promise<
     });
   }
   const wrapped = await readCiphertext(credential, [WRAPPED_CREDENTIAL_BYTES], 'wrapped credential');
-  await assertIsOf(kek, wrapped);
+  await assertWrappedBy(kek, wrapped);
   return {...header, login: {importKekId, credentialId, credential: wrapped}};
 }
 
 /** Throws UNWRAP_FAILED when the credential was wrapped by another KEK; of one that only wraps that cannot be told. */
-async function assertIsOf(kek: KekHandle, credential: Uint8Array): Promise<void> {
+export async function assertWrappedBy(kek: KekHandle, credential: Uint8Array): Promise<void> {
   try {
     wipe(await kek.unwrap(credential, CREDENTIAL_BYTES));
   } catch (error) {

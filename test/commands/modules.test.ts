@@ -33,7 +33,7 @@ describe('modules', () => {
   for (const [name, all] of Object.entries(loaded)) {
     it(`of dek ${name} are none of another command, nor those of the agent's server`, () => {
       expect(all.filter((module) => module.startsWith('commands/'))).to.deep.equal([
-        `commands/${name.replace(' ', '/')}`,
+        `commands/${name.replaceAll(' ', '/')}`,
       ]);
       expect(all).to.not.include.oneOf(['agent/server/server', './fastify.cjs', './prom-client.cjs']);
     });
@@ -60,14 +60,14 @@ describe('imports', () => {
           /\.ts$/.test(file) && /^export default class/m.test(fs.readFileSync(`${ROOT}src/commands/${file}`, 'utf8')),
       );
     expect(commands).to.have.members(files.map((file) => `src/commands/${file}`));
-    expect(Object.keys(COMMANDS)).to.have.members(files.map((file) => file.replace('/', ' ').replace('.ts', '')));
+    expect(Object.keys(COMMANDS)).to.have.members(files.map((file) => file.replaceAll('/', ' ').replace('.ts', '')));
   });
 });
 
 /** Ours by their path in src, of others the packages: what the bundle runs when it loads the command. */
 function loadedBy(name: string): string[] {
   const seen = new Set<string>();
-  const queue = ['src/main.ts', `src/commands/${name.replace(' ', '/')}.ts`];
+  const queue = ['src/main.ts', `src/commands/${name.replaceAll(' ', '/')}.ts`];
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     if (seen.has(path)) continue;
     seen.add(path);

@@ -103,7 +103,7 @@ function callsIn(line: string): string[][] {
 /** Parses the words as oclif does; throws what it throws. A command after `--` is parsed too when it is dek. */
 async function parse(words: string[]): Promise<void> {
   const config = await Config.load(ROOT);
-  const length = [2, 1].find((length) => config.findCommand(words.slice(0, length).join(':')));
+  const length = [3, 2, 1].find((length) => config.findCommand(words.slice(0, length).join(':')));
   const command = config.findCommand(words.slice(0, length).join(':'), {must: true});
   const Loaded = await command.load();
   let argv = words.slice(length);

@@ -25,13 +25,14 @@ export async function searchAfter(
   args: string[],
   input: Uint8Array,
   needles: () => Needle[] | Promise<Needle[]>,
+  {env = process.env, skip = isProgramText}: {env?: NodeJS.ProcessEnv; skip?: (mapping: Mapping) => boolean} = {},
 ): Promise<{hits: Hit[]; status: number | null}> {
-  const child = spawn(process.execPath, ['--import', PRELOAD, ...args], {stdio: ['pipe', 'pipe', 'ignore']});
+  const child = spawn(process.execPath, ['--import', PRELOAD, ...args], {stdio: ['pipe', 'pipe', 'ignore'], env});
   child.stdin!.end(input);
   child.stdout!.resume();
   try {
     await stopped(child);
-    const hits = searchMemory(child.pid!, await needles(), {skip: isProgramText});
+    const hits = searchMemory(child.pid!, await needles(), {skip});
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     child.kill('SIGCONT');
     return {hits, status: await ended};

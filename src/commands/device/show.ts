@@ -66,8 +66,8 @@ function nextStep({importMode, operational, failedSelftests}: Caps): string | nu
     case 'wrapped':
       return operational
         ? null
-        : 'the crypto officer has to load import KEKs and credentials into this port and function, and then to set ' +
-            'it operational (mlxreg, register CRYPTO_OPERATIONAL)';
+        : 'the crypto officer has to load a first import KEK and credential into each port and function: ' +
+            'dek officer operational';
   }
 }
 

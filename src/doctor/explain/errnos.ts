@@ -9,6 +9,7 @@ const CALLS: Readonly<Record<Call, string>> = {
   list: 'the list of devices',
   open: 'opening a device',
   caps: 'reading capabilities',
+  command: 'a firmware command',
   pd: 'a protection domain',
   login: 'a login',
   loginQuery: 'the query of a login',

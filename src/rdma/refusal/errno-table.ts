@@ -12,6 +12,7 @@ export type Call =
   | 'list'
   | 'open'
   | 'caps'
+  | 'command'
   | 'pd'
   | 'login'
   | 'loginQuery'
@@ -54,6 +55,7 @@ export const TRIED: Readonly<Record<Call, (device: string) => string>> = {
   list: () => 'cannot list RDMA devices',
   open: (device) => `cannot open ${device}`,
   caps: (device) => `cannot read the capabilities of ${device}`,
+  command: (device) => `cannot send a command to ${device}`,
   pd: (device) => `cannot allocate a protection domain on ${device}`,
   login: (device) => `cannot log in to ${device}`,
   loginQuery: (device) => `cannot query the login of ${device}`,
@@ -128,6 +130,10 @@ export const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
     EINVAL: () => ['UNSUPPORTED', 'the driver does not give access to firmware objects (DEVX)', DEVX_NEEDED],
     EOPNOTSUPP: () => ['UNSUPPORTED', 'the driver does not give access to firmware objects (DEVX)', DEVX_NEEDED],
   },
+  command: {
+    EINVAL: () => ['UNSUPPORTED', 'the kernel does not pass this command'],
+    EREMOTEIO: () => ['REFUSED', 'the firmware refused without a reason'],
+  },
   login: {
     EEXIST: () => ['EXISTS', 'a login exists already', 'a device context has one login: log out first'],
     EINVAL: () => [
@@ -144,7 +150,7 @@ export const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
     EOPNOTSUPP: () => [
       'UNSUPPORTED',
       'the NIC takes no login: it is not operational, or it has no wrapped import',
-      'dek device show tells which; a crypto officer makes it operational (mlxreg, register CRYPTO_OPERATIONAL)',
+      'dek device show tells which; a crypto officer makes it operational: dek officer operational',
     ],
   },
   loginQuery: {

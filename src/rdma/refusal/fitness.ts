@@ -65,7 +65,7 @@ function lackOf({importMode, operational}: Caps, need: Need): Meaning | undefine
   return [
     'UNSUPPORTED',
     'is not operational (commissioning): it takes no logins yet',
-    'a crypto officer makes it operational (mlxreg, register CRYPTO_OPERATIONAL)',
+    'a crypto officer makes it operational: dek officer operational',
   ];
 }
 

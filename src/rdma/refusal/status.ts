@@ -58,3 +58,8 @@ export function statusText(status: number): string {
 export function syndromeText(syndrome: number): string {
   return `0x${syndrome.toString(16).padStart(8, '0')}`;
 }
+
+/** `BAD_OP (0x2), syndrome 0x000d001a` */
+export function describeStatus(status: number, syndrome: number): string {
+  return `${statusText(status)}, syndrome ${syndromeText(syndrome)}`;
+}

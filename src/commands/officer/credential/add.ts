@@ -1,0 +1,95 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import {wipe} from '../../../bytes.js';
+import {DekCommand} from '../../../cli/base.js';
+import {describeId} from '../../../cli/describe.js';
+import {formatFlag} from '../../../cli/format-flag.js';
+import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../../../cli/kek.js';
+import {assertWrappedBy} from '../../../cli/manifest-header.js';
+import {
+  FUNCTION_USAGE,
+  functionFlags,
+  functionsOf,
+  OFFICER_USAGE,
+  officerFlags,
+  officerLogin,
+  planFlag,
+} from '../../../cli/officer.js';
+import {readSecret} from '../../../custody/source.js';
+import {SOURCE_FORMS} from '../../../custody/sources/table.js';
+import {assertDistinctStreams} from '../../../custody/spec.js';
+import {CREDENTIAL_BYTES} from '../../../dek-layout.js';
+import {exampleWarnings} from '../../../officer/example-keys.js';
+import {type Added, addToAll} from '../../../officer/functions.js';
+import {additionPlan, type Plan, planLines} from '../../../officer/plan.js';
+import {ROLES} from '../../../officer/registers/registers.js';
+
+interface AddResult {
+  role: string;
+  added: readonly Added[];
+  warnings: readonly string[];
+  /** Under --plan: what would be written. */
+  plan?: Plan;
+}
+
+export default class OfficerCredentialAdd extends DekCommand {
+  static override summary = 'add a credential to a NIC';
+  static override description =
+    "Adds a credential, wrapped by the import KEK of the officer's login (--kek). With the role user it is for " +
+    'hosts that have DEKs made; with the role officer it adds and deletes KEKs and credentials as well. The NIC ' +
+    'chooses its id, which is printed and is what a login names; what a login takes besides is made by dek ' +
+    'credential wrap.';
+  static override usage =
+    `SOURCE --role ROLE ${KEK_USAGE} ${OFFICER_USAGE} [--input-format FORMAT] ${FUNCTION_USAGE} [--json]`;
+  static override examples = [
+    'dek officer credential add file:host.bin --role user --kek file:kek.bin --credential officer.wrapped ' +
+      '--credential-id 0 --import-kek-id 0 --all-ports',
+  ];
+  static override args = {
+    source: Args.string({
+      required: true,
+      ignoreStdin: true,
+      description: `new credential (40 bytes): ${SOURCE_FORMS}`,
+    }),
+  };
+  static override flags = {
+    role: Flags.option({
+      options: ROLES,
+      required: true,
+      helpValue: 'ROLE',
+      description: 'what a login with it may do: officer or user',
+    })(),
+    ...kekFlags,
+    'input-format': formatFlag('the new credential'),
+    ...officerFlags,
+    ...functionFlags,
+    plan: planFlag,
+  };
+
+  async run(): Promise<AddResult> {
+    const {args, flags} = await this.parse(OfficerCredentialAdd);
+    const {role} = flags;
+    assertDistinctStreams(args.source, ...kekSpecs(flags), flags.credential);
+    const login = await officerLogin(flags);
+    const warnings: string[] = [];
+    const wrapped = await withKek(flags, async (kek) => {
+      await assertWrappedBy(kek, login.credential);
+      const secret = await readSecret(args.source, [CREDENTIAL_BYTES], 'new credential', flags['input-format']);
+      try {
+        warnings.push(...exampleWarnings(undefined, secret));
+        return await kek.wrap(secret, CREDENTIAL_BYTES);
+      } finally {
+        wipe(secret);
+      }
+    });
+    for (const warning of warnings) this.note(`warning: ${warning}`);
+    if (flags.plan) {
+      const plan = additionPlan('credential', login, {wrapped, role}, 'the wrapped credential');
+      for (const line of planLines(plan)) this.log(line);
+      return {role, added: [], warnings, plan};
+    }
+    const added = await addToAll(functionsOf(flags), 'credential', login, {wrapped, role});
+    for (const {device, id} of added) this.log(`${device}: credential ${describeId(id)} (${role})`);
+    return {role, added, warnings};
+  }
+}
