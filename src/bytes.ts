@@ -77,12 +77,21 @@ export function secretBytes(length: number): Uint8Array {
   return allocate(length);
 }
 
-/** From now on `secretBytes` gives what `allocator` gives: zeroed bytes outside V8's heap. */
-export function giveSecretBytes(allocator: (length: number) => Uint8Array): void {
+/**
+ * From now on `secretBytes` gives what `allocator` gives: zeroed bytes outside V8's heap. `keepScratch` is called with
+ * the buffers of `scratchBytes`, those that there are and those to come.
+ */
+export function giveSecretBytes(
+  allocator: (length: number) => Uint8Array,
+  keepScratch: (scratch: Uint8Array) => void,
+): void {
   allocate = allocator;
+  keep = keepScratch;
+  for (const bytes of scratch) keep(bytes);
 }
 
 let allocate = ordinaryBytes;
+let keep: (scratch: Uint8Array) => void = () => {};
 
 /** Zeroed bytes outside V8's heap, and no more. */
 export function ordinaryBytes(length: number): Uint8Array {
@@ -95,12 +104,8 @@ const scratch: Uint8Array[] = [];
 export function scratchBytes(length: number): Uint8Array {
   const bytes = ordinaryBytes(length);
   scratch.push(bytes);
+  keep(bytes);
   return bytes;
-}
-
-/** All of these. */
-export function scratchBuffers(): readonly Uint8Array[] {
-  return scratch;
 }
 
 /** A copy of a secret in such a buffer. */

@@ -1,7 +1,7 @@
 # Completion of dek for bash. Made from the commands by `npm run completion`; not to be edited.
 _dek_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
 _dek_file() { compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); }
-_dek_source() { compopt -o nospace 2>/dev/null; _dek_words 'file: fd: cred: cmd: keyring: pkcs11: kmip:'; }
+_dek_source() { compopt -o nospace 2>/dev/null; _dek_words 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; }
 
 _dek() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word

@@ -2,7 +2,7 @@
  * From now on this process keeps its secrets as well as the system allows: single ones in memory of their own, columns
  * of keys in locked pages up to the limit, and none in a core dump.
  */
-import {giveSecretBytes, ordinaryBytes, scratchBuffers} from '../bytes.js';
+import {giveSecretBytes, ordinaryBytes} from '../bytes.js';
 import {DekError} from '../errors.js';
 import {lockedBytes, MAX_LOCKED_BYTES} from './arena.js';
 import {excludeFromCoreDump} from './core-dump.js';
@@ -25,13 +25,12 @@ export function isProtecting(): boolean {
 
 /** The same but for core dumps: for a thread of a process that is protected, and a process that leaves none at all. */
 export function lockSecrets(): void {
-  for (const scratch of scratchBuffers()) lock(scratch);
   giveSecretBytes((length) => {
     if (length <= MAX_LOCKED_BYTES) return lockedBytes(length);
     const bytes = ordinaryBytes(length);
     lock(bytes);
     return bytes;
-  });
+  }, lock);
 }
 
 /** How many bytes may be locked in all; Infinity: as many as there are. */

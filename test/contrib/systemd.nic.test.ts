@@ -38,6 +38,7 @@ describe('systemd units', function () {
     place('dek-agent@.service', 'dek-agent@storage.service');
     place('dek-agent@.socket', 'dek-agent@storage.socket');
     place('storage.service.example', 'storage.service');
+    place('dek-import-kek@.service');
   });
   afterEach(() => fs.rmSync(directory, {recursive: true}));
 
@@ -67,7 +68,7 @@ describe('systemd units', function () {
     expect(verify()).to.deep.equal({status: 0, printed: ''});
   });
 
-  for (const file of ['import-kek.conf', 'manifest-credential.conf']) {
+  for (const file of ['import-kek.conf', 'manifest-credential.conf', 'keyring.conf', 'afalg.conf']) {
     it(`have no fault with ${file}`, () => {
       dropIn(file);
       expect(verify()).to.deep.equal({status: 0, printed: ''});

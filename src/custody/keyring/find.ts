@@ -6,7 +6,9 @@ import {KeyringError, link, RINGS, readKey, requestKey, type Serial, searchRing}
 /** The most that a key of the type `user` holds: keyrings(7). */
 const MAX_USER_BYTES = 32_767;
 
-const MEANINGS: Readonly<Record<string, readonly [code: DekErrorCode, is: string, hint?: string]>> = {
+type Meaning = readonly [code: DekErrorCode, is: string, hint?: string];
+
+const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENOKEY: [
     'NO_INPUT',
     'no such key in the session, user and process rings',
@@ -21,6 +23,11 @@ const MEANINGS: Readonly<Record<string, readonly [code: DekErrorCode, is: string
   EOPNOTSUPP: ['UNSUPPORTED', 'keys of that type cannot be read'],
   EDQUOT: ['LIMIT', 'the keys of this user are too many or too large', 'see maxkeys and maxbytes in keyrings(7)'],
 };
+
+/** What an errno of the kernel means for a key. */
+export function meaningOf(errno: string): Meaning {
+  return MEANINGS[errno] ?? ['IO', errno];
+}
 
 /** The key of this type and description. Throws NO_INPUT, PERMISSION, UNSUPPORTED. */
 export function findKey(type: string, description: string, name: string): Serial {
@@ -61,6 +68,11 @@ export function withPayload<T>(key: Serial, name: string, use: (payload: Uint8Ar
   }
 }
 
+/** How many bytes the key holds; they stay in the kernel. */
+export function payloadBytes(key: Serial, name: string): number {
+  return explained(name, () => readKey(key, new Uint8Array(0)));
+}
+
 /** What `action` returns; what the kernel says against it is put into words. */
 export function explained<T>(name: string, action: () => T): T {
   try {
@@ -68,7 +80,7 @@ export function explained<T>(name: string, action: () => T): T {
   } catch (error) {
     if (!(error instanceof KeyringError)) throw error;
     const {errno} = error;
-    const [code, is, hint] = MEANINGS[errno] ?? ['IO', errno];
+    const [code, is, hint] = meaningOf(errno);
     throw new DekError(code, `${name}: ${is}`, {hint, errno, cause: error});
   }
 }

@@ -85,6 +85,14 @@ export const WRAPPERS: Readonly<Record<string, WrapperKind>> = {
     isLasting: true,
     load: () => import('../wrappers/pkcs11.js'),
   },
+  afalg: {
+    form: 'afalg:TYPE:DESCRIPTION',
+    is:
+      "Only for an import KEK: a key of the type user, logon, encrypted or trusted in the kernel's rings, with which " +
+      'the kernel wraps (AF_ALG, Linux 6.2 or later); it does not come to this process. Deprecated by Linux 7.2.',
+    isLasting: true,
+    load: () => import('../wrappers/afalg.js'),
+  },
   kmip: {
     form: 'kmip:URI',
     fullForm: 'kmip://HOST[,HOST]/ID?cert=SOURCE&key=SOURCE&ca=FILE',

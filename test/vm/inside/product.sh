@@ -5,7 +5,7 @@ ln -sfn ../lib/node_modules/mlx5-dek/bin/dek.cjs /usr/bin/dek
 [ -x /usr/bin/node ] || ln -s "$DEK_NODE" /usr/bin/node
 contrib=/usr/lib/node_modules/mlx5-dek/contrib/systemd
 cp "$contrib/dek.sysusers" /usr/lib/sysusers.d/dek.conf
-systemd-sysusers dek.conf
+systemd-sysusers dek.conf 2>/dev/null
 
 dropins=/etc/systemd/system/dek-agent.service.d
 nic=/var/lib/nic
