@@ -3,8 +3,8 @@ import * as Flags from '@oclif/core/flags';
 import type {Limit} from '../deadline.js';
 import {DekError} from '../errors.js';
 import {Store} from '../fleet/etcd/store.js';
-import {FleetKeys} from '../fleet/keys.js';
-import {FLEET_FORM, FLEET_SHORT, parseFleetUri} from '../fleet/uri.js';
+import {FleetKeys} from '../fleet/layout/keys.js';
+import {FLEET_FORM, FLEET_SHORT, type FleetUri, parseFleetUri} from '../fleet/uri.js';
 import {protectSecrets} from '../memory/protect.js';
 
 /** How long a source of a certificate or a key may give nothing. */
@@ -24,18 +24,21 @@ export interface Fleet {
   readonly keys: FleetKeys;
 }
 
-/** Calls `use` with the fleet that is meant, and closes it then. Throws BAD_ARGUMENT when none is. */
+/** The fleet that is meant. Throws BAD_ARGUMENT when none is. */
+export function fleetUri({fleet}: {fleet?: string | undefined}): FleetUri {
+  const text = fleet ?? process.env['DEK_FLEET'];
+  if (text !== undefined && text !== '') return parseFleetUri(text, 'fleet');
+  throw new DekError('BAD_ARGUMENT', 'which fleet is not said', {hint: `--fleet ${FLEET_FORM}, or set DEK_FLEET`});
+}
+
+/** Calls `use` with it, and closes it then. */
 export async function withFleet<T>(
-  {fleet}: {fleet?: string | undefined},
+  flags: {fleet?: string | undefined},
   use: (fleet: Fleet) => Promise<T>,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<T> {
-  const text = fleet ?? process.env['DEK_FLEET'];
-  if (text === undefined || text === '') {
-    throw new DekError('BAD_ARGUMENT', 'which fleet is not said', {hint: `--fleet ${FLEET_FORM}, or set DEK_FLEET`});
-  }
+  const uri = fleetUri(flags);
   protectSecrets();
-  const uri = parseFleetUri(text, 'fleet');
   const limit: Limit = {timeoutMs: SOURCE_TIMEOUT_MS, signal};
   const store = new Store(uri, limit);
   try {

@@ -1,5 +1,6 @@
 /** A fleet as text: the sum first, then a line a host. */
-import type {FleetStatus, HostStatus} from '../fleet/status.js';
+import type {RolloutState} from '../fleet/rollout/state.js';
+import type {FleetStatus, HostStatus} from '../fleet/status/status.js';
 import {tableLines} from './table.js';
 
 const HEADING = ['HOST', 'WANTED', 'HELD', 'READY', 'PROVEN', 'LOGIN', 'KCV', 'AGE', 'WHY'];
@@ -13,6 +14,11 @@ export function summaryLine({summary}: FleetStatus): string {
   ] as const;
   const rest = others.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   return `${well} of ${hosts} hosts well${rest.length === 0 ? '' : `: ${rest.join(', ')}`}`;
+}
+
+/** Of the last rollout. */
+export function rolloutLine({name, phase, wave, waves, why}: RolloutState): string {
+  return `the rollout of ${name} is ${phase}, wave ${wave + 1} of ${waves.length}${why === null ? '' : `: ${why}`}`;
 }
 
 export function hostLines(hosts: readonly HostStatus[], nowMs: number): string[] {

@@ -155,6 +155,15 @@ export class EtcdCluster {
     return execFileSync('etcdctl', [...flags, ...who, ...words], {stdio: 'pipe', env}).toString();
   }
 
+  /** Runs lines that `dek fleet init` has printed, as root. */
+  runCommands(lines: string): void {
+    for (const line of lines.trim().split('\n')) {
+      const [program, ...words] = line.split(' ');
+      if (program !== 'etcdctl') throw new Error(`not a command of etcdctl: ${line}`);
+      this.etcdctl(...words);
+    }
+  }
+
   /** Ends a member at once, or stops or wakes it. */
   async signal(i: number, signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void> {
     const child = this.#members[i]!.process!;

@@ -2,6 +2,7 @@
 import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {join} from 'node:path';
+import {toHex} from '../../src/bytes.js';
 import {type Edition, type NextLogin, newEdition, writeManifest} from '../../src/manifest/index.js';
 import type {Settings} from '../../src/virtual/index.js';
 import {dcvHints, dekCheckValue} from '../../src/wrap/dcv/dcv.js';
@@ -16,12 +17,14 @@ export interface OfficerKeys {
   readonly kekId: number;
   readonly credential: Uint8Array;
   readonly credentialId: number;
+  /** The key check value of the KEK in hex. */
+  readonly kcv: string;
 }
 
 /** The KEK of before and the next one, which the NICs of a test do not have yet. */
 export function newOfficerKeys(id: number): OfficerKeys {
   const [kek, credential] = [new Uint8Array(randomBytes(32)), new Uint8Array(randomBytes(40))];
-  return {kek, kekId: id, credential, credentialId: id};
+  return {kek, kekId: id, credential, credentialId: id, kcv: toHex(keyCheckValue(kek))};
 }
 
 export function settingsOf({kek, kekId, credential, credentialId}: OfficerKeys): Settings {
@@ -51,6 +54,11 @@ export class TestSet {
 
   constructor(directory: string) {
     this.directory = directory;
+  }
+
+  /** It has that DEK from now on, with the key that the other set has for it. */
+  adopt(other: TestSet, name: string): void {
+    this.#keys.set(name, other.#keys.get(name)!);
   }
 
   /** Writes the next generation; its path. */

@@ -1,7 +1,7 @@
 /** What a host of a fleet reports: the agent's status in fewer words, and what the agent does not know itself. */
 
 import type {Held} from '../../fleet/host/held.js';
-import {oneLine, type Report, type ReportedLogin, type ReportedNextLogin} from '../../fleet/report.js';
+import {oneLine, type Report, type ReportedLogin, type ReportedNextLogin} from '../../fleet/layout/report.js';
 import {type AgentStatus, isReady, type NicStatus} from '../protocol.js';
 
 /** What the agent does not know. */

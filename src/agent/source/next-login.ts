@@ -1,7 +1,7 @@
 /** Tries the login that a manifest has in store for the next KEK, now and then, until the NICs take it. */
 import {toHex} from '../../bytes.js';
-import type {ReportedNextLogin} from '../../fleet/report.js';
-import {oneLine} from '../../fleet/report.js';
+import type {ReportedNextLogin} from '../../fleet/layout/report.js';
+import {oneLine} from '../../fleet/layout/report.js';
 import type {NextLogin} from '../../manifest/edition.js';
 import type {Agent} from '../agent.js';
 import {ManifestFile} from '../set/manifest-file.js';

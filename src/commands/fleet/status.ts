@@ -1,13 +1,14 @@
 import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../../cli/base.js';
 import {fleetFlag, withFleet} from '../../cli/fleet-flags.js';
-import {hostLines, prometheusLines, summaryLine} from '../../cli/fleet-table.js';
+import {hostLines, prometheusLines, rolloutLine, summaryLine} from '../../cli/fleet-table.js';
 import {stopSignal} from '../../cli/stop-signal.js';
 import {DekError} from '../../errors.js';
-import {followHosts} from '../../fleet/follow.js';
-import {readHosts} from '../../fleet/hosts.js';
-import {type KekUse, kekUse} from '../../fleet/kek-use.js';
-import {type FleetStatus, statusOf} from '../../fleet/status.js';
+import {readRollout} from '../../fleet/rollout/state.js';
+import {followHosts} from '../../fleet/status/follow.js';
+import {readHosts} from '../../fleet/status/hosts.js';
+import {type KekUse, kekUse} from '../../fleet/status/kek-use.js';
+import {type FleetStatus, statusOf} from '../../fleet/status/status.js';
 import {jsonText} from '../../printable.js';
 
 export default class FleetStatusCommand extends DekCommand {
@@ -46,7 +47,7 @@ export default class FleetStatusCommand extends DekCommand {
     if (kek !== undefined) return this.#kek(flags.fleet, kek);
     if (follow) return this.#follow(flags);
     const status = await withFleet(flags, async ({store, keys}) => {
-      return statusOf((await readHosts(store, keys)).values(), {prove});
+      return statusOf((await readHosts(store, keys)).values(), await readRollout(store, keys), {prove});
     });
     const shown = unwell ? {...status, hosts: status.hosts.filter(({why}) => why !== null)} : status;
     if (prometheus) for (const line of prometheusLines(status)) this.log(line);
@@ -57,6 +58,8 @@ export default class FleetStatusCommand extends DekCommand {
 
   #print(status: FleetStatus): void {
     this.log(summaryLine(status));
+    const {rollout} = status;
+    if (rollout) this.log(rolloutLine(rollout));
     for (const line of hostLines(status.hosts, Date.now())) this.log(line);
   }
 
@@ -76,7 +79,7 @@ export default class FleetStatusCommand extends DekCommand {
       {fleet},
       async ({store, keys}) => {
         for await (const hosts of followHosts(store, keys, stop.signal)) {
-          const status = statusOf(hosts.values(), {prove});
+          const status = statusOf(hosts.values(), await readRollout(store, keys), {prove});
           const shown = unwell ? {...status, hosts: status.hosts.filter(({why}) => why !== null)} : status;
           if (isJson) console.log(jsonText(shown));
           else this.#print(shown);

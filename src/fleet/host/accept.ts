@@ -2,7 +2,7 @@
 import {toHex} from '../../bytes.js';
 import {DekError} from '../../errors.js';
 import {openLines} from '../../manifest/read.js';
-import type {Target} from '../pointer.js';
+import type {Target} from '../layout/pointer.js';
 
 export interface Taker {
   readonly host: string;

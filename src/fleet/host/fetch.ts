@@ -6,11 +6,11 @@ import {createHash} from 'node:crypto';
 import fs from 'node:fs/promises';
 import {DekError} from '../../errors.js';
 import {writeWholeFile} from '../../files/whole-file.js';
-import {readBlob, readList} from '../blobs.js';
 import type {Store} from '../etcd/store.js';
-import type {FleetKeys} from '../keys.js';
-import {piecesOf} from '../pieces.js';
-import type {Target} from '../pointer.js';
+import type {FleetKeys} from '../layout/keys.js';
+import {piecesOf} from '../layout/pieces.js';
+import type {Target} from '../layout/pointer.js';
+import {readBlob, readList} from '../publish/blobs.js';
 
 /** Pieces that are asked for at once. */
 const AT_ONCE = 8;

@@ -9,8 +9,8 @@ import {makeDirectories} from '../../files/directories.js';
 import {systemError} from '../../files/system-error.js';
 import {writeWholeFile} from '../../files/whole-file.js';
 import {isHost, isInstant} from '../../manifest/edition.js';
-import {jsonBytes, Members, malformed, parseJson} from '../json.js';
-import {type Target, targetOf} from '../pointer.js';
+import {jsonBytes, Members, malformed, parseJson} from '../layout/json.js';
+import {type Target, targetOf} from '../layout/pointer.js';
 
 /** What the host holds. */
 export interface Held {

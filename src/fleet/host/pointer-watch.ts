@@ -6,7 +6,7 @@ import {setTimeout as pause} from 'node:timers/promises';
 import {Compacted} from '../etcd/failure.js';
 import type {KeyValue} from '../etcd/messages.js';
 import type {Store} from '../etcd/store.js';
-import type {FleetKeys} from '../keys.js';
+import type {FleetKeys} from '../layout/keys.js';
 
 /** Between two looks, and up to half as much more: hosts do not look all at once. */
 const LOOK_MS = 300_000;

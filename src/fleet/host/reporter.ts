@@ -5,8 +5,8 @@
 import {setTimeout as pause} from 'node:timers/promises';
 import {DekError} from '../../errors.js';
 import type {Store} from '../etcd/store.js';
-import type {FleetKeys} from '../keys.js';
-import {type Report, reportBytes} from '../report.js';
+import type {FleetKeys} from '../layout/keys.js';
+import {type Report, reportBytes} from '../layout/report.js';
 
 const PACE_MS = 1000;
 /** How long a report outlives its host. */

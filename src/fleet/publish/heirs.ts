@@ -2,12 +2,13 @@
  * Volumes that move: a DEK leaves one host and another has just got it. The destination has to have proven it before
  * the source lets go, or nobody could read the data.
  */
+
+import type {Store} from '../etcd/store.js';
+import type {FleetKeys} from '../layout/keys.js';
+import {type NameTable, readTable} from '../layout/names.js';
+import {parsePointer} from '../layout/pointer.js';
+import type {FleetHost} from '../status/hosts.js';
 import {readBlob, readList} from './blobs.js';
-import type {Store} from './etcd/store.js';
-import type {FleetHost} from './hosts.js';
-import type {FleetKeys} from './keys.js';
-import {type NameTable, readTable} from './names.js';
-import {parsePointer} from './pointer.js';
 
 /** Name tables by their digest: most hosts of a fleet have one of few. */
 export class Tables {

@@ -1,6 +1,8 @@
 /** How a fleet is, host by host and in sum. */
+
+import type {ReportedNextLogin} from '../layout/report.js';
+import type {RolloutState} from '../rollout/state.js';
 import type {FleetHost} from './hosts.js';
-import type {ReportedNextLogin} from './report.js';
 import {whyNotWell} from './wellness.js';
 
 /** One host; null: not known. */
@@ -31,6 +33,8 @@ export interface HostStatus {
 }
 
 export interface FleetStatus {
+  /** The last rollout, or the one that is open; null: there was none. */
+  readonly rollout: RolloutState | null;
   readonly hosts: readonly HostStatus[];
   readonly summary: {
     readonly hosts: number;
@@ -43,7 +47,7 @@ export interface FleetStatus {
   };
 }
 
-export function statusOf(hosts: Iterable<FleetHost>, {prove = false} = {}): FleetStatus {
+export function statusOf(hosts: Iterable<FleetHost>, rollout: RolloutState | null, {prove = false} = {}): FleetStatus {
   const all: HostStatus[] = [];
   const summary = {hosts: 0, well: 0, down: 0, behind: 0, ready: 0, proven: 0};
   for (const one of hosts) {
@@ -74,5 +78,5 @@ export function statusOf(hosts: Iterable<FleetHost>, {prove = false} = {}): Flee
       why,
     });
   }
-  return {hosts: all, summary};
+  return {rollout, hosts: all, summary};
 }

@@ -2,8 +2,8 @@
  * What a host is to hold: a small JSON object, which a compare-and-swap moves from one generation to the next. The
  * manifest itself is in blobs, and this names them by their digests.
  */
-import {isDekName} from '../dek-name.js';
-import {isHost, isInstant} from '../manifest/edition.js';
+import {isDekName} from '../../dek-name.js';
+import {isHost, isInstant} from '../../manifest/edition.js';
 import {
   HEX_5_BYTES,
   HEX_16_BYTES,

@@ -1,8 +1,8 @@
 /** Who still needs a KEK: the question before an officer takes it from the NICs. */
-import type {Store} from './etcd/store.js';
+import type {Store} from '../etcd/store.js';
+import type {FleetKeys} from '../layout/keys.js';
+import {parsePointer} from '../layout/pointer.js';
 import {readHosts} from './hosts.js';
-import type {FleetKeys} from './keys.js';
-import {parsePointer} from './pointer.js';
 
 export interface KekUse {
   readonly kcv: string;

@@ -1,11 +1,12 @@
 /** Moves hosts to what they are to hold from now on: each pointer by a compare-and-swap, with what it was kept. */
-import {DekError} from '../errors.js';
+import {DekError} from '../../errors.js';
+import type {Compare, Operation} from '../etcd/messages.js';
+import type {Store} from '../etcd/store.js';
+import type {FleetKeys} from '../layout/keys.js';
+import {type Pointer, pointerBytes} from '../layout/pointer.js';
+import type {FleetHost} from '../status/hosts.js';
 import type {Guard} from './blobs.js';
-import type {Compare, Operation} from './etcd/messages.js';
-import type {Store} from './etcd/store.js';
-import type {FleetHost} from './hosts.js';
-import type {FleetKeys} from './keys.js';
-import {type Pointer, pointerBytes} from './pointer.js';
+import type {Delivery} from './prepare.js';
 
 /** Hosts of one transaction: three operations a host, of 128. */
 const HOSTS_AT_ONCE = 40;
@@ -13,6 +14,16 @@ const HOSTS_AT_ONCE = 40;
 export interface Move {
   readonly from: FleetHost;
   readonly to: Pointer;
+}
+
+/** The move of a host to what is delivered to it. */
+export function moveTo(
+  from: FleetHost,
+  {host, target, fallback}: Delivery,
+  replaceKeys: readonly string[],
+  by: string,
+): Move {
+  return {from, to: {...target, host, fallback, replaceKeys, by, at: new Date().toISOString()}};
 }
 
 /** Moves all of them, as many at a time as one transaction takes. Throws BUSY when a pointer is not what it was. */

@@ -1,9 +1,9 @@
 /** All hosts of a fleet, again and again as they change. */
 import {setTimeout as pause} from 'node:timers/promises';
-import {Compacted} from './etcd/failure.js';
-import type {Store} from './etcd/store.js';
+import {Compacted} from '../etcd/failure.js';
+import type {Store} from '../etcd/store.js';
+import type {FleetKeys} from '../layout/keys.js';
 import {type FleetHost, readHosts} from './hosts.js';
-import type {FleetKeys} from './keys.js';
 
 /** Ten thousand hosts that change within a second are one change. */
 const PACE_MS = 1000;

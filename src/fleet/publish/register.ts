@@ -2,13 +2,13 @@
  * Which key each name stands for in the fleet: a name has one DCV. It is kept in parts, apart from the manifests, and a
  * name stays in it when no manifest has it any more: data that was written with its key may still exist.
  */
-import {DekError} from '../errors.js';
+import {DekError} from '../../errors.js';
+import type {KeyValue, Operation} from '../etcd/messages.js';
+import type {Store} from '../etcd/store.js';
+import type {FleetKeys} from '../layout/keys.js';
+import {type NameTable, nameHash, PARTS, partOf, readTable, tableBytes} from '../layout/names.js';
 import type {Guard} from './blobs.js';
-import type {KeyValue, Operation} from './etcd/messages.js';
-import type {Store} from './etcd/store.js';
-import type {FleetKeys} from './keys.js';
 import type {Upload} from './manifest-upload.js';
-import {type NameTable, nameHash, PARTS, partOf, readTable, tableBytes} from './names.js';
 
 /** Parts that one request reads or writes. */
 const PARTS_AT_ONCE = 32;

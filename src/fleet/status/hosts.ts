@@ -1,9 +1,9 @@
 /** All hosts of a fleet as the store knows them: what each is to hold, and what each says that it holds. */
-import {DekError} from '../errors.js';
-import type {Store} from './etcd/store.js';
-import type {FleetKeys} from './keys.js';
-import {type Pointer, parsePointer} from './pointer.js';
-import {parseReport, type Report} from './report.js';
+import {DekError} from '../../errors.js';
+import type {Store} from '../etcd/store.js';
+import type {FleetKeys} from '../layout/keys.js';
+import {type Pointer, parsePointer} from '../layout/pointer.js';
+import {parseReport, type Report} from '../layout/report.js';
 
 export interface FleetHost {
   readonly host: string;
@@ -15,6 +15,11 @@ export interface FleetHost {
   readonly report: Report | null;
   /** What stands in the store and is not in order. */
   readonly fault: string | null;
+}
+
+/** What is known of a host, if anything is. */
+export function hostOf(known: ReadonlyMap<string, FleetHost>, host: string): FleetHost {
+  return known.get(host) ?? {host, pointer: null, modRevision: 0, report: null, fault: null};
 }
 
 /** All of them, by name. */
@@ -31,8 +36,8 @@ export async function readHosts(store: Store, keys: FleetKeys, signal?: AbortSig
     for (const {key, value} of kvs) {
       const host = key.slice(keys.statuses.length);
       const {found, fault} = tried(() => parseReport(value, host));
-      const known = hosts.get(host) ?? {host, pointer: null, modRevision: 0, report: null, fault: null};
-      hosts.set(host, {...known, report: found, fault: known.fault ?? fault});
+      const one = hostOf(hosts, host);
+      hosts.set(host, {...one, report: found, fault: one.fault ?? fault});
     }
   }
   return new Map([...hosts].sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -3,13 +3,13 @@
  * key, so that one who lost it changes nothing more.
  */
 import {hostname} from 'node:os';
-import {DekError} from '../errors.js';
-import {isInstant} from '../manifest/edition.js';
+import {DekError} from '../../errors.js';
+import {isInstant} from '../../manifest/edition.js';
+import type {Compare} from '../etcd/messages.js';
+import type {Store} from '../etcd/store.js';
+import {jsonBytes, LINE, Members, malformed, parseJson} from '../layout/json.js';
+import type {FleetKeys} from '../layout/keys.js';
 import type {Guard} from './blobs.js';
-import type {Compare} from './etcd/messages.js';
-import type {Store} from './etcd/store.js';
-import {jsonBytes, LINE, Members, malformed, parseJson} from './json.js';
-import type {FleetKeys} from './keys.js';
 
 /** How long the fleet stays with one who was killed. */
 const LEASE_SECONDS = 15;

@@ -1,18 +1,18 @@
 /** A manifest on its way into the store: read once and checked, cut into pieces, its names and DCVs told. */
 import {createHash} from 'node:crypto';
 import {createReadStream} from 'node:fs';
-import {toHex} from '../bytes.js';
-import {DCV_BYTES} from '../dek-layout.js';
-import {DekError} from '../errors.js';
-import {systemError} from '../files/system-error.js';
-import {markAt, nameOf} from '../manifest/columns.js';
-import type {Edition} from '../manifest/edition.js';
-import {faultError} from '../manifest/fault.js';
-import {versionOf} from '../manifest/header.js';
-import {columnsOf, openLines} from '../manifest/read.js';
-import {type NameTable, nameHash, tableBlobs} from './names.js';
-import {digestOf, listBytes, type Piece, piecesOf} from './pieces.js';
-import type {Target} from './pointer.js';
+import {toHex} from '../../bytes.js';
+import {DCV_BYTES} from '../../dek-layout.js';
+import {DekError} from '../../errors.js';
+import {systemError} from '../../files/system-error.js';
+import {markAt, nameOf} from '../../manifest/columns.js';
+import type {Edition} from '../../manifest/edition.js';
+import {faultError} from '../../manifest/fault.js';
+import {versionOf} from '../../manifest/header.js';
+import {columnsOf, openLines} from '../../manifest/read.js';
+import {type NameTable, nameHash, tableBlobs} from '../layout/names.js';
+import {digestOf, listBytes, type Piece, piecesOf} from '../layout/pieces.js';
+import type {Target} from '../layout/pointer.js';
 
 /** A manifest that was found whole. */
 export interface Upload {

@@ -1,9 +1,10 @@
 /** What is kept of the past, and what no pointer needs any more. */
+
+import type {Operation} from '../etcd/messages.js';
+import {MAX_OPERATIONS, type Store} from '../etcd/store.js';
+import type {FleetKeys} from '../layout/keys.js';
+import {blobsOf, parsePointer, type Target} from '../layout/pointer.js';
 import {type Guard, readList} from './blobs.js';
-import type {Operation} from './etcd/messages.js';
-import {MAX_OPERATIONS, type Store} from './etcd/store.js';
-import type {FleetKeys} from './keys.js';
-import {blobsOf, parsePointer, type Target} from './pointer.js';
 
 /** Removes of each of these hosts what is older than its last `keep` generations; tells how many that were. */
 export async function forgetOld(
@@ -23,20 +24,19 @@ export async function forgetOld(
   return old.length;
 }
 
-/** Removes the blobs that no pointer names, and `more` neither; tells how many that were. */
+/** Removes the blobs that no pointer and none of these lists names; tells how many that were. */
 export async function collectGarbage(
   store: Store,
   keys: FleetKeys,
   guard: Guard,
-  more: Iterable<Target> = [],
+  more: readonly string[] = [],
 ): Promise<number> {
-  const needed = new Set<string>();
-  const lists = new Set<string>();
+  const lists = new Set<string>(more);
+  const needed = new Set<string>(more);
   const need = (target: Target): void => {
     for (const digest of blobsOf(target)) needed.add(digest);
     lists.add(target.pieces).add(target.names);
   };
-  for (const target of more) need(target);
   for (const prefix of [keys.hosts, keys.kept]) {
     for await (const {kvs} of store.list(prefix)) {
       for (const {key, value} of kvs) {

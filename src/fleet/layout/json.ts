@@ -1,5 +1,5 @@
 /** What the store holds as JSON is read with a doubt: others can write there, and another version of dek may have. */
-import {DekError} from '../errors.js';
+import {DekError} from '../../errors.js';
 
 /** An object with members of which nothing is known. */
 export type Json = Readonly<Record<string, unknown>>;

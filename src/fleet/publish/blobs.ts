@@ -1,9 +1,9 @@
 /** Blobs in the store, each under its digest: what is read is what was meant, or nothing is. */
-import {DekError} from '../errors.js';
-import type {Compare, Operation} from './etcd/messages.js';
-import {MAX_OPERATIONS, type Store} from './etcd/store.js';
-import type {FleetKeys} from './keys.js';
-import {digestOf, type Piece, parseList} from './pieces.js';
+import {DekError} from '../../errors.js';
+import type {Compare, Operation} from '../etcd/messages.js';
+import {MAX_OPERATIONS, type Store} from '../etcd/store.js';
+import type {FleetKeys} from '../layout/keys.js';
+import {digestOf, type Piece, parseList} from '../layout/pieces.js';
 
 /** Of a transaction: etcd's limit is 1.5 MiB for a request. */
 const MAX_TXN_BYTES = 2 ** 20;

@@ -1,0 +1,62 @@
+import * as Flags from '@oclif/core/flags';
+import {DekCommand} from '../../cli/base.js';
+import {fleetFlag, fleetUri} from '../../cli/fleet-flags.js';
+import {fleetHostFlags, whichHosts} from '../../cli/fleet-hosts.js';
+import {DekError} from '../../errors.js';
+import {FleetKeys} from '../../fleet/layout/keys.js';
+import {roleCommands} from '../../fleet/roles.js';
+import {isHost} from '../../manifest/edition.js';
+
+interface FleetInitResult {
+  commands: string[];
+}
+
+export default class FleetInit extends DekCommand {
+  static override summary = 'print the etcd commands for the users and roles of a fleet';
+  static override description =
+    'Prints commands of etcdctl, to be read and then run by whoever administers etcd: etcd has to check the ' +
+    'certificates of clients (--client-cert-auth), and a user is the common name of a certificate.\n\n' +
+    'A publisher writes manifests and pointers. An auditor reads all and writes nothing. A host reads manifests and its ' +
+    'own pointer, and writes its own status: its key, if it is stolen, cannot touch another host. Nothing is run, and ' +
+    'no store is asked: of --fleet only the prefix counts.';
+  static override examples = [
+    {
+      description: 'A new fleet',
+      command: 'dek fleet init --publisher ops --auditor audit --hosts hosts.txt | sh -e',
+    },
+    {description: 'A host more', command: 'dek fleet init --add --host node-7'},
+  ];
+  static override flags = {
+    ...{host: fleetHostFlags.host, hosts: fleetHostFlags.hosts},
+    publisher: Flags.string({
+      helpValue: 'NAME',
+      multiple: true,
+      multipleNonGreedy: true,
+      default: [],
+      description: 'who publishes, by the common name of a certificate; may be given several times',
+    }),
+    auditor: Flags.string({
+      helpValue: 'NAME',
+      multiple: true,
+      multipleNonGreedy: true,
+      default: [],
+      description: 'who may read all; may be given several times',
+    }),
+    add: Flags.boolean({description: 'the fleet is there: only these users and hosts, and what is theirs'}),
+    ...fleetFlag,
+  };
+
+  async run(): Promise<FleetInitResult> {
+    const {flags} = await this.parse(FleetInit);
+    const {publisher: publishers, auditor: auditors, add} = flags;
+    if ([...publishers, ...auditors].some((name) => !isHost(name))) {
+      throw new DekError('BAD_ARGUMENT', 'expected names of letters, digits and . _ -, a letter or a digit first');
+    }
+    const isNamed = flags.host !== undefined || flags.hosts !== undefined;
+    const hosts = isNamed ? (await whichHosts(flags))! : [];
+    const keys = new FleetKeys(fleetUri(flags).prefix);
+    const commands = roleCommands({keys, publishers, auditors, hosts, isNew: !add});
+    for (const command of commands) this.log(command);
+    return {commands};
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Publishes a manifest or a release to hosts at once: all that is wrong with it is found first, then its pieces are
+ * written, and last the pointers move. One who is ended in the middle leaves hosts as they were, or moved; never half of
+ * a manifest.
+ */
+import type {Store} from '../etcd/store.js';
+import type {FleetKeys} from '../layout/keys.js';
+import {assertNoneOpen} from '../rollout/state.js';
+import {hostOf, readHosts} from '../status/hosts.js';
+import {collectGarbage, forgetOld} from './collect.js';
+import {type Move, moveHosts, moveTo} from './move.js';
+import {Obstacles} from './obstacles.js';
+import {Operator} from './operator.js';
+import {type PublishRequest, prepare} from './prepare.js';
+
+/** A host that keeps what it has, and why. */
+export interface LeftOut {
+  readonly host: string;
+  readonly why: string;
+}
+
+/** A host that was moved, and to what. */
+export interface Moved {
+  readonly host: string;
+  readonly generation: number;
+  readonly digest: string;
+  readonly deks: number;
+}
+
+export interface Published {
+  readonly moved: readonly Moved[];
+  /** Hosts that were to hold it already. */
+  readonly unchanged: readonly string[];
+  readonly leftOut: readonly LeftOut[];
+  /** DEKs without a DCV: nobody can tell whether their names stand for one key in the fleet. */
+  readonly untold: number;
+  /** Blobs and bytes that were new to the store. */
+  readonly blobs: number;
+  readonly bytes: number;
+  /** Earlier generations that were forgotten, and blobs that nothing needed any more. */
+  readonly forgotten: number;
+  readonly removed: number;
+}
+
+export interface PublishOptions extends PublishRequest {
+  /** How many earlier generations of a host are kept. */
+  readonly keep: number;
+  /** A host may lose DEKs that another has got and not proven. */
+  readonly letGo: boolean;
+}
+
+/** Throws BUSY, WRONG_KEY, BAD_ARGUMENT, BAD_INPUT, NO_INPUT, PERMISSION, IO. */
+export async function publish(store: Store, keys: FleetKeys, options: PublishOptions): Promise<Published> {
+  return Operator.while(store, keys, 'a publication', async (operator) => {
+    const last = await assertNoneOpen(store, keys);
+    const known = await readHosts(store, keys);
+    const {deliveries, unchanged, untold, blobs, bytes} = await prepare(store, keys, operator, known, options);
+    const obstacles = new Obstacles(store, keys, known, options.letGo);
+    const [moves, leftOut]: [Move[], LeftOut[]] = [[], []];
+    for (const delivery of deliveries) {
+      const why = await obstacles.of(delivery);
+      if (why === undefined) {
+        moves.push(moveTo(hostOf(known, delivery.host), delivery, options.replaceKeys, operator.by));
+      } else leftOut.push({host: delivery.host, why});
+    }
+    await moveHosts(store, keys, operator, moves, (done) => options.onProgress('moved', done, moves.length));
+    const moved = moves.map(({to: {host, generation, digest, deks}}) => ({host, generation, digest, deks}));
+    const forgotten = await forgetOld(
+      store,
+      keys,
+      operator,
+      moved.map(({host}) => host),
+      options.keep,
+    );
+    const removed = forgotten === 0 ? 0 : await collectGarbage(store, keys, operator, last ? [last.plan] : []);
+    return {moved, unchanged, leftOut, untold, blobs, bytes, forgotten, removed};
+  });
+}

@@ -1,0 +1,28 @@
+/** In which order hosts are reached: by name, but those that lose DEKs which others get come last. */
+import type {Store} from '../etcd/store.js';
+import type {FleetKeys} from '../layout/keys.js';
+import {Tables} from '../publish/heirs.js';
+import type {Delivery} from '../publish/prepare.js';
+import type {FleetHost} from '../status/hosts.js';
+
+/** The same deliveries. That a source lets go only of what its heir has proven is looked at when its turn comes. */
+export async function sourcesLast(
+  store: Store,
+  keys: FleetKeys,
+  known: ReadonlyMap<string, FleetHost>,
+  deliveries: readonly Delivery[],
+): Promise<Delivery[]> {
+  const tables = new Tables(store, keys);
+  const lost = new Map<string, string[]>();
+  const got = new Set<string>();
+  for (const {host, target} of deliveries) {
+    const names = known.get(host)?.pointer?.names;
+    if (names === target.names) continue;
+    const [before, after] = [names === undefined ? new Map() : await tables.of(names), await tables.of(target.names)];
+    lost.set(host, [...before.keys()].filter((hash: string) => !after.has(hash)) as string[]);
+    for (const hash of after.keys()) if (!before.has(hash)) got.add(hash);
+  }
+  const isSource = ({host}: Delivery): boolean => lost.get(host)?.some((hash) => got.has(hash)) ?? false;
+  const byName = [...deliveries].sort((a, b) => (a.host < b.host ? -1 : 1));
+  return [...byName.filter((one) => !isSource(one)), ...byName.filter(isSource)];
+}
