@@ -40,7 +40,9 @@ _dek() {
       'credential/wrap' | \
       'device/list' | \
       'device/show' | \
+      'fleet/init' | \
       'fleet/publish' | \
+      'fleet/rollout' | \
       'fleet/status' | \
       'kek/components' | \
       'kek/copy' | \
@@ -111,12 +113,28 @@ _dek() {
     'doctor --kek') _dek_source; return ;;
     'doctor --probe') _dek_file; return ;;
     'doctor --socket') _dek_file; return ;;
+    'fleet init --host') :; return ;;
+    'fleet init --hosts') _dek_file; return ;;
+    'fleet init --publisher') :; return ;;
+    'fleet init --auditor') :; return ;;
+    'fleet init --fleet') :; return ;;
     'fleet publish --host') :; return ;;
     'fleet publish --hosts') _dek_file; return ;;
     'fleet publish --fallback') _dek_file; return ;;
+    'fleet publish --manifests') :; return ;;
     'fleet publish --keep') :; return ;;
     'fleet publish --replace-key') :; return ;;
     'fleet publish --fleet') :; return ;;
+    'fleet rollout --waves') :; return ;;
+    'fleet rollout --max-unavailable') :; return ;;
+    'fleet rollout --wait') :; return ;;
+    'fleet rollout --host') :; return ;;
+    'fleet rollout --hosts') _dek_file; return ;;
+    'fleet rollout --fallback') _dek_file; return ;;
+    'fleet rollout --manifests') :; return ;;
+    'fleet rollout --keep') :; return ;;
+    'fleet rollout --replace-key') :; return ;;
+    'fleet rollout --fleet') :; return ;;
     'fleet status --kek') :; return ;;
     'fleet status --fleet') :; return ;;
     'kek components --output-dir') :; return ;;
@@ -303,7 +321,7 @@ _dek() {
     '') _dek_words 'agent apply create credential destroy device doctor explain fleet kek keygen list login logout manifest officer prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
-    'fleet') _dek_words 'publish status' ;;
+    'fleet') _dek_words 'init publish rollout status' ;;
     'kek') _dek_words 'components copy show usage' ;;
     'manifest') _dek_words 'check fetch release set sign upgrade verify' ;;
     'officer') _dek_words 'credential kek operational status' ;;
@@ -328,8 +346,12 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --device --manifest --allowed-signers --kek --probe --explain --no-explain --socket --help -h'; else :; fi ;;
     'explain')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
+    'fleet init')
+      if [[ $cur == -* ]]; then _dek_words '--json --host --hosts --publisher --auditor --add --fleet --help -h'; else :; fi ;;
     'fleet publish')
-      if [[ $cur == -* ]]; then _dek_words '--json --host --hosts --all --fallback --keep --replace-key --replace-set --let-go --fleet --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --host --hosts --all --fallback --manifests --keep --replace-key --replace-set --let-go --fleet --help -h'; else _dek_file; fi ;;
+    'fleet rollout')
+      if [[ $cur == -* ]]; then _dek_words '--json --waves --max-unavailable --wait --prove --host --hosts --all --fallback --manifests --keep --replace-key --replace-set --let-go --fleet --help -h'; else _dek_file; fi ;;
     'fleet status')
       if [[ $cur == -* ]]; then _dek_words '--json --follow --unwell --prove --kek --prometheus --fleet --help -h'; else :; fi ;;
     'kek components')

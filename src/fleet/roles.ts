@@ -1,6 +1,6 @@
 /**
- * Users and roles of etcd for a fleet, as commands of etcdctl: what each may do is here alone. A user is the common name
- * of a certificate, and has no password.
+ * Users and roles of etcd for a fleet, as commands of etcdctl: what each may do is here alone. A user is the common
+ * name of a certificate, and has no password.
  */
 import type {FleetKeys} from './layout/keys.js';
 

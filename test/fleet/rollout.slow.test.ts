@@ -178,7 +178,7 @@ describe('dek fleet', () => {
       expect(held()).to.deep.equal([2, 2, 2, 2]);
     });
 
-    it('stops at a host that refuses, goes on elsewhere when the reason is gone, and reaches nobody meanwhile', async () => {
+    it('stops at a host that refuses, reaches nobody else, and goes on when the reason is gone', async () => {
       await begin(2);
       hosts[1]!.become({refuses: ({generation}) => (generation === 2 ? 'its NIC is full' : undefined)});
       const words = ['--all', '--waves', '1,2,100%', '--wait', '4s'];

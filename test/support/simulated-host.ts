@@ -1,6 +1,6 @@
 /**
- * A host of a fleet without an agent: it follows its pointer, fetches and checks what it is to hold, and reports, by the
- * code that an agent does that with; what an agent would do with the NIC it does not.
+ * A host of a fleet without an agent: it follows its pointer, fetches and checks what it is to hold, and reports, by
+ * the code that an agent does that with; what an agent would do with the NIC it does not.
  */
 import fs from 'node:fs';
 import {Store} from '../../src/fleet/etcd/store.js';

@@ -16,9 +16,9 @@ export default class FleetInit extends DekCommand {
   static override description =
     'Prints commands of etcdctl, to be read and then run by whoever administers etcd: etcd has to check the ' +
     'certificates of clients (--client-cert-auth), and a user is the common name of a certificate.\n\n' +
-    'A publisher writes manifests and pointers. An auditor reads all and writes nothing. A host reads manifests and its ' +
-    'own pointer, and writes its own status: its key, if it is stolen, cannot touch another host. Nothing is run, and ' +
-    'no store is asked: of --fleet only the prefix counts.';
+    'A publisher writes manifests and pointers. An auditor reads all and writes nothing. A host reads manifests and ' +
+    'its own pointer, and writes its own status: its key, if it is stolen, cannot touch another host. Nothing is ' +
+    'run, and no store is asked: of --fleet only the prefix counts.';
   static override examples = [
     {
       description: 'A new fleet',

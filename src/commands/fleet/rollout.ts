@@ -19,18 +19,18 @@ type Step = (typeof STEPS)[number];
 export default class FleetRollout extends DekCommand {
   static override summary = 'bring a manifest or a release to a fleet in waves';
   static override description =
-    'Publishes as dek fleet publish does, but moves the hosts in waves. The next wave is moved when all hosts that were ' +
-    'reached hold what they got and are READY (with --prove: PROVEN), but for --max-unavailable of them. If a wave is ' +
-    'not well within --wait, or more hosts than that refuse what they got, the rollout stops, says why and exits with ' +
-    'status 7; so it does when it is interrupted. Hosts that lose DEKs which others get come last.\n\n' +
-    'How far it is stands in etcd: resume goes on from there, on any machine. abort ends it, and hosts keep what they ' +
-    'have. rollback brings each host that was reached to the --fallback, which is a later generation. Nothing else is ' +
-    'published while a rollout is open, and one operator drives it at a time.';
+    'Publishes as dek fleet publish does, but moves the hosts in waves. The next wave is moved when all hosts that ' +
+    'were reached hold what they got and are READY (with --prove: PROVEN), but for --max-unavailable of them. If a ' +
+    'wave is not well within --wait, or more hosts than that refuse what they got, the rollout stops, says why and ' +
+    'exits with status 7; so it does when it is interrupted. Hosts that lose DEKs which others get come last.\n\n' +
+    'How far it is stands in etcd: resume goes on from there, on any machine. abort ends it, and hosts keep what ' +
+    'they have. rollback brings each host that was reached to the --fallback, which is a later generation. Nothing ' +
+    'else is published while a rollout is open, and one operator drives it at a time.';
   static override usage = [
     'FILE --waves 1,10%,50%,100% [--host NAME... | --hosts FILE | --all] [--fallback FILE] [--prove] ' +
       '[--max-unavailable N] [--wait TIME] [--manifests DIRECTORY] [--keep N] [--replace-key NAME...] ' +
       '[--replace-set] [--let-go] [--fleet URI] [--json]',
-    'resume | abort | rollback [--fleet URI] [--json]',
+    '(resume | abort | rollback) [--fleet URI] [--json]',
   ];
   static override examples = [
     {

@@ -1,7 +1,7 @@
 /**
  * Publishes a manifest or a release to hosts at once: all that is wrong with it is found first, then its pieces are
- * written, and last the pointers move. One who is ended in the middle leaves hosts as they were, or moved; never half of
- * a manifest.
+ * written, and last the pointers move. One who is ended in the middle leaves hosts as they were, or moved; never half
+ * of a manifest.
  */
 import type {Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';

@@ -1,6 +1,7 @@
 /**
- * Drives a rollout: a wave is moved, and the next one when all hosts that were reached are well, but for so many as may
- * be unwell. It stops, and says why, when a wave is not well in time, or when more hosts than that refuse what they got.
+ * Drives a rollout: a wave is moved, and the next one when all hosts that were reached are well, but for so many as
+ * may be unwell. It stops, and says why, when a wave is not well in time, or when more hosts than that refuse what
+ * they got.
  */
 import {setTimeout as pause} from 'node:timers/promises';
 import {DekError} from '../../errors.js';
