@@ -4,6 +4,7 @@ import type {CommandClass} from './cli/base.js';
 export const COMMANDS: Readonly<Record<string, () => Promise<{default: CommandClass}>>> = {
   agent: () => import('./commands/agent.js'),
   apply: () => import('./commands/apply.js'),
+  convert: () => import('./commands/convert.js'),
   create: () => import('./commands/create.js'),
   'credential wrap': () => import('./commands/credential/wrap.js'),
   destroy: () => import('./commands/destroy.js'),
@@ -11,6 +12,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{default: CommandCl
   'device show': () => import('./commands/device/show.js'),
   doctor: () => import('./commands/doctor.js'),
   explain: () => import('./commands/explain.js'),
+  inspect: () => import('./commands/inspect.js'),
   'kek components': () => import('./commands/kek/components.js'),
   'kek copy': () => import('./commands/kek/copy.js'),
   'kek show': () => import('./commands/kek/show.js'),

@@ -11,6 +11,7 @@ _dek() {
     case $command/$word in
       '/agent' | \
       '/apply' | \
+      '/convert' | \
       '/create' | \
       '/credential' | \
       '/destroy' | \
@@ -18,6 +19,7 @@ _dek() {
       '/doctor' | \
       '/explain' | \
       '/fleet' | \
+      '/inspect' | \
       '/kek' | \
       '/keygen' | \
       '/list' | \
@@ -94,6 +96,16 @@ _dek() {
     'apply --kek') _dek_source; return ;;
     'apply --kek-format') _dek_words 'raw hex base64'; return ;;
     'apply --socket') _dek_file; return ;;
+    'convert --from') _dek_words 'raw hex c perftest dpdk pyverbs manifest'; return ;;
+    'convert --to') _dek_words 'raw hex c perftest dpdk pyverbs manifest'; return ;;
+    'convert --name') :; return ;;
+    'convert --credential-id') :; return ;;
+    'convert --import-kek-id') :; return ;;
+    'convert --kek') _dek_source; return ;;
+    'convert --kek-component') _dek_source; return ;;
+    'convert --kek-format') _dek_words 'raw hex base64'; return ;;
+    'convert --kcv') :; return ;;
+    'convert --output' | 'convert -o') _dek_file; return ;;
     'create --dcv') :; return ;;
     'create --keytag-value') :; return ;;
     'create --opaque') :; return ;;
@@ -137,6 +149,10 @@ _dek() {
     'fleet rollout --fleet') :; return ;;
     'fleet status --kek') :; return ;;
     'fleet status --fleet') :; return ;;
+    'inspect --kek') _dek_source; return ;;
+    'inspect --kek-component') _dek_source; return ;;
+    'inspect --kek-format') _dek_words 'raw hex base64'; return ;;
+    'inspect --kcv') :; return ;;
     'kek components --output-dir') :; return ;;
     'kek components --size') _dek_words '128 256'; return ;;
     'kek components --format') _dek_words 'raw hex base64'; return ;;
@@ -318,7 +334,7 @@ _dek() {
     'wrap --format') _dek_words 'raw hex base64'; return ;;
   esac
   case $command in
-    '') _dek_words 'agent apply create credential destroy device doctor explain fleet kek keygen list login logout manifest officer prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
+    '') _dek_words 'agent apply convert create credential destroy device doctor explain fleet inspect kek keygen list login logout manifest officer prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'fleet') _dek_words 'init publish rollout status' ;;
@@ -332,6 +348,8 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--device --manifest --watch --state --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
     'apply')
       if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --query --no-query --prove --prove-share --replace-key --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
+    'convert')
+      if [[ $cur == -* ]]; then _dek_words '--json --from --to --name --credential --credential-id --import-kek-id --kek --kek-component --kek-format --kcv --output -o --force --help -h'; else _dek_file; fi ;;
     'create')
       if [[ $cur == -* ]]; then _dek_words '--json --dcv --keytag-value --opaque --plaintext --allow-equal-keys --format --socket --help -h'; else _dek_file; fi ;;
     'credential wrap')
@@ -354,6 +372,8 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --waves --max-unavailable --wait --prove --host --hosts --all --fallback --manifests --keep --replace-key --replace-set --let-go --fleet --help -h'; else _dek_file; fi ;;
     'fleet status')
       if [[ $cur == -* ]]; then _dek_words '--json --follow --unwell --prove --kek --prometheus --fleet --help -h'; else :; fi ;;
+    'inspect')
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --help -h'; else _dek_file; fi ;;
     'kek components')
       if [[ $cur == -* ]]; then _dek_words '--json --output-dir --size --format --help -h'; else :; fi ;;
     'kek copy')

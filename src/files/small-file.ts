@@ -55,3 +55,30 @@ export async function readIfThere(path: string, maxBytes: number, limit = READ_L
     throw error;
   }
 }
+
+/** The first `maxBytes` of a file, and how long all of it is. Throws as `readSmallFile`. */
+export async function readHead(
+  path: string,
+  maxBytes: number,
+): Promise<{bytes: Uint8Array; size: number; mode: number}> {
+  const deadline = new Deadline(path, READ_LIMIT);
+  try {
+    const fd = await deadline.wait(() => open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK), closeSync);
+    try {
+      const stat = await deadline.wait(() => fstat(fd));
+      if (!stat.isFile()) throw new DekError('BAD_INPUT', `${path} is not a regular file`);
+      const bytes = new Uint8Array(Math.min(stat.size, maxBytes));
+      let length = 0;
+      while (length < bytes.length) {
+        const {bytesRead} = await deadline.wait(() => read(fd, bytes, length, bytes.length - length, length));
+        if (bytesRead === 0) break;
+        length += bytesRead;
+      }
+      return {bytes: bytes.subarray(0, length), size: stat.size, mode: stat.mode};
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw systemError('read', path, error);
+  }
+}

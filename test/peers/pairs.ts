@@ -2,6 +2,7 @@
  * ibv_rc_pingpong and its kind, and perftest: two processes on one NIC, and on two NICs of a directory. perftest with
  * encryption gets its keys by the application that it calls for them, which here is `dek`.
  */
+import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
@@ -36,14 +37,15 @@ const PERFTESTS: readonly Pair[] = [
  * have read it, so that the client's application has to come later.
  */
 function encrypted(device: TestDevice, directory: string): Pair[] {
-  const credentials = join(directory, 'credentials');
-  fs.writeFileSync(credentials, `${[...device.wrappedCredential].map(hex).join('\n')}\n`);
+  const [wrapped, credentials] = [join(directory, 'credential.wrapped'), join(directory, 'credentials')];
+  fs.writeFileSync(wrapped, device.wrappedCredential);
+  convert(wrapped, '--credential', '--output', credentials);
   const application = (name: string, first: string): string => {
     const path = join(directory, name);
-    const keygen = `'${process.execPath}' '${DEK}' keygen --size 128 --kek "file:$1" --format raw 2>/dev/null`;
-    fs.writeFileSync(path, `#!/bin/sh\n${first}\n${keygen} | od -An -v -tx1 -w1 | sed 's/ */0x/' >"$2"\n`, {
-      mode: 0o700,
-    });
+    const dek = `'${process.execPath}' '${DEK}'`;
+    const keygen = `${dek} keygen --size 128 --kek "file:$1" --output "$2.raw"`;
+    const script = `${first}\n${keygen} && ${dek} convert "$2.raw" --from raw --to perftest --output "$2"; rm "$2.raw"`;
+    fs.writeFileSync(path, `#!/bin/sh\n{ ${script}\n} 2>/dev/null\n`, {mode: 0o700});
     return path;
   };
   const [now, later] = [application('data-key', ':'), application('data-key-later', 'sleep 3')];
@@ -53,8 +55,10 @@ function encrypted(device: TestDevice, directory: string): Pair[] {
   return ['ib_write_bw', 'ib_read_bw', 'ib_send_bw'].map((command) => ({command, words, clientWords}));
 }
 
-function hex(byte: number): string {
-  return `0x${byte.toString(16).padStart(2, '0')}`;
+function convert(file: string, ...more: string[]): void {
+  execFileSync(process.execPath, [DEK, 'convert', file, '--from', 'raw', '--to', 'perftest', ...more], {
+    stdio: 'ignore',
+  });
 }
 
 /** Runs pairs one after the other, on one NIC and on two. Returns what is wrong, a line each. */

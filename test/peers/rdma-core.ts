@@ -47,6 +47,11 @@ export class Suite {
   run(device: TestDevice, words: readonly string[], swapped = false): string {
     const info = join(this.#directory, 'info.json');
     fs.writeFileSync(info, infoFile(device, swapped));
+    return this.runWith(info, device, words);
+  }
+
+  /** The same with a file of keys that is there. */
+  runWith(info: string, device: TestDevice, words: readonly string[]): string {
     const {stdout, stderr} = device.run(PYTHON, [join(this.#directory, 'tests/run_tests.py'), '-v', ...words], {
       env: {MLX5_CRYPTO_TEST_INFO: info, PATH: `${join(this.#directory, 'bin')}:${process.env['PATH']}`},
     });

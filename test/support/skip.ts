@@ -29,6 +29,10 @@ const NEEDS = {
         spawnSync('find', ['/usr/lib', '-name', 'librxe-rdmav*.so'], {encoding: 'utf8'}).stdout,
       ),
   },
+  'dpdk-test': {
+    missing: 'dpdk-test is needed: scripts/setup peers',
+    isHere: () => spawnSync('dpdk-test', ['--version']).error === undefined,
+  },
   'no RDMA': {
     missing: 'a host without RDMA devices is needed: this one has some',
     isHere: () => !fs.existsSync('/sys/class/infiniband') || fs.readdirSync('/sys/class/infiniband').length === 0,

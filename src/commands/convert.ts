@@ -1,0 +1,138 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import {DekCommand} from '../cli/base.js';
+import {idFlag} from '../cli/flags.js';
+import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/kek.js';
+import {outputPath} from '../cli/output.js';
+import type {Material, ReadOptions} from '../doctor/formats/material.js';
+import {FILE_FORMAT_NAMES, FILE_FORMATS, type FileFormatName} from '../doctor/formats/table.js';
+import {DekError} from '../errors.js';
+import {writeDescriptor} from '../files/descriptor.js';
+import {readSmallFile} from '../files/small-file.js';
+import {writeWholeFile} from '../files/whole-file.js';
+import type {KekHandle} from '../wrap/kek-handle.js';
+
+interface Converted {
+  from: FileFormatName;
+  to: FileFormatName;
+  /** Whether a credential was written, and the names of the DEKs. */
+  credential: boolean;
+  deks: string[];
+  /** null: standard output. */
+  output: string | null;
+}
+
+/** Files of peers are small; a manifest is read as a stream. */
+const MAX_BYTES = 1 << 20;
+
+const formatOption = (description: string) =>
+  Flags.option({options: FILE_FORMAT_NAMES, required: true, helpValue: 'FORMAT', description})();
+
+export default class Convert extends DekCommand {
+  static override summary = 'convert wrapped keys and credentials to the files of peers, and back';
+  static override description =
+    'Formats are raw, hex, c (arrays in C), perftest (a number a line, for --credentials_path and for what ' +
+    '--data_enc_key_app_path writes), dpdk (a wcs_file for a credential; arrays in C for DEKs, which need a keytag ' +
+    'there), pyverbs (the file that MLX5_CRYPTO_TEST_INFO names) and manifest. Only ciphertext is converted. With a ' +
+    'KEK, pyverbs gets the ciphertext of the data that its tests compare; without, they compare no data. SPDK takes ' +
+    'plaintext keys by its socket alone: dek spdk load.';
+  static override usage = [
+    'FILE --from FORMAT --to FORMAT [--name NAME,... | --credential] [--output FILE [--force]] [--json]',
+    `FILE --from FORMAT --to FORMAT [--name NAME,...] [--credential-id ID --import-kek-id ID] ${KEK_USAGE}`,
+  ];
+  static override examples = [
+    {description: "For rdma-core's tests", command: 'dek convert manifest --from manifest --to pyverbs --kek file:kek'},
+    'dek convert credential.wrapped --from raw --to dpdk --credential --output credential.hex',
+    'dek convert manifest --from manifest --to c --name vol-1,vol-2 --output keys.h',
+    'dek convert credentials --from perftest --to raw --credential --output credential.wrapped',
+  ];
+  static override args = {
+    file: Args.string({required: true, ignoreStdin: true, description: 'what is to be converted'}),
+  };
+  static override flags = {
+    from: formatOption('format of FILE: raw, hex, c, perftest, dpdk, pyverbs or manifest'),
+    to: formatOption('format of the output, likewise'),
+    name: Flags.string({
+      helpValue: 'NAME,...',
+      multiple: true,
+      delimiter: ',',
+      default: [],
+      description: 'DEKs to convert (default: all); the name of the DEK where FILE has none',
+    }),
+    credential: Flags.boolean({description: 'convert the credential; FILE holds one where it does not tell'}),
+    'credential-id': idFlag({description: 'id of the credential on the NIC, for a manifest'}),
+    'import-kek-id': idFlag({description: 'id of the import KEK on the NIC, for a manifest'}),
+    ...kekFlags,
+    output: Flags.string({
+      char: 'o',
+      helpValue: 'FILE',
+      description: 'write to this new file instead of stdout',
+      parse: async (path) => outputPath(path, 'leave out --output to write to stdout'),
+    }),
+    force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
+  };
+
+  async run(): Promise<Converted> {
+    const {args, flags} = await this.parse(Convert);
+    const {from, to, name, output, force} = flags;
+    if (flags.credential && name.length > 0) {
+      throw new DekError('BAD_ARGUMENT', '--credential and --name exclude each other');
+    }
+    const all = await readMaterial(args.file, from, {isCredential: flags.credential, name: name[0] ?? 'dek'});
+    const material = chosen(all, flags);
+    const [credentialId, importKekId] = [flags['credential-id'], flags['import-kek-id']];
+    if ((credentialId === undefined) !== (importKekId === undefined)) {
+      throw new DekError('BAD_ARGUMENT', '--credential-id and --import-kek-id go together');
+    }
+    const ids = credentialId === undefined ? undefined : {credentialId, importKekId: importKekId!};
+    const write = async (kek: KekHandle | undefined) => FILE_FORMATS[to].write(material, {kek, ids});
+    const hasKek = kekSpecs(flags).some((spec) => spec !== undefined);
+    const written = await (hasKek ? withKek(flags, write) : write(undefined));
+    const bytes = typeof written === 'string' ? new TextEncoder().encode(written) : written;
+    if (output !== undefined) await writeWholeFile(output, [bytes], {force, isSecret: false});
+    else if (!this.jsonEnabled()) await writeDescriptor(1, bytes, 'standard output');
+    else throw new DekError('BAD_ARGUMENT', 'what is written is not part of --json', {hint: 'add --output FILE'});
+    const deks = material.deks.map((dek) => dek.name);
+    this.note(`${from} to ${to}: ${[...(material.credential ? ['the credential'] : []), ...deks].join(', ')}`);
+    return {from, to, credential: material.credential !== null, deks, output: output ?? null};
+  }
+}
+
+async function readMaterial(path: string, from: FileFormatName, options: ReadOptions): Promise<Material> {
+  const bytes = from === 'manifest' ? new Uint8Array() : (await readSmallFile(path, MAX_BYTES)).bytes;
+  try {
+    return await FILE_FORMATS[from].read(bytes, options, path);
+  } catch (error) {
+    if (!(error instanceof DekError) || from === 'manifest') throw error;
+    const {code, message, hint} = error;
+    throw new DekError(code, `${path}, as ${from}: ${message}`, {hint, cause: error});
+  }
+}
+
+/** The credential alone, the DEKs that were named, or all. Throws NO_DEK for a name that is not there. */
+function chosen(
+  {credential, deks}: Material,
+  {
+    from,
+    to,
+    credential: isCredential,
+    name,
+  }: {
+    from: FileFormatName;
+    to: FileFormatName;
+    credential: boolean;
+    name: readonly string[];
+  },
+): Material {
+  if (isCredential) {
+    if (credential !== null) return {credential, deks: []};
+    throw new DekError('BAD_INPUT', 'there is no credential in it');
+  }
+  // Where a file has no names, the name is what its DEK is to be called.
+  const hasNames = from === 'manifest' || from === 'c' || from === 'pyverbs';
+  if (name.length === 0 || !hasNames) return {credential, deks};
+  const missing = name.find((wanted) => !deks.some((dek) => dek.name === wanted));
+  if (missing !== undefined) throw new DekError('NO_DEK', `there is no DEK called ${JSON.stringify(missing)} in it`);
+  // The tests of pyverbs log in.
+  return {credential: to === 'pyverbs' ? credential : null, deks: deks.filter((dek) => name.includes(dek.name))};
+}

@@ -1,0 +1,42 @@
+import {expect} from 'chai';
+import {identify} from '../../src/doctor/inspect/identify.js';
+
+const text = (value: string) => new TextEncoder().encode(value);
+const hex = (bytes: number) => 'a5'.repeat(bytes);
+
+describe('identify', () => {
+  const caam = new Uint8Array(84);
+  new DataView(caam.buffer).setUint32(0, 0x5461674f, true);
+  caam.set([1, 0, 0, 0, 3, 0, 0, 0, 16, 0, 0, 0, 64], 4);
+  const files: [string, Uint8Array, string, RegExp][] = [
+    ['16 bytes', new Uint8Array(16).fill(200), 'bytes', /import KEK of 128 bits, by its length/],
+    ['32 bytes', new Uint8Array(32).fill(200), 'bytes', /import KEK of 256 bits/],
+    ['40 bytes', new Uint8Array(40).fill(200), 'bytes', /wrapped 128-bit DEK without keytag/],
+    ['48 bytes', new Uint8Array(48).fill(200), 'bytes', /wrapped credential/],
+    ['64 bytes', new Uint8Array(64).fill(200), 'bytes', /256-bit DEK without keytag in plaintext/],
+    ['72 bytes', new Uint8Array(72).fill(200), 'bytes', /wrapped 256-bit DEK without keytag/],
+    ['80 bytes', new Uint8Array(80).fill(200), 'bytes', /wrapped 256-bit DEK with keytag/],
+    ['hex', text(`${hex(72)}\n`), 'bytes', /in hex/],
+    ['base64', text(Buffer.from(hex(80), 'hex').toString('base64')), 'bytes', /in base64/],
+    ['a wcs_file', text(`${hex(48)}\n`), 'bytes', /wcs_file of DPDK/],
+    ['a list of perftest', text('0xa5\n'.repeat(40)), 'perftest', /a number a line as perftest has it/],
+    ['C', text(`static const unsigned char k[40] = {${'0xa5, '.repeat(40)}};`), 'c', /1 arrays of bytes in C/],
+    ['pyverbs', text(`[{"credential": [${'1, '.repeat(5)}1]}]`), 'pyverbs', /MLX5_CRYPTO_TEST_INFO/],
+    ['a signature', text('-----BEGIN SSH SIGNATURE-----\nAAAA\n'), 'ssh-signature', /1 signatures by SSH keys/],
+    ['a CAAM blob', caam, 'caam', /black blob of keyctl_caam/],
+    ['a stream', new Uint8Array(800).fill(200), 'bytes', /a raw stream of 20 values of 40 bytes/],
+    ['anything', text('hello, world\n'), 'unknown', /nothing that dek knows: 13 bytes/],
+    ['nothing', new Uint8Array(), 'unknown', /0 bytes/],
+  ];
+  for (const [title, content, kind, words] of files) {
+    it(title, () => {
+      const found = identify(content);
+      expect([found.kind, found.is.join('; ')]).to.satisfy(([k, is]: string[]) => k === kind && words.test(is!));
+    });
+  }
+
+  it('takes ciphertext alone for no secret', () => {
+    const secret = (bytes: number) => identify(new Uint8Array(bytes).fill(200)).maybeSecret;
+    expect([16, 32, 40, 48, 64, 72, 80].map(secret)).to.deep.equal([true, true, true, false, true, true, false]);
+  });
+});
