@@ -59,6 +59,7 @@ export {
   readManifest,
   writeManifest,
 } from './manifest/index.js';
+export type {Signer} from './manifest/signature/verify.js';
 export {listDevices, openDevice} from './nics.js';
 export type {
   Caps,

@@ -6,7 +6,11 @@ import {DekError} from '../errors.js';
 import {lockSecrets} from '../memory/protect.js';
 import {packageVersion} from '../package.js';
 import {explainRefusals} from '../rdma/refusal/ask-again.js';
+import {RollbackIndex} from '../rollback-index/rollback-index.js';
+import {openStore} from '../rollback-index/table.js';
 import {type EventLevel, Events, logTo} from './events.js';
+import {type Admitted, Gate, type GateOptions} from './gate/gate.js';
+import {Memory} from './gate/memory.js';
 import {HealthCheck} from './health/health.js';
 import {forbidDumps} from './host/ffi.js';
 import type {LastResort} from './host/last-resort.js';
@@ -28,7 +32,6 @@ import {handlerLoader} from './server/load-handler.js';
 import type {PassedSocket} from './server/passed-socket.js';
 import {isAllowed} from './server/peers.js';
 import {DekSet} from './set/dek-set.js';
-import {ManifestFile} from './set/manifest-file.js';
 import {ManifestFollower} from './set/manifest-follower.js';
 import {KeptContexts, type StoredDescriptor} from './store/kept.js';
 import {ContextStore} from './store/store.js';
@@ -48,6 +51,12 @@ export interface AgentOptions extends LendingOptions {
   groupMayAttach: boolean;
   /** A manifest to apply before the agent is ready: an absolute path. */
   manifest?: string | undefined;
+  /** What a manifest has to be, to be applied. */
+  gate: GateOptions;
+  /** Where the highest generation is kept that this host has accepted, such as `tpm:0x1800020`. */
+  rollbackIndex?: string | undefined;
+  /** Where it is kept without that: StateDirectory= of the unit. */
+  stateDirectory?: string | undefined;
   /** The source of the import KEK for NICs in plaintext import mode. */
   kek?: string | undefined;
   /** How it stands there, if its content should not tell. */
@@ -108,7 +117,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const closing = new AbortController();
   const signal = AbortSignal.any([closing.signal, options.signal ?? NEVER]);
 
-  const manifest = await openManifest(options.manifest, signal);
+  const gate = new Gate(options.gate, await memoryOf(options), events);
+  const admitted = options.manifest === undefined ? undefined : await gate.open(options.manifest, {signal}, true);
+  const manifest = admitted?.manifest;
   try {
     const kept = new KeptContexts(options.stored ?? []);
     const login = manifest?.header.login ?? undefined;
@@ -116,7 +127,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const opening = DekSet.open(devicesOf(options, manifest), events, proveShare, takeUp);
     const dekSet = await opening.finally(() => kept.close());
     options.lastResort?.watch({answers: () => dekSet.answers, events});
-    const follower = new ManifestFollower(dekSet, {makesNone: options.lends});
+    const follower = new ManifestFollower(dekSet, gate, {makesNone: options.lends});
     const health = new HealthCheck(dekSet, follower, checkIntervalMs);
     let store: ContextStore | undefined;
     const shared = lendingCore(options, dekSet, follower, health, events, signal);
@@ -129,7 +140,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         hint: 'dek status counts them by service; dek apply takes a manifest to all of them',
       });
     };
-    const core = {own, applier: lending, events, stopping: signal, status, healthy: () => isReady(status())};
+    const {isSignedOnly} = gate;
+    const core = {
+      own,
+      isSignedOnly,
+      applier: lending,
+      events,
+      stopping: signal,
+      status,
+      healthy: () => isReady(status()),
+    };
     const listener = new Listener(handlerLoader(core, gid), (...request) => lending.upgrade(...request));
     const unbind = await listenOn(listener, socket, gid, events).catch(async (error: unknown) => {
       await dekSet.close();
@@ -153,7 +173,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const loaded = options.answersLate ? undefined : listener.load();
     if (manifest) {
       const request = {path: manifest.path, kek, kekFormat, dryRun: false, keepGoing: false, query};
-      await follower.apply(request, {signal, progress}, manifest).catch(async (error: unknown) => {
+      await follower.apply(request, {signal, progress}, admitted).catch(async (error: unknown) => {
         await close();
         throw error;
       });
@@ -176,13 +196,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   }
 }
 
-/** The manifest, opened once for its devices and its DEKs. */
-async function openManifest(path: string | undefined, signal: AbortSignal): Promise<ManifestFile | undefined> {
-  return path === undefined ? undefined : ManifestFile.open(path, {signal});
+async function memoryOf({rollbackIndex, stateDirectory}: AgentOptions): Promise<Memory> {
+  if (rollbackIndex === undefined) return new Memory(undefined, stateDirectory);
+  return new Memory(new RollbackIndex(await openStore(rollbackIndex)), undefined);
 }
 
 /** The devices that were named, else those that the manifest names, else the only one. */
-function devicesOf({devices}: AgentOptions, manifest: ManifestFile | undefined): readonly (string | undefined)[] {
+function devicesOf(
+  {devices}: AgentOptions,
+  manifest: Admitted['manifest'] | undefined,
+): readonly (string | undefined)[] {
   if (devices.length > 0) return devices;
   return manifest && manifest.header.devices.length > 0 ? manifest.header.devices : [undefined];
 }
@@ -198,6 +221,7 @@ function statusOf(dekSet: DekSet, follower: ManifestFollower, health: HealthChec
     pid: process.pid,
     starting: !health.started,
     devices,
+    signedOnly: follower.gate.isSignedOnly,
     lends: lending.lends,
     deks,
     contexts,

@@ -54,6 +54,8 @@ export interface AgentEvents {
   /** Replaced DEKs of which nobody can tell whether they are other keys: a check value (DCV) is missing. */
   'apply-untold': {path: string; deks: number};
   'apply-failed': EventFailure & {path: string};
+  /** A manifest was not taken up: `reason` is the code of the error, such as UNSIGNED. */
+  'manifest-refused': EventFailure & {path: string; reason: string};
   'reload-failed': EventFailure;
   'manifest-unreadable': EventFailure;
   /** Proofs that were made together: of so many DEKs, how many came to which kind of verdict, and to which. */

@@ -26,6 +26,7 @@
 import {type DekState, type ImportMode, type KeySize, type LoginState, MAX_ID} from '../dek-layout.js';
 import {DEK_NAME, DEK_NAME_RULE} from '../dek-name.js';
 import {DekError, type DekErrorCode, type FirmwareAnswer, isDekErrorCode} from '../errors.js';
+import type {Signer} from '../manifest/signature/verify.js';
 import type {NicImportMode} from '../rdma/index.js';
 import type {ProofStatus} from './proof.js';
 
@@ -119,6 +120,10 @@ export interface AppliedManifest {
   id: string | null;
   /** Which edition of that set it is; null likewise. */
   generation: number | null;
+  /** Until when a host may take it up as something new: RFC 3339; null: always. */
+  notAfter: string | null;
+  /** Who has signed it, or the release that lists it; empty where nothing has to be signed. */
+  signers: readonly Signer[];
   appliedAt: string;
   /** How many of its DEKs could not be made. */
   failed: number;
@@ -132,6 +137,8 @@ export interface AgentStatus {
   /** Whether the manifest that the agent was started with is still being applied. */
   starting: boolean;
   devices: NicStatus[];
+  /** Whether it applies nothing that is not signed: dek agent --allowed-signers. */
+  signedOnly: boolean;
   /** Whether it makes no DEKs of its own: dek agent --lend. */
   lends: boolean;
   /** In all contexts. */

@@ -62,6 +62,7 @@ export function describeAgent(socket: string, status: AgentStatus): string[] {
       'manifest',
       manifest ? `${manifest.path}, applied ${manifest.appliedAt}${describeFailed(manifest.failed)}` : 'none',
     ],
+    ...(status.signedOnly ? [['signed by', describeSigners(manifest)] as const] : []),
     ...(proveShare === null ? [] : [['proofs', describeShare(proveShare)] as const]),
     ['heals', `${heals}`],
     ...status.contexts.filter(({pid}) => pid !== null).map((context) => ['context', describeContext(context)] as const),
@@ -76,6 +77,12 @@ function describeContext({device, kind, pid, gone, deks, old, login}: ContextSta
   const state = login && login.state !== 'VALID' ? `, login ${login.state}` : '';
   const kept = old > 0 ? `, and ${countDeks(old)} that were replaced and not released` : '';
   return `${device}, ${whose}: ${countDeks(deks.total)}, ${ready}${state}${kept}`;
+}
+
+/** `alice, bob: generation 3` */
+function describeSigners(manifest: AgentStatus['manifest']): string {
+  if (!manifest) return 'nothing unsigned is applied';
+  return `${manifest.signers.map(({principal}) => principal).join(', ')}: generation ${manifest.generation}`;
 }
 
 function describeFailed(failed: number): string {

@@ -9,6 +9,7 @@ import {SystemdService} from '../agent/systemd.js';
 import {agentKekFlags, agentOptions, explainFlag, queryFlag} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
 import {checkIntervalFlag, devicesFlag, socketFlag} from '../cli/flags.js';
+import {gateFlags, gateSettings} from '../cli/gate-flags.js';
 import {lendFlags} from '../cli/lend-flags.js';
 import {manifestFlags, manifestSource} from '../cli/manifest-source.js';
 import {Progress} from '../cli/progress.js';
@@ -25,6 +26,9 @@ export default class Agent extends DekCommand {
     'With --prove, the agent proves each DEK before it is READY, and each DEK that it creates or heals later before ' +
     'it is used. If a DEK of the manifest is wrong, it does not start: the exit status is 6, or 7 if a DEK cannot be ' +
     'proven.\n\n' +
+    'With --allowed-signers, the agent applies only manifests that these have signed, that are meant for this host ' +
+    'and are no older than what it had: at its start, by dek apply, at a reload and when it heals. No request ' +
+    'changes that, and dek create is refused. docs/signed.md.\n\n' +
     'With --lend, the agent creates no DEKs of its own: it is READY when the manifest is whole and its login was ' +
     'VALID, and creates the DEKs in the context of each service that lends it one (dek-attach(7), libmlx5dek).';
   static override examples = [
@@ -39,6 +43,7 @@ export default class Agent extends DekCommand {
   static override flags = {
     device: devicesFlag,
     ...manifestFlags,
+    ...gateFlags,
     ...agentKekFlags,
     query: queryFlag,
     explain: explainFlag,
@@ -69,11 +74,12 @@ export default class Agent extends DekCommand {
     process.on('SIGHUP', () => reload());
     forbidCoreFiles();
     const progress = new Progress(process.stderr.isTTY);
-    const options = agentOptions(flags, progress);
+    const options = {...agentOptions(flags, progress), ...gateSettings(flags)};
     const source = await manifestSource(flags, stopping.signal);
     const open = (manifest: string | undefined): Promise<RunningAgent> =>
       startAgent({
         ...options,
+        gate: {...options.gate, host: options.gate.host ?? source.host},
         manifest,
         socket: passed ?? socket,
         stored,

@@ -9,6 +9,7 @@ import {type AgentFlags, agentKekFlags, agentOptions, explainFlag, queryFlag} fr
 import {DekCommand} from '../cli/base.js';
 import {runChild, SignalRelay, signalStatus, splitAtDashes} from '../cli/child.js';
 import {checkIntervalFlag, devicesFlag} from '../cli/flags.js';
+import {type GateFlags, gateFlags, gateSettings} from '../cli/gate-flags.js';
 import {lendFlags} from '../cli/lend-flags.js';
 import {manifestFlags, manifestSource} from '../cli/manifest-source.js';
 import {Progress} from '../cli/progress.js';
@@ -31,6 +32,7 @@ export default class Run extends DekCommand {
     'init (docker run --init), because dek does not wait for orphans of CMD.';
   static override usage =
     '[--device NAME,...] [--manifest MANIFEST [--watch | --state DIRECTORY]] ' +
+    '[--allowed-signers FILE [--threshold N] [--release FILE]] [--rollback-index SOURCE] [--host NAME] ' +
     '[--kek SOURCE [--kek-format FORMAT]] [--query | --no-query] ' +
     '[--explain | --no-explain] [--prove | --prove-share PERCENT] [--lend] [--release-within SECONDS] ' +
     '[--allow-old-kernel] [--check-interval SECONDS] -- CMD [ARG...]';
@@ -58,6 +60,7 @@ export default class Run extends DekCommand {
   static override flags = {
     device: devicesFlag,
     ...manifestFlags,
+    ...gateFlags,
     ...agentKekFlags,
     query: queryFlag,
     explain: explainFlag,
@@ -103,16 +106,17 @@ export default class Run extends DekCommand {
 
   #start(
     source: ManifestSource,
-    flags: AgentFlags,
+    flags: AgentFlags & GateFlags,
     socket: string,
     relay: SignalRelay,
     lastResort: LastResort,
   ): Promise<Agent> {
     const progress = new Progress(process.stderr.isTTY);
-    const options = agentOptions(flags, progress);
+    const options = {...agentOptions(flags, progress), ...gateSettings(flags)};
     const open = (manifest: string | undefined): Promise<Agent> =>
       startAgent({
         ...options,
+        gate: {...options.gate, host: options.gate.host ?? source.host},
         manifest,
         socket,
         groupMayAttach: false,

@@ -21,6 +21,7 @@ const STATUS: AgentStatus = {
   version: '',
   pid: 1,
   starting: false,
+  signedOnly: false,
   lends: false,
   contexts: [
     {

@@ -68,7 +68,8 @@ describe('systemd units', function () {
     expect(verify()).to.deep.equal({status: 0, printed: ''});
   });
 
-  for (const file of ['import-kek.conf', 'manifest-credential.conf', 'keyring.conf', 'afalg.conf']) {
+  const dropIns = ['import-kek.conf', 'manifest-credential.conf', 'keyring.conf', 'afalg.conf'];
+  for (const file of [...dropIns, 'signed.conf', 'rollback-index-tpm.conf']) {
     it(`have no fault with ${file}`, () => {
       dropIn(file);
       expect(verify()).to.deep.equal({status: 0, printed: ''});

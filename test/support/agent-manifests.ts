@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import {join} from 'node:path';
 import type {KeyFormat} from '../../src/agent/protocol.js';
+import type {Edition} from '../../src/manifest/edition.js';
 import {formatEntry} from '../../src/manifest/entry.js';
 import {formatHeader} from '../../src/manifest/header.js';
 import {wrapCredential, wrapDek} from '../../src/wrap/index.js';
@@ -22,6 +23,8 @@ export interface Vol {
 }
 
 export interface HeaderChanges {
+  /** Without it the manifest is of version 1. */
+  readonly edition?: Edition;
   readonly devices?: string[];
   /** false: a manifest for plaintext import, without a login. */
   readonly login?: boolean;
@@ -45,9 +48,16 @@ export function keysOf({name, version = 1}: Vol): {key1: Buffer; key2: Buffer} {
 }
 
 export function manifestText(device: TestDevice, deks: readonly Vol[], changes: HeaderChanges = {}): string {
-  const {devices = [], login = true, credential = device.credential, credentialId = device.credentialId} = changes;
+  const {
+    edition,
+    devices = [],
+    login = true,
+    credential = device.credential,
+    credentialId = device.credentialId,
+  } = changes;
   const header = Buffer.from(
     formatHeader({
+      ...(edition ? {edition} : {}),
       devices,
       importKekKcv: keyCheckValue(device.kek),
       login: login

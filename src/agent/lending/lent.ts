@@ -59,7 +59,7 @@ export class LentContext {
     this.#nic = nic;
     this.#connection = connection;
     this.#dekSet = DekSet.lent(nic, events, core.lentProveShare);
-    this.#follower = new ManifestFollower(this.#dekSet, {only});
+    this.#follower = new ManifestFollower(this.#dekSet, core.follower.gate, {only});
     this.#health = new HealthCheck(this.#dekSet, this.#follower, core.checkIntervalMs);
     this.publication = new Publication(nic);
     nic.keep = this.publication.keep;

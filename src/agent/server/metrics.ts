@@ -1,6 +1,8 @@
 /** The agent's numbers in Prometheus' text format: GET /metrics. */
 import {Counter, Gauge, Histogram, Registry} from 'prom-client';
+import {timeOf} from '../../manifest/edition.js';
 import type {AgentEvent, Events} from '../events.js';
+import {REFUSALS} from '../gate/refusals.js';
 import type {AgentStatus} from '../protocol.js';
 
 export class Metrics {
@@ -76,6 +78,33 @@ export class Metrics {
         for (const {device, old} of status().contexts) this.inc({device}, old);
       },
     });
+    new Gauge({
+      name: 'dek_manifest_generation',
+      help: 'Generation of the manifest that was applied last',
+      registers,
+      collect() {
+        this.remove();
+        const generation = status().manifest?.generation;
+        if (generation) this.set(generation);
+      },
+    });
+    new Gauge({
+      name: 'dek_manifest_seconds_left',
+      help: 'Until the manifest that was applied last may not be taken up as something new any more',
+      registers,
+      collect() {
+        this.remove();
+        const notAfter = status().manifest?.notAfter;
+        if (notAfter) this.set((timeOf(notAfter) - Date.now()) / 1000);
+      },
+    });
+    const manifestRefusals = new Counter({
+      name: 'dek_manifest_refusals_total',
+      help: 'Manifests that were not taken up, by why',
+      labelNames: ['reason'],
+      registers,
+    });
+    for (const reason of REFUSALS) manifestRefusals.inc({reason}, 0);
     const creates = new Counter({name: 'dek_creates_total', help: 'DEKs made', registers});
     const refusals = new Counter({
       name: 'dek_refusals_total',
@@ -101,6 +130,7 @@ export class Metrics {
     });
     const count = (event: AgentEvent): void => {
       if (event.event === 'heal') heals.inc('deks' in event ? event.deks : 1);
+      if (event.event === 'manifest-refused') manifestRefusals.inc({reason: event.reason});
       if (event.event === 'apply') applied.set(Date.parse(event.time) / 1000);
       if (event.event === 'prove') {
         for (const [verdict, number] of Object.entries(event.verdicts)) proofs.inc({verdict}, number);

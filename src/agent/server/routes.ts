@@ -29,6 +29,8 @@ import {proveAsStream} from './prove-stream.js';
 export interface AgentCore {
   /** The DEKs of its own. Throws UNSUPPORTED when it makes them for others alone. */
   own(): DekSet;
+  /** Whether DEKs come from signed manifests only: no request makes another. */
+  readonly isSignedOnly: boolean;
   /** Applies manifests, in all contexts. */
   readonly applier: Applier;
   readonly events: Events;
@@ -98,7 +100,10 @@ function handlersOf(core: AgentCore, stream: EventStream): Handlers {
       return {};
     },
     list: async (_, reply) => ({deks: await core.own().list(wanted(reply))}),
-    create: (request, reply) => create(core.own(), request, wanted(reply)),
+    create: (request, reply) => {
+      if (core.isSignedOnly) throw signedOnly();
+      return create(core.own(), request, wanted(reply));
+    },
     query: ({params: {name}}) => core.own().query(name),
     destroy: async ({query: {name}}, reply) => {
       return {destroyed: await core.own().destroy(meant(name), wanted(reply))};
@@ -169,6 +174,12 @@ function assertNamesSources(socket: Socket): void {
   if (uid === 0 || uid === process.geteuid?.()) return;
   throw new DekError('PERMISSION', `user id ${uid} may not name a source of secrets to this agent`, {
     hint: 'only the user that runs the agent and root may',
+  });
+}
+
+function signedOnly(): DekError<'PERMISSION'> {
+  return new DekError('PERMISSION', 'this agent makes DEKs of signed manifests only', {
+    hint: 'add the DEK to the manifest, sign that, and dek apply it',
   });
 }
 

@@ -67,7 +67,10 @@ export async function applyManifest(
       ({plan, untold} = await makePlan(dekSet, manifest, options));
       isRoomForBoth = assertCanBeMade(dekSet, manifest, plan);
     }
-    if (options.makesNone) return {path, digest, plan: NOTHING, untold, failed: [], proven: 0};
+    if (options.makesNone) {
+      await options.accepted?.();
+      return {path, digest, plan: NOTHING, untold, failed: [], proven: 0};
+    }
     failed = isRoomForBoth ? await stage(staged, manifest, plan, marking, options) : [];
     marking.takeOver(); // before they are proven, which takes what is told of them
     if (isRoomForBoth) proofs = await proveApplied(dekSet, staged, namedBy, options);
@@ -75,6 +78,7 @@ export async function applyManifest(
     await withdraw(staged, new Set(proofs.bad.map(({name}) => name)));
     failed.push(...(await failuresOf(manifest, proofs.bad)));
     assertGoesOn(options.signal);
+    await options.accepted?.();
   } catch (error) {
     for (const [nic, made] of staged) await nic.dismiss(deksOf(made.values()));
     for (const [i, nic] of dekSet.nics.entries()) await nic.login.restore(before[i]);

@@ -7,10 +7,11 @@ import {createHash} from 'node:crypto';
 import fs, {closeSync, constants, readSync} from 'node:fs';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {promisify} from 'node:util';
-import {equalBytes} from '../../bytes.js';
+import {equalBytes, fromHex} from '../../bytes.js';
 import {Deadline} from '../../deadline.js';
 import {DekError} from '../../errors.js';
 import {systemError} from '../../files/system-error.js';
+import type {Offered} from '../../manifest/acceptance/offer.js';
 import type {Columns} from '../../manifest/columns.js';
 import {faultError} from '../../manifest/fault.js';
 import {type ManifestHeader, parseHeader, versionOf} from '../../manifest/header.js';
@@ -99,6 +100,15 @@ export class ManifestFile {
     return this.#digest;
   }
 
+  /** Reads it whole, once, for whoever has to tell whether it is authentic. Throws BAD_INPUT as `batches` does. */
+  async read(): Promise<Offered> {
+    const sha512 = createHash('sha512');
+    let deks = 0;
+    for await (const {count} of this.#columns((chunk) => sha512.update(chunk))) deks += count;
+    const digests = {sha256: fromHex(this.#digest!, 'digest'), sha512: new Uint8Array(sha512.digest())};
+    return {header: this.header, digests, deks};
+  }
+
   /**
    * How many DEKs it has; `goOn` is called now and then, to give up by throwing. Throws BAD_INPUT as `batches` does.
    */
@@ -143,7 +153,8 @@ export class ManifestFile {
     this.#isOpen = false;
   }
 
-  async *#columns(): AsyncGenerator<Columns, void> {
+  /** The first time, when nothing is kept, `tap` sees all bytes. */
+  async *#columns(tap?: (chunk: Uint8Array) => void): AsyncGenerator<Columns, void> {
     if (this.#kept) {
       for (const columns of this.#kept) {
         await turnOfTheLoop();
@@ -158,6 +169,7 @@ export class ManifestFile {
       const readAt = this.#digest === undefined ? slowReader(this.path, this.#fd, this.#signal) : fastReader(this.#fd);
       const chunks = chunksOf(this.path, CHUNK_BYTES, readAt, (chunk) => {
         hash.update(chunk);
+        tap?.(chunk);
         bytes += chunk.length;
         if (bytes > this.#maxKeptBytes) kept = undefined;
       });

@@ -7,16 +7,16 @@ import {openKek} from '../../custody/kek.js';
 import type {Limit} from '../../deadline.js';
 import type {LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import type {ManifestHeader} from '../../manifest/header.js';
 import {assertManifestKek} from '../../manifest/unwrap.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
+import type {Admitted, Gate} from '../gate/gate.js';
 import {releaseMemory} from '../host/memory.js';
 import type {Nic} from '../nic/nic.js';
 import type {AgentStatus, AppliedManifest, ApplyRequest, ApplyResult, KeyFormat} from '../protocol.js';
 import {applyManifest} from './apply.js';
 import type {DekBatch} from './dek-batch.js';
 import type {DekSet} from './dek-set.js';
-import {ManifestFile} from './manifest-file.js';
+import type {ManifestFile} from './manifest-file.js';
 import {type ApplyOptions, assertImportMode} from './plan.js';
 
 /** An apply that makes or destroys as many DEKs leaves much memory unused. */
@@ -31,10 +31,13 @@ export class ManifestFollower {
   /** The key check value of the KEK that had wrapped the manifest when it was applied. */
   #kcv: Uint8Array | null = null;
 
+  /** What every manifest has to pass, whatever it is opened for. */
+  readonly gate: Gate;
   readonly #follows: Follows;
 
-  constructor(dekSet: DekSet, follows: Follows = {}) {
+  constructor(dekSet: DekSet, gate: Gate, follows: Follows = {}) {
     this.#dekSet = dekSet;
+    this.gate = gate;
     this.#follows = follows;
   }
 
@@ -50,12 +53,12 @@ export class ManifestFollower {
 
   /**
    * Applies a manifest, `opened` where the caller has opened it, and follows it from now on when that worked. Throws
-   * NO_INPUT when there is none to reload.
+   * NO_INPUT when there is none to reload; what the gate refuses it for.
    */
   async apply(
     request: ApplyRequest,
     {signal, progress}: Pick<ApplyOptions, 'signal' | 'progress'>,
-    opened?: ManifestFile,
+    opened?: Admitted,
   ): Promise<ApplyResult> {
     const path = request.path ?? this.#applied?.path;
     if (path === undefined) {
@@ -65,18 +68,23 @@ export class ManifestFollower {
     const known = named ?? (path === this.#applied?.path ? this.#kek : undefined);
     const {dryRun, keepGoing, query = false, replaceKeys = []} = request;
     const prove = Math.max(request.prove ?? 0, this.#dekSet.proveShare);
-    return this.#dekSet.alone({signal, long: 'an apply'}, async () => {
-      const {events} = this.#dekSet;
+    const {events} = this.#dekSet;
+    const tell = (error: unknown): never => {
+      events.emit('error', 'apply-failed', {path, error: (error as Error).message});
+      throw error;
+    };
+    // Before others have to wait: a pair that does not fit takes its time.
+    const admitted = opened ?? (await this.#open(path, signal, true).catch(tell));
+    const change = async (): Promise<ApplyResult> => {
       try {
         const started = performance.now();
-        let edition = NO_EDITION;
         for (const nic of this.#dekSet.nics) await nic.renew();
         // One that is remembered is not too much for NICs that have come to take wrapped DEKs.
         const isNeeded = this.#dekSet.nics.some(({importMode}) => importMode === 'plaintext');
         const kek = isNeeded ? known : named;
         assertImportMode(this.#dekSet, kek !== undefined);
-        const result = await this.#withManifest(opened ?? path, kek, signal, async (manifest, key) => {
-          const done = await applyManifest(this.#dekSet, manifest, {
+        const result = await this.#withKek(admitted, kek, signal, (manifest, key) =>
+          applyManifest(this.#dekSet, manifest, {
             dryRun,
             keepGoing,
             query,
@@ -84,18 +92,17 @@ export class ManifestFollower {
             replaceKeys,
             kek: key,
             makesNone: this.#follows.makesNone ?? false,
+            accepted: () => this.gate.remember(admitted, signal),
             signal,
             progress,
-          });
-          if (dryRun) return done;
-          this.#kcv = manifest.header.importKekKcv;
-          edition = editionOf(manifest.header);
-          return done;
-        });
+          }),
+        );
         if (dryRun) return result;
+        this.#kcv = admitted.manifest.header.importKekKcv;
         const {digest, plan, untold, failed} = result;
         if (plan.create + plan.replace + plan.destroy >= LARGE) await releaseMemory();
-        this.#applied = {path, digest, ...edition, appliedAt: new Date().toISOString(), failed: failed.length};
+        const appliedAt = new Date().toISOString();
+        this.#applied = {path, digest, ...factsOf(admitted), appliedAt, failed: failed.length};
         this.#kek = known;
         events.emit('info', 'apply', {
           path,
@@ -107,22 +114,23 @@ export class ManifestFollower {
         if (untold > 0) events.emit('warn', 'apply-untold', {path, deks: untold});
         return result;
       } catch (error) {
-        events.emit('error', 'apply-failed', {path, error: (error as Error).message});
-        throw error;
+        return tell(error);
       }
-    });
+    };
+    try {
+      return await this.#dekSet.alone({signal, long: 'an apply'}, change);
+    } finally {
+      admitted.manifest.close();
+    }
   }
 
   /** The login of the manifest as it is on disk now; undefined when none is followed or it cannot be read. */
   async loginOnDisk(signal: AbortSignal): Promise<LoginOptions | undefined> {
     if (!this.#applied) return undefined;
     try {
-      return await this.#withManifest(
-        this.#applied.path,
-        undefined,
-        signal,
-        async ({header}) => header.login ?? undefined,
-      );
+      const {manifest} = await this.#open(this.#applied.path, signal);
+      manifest.close();
+      return manifest.header.login ?? undefined;
     } catch (error) {
       this.#dekSet.events.emit('warn', 'manifest-unreadable', {error: (error as Error).message});
       return undefined;
@@ -149,26 +157,28 @@ export class ManifestFollower {
     use: (batch: DekBatch, means: HealMaterial) => Promise<void>,
   ): Promise<void> {
     if (!this.#applied || names.size === 0) return;
-    await this.#withManifest(this.#applied.path, undefined, signal, async (manifest) => {
+    const {manifest} = await this.#open(this.#applied.path, signal);
+    try {
       if (kek) assertManifestKek(manifest.header, kek);
       const rewrapped = !isSameKcv(manifest.header.importKekKcv, this.#kcv);
       const means = {rewrapped, login: manifest.header.login ?? undefined};
       for await (const batch of manifest.batches(({names: all}, i) => names.has(all[i]!))) await use(batch, means);
-    });
+    } finally {
+      manifest.close();
+    }
   }
 
-  /**
-   * Opens a manifest unless it is open, and reads the KEK that must have wrapped it if `source` names one; wipes and
-   * closes both after.
-   */
-  async #withManifest<T>(
-    from: ManifestFile | string,
+  #open(path: string, signal: AbortSignal, isPatient = false): Promise<Admitted> {
+    return this.gate.open(path, {signal, only: this.#follows.only}, isPatient);
+  }
+
+  /** Reads the KEK that must have wrapped the manifest, if `source` names one; wipes and closes it after. */
+  async #withKek<T>(
+    {manifest}: Admitted,
     source: KekSource | undefined,
     signal: AbortSignal,
     use: (manifest: ManifestFile, kek: KekHandle | undefined) => Promise<T>,
   ): Promise<T> {
-    const {only} = this.#follows;
-    const manifest = typeof from === 'string' ? await ManifestFile.open(from, {signal, only}) : from;
     let kek: KekHandle | undefined;
     try {
       if (source !== undefined) {
@@ -178,7 +188,6 @@ export class ManifestFollower {
       return await use(manifest, kek);
     } finally {
       await kek?.close();
-      manifest.close();
     }
   }
 }
@@ -191,10 +200,10 @@ export interface Follows {
   makesNone?: boolean | undefined;
 }
 
-const NO_EDITION: Pick<AppliedManifest, 'id' | 'generation'> = {id: null, generation: null};
-
-function editionOf({edition}: ManifestHeader): typeof NO_EDITION {
-  return edition ? {id: toHex(edition.id), generation: edition.generation} : NO_EDITION;
+/** What is told of a manifest that was applied. */
+function factsOf({acceptance}: Admitted): Pick<AppliedManifest, 'id' | 'generation' | 'notAfter' | 'signers'> {
+  const {id, generation, notAfter, signers} = acceptance;
+  return {id: id && toHex(id), generation, notAfter, signers};
 }
 
 /** A KEK that tells no key check value may have been replaced by another. */

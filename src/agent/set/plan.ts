@@ -36,6 +36,8 @@ export interface ApplyOptions {
   kek: KekHandle | undefined;
   /** Only log in, where the manifest is whole. */
   makesNone?: boolean;
+  /** Called when all has been made and nothing is changed yet: the last thing that can fail. */
+  accepted?: () => Promise<void>;
   /** Ends the work and puts everything back when it fires. */
   signal: AbortSignal;
   progress: ApplyProgress;

@@ -37,7 +37,7 @@ const SOURCE_TIMEOUT_MS = 10_000;
 export class FleetSource implements ManifestSource {
   readonly #store: Store;
   readonly #keys: FleetKeys;
-  readonly #host: string;
+  readonly host: string;
   readonly #copy: HeldCopy;
   readonly #lock: HeldLock;
   readonly #stop = new AbortController();
@@ -55,7 +55,7 @@ export class FleetSource implements ManifestSource {
   #lost: string | undefined;
 
   private constructor(store: Store, keys: FleetKeys, host: string, copy: HeldCopy, lock: HeldLock) {
-    [this.#store, this.#keys, this.#host, this.#copy, this.#lock] = [store, keys, host, copy, lock];
+    [this.#store, this.#keys, this.host, this.#copy, this.#lock] = [store, keys, host, copy, lock];
   }
 
   /** Of what people write for a fleet; the last good copy is in `directory`. Throws BAD_ARGUMENT, BUSY, IO. */
@@ -94,7 +94,7 @@ export class FleetSource implements ManifestSource {
     }
     this.#nextLogin = new NextLoginTrial(agent, this.#stop.signal, () => this.#report());
     this.#nextLogin.of(this.#copy.path);
-    this.#reporter = new Reporter(this.#store, this.#keys, this.#host);
+    this.#reporter = new Reporter(this.#store, this.#keys, this.host);
     this.#timer = setInterval(() => this.#report(), REPORT_MS);
     this.#report();
     this.#running = Promise.all([this.#follow(), this.#takeUpWhatComes()]);
@@ -116,13 +116,13 @@ export class FleetSource implements ManifestSource {
   async #startFromStore(open: OpenAgent): Promise<string | undefined> {
     const hasCopy = this.#copy.path !== undefined;
     const totalMs = hasCopy ? START_MS.withCopy : START_MS.without;
-    const kv = await this.#store.get(this.#keys.wanted(this.#host), {totalMs, signal: this.#stop.signal});
+    const kv = await this.#store.get(this.#keys.wanted(this.host), {totalMs, signal: this.#stop.signal});
     if (!kv) {
-      throw new DekError('NO_INPUT', `nothing was published for ${this.#host}`, {
-        hint: `dek fleet publish MANIFEST --host ${this.#host}`,
+      throw new DekError('NO_INPUT', `nothing was published for ${this.host}`, {
+        hint: `dek fleet publish MANIFEST --host ${this.host}`,
       });
     }
-    const pointer = parsePointer(kv.value, this.#host);
+    const pointer = parsePointer(kv.value, this.host);
     if (pointer.digest === this.#copy.held?.target.digest) return undefined;
     this.#wanted = pointer;
     const started = performance.now();
@@ -137,12 +137,12 @@ export class FleetSource implements ManifestSource {
     const {events} = this.#agent!;
     const onLost = (why: string | undefined): void => {
       if (why !== undefined && this.#lost === undefined) events.emit('warn', 'fleet-lost', {error: why});
-      if (why === undefined && this.#lost !== undefined) events.emit('info', 'fleet-back', {host: this.#host});
+      if (why === undefined && this.#lost !== undefined) events.emit('info', 'fleet-back', {host: this.host});
       this.#lost = why;
     };
-    for await (const kv of pointersOf(this.#store, this.#keys, {host: this.#host, signal, onLost})) {
+    for await (const kv of pointersOf(this.#store, this.#keys, {host: this.host, signal, onLost})) {
       try {
-        this.#wanted = kv && parsePointer(kv.value, this.#host);
+        this.#wanted = kv && parsePointer(kv.value, this.host);
         this.#isNews = true;
         this.#why = kv ? undefined : 'its pointer was removed from the store';
       } catch (error) {
@@ -189,7 +189,7 @@ export class FleetSource implements ManifestSource {
     try {
       const how = {path, local: this.#copy.path, signal: fetching.signal};
       const {bytes} = await fetchManifest(this.#store, this.#keys, pointer, how);
-      await assertOffered(path, pointer, {host: this.#host, held: this.#copy.held?.target});
+      await assertOffered(path, pointer, {host: this.host, held: this.#copy.held?.target});
       return {path, bytes};
     } finally {
       clearTimeout(timer);

@@ -5,6 +5,8 @@ import type {Agent} from '../agent.js';
 export type OpenAgent = (path: string | undefined) => Promise<Agent>;
 
 export interface ManifestSource {
+  /** The name by which it knows this host; undefined: it knows none. */
+  readonly host: string | undefined;
   /** Starts the agent with what there is, and follows what comes from then on. */
   start(open: OpenAgent): Promise<Agent>;
   /** Follows no more; before the agent is closed. */
@@ -13,6 +15,7 @@ export interface ManifestSource {
 
 /** A file that is read at the start, and when the agent is told to. */
 export class ManifestOnDisk implements ManifestSource {
+  readonly host = undefined;
   readonly #path: string | undefined;
 
   constructor(path: string | undefined) {

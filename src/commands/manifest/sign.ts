@@ -6,12 +6,12 @@ import {DekCommand} from '../../cli/base.js';
 import {describeEdition, type EditionJson, editionJson} from '../../cli/edition.js';
 import {countManifests} from '../../cli/phrases.js';
 import {replaceManifest} from '../../cli/replace-manifest.js';
-import {readSignatures, signaturePath} from '../../cli/signatures.js';
 import {KEY_FORMS, openSigningKey} from '../../cli/signing-key.js';
 import {DekError} from '../../errors.js';
 import {systemError} from '../../files/system-error.js';
 import {writeWholeFile} from '../../files/whole-file.js';
 import {readSignable, type Signable} from '../../manifest/acceptance/signable.js';
+import {readSignatures, signaturePath} from '../../manifest/acceptance/signed-files.js';
 import {chunksOf} from '../../manifest/read.js';
 import {addSignature, makeSignature} from '../../manifest/signature/sign.js';
 

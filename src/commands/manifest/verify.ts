@@ -4,13 +4,12 @@ import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {describeEdition, type EditionJson, editionJson} from '../../cli/edition.js';
 import {countManifests} from '../../cli/phrases.js';
-import {describeSigner, readSignatures, signaturePath, thresholdFlag, trustOf} from '../../cli/signatures.js';
+import {ALLOWED_SIGNERS, describeSigner, thresholdFlag} from '../../cli/signatures.js';
 import {DekError} from '../../errors.js';
-import {readSmallFile} from '../../files/small-file.js';
-import {acceptManifest, type Proof} from '../../manifest/acceptance/accept.js';
+import {acceptManifest} from '../../manifest/acceptance/accept.js';
 import {readSignable, type Signable} from '../../manifest/acceptance/signable.js';
+import {readProof, readSignatures, readTrust, signaturePath} from '../../manifest/acceptance/signed-files.js';
 import {chunksOf} from '../../manifest/read.js';
-import {MAX_RELEASE_BYTES} from '../../manifest/release/release.js';
 import {type Signer, verifySignatures} from '../../manifest/signature/verify.js';
 
 interface ManifestVerifyResult {
@@ -46,7 +45,7 @@ export default class ManifestVerify extends DekCommand {
     'allowed-signers': Flags.string({
       required: true,
       helpValue: 'FILE',
-      description: 'who may sign, as ssh-keygen(1) has it under ALLOWED SIGNERS',
+      description: ALLOWED_SIGNERS,
     }),
     threshold: thresholdFlag,
     release: Flags.string({helpValue: 'FILE', description: 'release that lists the manifest'}),
@@ -55,7 +54,7 @@ export default class ManifestVerify extends DekCommand {
 
   async run(): Promise<ManifestVerifyResult> {
     const {args, flags} = await this.parse(ManifestVerify);
-    const trust = await trustOf(flags['allowed-signers'], flags.threshold);
+    const trust = await readTrust(flags['allowed-signers'], flags.threshold);
     const signable = await readSignable(chunksOf(args.file));
     const {kind, digests} = signable;
     const digest = toHex(digests.sha256);
@@ -70,7 +69,7 @@ export default class ManifestVerify extends DekCommand {
       return {kind, edition: null, manifests, digest, signers};
     }
     const terms = {trust, host: flags.host ?? null, known: null, now: new Date()};
-    const {signers} = acceptManifest(signable.offered, await proofOf(args.file, flags.release), terms);
+    const {signers} = acceptManifest(signable.offered, await readProof(args.file, flags.release), terms);
     const edition = editionJson(signable.offered.header.edition!);
     this.#report(signers, describeEdition(edition));
     return {kind, edition, manifests: null, digest, signers};
@@ -80,10 +79,4 @@ export default class ManifestVerify extends DekCommand {
     for (const signer of signers) this.log(describeSigner(signer));
     this.log(`ok: ${what}`);
   }
-}
-
-async function proofOf(file: string, release: string | undefined): Promise<Proof> {
-  if (release === undefined) return {signature: await readSignatures(signaturePath(file))};
-  const {bytes} = await readSmallFile(release, MAX_RELEASE_BYTES);
-  return {release: bytes, signature: await readSignatures(signaturePath(release))};
 }

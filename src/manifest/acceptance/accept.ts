@@ -83,7 +83,8 @@ export function acceptManifest(offered: Offered, proof: Proof, terms: Terms): Ac
   if (isNew) assertInTime(edition, now);
   // A way back lets an older set in: a key that was taken out of use by its date must not be able to name one.
   if (trust && !isKnown) assertKeysValid(offered, proof, trust, isWayBack ? release!.issued : null, edition, now);
-  const next = known && known.generation >= generation ? known : {generation, digest};
+  // Where nothing has to be signed a number says nothing: what was applied last counts.
+  const next = trust && known && known.generation >= generation ? known : {generation, digest};
   return {id, generation, digest, isNew, signers, notAfter, known: next};
 }
 

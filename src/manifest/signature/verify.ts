@@ -13,11 +13,13 @@ export interface Trust {
   readonly threshold: number;
 }
 
-/** One who has signed. */
+/** One who has signed a manifest or a release. */
 export interface Signer {
+  /** The name by which the allowed signers have the key. */
   readonly principal: string;
-  /** `SHA256:...` */
+  /** Of the key: `SHA256:...`. */
   readonly fingerprint: string;
+  /** `ssh-ed25519` */
   readonly keyType: string;
 }
 

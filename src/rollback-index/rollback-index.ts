@@ -1,0 +1,63 @@
+/** The highest generation that this host has accepted of a manifest, kept in a store. */
+import {equalBytes, toHex} from '../bytes.js';
+import type {Limit} from '../deadline.js';
+import {DekError} from '../errors.js';
+import type {Known} from '../manifest/acceptance/accept.js';
+import {decodeEntry, describeEntry, type Entry, encodeEntry} from './record.js';
+import type {Store} from './store.js';
+
+export class RollbackIndex {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get name(): string {
+    return this.#store.name;
+  }
+
+  /** What is there; null where nothing is yet. Throws BAD_INPUT, and what the store throws. */
+  async read(limit: Limit): Promise<Entry | null> {
+    const record = await this.#store.read(limit);
+    return record && decodeEntry(record, this.name);
+  }
+
+  /** What is known of the manifest `id`. Throws NOT_ENROLLED where nothing is, or what is there is of another. */
+  async known(id: Uint8Array, limit: Limit): Promise<Known> {
+    const entry = await this.read(limit);
+    if (entry && equalBytes(entry.id, id)) return entry;
+    const text = entry ? `is for manifest ${toHex(entry.id)}, not for ${toHex(id)}` : 'is empty';
+    throw new DekError('NOT_ENROLLED', `the rollback index ${this.name} ${text}`, {
+      hint: 'a person has to say once that this manifest is meant: dek rollback-index enroll',
+    });
+  }
+
+  /** Writes an entry and reads it back; nothing where it is there already. Throws IO when it is not what came back. */
+  async write(entry: Entry, limit: Limit): Promise<void> {
+    const record = encodeEntry(entry);
+    const before = await this.#store.read(limit);
+    if (before && equalBytes(before, record)) return;
+    await this.#store.write(record, limit);
+    const after = await this.#store.read(limit);
+    if (after && equalBytes(after, record)) return;
+    throw new DekError('IO', `the rollback index ${this.name} does not hold what was written`);
+  }
+
+  /**
+   * Makes `entry` the first of the index. `isMeant` lets it take the place of another manifest's, or of a later
+   * generation. Throws EXISTS where that would be done and is not meant.
+   */
+  async enroll(entry: Entry, isMeant: boolean, limit: Limit): Promise<void> {
+    await this.#store.prepare?.(limit);
+    const before = await this.read(limit);
+    const isNext = !before || (equalBytes(before.id, entry.id) && before.generation < entry.generation);
+    const isSame = before !== null && equalBytes(encodeEntry(before), encodeEntry(entry));
+    if (!isNext && !isSame && !isMeant) {
+      throw new DekError('EXISTS', `${this.name} holds ${describeEntry(before)}`, {
+        hint: 'if hosts may go back from it: --force',
+      });
+    }
+    await this.write(entry, limit);
+  }
+}
