@@ -30,6 +30,7 @@ _dek() {
       '/prove' | \
       '/query' | \
       '/rewrap' | \
+      '/rollback-index' | \
       '/run' | \
       '/seal' | \
       '/selftest' | \
@@ -67,6 +68,8 @@ _dek() {
       'officer kek/add' | \
       'officer kek/delete' | \
       'officer kek/list' | \
+      'rollback-index/enroll' | \
+      'rollback-index/show' | \
       'virtual/create' | \
       'virtual/exec' | \
       'virtual/set' | \
@@ -84,6 +87,11 @@ _dek() {
     'agent --device') :; return ;;
     'agent --manifest') :; return ;;
     'agent --state') :; return ;;
+    'agent --allowed-signers') _dek_file; return ;;
+    'agent --threshold') :; return ;;
+    'agent --release') _dek_file; return ;;
+    'agent --host') :; return ;;
+    'agent --rollback-index') _dek_source; return ;;
     'agent --kek') _dek_source; return ;;
     'agent --kek-format') _dek_words 'raw hex base64'; return ;;
     'agent --prove-share') :; return ;;
@@ -278,9 +286,18 @@ _dek() {
     'rewrap --to-format') _dek_words 'raw hex base64'; return ;;
     'rewrap --import-kek-id') :; return ;;
     'rewrap --output' | 'rewrap -o') _dek_file; return ;;
+    'rollback-index enroll --allowed-signers') _dek_file; return ;;
+    'rollback-index enroll --threshold') :; return ;;
+    'rollback-index enroll --release') _dek_file; return ;;
+    'rollback-index enroll --host') :; return ;;
     'run --device') :; return ;;
     'run --manifest') :; return ;;
     'run --state') :; return ;;
+    'run --allowed-signers') _dek_file; return ;;
+    'run --threshold') :; return ;;
+    'run --release') _dek_file; return ;;
+    'run --host') :; return ;;
+    'run --rollback-index') _dek_source; return ;;
     'run --kek') _dek_source; return ;;
     'run --kek-format') _dek_words 'raw hex base64'; return ;;
     'run --prove-share') :; return ;;
@@ -334,7 +351,7 @@ _dek() {
     'wrap --format') _dek_words 'raw hex base64'; return ;;
   esac
   case $command in
-    '') _dek_words 'agent apply convert create credential destroy device doctor explain fleet inspect kek keygen list login logout manifest officer prove query rewrap run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
+    '') _dek_words 'agent apply convert create credential destroy device doctor explain fleet inspect kek keygen list login logout manifest officer prove query rewrap rollback-index run seal selftest status unseal unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'fleet') _dek_words 'init publish rollout status' ;;
@@ -343,9 +360,10 @@ _dek() {
     'officer') _dek_words 'credential kek operational status' ;;
     'officer credential') _dek_words 'add delete list' ;;
     'officer kek') _dek_words 'add delete list' ;;
+    'rollback-index') _dek_words 'enroll show' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --watch --state --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --watch --state --allowed-signers --threshold --release --host --rollback-index --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
     'apply')
       if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --query --no-query --prove --prove-share --replace-key --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
     'convert')
@@ -426,8 +444,12 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'rewrap')
       if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
+    'rollback-index enroll')
+      if [[ $cur == -* ]]; then _dek_words '--json --allowed-signers --threshold --release --host --force --help -h'; else _dek_source; fi ;;
+    'rollback-index show')
+      if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else _dek_source; fi ;;
     'run')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --watch --state --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --watch --state --allowed-signers --threshold --release --host --rollback-index --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --help -h'; else :; fi ;;
     'seal')
       if [[ $cur == -* ]]; then _dek_words '--json --name --not-after --with-key --with-key-format --output -o --force --help -h'; else _dek_file; fi ;;
     'selftest')
