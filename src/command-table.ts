@@ -39,6 +39,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{default: CommandCl
   'officer kek delete': () => import('./commands/officer/kek/delete.js'),
   'officer kek list': () => import('./commands/officer/kek/list.js'),
   'officer operational': () => import('./commands/officer/operational.js'),
+  'officer rotate': () => import('./commands/officer/rotate.js'),
   'officer status': () => import('./commands/officer/status.js'),
   prove: () => import('./commands/prove.js'),
   query: () => import('./commands/query.js'),

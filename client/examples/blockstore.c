@@ -4,7 +4,8 @@
  * test of it: it reads and writes random blocks, compares each that it reads, and goes on while the agent is killed,
  * keys are rotated and DEKs fail.
  *
- *     blockstore --lend|--attach [--socket PATH] [--seconds N] [--blocks N] [--keytag HEX] FILE PLAIN TAGGED
+ *     blockstore --lend|--attach [--socket PATH] [--nic NAME] [--seconds N] [--blocks N] [--keytag HEX]
+ *         FILE PLAIN TAGGED
  *
  * The first half of the blocks is encrypted with the DEK called PLAIN, the second with TAGGED. A block has 4,096 bytes
  * and its number is its tweak. "The disk" is the file, which the NIC reaches by RDMA from this same process. In the end
@@ -632,7 +633,7 @@ static void *map_file(const char *name, size_t bytes)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: blockstore --lend|--attach [--socket PATH] [--seconds N] [--blocks N] "
+	fprintf(stderr, "usage: blockstore --lend|--attach [--socket PATH] [--nic NAME] [--seconds N] [--blocks N] "
 			"[--keytag HEX] FILE PLAIN TAGGED\n");
 	exit(2);
 }
@@ -654,6 +655,7 @@ int main(int argc, char **argv)
 	static const struct option flags[] = {{"lend", 0, 0, 'l'},
 					      {"attach", 0, 0, 'a'},
 					      {"socket", 1, 0, 's'},
+					      {"nic", 1, 0, 'n'},
 					      {"seconds", 1, 0, 't'},
 					      {"blocks", 1, 0, 'b'},
 					      {"keytag", 1, 0, 'k'},
@@ -667,6 +669,8 @@ int main(int argc, char **argv)
 			road = flag;
 		else if (flag == 's')
 			options.socket = optarg;
+		else if (flag == 'n')
+			options.nic = optarg;
 		else if (flag == 't')
 			seconds = atoi(optarg);
 		else if (flag == 'b')

@@ -61,6 +61,7 @@ _dek() {
       'officer/credential' | \
       'officer/kek' | \
       'officer/operational' | \
+      'officer/rotate' | \
       'officer/status' | \
       'officer credential/add' | \
       'officer credential/delete' | \
@@ -274,6 +275,15 @@ _dek() {
     'officer operational --credential') _dek_source; return ;;
     'officer operational --credential-format') _dek_words 'raw hex base64'; return ;;
     'officer operational --device') :; return ;;
+    'officer rotate --from') _dek_source; return ;;
+    'officer rotate --from-format') _dek_words 'raw hex base64'; return ;;
+    'officer rotate --to') _dek_source; return ;;
+    'officer rotate --to-format') _dek_words 'raw hex base64'; return ;;
+    'officer rotate --credential') _dek_file; return ;;
+    'officer rotate --credential-id') :; return ;;
+    'officer rotate --kept') _dek_file; return ;;
+    'officer rotate --wait') :; return ;;
+    'officer rotate --socket') _dek_file; return ;;
     'officer status --credential') _dek_file; return ;;
     'officer status --credential-id') :; return ;;
     'officer status --import-kek-id') :; return ;;
@@ -357,7 +367,7 @@ _dek() {
     'fleet') _dek_words 'init publish rollout status' ;;
     'kek') _dek_words 'components copy show usage' ;;
     'manifest') _dek_words 'check fetch release set sign upgrade verify' ;;
-    'officer') _dek_words 'credential kek operational status' ;;
+    'officer') _dek_words 'credential kek operational rotate status' ;;
     'officer credential') _dek_words 'add delete list' ;;
     'officer kek') _dek_words 'add delete list' ;;
     'rollback-index') _dek_words 'enroll show' ;;
@@ -436,6 +446,8 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --credential --credential-id --import-kek-id --device --all-ports --help -h'; else :; fi ;;
     'officer operational')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --credential --credential-format --device --only --yes --plan --help -h'; else :; fi ;;
+    'officer rotate')
+      if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --credential --credential-id --kept --wait --dry-run --yes --socket --help -h'; else _dek_file; fi ;;
     'officer status')
       if [[ $cur == -* ]]; then _dek_words '--json --credential --credential-id --import-kek-id --help -h'; else :; fi ;;
     'prove')

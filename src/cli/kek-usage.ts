@@ -2,7 +2,7 @@
  * Who on this host still names an import KEK: manifests, kept generations of them, and the logins of the running agent.
  * A login names it by its id on a NIC; which key that id is, a manifest says.
  */
-import {readdirSync, statSync} from 'node:fs';
+import {closeSync, openSync, readdirSync, readSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {connectAgent} from '../agent/client.js';
 import type {AgentStatus} from '../agent/protocol.js';
@@ -49,17 +49,24 @@ export interface UsageOptions {
   readonly socket: string | undefined;
   /** Ids on the NIC that are known to be this KEK's. */
   readonly ids?: readonly number[];
+  /** Only logins on these NICs; all when left out. */
+  readonly devices?: readonly string[];
 }
 
 /** Looks. Throws what stands in the way of looking, since what was not seen may name it. */
-export async function kekUsage(kcv: string | null, {paths, socket, ids = []}: UsageOptions): Promise<KekUsage> {
+export async function kekUsage(
+  kcv: string | null,
+  {paths, socket, ids = [], devices}: UsageOptions,
+): Promise<KekUsage> {
   const status = await statusIfAny(socket);
   const files = new Set(paths.flatMap(manifestsIn));
   if (status?.manifest) files.add(status.manifest.path);
   const manifests: ManifestUse[] = [];
   for (const path of files) manifests.push(...(await usesIn(path, kcv, ids)));
   const known = new Set([...ids, ...manifests.flatMap(({importKekId}) => importKekId ?? [])]);
-  const logins = status ? loginsOf(status).filter(({importKekId}) => known.has(importKekId)) : [];
+  const logins = (status ? loginsOf(status) : []).filter(
+    ({importKekId, device}) => known.has(importKekId) && (devices?.includes(device) ?? true),
+  );
   return {manifests, logins, lookedAt: [...files], agent: status !== undefined};
 }
 
@@ -129,14 +136,28 @@ async function usesIn(path: string, kcv: string | null, ids: readonly number[]):
   return uses;
 }
 
-/** The file itself, or the manifests in a folder: what ends in .manifest. */
+/** The file itself, or the manifests in a folder: the files that begin as one. */
 function manifestsIn(path: string): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path];
-    return readdirSync(path)
-      .filter((name) => name.includes('.manifest'))
-      .map((name) => join(path, name));
+    return readdirSync(path, {withFileTypes: true})
+      .filter((entry) => entry.isFile())
+      .map(({name}) => join(path, name))
+      .filter(beginsAsManifest);
   } catch (error) {
     throw systemError('read', path, error);
+  }
+}
+
+const HEAD = Buffer.from('{"dek-manifest":');
+
+/** Throws when it cannot be read: it may be one. */
+function beginsAsManifest(path: string): boolean {
+  const head = Buffer.alloc(HEAD.length);
+  const fd = openSync(path, 'r');
+  try {
+    return readSync(fd, head) === head.length && head.equals(HEAD);
+  } finally {
+    closeSync(fd);
   }
 }

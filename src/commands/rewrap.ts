@@ -1,16 +1,14 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import {type RewrapOptions, Rewrap as Rewrapping} from '../bulk/rewrap.js';
 import {DekCommand} from '../cli/base.js';
 import {idFlag} from '../cli/flags.js';
 import {formatFlag} from '../cli/format-flag.js';
 import {kekResult, withKek} from '../cli/kek.js';
-import {withCrew} from '../cli/many-deks.js';
 import {countDeks, nameKek} from '../cli/phrases.js';
-import {type ChangedManifestOptions, changedManifestFlags, deliverManifest} from '../cli/replace-manifest.js';
+import {type ChangedManifestOptions, changedManifestFlags} from '../cli/replace-manifest.js';
+import {rewrapManifest} from '../cli/rewrap-manifest.js';
 import {KEK_FORMS} from '../custody/sources/table.js';
 import {assertDistinctStreams} from '../custody/spec.js';
-import type {WholeFileOptions} from '../files/whole-file.js';
 import {wholeButEqual} from '../wrap/dek-keys.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
 
@@ -80,39 +78,13 @@ export default class Rewrap extends DekCommand {
   }
 
   async #report(manifest: string, flags: RewrapFlags, from: KekHandle, to: KekHandle): Promise<RewrapResult> {
-    const {deks, equalKeys} = await this.#rewrap(manifest, flags, {from, to, importKekId: flags['import-kek-id']});
+    const options = {from, to, importKekId: flags['import-kek-id']};
+    const {deks, equalKeys} = await rewrapManifest(manifest, flags, options, !this.jsonEnabled());
     const output = flags.output ?? manifest;
     const [old, fresh] = [kekResult(from), kekResult(to)];
     this.note(`re-wrapped ${countDeks(deks)} from ${nameKek(old)} to ${nameKek(fresh)}: ${output}`);
     for (const line of equalKeys.slice(0, MAX_LISTED)) this.note(`line ${line}: ${wholeButEqual().message}`);
     if (equalKeys.length > MAX_LISTED) this.note(`and ${equalKeys.length - MAX_LISTED} more`);
     return {deks, equalKeys, fromKcv: old.kekKcv, toKcv: fresh.kekKcv, output};
-  }
-
-  async #rewrap(
-    manifest: string,
-    flags: ChangedManifestOptions,
-    options: RewrapOptions,
-  ): Promise<Pick<RewrapResult, 'deks' | 'equalKeys'>> {
-    let equalKeys: readonly number[] = [];
-    const deks = await withCrew([options.from, options.to], !this.jsonEnabled(), async (crew, count) => {
-      const rewrapping = new Rewrapping(crew, manifest, options);
-      const rewrapped = count('re-wrapped');
-      let total = 0;
-      const chunks = rewrapping.chunks((deks) => {
-        total = deks;
-        return rewrapped(deks);
-      });
-      const check: WholeFileOptions['check'] = (temporary, goOn) => {
-        const verified = count('verified', total);
-        return rewrapping.check(temporary, async (deks) => {
-          await verified(deks);
-          await goOn();
-        });
-      };
-      await deliverManifest(manifest, chunks, flags, check);
-      equalKeys = rewrapping.equalLines;
-    });
-    return {deks, equalKeys};
   }
 }

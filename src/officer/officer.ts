@@ -120,6 +120,11 @@ export class Officer {
       .sort((a, b) => a.id - b.id);
   }
 
+  /** Whether the NIC takes it for an officer's login: asked with the KEK that it names. */
+  isOfficer(login: LoginOptions): boolean {
+    return !('status' in this.#query('kek', login, login.importKekId));
+  }
+
   #query(kind: KeyKind, login: LoginOptions, id: number): KeyReport | Pick<Answer, 'status' | 'syndrome'> {
     const register = queryRegister(login, id);
     try {

@@ -92,6 +92,13 @@ export class Service {
   }
 }
 
+/** Builds it in a folder; its path. */
+export function buildBlockstore(folder: string): string {
+  const args = ['-s', '-C', CLIENT, 'examples', `BUILD=${folder}`, 'WARNINGS=-Wall -Wextra -Werror'];
+  execFileSync('make', args, {stdio: 'pipe'});
+  return join(folder, 'blockstore');
+}
+
 export class Stage {
   readonly road: Road;
   readonly device: TestDevice;
@@ -108,9 +115,7 @@ export class Stage {
     this.road = road;
     this.device = device;
     this.#kek = {id: device.kekId, secret: device.kek};
-    const args = ['-s', '-C', CLIENT, 'examples', `BUILD=${this.#folder}`, 'WARNINGS=-Wall -Wextra -Werror'];
-    execFileSync('make', args, {stdio: 'pipe'});
-    this.#program = join(this.#folder, 'blockstore');
+    this.#program = buildBlockstore(this.#folder);
     this.#writeManifest();
   }
 

@@ -16,7 +16,7 @@ export default class KekUsage extends DekCommand {
   static override description =
     'Looks for an import KEK, by its key check value (KCV), in the manifest of the running agent, in the manifests ' +
     'that are named, and in the logins of the agent and of the services that lend it contexts. A folder stands for ' +
-    'the manifests in it, kept generations as well: all files with .manifest in their name. Exits with 0 when ' +
+    'the manifests in it, kept generations as well. Exits with 0 when ' +
     'nothing names it, and with 5 when something does: then the NIC must not lose it. Hosts that are not this one ' +
     'are not asked.';
   static override usage = 'KCV [MANIFEST...] [--import-kek-id ID] [--socket PATH] [--json]';

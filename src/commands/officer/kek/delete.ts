@@ -45,10 +45,9 @@ export default class OfficerKekDelete extends DekCommand {
     const functions = functionsOf(flags);
     const login = await officerLogin(flags);
     if (!flags.force) {
-      const usage = await kekUsage(null, {paths: flags.manifest, socket: flags.socket, ids: [id]});
-      const names = functions.map(({name}) => name);
-      const logins = usage.logins.filter(({device}) => names.includes(device));
-      assertUnused(`import KEK ${describeId(id)}`, {...usage, logins});
+      const devices = functions.map(({name}) => name);
+      const usage = await kekUsage(null, {paths: flags.manifest, socket: flags.socket, ids: [id], devices});
+      assertUnused(`import KEK ${describeId(id)}`, usage);
     }
     await deleteOnAll(functions, 'kek', login, id);
     this.log(`deleted import KEK ${describeId(id)} of ${namesOf(functions)}`);
