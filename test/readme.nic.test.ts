@@ -34,6 +34,7 @@ const program = (name: string, text: string): string =>
 const STAGES: Record<string, Stage> = {
   login: {before: ['dek agent &', CREDENTIAL, KEY, 'flip-a-bit vol-1.wrapped > altered.wrapped']},
   try: {before: ['rm nic']},
+  operational: {before: ['cp nic/officer/credential credential', 'dek virtual set nic state=commissioning']},
   officer: {before: ['cp nic/officer/credential credential']},
   host: {before: [CREDENTIAL, KEY]},
   manifest: {before: [CREDENTIAL]},
@@ -55,7 +56,7 @@ const STAGES: Record<string, Stage> = {
   rotate: {
     before: [
       ...[CREDENTIAL, manifest(101), 'dek agent --manifest manifest &'],
-      ...['head -c 32 /dev/urandom > kek-2 && chmod 600 kek-2', 'dek virtual set nic kek=0x21:file:kek-2'],
+      'head -c 32 /dev/urandom > kek-2 && chmod 600 kek-2',
     ],
   },
   many: {before: ['head -c 72000 /dev/urandom > keys.bin && chmod 600 keys.bin', CREDENTIAL, manifest(1)]},

@@ -33,6 +33,8 @@ export interface RotationOptions {
 
 /** What its steps need. */
 export interface Rotation extends RotationOptions {
+  /** The manifest as it was named. */
+  readonly shown: string;
   readonly fromKcv: string;
   readonly toKcv: string;
   readonly functions: readonly DeviceInfo[];
@@ -84,6 +86,7 @@ export async function openRotation(options: RotationOptions): Promise<Rotation> 
   return {
     ...options,
     manifest,
+    shown: options.manifest,
     fromKcv,
     toKcv,
     functions,

@@ -44,7 +44,7 @@ export const STEPS: readonly Step[] = [
   },
   {
     name: 'next-login',
-    tell: ({manifest}) => `write its login into ${manifest} as the next one`,
+    tell: ({shown}) => `write its login into ${shown} as the next one`,
     isDone: ({toKcv}, header) => isUnder(header.importKekKcv, toKcv) || hasNext(header, toKcv),
     run: writeNextLogin,
   },
@@ -55,7 +55,7 @@ export const STEPS: readonly Step[] = [
   },
   {
     name: 'rewrap',
-    tell: ({manifest, fromKcv, toKcv}) => `re-wrap ${manifest} from KCV ${fromKcv} to ${toKcv}`,
+    tell: ({shown, fromKcv, toKcv}) => `re-wrap ${shown} from KCV ${fromKcv} to KCV ${toKcv}`,
     isDone: ({toKcv}, header) => isUnder(header.importKekKcv, toKcv),
     run: async ({manifest, from, to, isShown}) => {
       await rewrapManifest(manifest, IN_PLACE, {from, to}, isShown);

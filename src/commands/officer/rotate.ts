@@ -137,14 +137,13 @@ export default class OfficerRotate extends DekCommand {
     if (!rotation.isBegun) await writeJournal(rotation.journal, rotation.progress);
     for (const [i, step] of STEPS.entries()) {
       if (done.has(step)) continue;
-      this.note(`step ${i + 1}: ${step.name}`);
       await step.run(rotation).catch((error: unknown) => {
         throw stopped(error, i + 1);
       });
     }
     await removeJournal(rotation.journal);
     this.log(`rotated to import KEK 0x${rotation.progress.newId!.toString(16)}, KCV ${rotation.toKcv}`);
-    this.note('officers log in under the new KEK now: dek credential wrap their credentials with it');
+    this.note('officers log in under the new KEK from now on: dek credential wrap makes what they need');
     return resultOf(rotation, (step) => (done.has(step) ? 'before' : 'done'));
   }
 }

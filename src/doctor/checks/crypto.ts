@@ -4,7 +4,7 @@ import type {HcaCaps} from '../../rdma/hca-caps.js';
 import type {Caps, Device} from '../../rdma/index.js';
 import {type Check, type Finding, found, well} from '../check.js';
 
-const OFFICER = 'a crypto officer loads a KEK and a credential and makes it operational: register CRYPTO_OPERATIONAL';
+const OFFICER = 'a crypto officer loads a first KEK and credential and makes it operational: dek officer operational';
 
 export const crypto: Check = {
   name: 'crypto',
@@ -50,7 +50,7 @@ export const crypto: Check = {
     'no-keks': {
       level: 'note',
       text: 'no import KEK, or no credential, is in the non-volatile memory of the NIC',
-      fix: 'a login needs one of each, under the ids that it names: ask the crypto officer',
+      fix: 'a login needs one of each, under the ids that it names; the officer: dek officer kek add, credential add',
       basis: 'assumed',
     },
   },

@@ -14,8 +14,8 @@ export const kernel: Check = {
     },
     'no-fwctl': {
       level: 'note',
-      text: 'the kernel has no fwctl for mlx5: import KEKs and credentials are loaded by NVIDIA mlxreg alone, in argv',
-      fix: 'Linux 6.15 or later with the module mlx5_fwctl lets a crypto officer do it without argv',
+      text: 'the kernel has no fwctl for mlx5: dek officer needs a firmware that lets DEVX at its registers',
+      fix: 'for a crypto officer: Linux 6.15 or later with the module mlx5_fwctl; dek officer status tells the way',
       basis: {seen: 'the kernel: drivers/fwctl/mlx5, since 6.15'},
     },
   },

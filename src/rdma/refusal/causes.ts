@@ -24,7 +24,7 @@ export interface Cause {
 }
 
 const ANY = ['login', 'wrapped', 'plaintext'] as const;
-const OFFICER = 'a crypto officer makes it operational (mlxreg, register CRYPTO_OPERATIONAL)';
+const OFFICER = 'a crypto officer makes it operational: dek officer operational';
 const LOGIN_AGAIN = 'log out, then log in with a credential and an import KEK that the crypto officer has loaded';
 const ENGINE =
   'look whether mlxconfig has DATA_CRYPTO_ENGINE=DISABLED, whether the NIC is a crypto-enabled model, and whether ' +
