@@ -49,6 +49,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{default: CommandCl
   run: () => import('./commands/run.js'),
   seal: () => import('./commands/seal.js'),
   selftest: () => import('./commands/selftest.js'),
+  'spdk load': () => import('./commands/spdk/load.js'),
   status: () => import('./commands/status.js'),
   unwrap: () => import('./commands/unwrap.js'),
   unseal: () => import('./commands/unseal.js'),
