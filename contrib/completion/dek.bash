@@ -30,6 +30,7 @@ _dek() {
       '/prove' | \
       '/query' | \
       '/rewrap' | \
+      '/rollback-index' | \
       '/run' | \
       '/seal' | \
       '/selftest' | \
@@ -61,6 +62,7 @@ _dek() {
       'officer/credential' | \
       'officer/kek' | \
       'officer/operational' | \
+      'officer/rotate' | \
       'officer/status' | \
       'officer credential/add' | \
       'officer credential/delete' | \
@@ -68,6 +70,8 @@ _dek() {
       'officer kek/add' | \
       'officer kek/delete' | \
       'officer kek/list' | \
+      'rollback-index/enroll' | \
+      'rollback-index/show' | \
       'spdk/load' | \
       'virtual/create' | \
       'virtual/exec' | \
@@ -86,6 +90,11 @@ _dek() {
     'agent --device') :; return ;;
     'agent --manifest') :; return ;;
     'agent --state') :; return ;;
+    'agent --allowed-signers') _dek_file; return ;;
+    'agent --threshold') :; return ;;
+    'agent --release') _dek_file; return ;;
+    'agent --host') :; return ;;
+    'agent --rollback-index') _dek_source; return ;;
     'agent --kek') _dek_source; return ;;
     'agent --kek-format') _dek_words 'raw hex base64'; return ;;
     'agent --prove-share') :; return ;;
@@ -268,6 +277,15 @@ _dek() {
     'officer operational --credential') _dek_source; return ;;
     'officer operational --credential-format') _dek_words 'raw hex base64'; return ;;
     'officer operational --device') :; return ;;
+    'officer rotate --from') _dek_source; return ;;
+    'officer rotate --from-format') _dek_words 'raw hex base64'; return ;;
+    'officer rotate --to') _dek_source; return ;;
+    'officer rotate --to-format') _dek_words 'raw hex base64'; return ;;
+    'officer rotate --credential') _dek_file; return ;;
+    'officer rotate --credential-id') :; return ;;
+    'officer rotate --kept') _dek_file; return ;;
+    'officer rotate --wait') :; return ;;
+    'officer rotate --socket') _dek_file; return ;;
     'officer status --credential') _dek_file; return ;;
     'officer status --credential-id') :; return ;;
     'officer status --import-kek-id') :; return ;;
@@ -280,9 +298,18 @@ _dek() {
     'rewrap --to-format') _dek_words 'raw hex base64'; return ;;
     'rewrap --import-kek-id') :; return ;;
     'rewrap --output' | 'rewrap -o') _dek_file; return ;;
+    'rollback-index enroll --allowed-signers') _dek_file; return ;;
+    'rollback-index enroll --threshold') :; return ;;
+    'rollback-index enroll --release') _dek_file; return ;;
+    'rollback-index enroll --host') :; return ;;
     'run --device') :; return ;;
     'run --manifest') :; return ;;
     'run --state') :; return ;;
+    'run --allowed-signers') _dek_file; return ;;
+    'run --threshold') :; return ;;
+    'run --release') _dek_file; return ;;
+    'run --host') :; return ;;
+    'run --rollback-index') _dek_source; return ;;
     'run --kek') _dek_source; return ;;
     'run --kek-format') _dek_words 'raw hex base64'; return ;;
     'run --prove-share') :; return ;;
@@ -343,19 +370,20 @@ _dek() {
     'wrap --format') _dek_words 'raw hex base64'; return ;;
   esac
   case $command in
-    '') _dek_words 'agent apply convert create credential destroy device doctor explain fleet inspect kek keygen list login logout manifest officer prove query rewrap run seal selftest spdk status unseal unwrap virtual wrap help --help --version' ;;
+    '') _dek_words 'agent apply convert create credential destroy device doctor explain fleet inspect kek keygen list login logout manifest officer prove query rewrap rollback-index run seal selftest spdk status unseal unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'fleet') _dek_words 'init publish rollout status' ;;
     'kek') _dek_words 'components copy show usage' ;;
     'manifest') _dek_words 'check fetch release set sign upgrade verify' ;;
-    'officer') _dek_words 'credential kek operational status' ;;
+    'officer') _dek_words 'credential kek operational rotate status' ;;
     'officer credential') _dek_words 'add delete list' ;;
     'officer kek') _dek_words 'add delete list' ;;
+    'rollback-index') _dek_words 'enroll show' ;;
     'spdk') _dek_words 'load' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --watch --state --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --watch --state --allowed-signers --threshold --release --host --rollback-index --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --socket --group --group-may-attach --help -h'; else :; fi ;;
     'apply')
       if [[ $cur == -* ]]; then _dek_words '--json --reload --dry-run --keep-going --query --no-query --prove --prove-share --replace-key --kek --kek-format --socket --help -h'; else _dek_file; fi ;;
     'convert')
@@ -428,6 +456,8 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --credential --credential-id --import-kek-id --device --all-ports --help -h'; else :; fi ;;
     'officer operational')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --credential --credential-format --device --only --yes --plan --help -h'; else :; fi ;;
+    'officer rotate')
+      if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --credential --credential-id --kept --wait --dry-run --yes --socket --help -h'; else _dek_file; fi ;;
     'officer status')
       if [[ $cur == -* ]]; then _dek_words '--json --credential --credential-id --import-kek-id --help -h'; else :; fi ;;
     'prove')
@@ -436,8 +466,12 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'rewrap')
       if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
+    'rollback-index enroll')
+      if [[ $cur == -* ]]; then _dek_words '--json --allowed-signers --threshold --release --host --force --help -h'; else _dek_source; fi ;;
+    'rollback-index show')
+      if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else _dek_source; fi ;;
     'run')
-      if [[ $cur == -* ]]; then _dek_words '--device --manifest --watch --state --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--device --manifest --watch --state --allowed-signers --threshold --release --host --rollback-index --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --help -h'; else :; fi ;;
     'seal')
       if [[ $cur == -* ]]; then _dek_words '--json --name --not-after --with-key --with-key-format --output -o --force --help -h'; else _dek_file; fi ;;
     'selftest')

@@ -35,7 +35,7 @@ export default class SpdkLoad extends DekCommand {
     socket: Flags.string({
       required: true,
       helpValue: 'PATH',
-      description: 'JSON-RPC socket of the application, as its option -r names it',
+      description: 'socket for JSON-RPC of the application, as its option -r names it',
     }),
     manifest: Flags.string({required: true, helpValue: 'FILE', description: 'manifest of the keys'}),
     name: Flags.string({

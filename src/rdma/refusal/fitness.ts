@@ -4,6 +4,7 @@
  */
 import {DekError} from '../../errors.js';
 import type {Caps} from '../caps.js';
+import type {HcaCaps} from '../hca-caps.js';
 import type {Meaning} from './errno-table.js';
 
 /** What is asked of a NIC: a login, or to take a DEK that comes wrapped, or in plaintext. */
@@ -14,6 +15,7 @@ export interface Nic {
   readonly info: {readonly name: string};
   readonly caps: Caps;
   capsNow(): Caps;
+  hcaCaps(): HcaCaps;
 }
 
 /** Throws UNSUPPORTED where libmlx5 would not send `need`, or send what the import mode does not allow. */
@@ -33,6 +35,8 @@ export function whyUnfit(nic: Nic, need: Need): Meaning | undefined {
   let now: Caps;
   try {
     now = nic.capsNow();
+    // libmlx5 reads nothing at all then, and says nothing.
+    if (now.importMode === 'unknown' && !nic.hcaCaps().crypto) return ENGINE_OFF;
   } catch {
     return undefined; // asked only to explain another error: that one is the answer
   }
@@ -40,6 +44,12 @@ export function whyUnfit(nic: Nic, need: Need): Meaning | undefined {
   const lack = lackOf(now, need);
   return lack ?? (isFit(nic.caps, need) ? undefined : CHANGED);
 }
+
+const ENGINE_OFF: Meaning = [
+  'UNSUPPORTED',
+  'has no AES-XTS engine that is switched on',
+  "look whether NVIDIA's mlxconfig has DATA_CRYPTO_ENGINE=DISABLED, and whether the model has crypto: dek doctor",
+];
 
 const CHANGED: Meaning = [
   'UNSUPPORTED',
