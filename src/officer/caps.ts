@@ -35,7 +35,7 @@ export function readOfficerCaps(way: Way): OfficerCaps {
   const out = new Uint8Array(new ArrayBuffer(PAGE_AT + 4096));
   putField(in_, [0, 16], QUERY_HCA_CAP);
   putField(in_, [0x30, 16], (CRYPTO << 1) | 1);
-  way.run(in_, out);
+  way.run(in_, out, false);
   if (out[0] !== 0) {
     const said = describeStatus(out[0]!, getField(out, [32, 32]));
     throw new DekError('UNSUPPORTED', `the firmware does not tell what its crypto can do (${said})`);

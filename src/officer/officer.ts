@@ -63,7 +63,7 @@ export class Officer {
   makeOperational(kek: Uint8Array, credential: Uint8Array): void {
     const register = operationalRegister(kek, credential);
     try {
-      this.#done('make it operational', this.#access(CRYPTO_OPERATIONAL, register, true));
+      wipe(this.#done('make it operational', this.#access(CRYPTO_OPERATIONAL, register, true)));
     } finally {
       wipe(register);
     }
@@ -80,7 +80,9 @@ export class Officer {
       wipe(register);
     }
     if (answer.status !== 0) throw await this.#whyNot(kind, login, answer);
-    return readId(answer.data);
+    const id = readId(answer.data);
+    wipe(answer.data);
+    return id;
   }
 
   /** Deletes one: logins that use it turn INVALID. Throws NO_INPUT for an unknown id, PERMISSION, REFUSED. */

@@ -6,26 +6,34 @@ import {Officer} from './officer.js';
 /** What became of a function. */
 export interface Step {
   readonly device: string;
-  /** done: it is operational now; already: it was before, with what it has; left: it was not to be done; failed. */
+  /** done: it is operational now; already: it was before; left: as it is, for an error or because of --only. */
   readonly outcome: 'done' | 'already' | 'left' | 'failed';
   readonly error?: ErrorJson['error'];
 }
 
-/** A way to each function. Throws before anything is written when there is none to one of them. */
-export async function openFunctions(functions: readonly DeviceInfo[]): Promise<Map<DeviceInfo, Officer>> {
-  const officers = new Map<DeviceInfo, Officer>();
-  try {
-    for (const info of functions) officers.set(info, await Officer.open(info));
-    return officers;
-  } catch (error) {
-    for (const officer of officers.values()) officer.close();
-    throw error;
+/** A way to each function, and those to which none goes, which are left. Throws when none goes to any. */
+export async function openFunctions(
+  functions: readonly DeviceInfo[],
+): Promise<{officers: readonly Officer[]; left: readonly Step[]}> {
+  const officers: Officer[] = [];
+  const left: Step[] = [];
+  let first: DekError | undefined;
+  for (const info of functions) {
+    try {
+      officers.push(await Officer.open(info));
+    } catch (error) {
+      if (!(error instanceof DekError)) throw error;
+      first ??= error;
+      left.push({device: info.name, outcome: 'left', ...errorJson(error)});
+    }
   }
+  if (officers.length === 0 && first) throw first;
+  return {officers, left};
 }
 
 /** Makes those operational that are not. Goes on after one that refuses. */
-export function makeAllOperational(officers: Iterable<Officer>, kek: Uint8Array, credential: Uint8Array): Step[] {
-  return [...officers].map((officer): Step => {
+export function makeAllOperational(officers: readonly Officer[], kek: Uint8Array, credential: Uint8Array): Step[] {
+  return officers.map((officer): Step => {
     const {name: device} = officer.info;
     try {
       if (officer.state().operational) return {device, outcome: 'already'};

@@ -63,9 +63,17 @@ describe('dek officer', function () {
         {device: 'mlx5_0', outcome: 'left'},
       ]);
       card.device.nic.set({faults: [{command: 'access', status: 1, syndrome: 0x77, times: 'always'}]}, 'mlx5_0');
-      const [status, error] = await refused('officer', 'operational', ...first(), '--yes');
+      const {status, out} = await card.dek('officer', 'operational', ...first(), '--yes');
       expect(status).to.equal(4);
-      expect(error).to.contain("no way to the officer's registers of mlx5_0").and.contain('syndrome 0x00000077');
+      expect(out).to.contain('mlx5_1: was operational already');
+      expect(out).to.contain("mlx5_0: left as it is: no way to the officer's registers").and.contain('0x00000077');
+      card.device.nic.set({faults: []}, 'mlx5_0');
+      card.device.nic.set({faults: [{command: 'access', status: 1, times: 'always'}]});
+      const [none, error] = await refused('officer', 'operational', ...first(), '--yes');
+      expect([none, error.slice(0, 57)]).to.deep.equal([
+        4,
+        "error: no way to the officer's registers of mlx5_0: fwctl",
+      ]);
     });
 
     it('operational asks at the terminal, and does nothing without an answer', async () => {

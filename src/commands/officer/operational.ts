@@ -37,7 +37,8 @@ export default class OfficerOperational extends DekCommand {
   static override description =
     "Writes the first import KEK and the first credential, which is an officer's, into each port and function of the " +
     'card, both under id 0, and turns it operational, so that it takes logins. That cannot be undone without a token ' +
-    'that NVIDIA signs, so it asks at the terminal first. A function that is operational already stays as it is. ' +
+    'that NVIDIA signs, so it asks at the terminal first. A function that is operational already stays as it is, and ' +
+    'one to whose registers no way goes is left and named. ' +
     'What another host sees of the card (the ARM side of a BlueField) is to be done there.';
   static override usage =
     `${KEK_USAGE} --credential SOURCE [--credential-format FORMAT] [--device NAME [--only]] [--yes] [--plan] [--json]`;
@@ -93,22 +94,29 @@ export default class OfficerOperational extends DekCommand {
     const card = functionsOfCard(flags.device);
     const functions = flags.only ? [functionNamed(flags.device)] : card;
     const warnings = this.#warn(kek, credential);
-    const officers = await openFunctions(functions);
+    const {officers, left} = await openFunctions(functions);
     try {
+      for (const {device, error} of left) this.note(`${device} will be left as it is: ${error!.message}`);
       if (!flags.yes) {
+        const names = namesOf(officers.map(({info}) => info));
         askYes(
-          `${namesOf(functions)} will be operational, with the KEK of KCV ${toHex(kek.kcv!)} and this credential. ` +
+          `${names} will be operational, with the KEK of KCV ${toHex(kek.kcv!)} and this credential. ` +
             'This cannot be undone without a token from NVIDIA.',
         );
       }
-      const steps = makeAllOperational(officers.values(), secret, credential);
-      const left = card.filter(({name}) => !functions.some((one) => one.name === name));
-      steps.push(...left.map(({name}): Step => ({device: name, outcome: 'left'})));
-      for (const step of steps) this.log(`${step.device}: ${WORDS[step.outcome]}${step.error?.message ?? ''}`);
-      if (steps.some(({outcome}) => outcome === 'failed')) process.exitCode = 4;
+      const others = card.filter(({name}) => !functions.some((one) => one.name === name));
+      const steps = [
+        ...makeAllOperational(officers, secret, credential),
+        ...left,
+        ...others.map(({name}): Step => ({device: name, outcome: 'left'})),
+      ];
+      for (const {device, outcome, error} of steps) {
+        this.log(`${device}: ${WORDS[outcome]}${error ? `: ${error.message}` : ''}`);
+      }
+      if (steps.some(({error}) => error !== undefined)) process.exitCode = 4;
       return {kekKcv: toHex(kek.kcv!), functions: steps, warnings};
     } finally {
-      for (const officer of officers.values()) officer.close();
+      for (const officer of officers) officer.close();
     }
   }
 
@@ -123,7 +131,7 @@ const WORDS = {
   done: 'operational; import KEK 0x0, credential 0x0',
   already: 'was operational already, and has kept what it had',
   left: 'left as it is',
-  failed: 'failed: ',
+  failed: 'failed',
 } as const;
 
 /** The register takes the KEK itself. Throws UNSUPPORTED for one that cannot leave its token or server. */

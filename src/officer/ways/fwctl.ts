@@ -15,8 +15,8 @@ import type {Way} from './way.js';
 /** Linux 6.15. */
 const [MAJOR, MINOR] = [6, 15];
 const DEVICE_TYPE_MLX5 = 1;
-/** Reads of registers are "debug information" to mlx5_fwctl, writes are configuration and pass in any scope. */
-const SCOPE_DEBUG_READ_ONLY = 1;
+/** To mlx5_fwctl a write of a register is configuration, a read of one is debug information. */
+const SCOPE = {configuration: 0, debugReadOnly: 1} as const;
 const ACCESS_REG = 0x805;
 
 /** Opens the one of this NIC. Throws UNSUPPORTED, PERMISSION, IO, with the reason alone as message. */
@@ -34,8 +34,8 @@ export function openFwctl({pciAddress}: DeviceInfo): Way {
   return {
     name: 'fwctl',
     opcode: ACCESS_REG,
-    run: (in_, out) => {
-      const errno = fwctlRpc(fd, SCOPE_DEBUG_READ_ONLY, in_, out);
+    run: (in_, out, write) => {
+      const errno = fwctlRpc(fd, write ? SCOPE.configuration : SCOPE.debugReadOnly, in_, out);
       if (errno !== 0) throw failed(errno);
     },
     close: () => closeSync(fd),

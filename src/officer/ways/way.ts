@@ -14,12 +14,12 @@ export interface Way {
   readonly name: WayName;
   /** ACCESS_REG (fwctl), or ACCESS_REGISTER_USER: one layout. */
   readonly opcode: number;
-  /** Sends a command. Throws when it does not come to the firmware; what that says is in `out`. */
-  run(in_: Uint8Array, out: Uint8Array): void;
+  /** Sends a command; `write`: it changes something. Throws when it does not come to the firmware, which fills `out`. */
+  run(in_: Uint8Array, out: Uint8Array, write: boolean): void;
   close(): void;
 }
 
-/** What the firmware answered: `data` is the register, to be wiped by the caller. */
+/** What the firmware answered: `data` is the register, zeros when it refused, to be wiped by who wrote a secret. */
 export interface Answer {
   readonly status: number;
   readonly syndrome: number;
@@ -43,8 +43,10 @@ export function accessRegister(way: Way, register: Register, data: Uint8Array, w
     putField(in_, OP_MOD, write ? 0 : 1);
     putField(in_, REGISTER_ID, register.id);
     in_.set(data, HEADER_BYTES);
-    way.run(in_, out);
-    return {status: out[0]!, syndrome: getField(out, [32, 32]), data: out.subarray(HEADER_BYTES)};
+    way.run(in_, out, write);
+    const [status, syndrome] = [out[0]!, getField(out, [32, 32])];
+    if (status !== 0) wipe(out);
+    return {status, syndrome, data: out.subarray(HEADER_BYTES)};
   } finally {
     wipe(in_);
   }
