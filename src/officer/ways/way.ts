@@ -14,7 +14,7 @@ export interface Way {
   readonly name: WayName;
   /** ACCESS_REG (fwctl), or ACCESS_REGISTER_USER: one layout. */
   readonly opcode: number;
-  /** Sends a command; `write`: it changes something. Throws when it does not come to the firmware, which fills `out`. */
+  /** Sends a command; `write`: it changes something. Throws unless it comes to the firmware, which fills `out`. */
   run(in_: Uint8Array, out: Uint8Array, write: boolean): void;
   close(): void;
 }
