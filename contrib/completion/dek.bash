@@ -31,6 +31,7 @@ _dek() {
       '/query' | \
       '/rewrap' | \
       '/rollback-index' | \
+      '/rpmb' | \
       '/run' | \
       '/seal' | \
       '/selftest' | \
@@ -72,6 +73,10 @@ _dek() {
       'officer kek/list' | \
       'rollback-index/enroll' | \
       'rollback-index/show' | \
+      'rpmb/info' | \
+      'rpmb/program' | \
+      'rpmb/read' | \
+      'rpmb/write' | \
       'spdk/load' | \
       'virtual/create' | \
       'virtual/exec' | \
@@ -302,6 +307,23 @@ _dek() {
     'rollback-index enroll --threshold') :; return ;;
     'rollback-index enroll --release') _dek_file; return ;;
     'rollback-index enroll --host') :; return ;;
+    'rpmb info --key') _dek_source; return ;;
+    'rpmb info --key-format') _dek_words 'raw hex base64'; return ;;
+    'rpmb program --key') _dek_source; return ;;
+    'rpmb program --key-format') _dek_words 'raw hex base64'; return ;;
+    'rpmb read --key') _dek_source; return ;;
+    'rpmb read --key-format') _dek_words 'raw hex base64'; return ;;
+    'rpmb read --address') :; return ;;
+    'rpmb read --blocks') :; return ;;
+    'rpmb read --frames') _dek_file; return ;;
+    'rpmb read --output' | 'rpmb read -o') _dek_file; return ;;
+    'rpmb read --format') _dek_words 'raw hex base64'; return ;;
+    'rpmb write --key') _dek_source; return ;;
+    'rpmb write --key-format') _dek_words 'raw hex base64'; return ;;
+    'rpmb write --address') :; return ;;
+    'rpmb write --frames') _dek_file; return ;;
+    'rpmb write --output' | 'rpmb write -o') _dek_file; return ;;
+    'rpmb write --format') _dek_words 'raw hex base64'; return ;;
     'run --device') :; return ;;
     'run --manifest') :; return ;;
     'run --state') :; return ;;
@@ -370,7 +392,7 @@ _dek() {
     'wrap --format') _dek_words 'raw hex base64'; return ;;
   esac
   case $command in
-    '') _dek_words 'agent apply convert create credential destroy device doctor explain fleet inspect kek keygen list login logout manifest officer prove query rewrap rollback-index run seal selftest spdk status unseal unwrap virtual wrap help --help --version' ;;
+    '') _dek_words 'agent apply convert create credential destroy device doctor explain fleet inspect kek keygen list login logout manifest officer prove query rewrap rollback-index rpmb run seal selftest spdk status unseal unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'fleet') _dek_words 'init publish rollout status' ;;
@@ -380,6 +402,7 @@ _dek() {
     'officer credential') _dek_words 'add delete list' ;;
     'officer kek') _dek_words 'add delete list' ;;
     'rollback-index') _dek_words 'enroll show' ;;
+    'rpmb') _dek_words 'info program read write' ;;
     'spdk') _dek_words 'load' ;;
     'virtual') _dek_words 'create exec set show' ;;
     'agent')
@@ -470,6 +493,14 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --allowed-signers --threshold --release --host --force --help -h'; else _dek_source; fi ;;
     'rollback-index show')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else _dek_source; fi ;;
+    'rpmb info')
+      if [[ $cur == -* ]]; then _dek_words '--json --key --key-format --help -h'; else :; fi ;;
+    'rpmb program')
+      if [[ $cur == -* ]]; then _dek_words '--json --key --key-format --yes --help -h'; else :; fi ;;
+    'rpmb read')
+      if [[ $cur == -* ]]; then _dek_words '--json --key --key-format --address --blocks --frames --output -o --force --format --help -h'; else :; fi ;;
+    'rpmb write')
+      if [[ $cur == -* ]]; then _dek_words '--json --key --key-format --address --frames --output -o --force --format --help -h'; else _dek_file; fi ;;
     'run')
       if [[ $cur == -* ]]; then _dek_words '--device --manifest --watch --state --allowed-signers --threshold --release --host --rollback-index --kek --kek-format --query --no-query --explain --no-explain --prove --prove-share --lend --release-within --allow-old-kernel --check-interval --help -h'; else :; fi ;;
     'seal')

@@ -112,8 +112,7 @@ function machineOf({kernel}: Parts, accel: Accelerator, needs: Needs, work: stri
   const words = 'console=ttyS0 quiet loglevel=4 panic=-1 systemd.show_status=0 audit=0 mitigations=off';
   const args = [
     ...['-M', 'q35', ...accel.args, '-smp', '1', '-m', `${needs.megabytes}`],
-    ...['-nodefaults', '-display', 'none', '-serial', `file:${join(work, 'console')}`],
-    ...(needs.reboots ? [] : ['-no-reboot']),
+    ...['-nodefaults', '-no-reboot', '-display', 'none', '-serial', `file:${join(work, 'console')}`],
     ...['-kernel', join(kernel, 'boot', `vmlinuz-${version}`), '-initrd', join(work, 'initramfs')],
     // A starved host makes the kernel doubt its timers.
     ...['-append', `${words} no_timer_check tsc=reliable`],

@@ -9,14 +9,12 @@ export interface Needs {
   readonly emmc: boolean;
   /** An empty disk of 64 MiB, /dev/vda. */
   readonly disk: boolean;
-  /** The guest may boot again; else that is its end. */
-  readonly reboots: boolean;
   readonly megabytes: number;
   /** Its time, with KVM or without. */
   readonly seconds: number;
 }
 
-const WORDS = ['systemd', 'tpm', 'emmc', 'disk', 'reboots'] as const;
+const WORDS = ['systemd', 'tpm', 'emmc', 'disk'] as const;
 
 /** Throws for a word that is not known, so that no test runs on less than it asked for. */
 export function needsOf(script: string, name: string): Needs {
