@@ -72,6 +72,7 @@ const STAGES: Record<string, Stage> = {
     ],
   },
   script: {before: ['dek agent &', CREDENTIAL, LOGIN, KEY, 'dek create vol-1 vol-1.wrapped']},
+  doctor: {before: ['dek virtual set nic state=commissioning']},
   program: {before: [CREDENTIAL]},
   faults: {},
 };

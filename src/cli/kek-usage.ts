@@ -2,13 +2,14 @@
  * Who on this host still names an import KEK: manifests, kept generations of them, and the logins of the running agent.
  * A login names it by its id on a NIC; which key that id is, a manifest says.
  */
-import {closeSync, openSync, readdirSync, readSync, statSync} from 'node:fs';
+import {closeSync, openSync, readdirSync, readSync} from 'node:fs';
 import {join} from 'node:path';
 import {connectAgent} from '../agent/client.js';
 import type {AgentStatus} from '../agent/protocol.js';
 import {toHex} from '../bytes.js';
 import type {LoginOptions} from '../dek-layout.js';
 import {DekError} from '../errors.js';
+import {statNow} from '../files/stat.js';
 import {systemError} from '../files/system-error.js';
 import {openManifest} from '../manifest/index.js';
 import {describeId} from './describe.js';
@@ -139,7 +140,7 @@ async function usesIn(path: string, kcv: string | null, ids: readonly number[]):
 /** The file itself, or the manifests in a folder: the files that begin as one. */
 function manifestsIn(path: string): string[] {
   try {
-    if (!statSync(path).isDirectory()) return [path];
+    if (!statNow(path)?.isDirectory()) return [path];
     return readdirSync(path, {withFileTypes: true})
       .filter((entry) => entry.isFile())
       .map(({name}) => join(path, name))

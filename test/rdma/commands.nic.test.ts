@@ -67,7 +67,7 @@ describe('dek device', () => {
     device.nic.set({state: 'commissioning'}, 'mlx5_1');
     const {stdout, status} = dek('show', 'mlx5_1');
     expect(stdout).to.match(/^state: +commissioning: the NIC takes no logins yet$/m);
-    expect(stdout).to.match(/^not ready: the crypto officer .*CRYPTO_OPERATIONAL/m);
+    expect(stdout).to.match(/^not ready: the crypto officer .*dek officer operational$/m);
     expect(status).to.equal(0);
   });
 

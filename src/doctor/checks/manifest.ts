@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import {hostname} from 'node:os';
 import {toHex} from '../../bytes.js';
 import {DekError} from '../../errors.js';
+import {statNow} from '../../files/stat.js';
 import type {ManifestHeader} from '../../manifest/index.js';
 import {type Check, type Finding, found, well} from '../check.js';
 import {askedAsync, type Scene} from '../scene.js';
@@ -66,7 +67,7 @@ async function verdictOn(scene: Scene, path: string, header: ManifestHeader): Pr
   const {edition, importKekKcv, login} = header;
   const kcv = importKekKcv === null ? 'a KEK without KCV' : `the KEK with KCV ${toHex(importKekKcv)}`;
   const seen = `${edition ? `generation ${edition.generation}` : 'version 1'}, wrapped under ${kcv}`;
-  const mode = fs.statSync(path, {throwIfNoEntry: false})?.mode ?? 0;
+  const mode = Number(statNow(path)?.mode ?? 0);
   if ((mode & OTHERS_MAY_WRITE) !== 0) return found('manifest-world-writable', seen, path);
   const unsigned = await signatureFault(scene, path);
   if (unsigned !== undefined) return found('manifest-unsigned', unsigned, path);

@@ -1,5 +1,5 @@
 /** Who may talk to the agent: the mode of its socket. */
-import fs from 'node:fs';
+import {statNow} from '../../files/stat.js';
 import {type Check, found, well} from '../check.js';
 
 const OTHERS_MAY_WRITE = 0o002;
@@ -19,12 +19,14 @@ export const socket: Check = {
     },
   },
   look(scene) {
-    const stats = fs.statSync(scene.socket, {throwIfNoEntry: false});
+    const stats = statNow(scene.socket);
     if (stats === undefined) return [];
-    const seen = `mode ${(stats.mode & 0o777).toString(8)}, user ${stats.uid}, group ${stats.gid}`;
+    const seen = `mode ${(Number(stats.mode) & 0o777).toString(8)}, user ${stats.uid}, group ${stats.gid}`;
     if (!stats.isSocket()) return [found('socket-no-socket', seen, scene.socket)];
     return [
-      (stats.mode & OTHERS_MAY_WRITE) === 0 ? well(seen, scene.socket) : found('socket-open', seen, scene.socket),
+      (Number(stats.mode) & OTHERS_MAY_WRITE) === 0
+        ? well(seen, scene.socket)
+        : found('socket-open', seen, scene.socket),
     ];
   },
 };

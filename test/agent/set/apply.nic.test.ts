@@ -150,9 +150,7 @@ describe('apply', function () {
         const next = vols(3, 500, 2).map((vol) => ({...vol, altered: vol.name === `vol-${bad}`}));
         const error = await thrownBy(() => apply(agent, manifest(...next)));
         expect(error).to.include({code: 'REFUSED', errno: 'EINVAL'});
-        expect(error.message).to.match(
-          new RegExp(`^line ${bad - 1}: vol-${bad}: .*refused the wrapped key \\(EINVAL\\)`),
-        );
+        expect(error.message).to.match(new RegExp(`^line ${bad - 1}: vol-${bad}: .*refused the wrapped key \\(`));
         expect(live(device)).to.deep.equal(counters(4));
         expect(await held(agent)).to.deep.equal(setOf(vols(1, 4)));
         expect(await agent.client.status()).to.deep.equal(before);
