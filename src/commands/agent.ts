@@ -80,6 +80,7 @@ export default class Agent extends DekCommand {
       startAgent({
         ...options,
         gate: {...options.gate, host: options.gate.host ?? source.host},
+        stateDirectory: source.stateDirectory ?? options.stateDirectory,
         manifest,
         socket: passed ?? socket,
         stored,

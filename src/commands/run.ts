@@ -117,6 +117,7 @@ export default class Run extends DekCommand {
       startAgent({
         ...options,
         gate: {...options.gate, host: options.gate.host ?? source.host},
+        stateDirectory: source.stateDirectory ?? options.stateDirectory,
         manifest,
         socket,
         groupMayAttach: false,

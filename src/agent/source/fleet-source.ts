@@ -8,7 +8,7 @@ import {DekError} from '../../errors.js';
 import {type HeldLock, tryHold} from '../../files/lock.js';
 import {Store} from '../../fleet/etcd/store.js';
 import {assertOffered} from '../../fleet/host/accept.js';
-import {fetchManifest} from '../../fleet/host/fetch.js';
+import {fetchBlob, fetchManifest} from '../../fleet/host/fetch.js';
 import {HeldCopy} from '../../fleet/host/held.js';
 import {pointersOf} from '../../fleet/host/pointer-watch.js';
 import {Reporter} from '../../fleet/host/reporter.js';
@@ -79,6 +79,11 @@ export class FleetSource implements ManifestSource {
     }
     await copy.clean();
     return new FleetSource(store, new FleetKeys(uri.prefix), host, copy, lock);
+  }
+
+  /** What the host has accepted is remembered beside its copy. */
+  get stateDirectory(): string {
+    return this.#copy.directory;
   }
 
   /** With what the store has, else with the last good copy. Throws what stands in the way where there is neither. */
@@ -189,6 +194,9 @@ export class FleetSource implements ManifestSource {
     try {
       const how = {path, local: this.#copy.path, signal: fetching.signal};
       const {bytes} = await fetchManifest(this.#store, this.#keys, pointer, how);
+      for (const [suffix, digest] of proofsOf(pointer)) {
+        await fetchBlob(this.#store, this.#keys, digest, {path: `${path}${suffix}`, signal: fetching.signal});
+      }
       await assertOffered(path, pointer, {host: this.host, held: this.#copy.held?.target});
       return {path, bytes};
     } finally {
@@ -227,4 +235,14 @@ export class FleetSource implements ManifestSource {
       if (this.#stop.signal.aborted) this.#wake();
     });
   }
+}
+
+/** What makes a manifest authentic, as it stands beside it: blobs by what follows the manifest's name. */
+function proofsOf({signature, release, releaseSignature}: Pointer): (readonly [suffix: string, digest: string])[] {
+  const all = [
+    ['.sig', signature],
+    ['.release', release],
+    ['.release.sig', releaseSignature],
+  ] as const;
+  return all.flatMap(([suffix, digest]) => (digest === null ? [] : [[suffix, digest] as const]));
 }

@@ -7,6 +7,8 @@ export type OpenAgent = (path: string | undefined) => Promise<Agent>;
 export interface ManifestSource {
   /** The name by which it knows this host; undefined: it knows none. */
   readonly host: string | undefined;
+  /** Where it keeps what outlives the agent; undefined: nowhere. */
+  readonly stateDirectory: string | undefined;
   /** Starts the agent with what there is, and follows what comes from then on. */
   start(open: OpenAgent): Promise<Agent>;
   /** Follows no more; before the agent is closed. */
@@ -16,6 +18,7 @@ export interface ManifestSource {
 /** A file that is read at the start, and when the agent is told to. */
 export class ManifestOnDisk implements ManifestSource {
   readonly host = undefined;
+  readonly stateDirectory = undefined;
   readonly #path: string | undefined;
 
   constructor(path: string | undefined) {

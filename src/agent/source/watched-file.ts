@@ -29,6 +29,7 @@ interface Seen {
 
 export class WatchedFile implements ManifestSource {
   readonly host = undefined;
+  readonly stateDirectory = undefined;
   readonly #path: string;
   #agent: Agent | undefined;
   #watchers = new Map<string, fs.FSWatcher>();

@@ -1,7 +1,7 @@
 /** @grpc/grpc-js, in a file of its own beside the bundle: loaded when the first connection to etcd is made. */
-import net from 'node:net';
+import net, {type Socket} from 'node:net';
 import tls, {type SecureContext} from 'node:tls';
-import type {ClientDuplexStream, Client as GrpcClient, Metadata, ServiceError} from '@grpc/grpc-js';
+import type {ChannelCredentials, ClientDuplexStream, Client as GrpcClient, Metadata, ServiceError} from '@grpc/grpc-js';
 import type {Host} from '../../server-uri.js';
 import {NoAnswer} from './no-answer.js';
 
@@ -25,10 +25,12 @@ export interface UnaryOptions {
 export class Channel {
   readonly #client: GrpcClient;
   readonly #newMetadata: () => Metadata;
+  readonly #sockets: ReadonlySet<Socket>;
 
-  private constructor(client: GrpcClient, newMetadata: () => Metadata) {
+  private constructor(client: GrpcClient, newMetadata: () => Metadata, sockets: ReadonlySet<Socket>) {
     this.#client = client;
     this.#newMetadata = newMetadata;
+    this.#sockets = sockets;
   }
 
   /** To that host; nothing is sent before the first call. */
@@ -39,6 +41,7 @@ export class Channel {
       ? {checkServerIdentity: (_: string, cert: tls.PeerCertificate) => tls.checkServerIdentity(host, cert)}
       : {};
     const credentials = grpc.credentials.createFromSecureContext(context, verify);
+    const sockets = socketsOf(credentials);
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     const client = new grpc.Client(address, credentials, {
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
@@ -52,7 +55,7 @@ export class Channel {
       'grpc.enable_http_proxy': 0,
       ...(isAddress ? {'grpc.ssl_target_name_override': NO_NAME} : {}),
     });
-    return new Channel(client, () => new grpc.Metadata());
+    return new Channel(client, () => new grpc.Metadata(), sockets);
   }
 
   /** One question, one answer. Rejects with a ServiceError. The deadline is ours: the clock may jump. */
@@ -90,8 +93,10 @@ export class Channel {
     return this.#client.makeBidiStreamRequest(method, asBuffer, asIs, metadata, {});
   }
 
+  /** What is under way fails. gRPC alone would wait for the other side, which may be paused. */
   close(): void {
     this.#client.close();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   #metadata(token: string | undefined): Metadata {
@@ -99,6 +104,23 @@ export class Channel {
     if (token !== undefined) metadata.set('token', token);
     return metadata;
   }
+}
+
+/** The sockets of connections that are made with these credentials, as long as they are open. */
+function socketsOf(credentials: ChannelCredentials): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  const create = credentials._createSecureConnector.bind(credentials);
+  credentials._createSecureConnector = (...args) => {
+    const connector = create(...args);
+    const connect = connector.connect.bind(connector);
+    connector.connect = (socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      return connect(socket);
+    };
+    return connector;
+  };
+  return sockets;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

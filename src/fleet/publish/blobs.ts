@@ -25,7 +25,9 @@ export async function readBlob(
   const kv = await store.get(keys.blob(digest), {signal});
   if (!kv) throw new DekError('BAD_INPUT', `blob ${digest.slice(0, 12)} is missing from the store`, {hint: PUBLISH});
   if (digestOf(kv.value) === digest) return kv.value;
-  throw new DekError('BAD_INPUT', `blob ${digest.slice(0, 12)} was altered in the store`, {hint: PUBLISH});
+  throw new DekError('BAD_INPUT', `blob ${digest.slice(0, 12)} was altered in the store`, {
+    hint: `etcdctl del ${keys.blob(digest)}, and then ${PUBLISH}`,
+  });
 }
 
 /** The digests that this blob lists. */

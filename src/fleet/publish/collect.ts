@@ -1,5 +1,6 @@
 /** What is kept of the past, and what no pointer needs any more. */
 
+import {DekError} from '../../errors.js';
 import type {Operation} from '../etcd/messages.js';
 import {MAX_OPERATIONS, type Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
@@ -46,7 +47,10 @@ export async function collectGarbage(
       }
     }
   }
-  for (const list of lists) for (const digest of await readList(store, keys, list)) needed.add(digest);
+  for (const list of lists) {
+    // Of one that is lost the pieces cannot be reached any more either.
+    for (const digest of await readList(store, keys, list).catch(noneIfLost)) needed.add(digest);
+  }
   const garbage: string[] = [];
   for await (const {kvs} of store.list(keys.blobs, {keysOnly: true})) {
     for (const {key} of kvs) if (!needed.has(key.slice(keys.blobs.length))) garbage.push(key);
@@ -61,4 +65,9 @@ async function remove(store: Store, guard: Guard, all: readonly string[]): Promi
     const {succeeded} = await store.txn({compare: [guard.compare], success});
     if (!succeeded) await guard.lost();
   }
+}
+
+function noneIfLost(error: unknown): readonly string[] {
+  if (error instanceof DekError && error.code === 'BAD_INPUT') return [];
+  throw error;
 }

@@ -1,4 +1,6 @@
+import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
+import {join} from 'node:path';
 import {expect} from 'chai';
 import {EtcdCluster} from '../../support/etcd.js';
 import {newOfficerKeys, type OfficerKeys, settingsOf, TestHost, TestSet, volumes} from '../../support/fleet.js';
@@ -24,16 +26,21 @@ describe('dek agent --manifest etcd://', () => {
     expect(status, stderr).to.equal(0);
   };
 
-  beforeEach(async () => {
+  before(async () => {
     etcd = await EtcdCluster.start({names: ['node-1', 'node-2']});
+  });
+  beforeEach(() => {
     keys = newOfficerKeys(0x101);
     set = new TestSet(directory);
   });
   afterEach(async () => {
     for (const host of hosts.splice(0)) await host.remove();
-    await etcd.stop();
+    etcd.etcdctl('del', '--prefix', '/dek/');
   });
-  after(() => fs.rmSync(directory, {recursive: true}));
+  after(async () => {
+    await etcd.stop();
+    fs.rmSync(directory, {recursive: true});
+  });
 
   it('holds what is published, reports it, and follows', async () => {
     const host = await hostNamed('node-1');
@@ -97,5 +104,37 @@ describe('dek agent --manifest etcd://', () => {
     expect(await first.ready()).to.deep.equal(volumes(3));
     expect(first.device.nic.show().total.deks).to.equal(made);
     expect(await second.generation()).to.equal(1);
+  });
+
+  it('takes up what a signed release lists, and nothing that is not signed', async () => {
+    const key = join(directory, 'release-key');
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', key]);
+    const signers = join(directory, 'signers');
+    fs.writeFileSync(signers, `ops namespaces="dek-manifest,dek-release" ${fs.readFileSync(`${key}.pub`, 'utf8')}`, {
+      mode: 0o600,
+    });
+    const host = await hostNamed('node-1');
+    const only = {hosts: ['node-1']};
+    const released = async (count: number): Promise<string> => {
+      const path = await set.write({names: volumes(count), under: keys, edition: only});
+      const file = `${path}.november`;
+      for (const words of [
+        ['release', path, '--output', file],
+        ['sign', file, '--key', `file:${key}`],
+      ]) {
+        const {status, stderr} = await runDek(['manifest', ...words]);
+        expect(status, stderr).to.equal(0);
+      }
+      return file;
+    };
+    await published(await released(2), '--all');
+    await host.start({args: ['--allowed-signers', signers]});
+    expect(await host.ready()).to.deep.equal(volumes(2));
+    await published(await set.write({names: volumes(3), under: keys, edition: only}), '--all');
+    await until(async () => /is not signed/.test((await fleet('status')).stdout.toString()));
+    expect(await host.generation()).to.equal(1);
+    await published(await released(4), '--all');
+    await until(async () => (await host.generation()) === 3);
+    expect(await host.ready()).to.deep.equal(volumes(4));
   });
 });

@@ -68,7 +68,7 @@ describe('a store of three members', () => {
           else await etcd.signal(lost, 'SIGCONT');
           await etcd.ready();
         }
-        await done('status');
+        await until(async () => (await fleet('status')).status === 0);
       });
     }
   }
