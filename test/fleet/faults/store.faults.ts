@@ -73,7 +73,7 @@ describe('a store of three members', () => {
     }
   }
 
-  it('changes nothing, and says so, when most members are lost in a publication; it works again when they are back', async () => {
+  it('changes nothing when most members are lost in a publication, and works again when they are back', async () => {
     const path = await set.write({names: volumes(3), under: keys});
     const [dead, paused] = [0, 1];
     await etcd.signal(dead, 'SIGKILL');
