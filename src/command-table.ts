@@ -21,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{default: CommandCl
   'fleet rollout': () => import('./commands/fleet/rollout.js'),
   'fleet status': () => import('./commands/fleet/status.js'),
   'kek usage': () => import('./commands/kek/usage.js'),
+  events: () => import('./commands/events.js'),
   keygen: () => import('./commands/keygen.js'),
   list: () => import('./commands/list.js'),
   login: () => import('./commands/login.js'),

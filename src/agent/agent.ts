@@ -8,6 +8,7 @@ import {packageVersion} from '../package.js';
 import {explainRefusals} from '../rdma/refusal/ask-again.js';
 import {RollbackIndex} from '../rollback-index/rollback-index.js';
 import {openStore} from '../rollback-index/table.js';
+import {startAudit} from './auditor.js';
 import {type EventLevel, Events, logTo} from './events.js';
 import {type Admitted, Gate, type GateOptions} from './gate/gate.js';
 import {Memory} from './gate/memory.js';
@@ -128,6 +129,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const dekSet = await opening.finally(() => kept.close());
     options.lastResort?.watch({answers: () => dekSet.answers, events});
     const follower = new ManifestFollower(dekSet, gate, {makesNone: options.lends});
+    startAudit(events, () => follower.applied);
     const health = new HealthCheck(dekSet, follower, checkIntervalMs);
     let store: ContextStore | undefined;
     const shared = lendingCore(options, dekSet, follower, health, events, signal);

@@ -2,6 +2,7 @@
  * What happens in the agent, told once to all who listen: the log (JSON lines on stderr), the stream of GET /v1/events,
  * the counters of GET /metrics. Fields are facts, never key material.
  */
+import type {AuditEntry, AuditedDek, AuditKind} from '../audit/entry.js';
 import type {ImportMode, KeySize} from '../dek-layout.js';
 import {jsonText} from '../printable.js';
 import type {NicImportMode} from '../rdma/index.js';
@@ -108,6 +109,8 @@ export interface AgentEvents {
   'last-good': EventFailure & {generation: number};
   'fleet-lost': EventFailure;
   'fleet-back': {host: string};
+  /** The journal does not take what the audit is to know. */
+  'audit-failed': EventFailure;
   internal: EventFailure;
   'end-hangs': {seconds: number};
 }
@@ -120,12 +123,25 @@ export type AgentEvent = {
   [Name in EventName]: {time: string; level: EventLevel; event: Name} & AgentEvents[Name];
 }[EventName];
 
+/** What the audit is told: of DEKs, by what came of it. */
+export interface Audited {
+  readonly kind: AuditKind;
+  /** The NIC; undefined: all. */
+  readonly device?: string | undefined;
+  /** Of whoever asked. */
+  readonly by?: AbortSignal | undefined;
+  /** The manifest that they are from; the one that was applied when left out. */
+  readonly manifest?: Pick<AuditEntry, 'manifest' | 'generation' | 'digest'> | undefined;
+  readonly results: ReadonlyMap<string, readonly AuditedDek[]>;
+}
+
 type Hear = (event: AgentEvent) => void;
 
 const LEVELS: readonly EventLevel[] = ['debug', 'info', 'warn', 'error'];
 
 export class Events {
   readonly #listeners = new Set<Hear>();
+  #auditor: ((audited: Audited) => void) | undefined;
 
   emit<Name extends EventName>(level: EventLevel, event: Name, fields: AgentEvents[Name]): void {
     const told = eventOf(level, event, fields);
@@ -136,6 +152,16 @@ export class Events {
   relay(event: AgentEvent, pid: number): void {
     const told = {...event, pid};
     for (const hear of this.#listeners) hear(told);
+  }
+
+  /** From now on `hear` is told what the audit is to know. */
+  onAudit(hear: (audited: Audited) => void): void {
+    this.#auditor = hear;
+  }
+
+  /** Tells the audit, if there is one; else `audited` is not called. */
+  audit(audited: () => Audited): void {
+    this.#auditor?.(audited());
   }
 
   /** Calls `hear` for each event of at least this level from now on; returns the way to stop it. */

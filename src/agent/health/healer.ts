@@ -1,5 +1,6 @@
 /** Makes whole on one NIC what is broken: a login that is not VALID any more, DEKs that are in ERROR or missing. */
 
+import type {AuditedDek} from '../../audit/entry.js';
 import {fromHex} from '../../bytes.js';
 import {type DekLayout, type LoginOptions, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
@@ -184,6 +185,7 @@ export class Healer {
     await this.#prove(made, refuse);
     for (const [name, held] of made) nic.deks.set(name, held);
     this.heals += made.size;
+    this.#audit(made, refused);
     if (made.size > 0) this.#tellHealed(describeNames([...made.keys()]));
     for (const [error, names] of refused) this.#cannotHeal(names, error);
   }
@@ -206,6 +208,25 @@ export class Healer {
     }
     await nic.dismiss(bad.flatMap(({name}) => made.get(name)!.dek ?? []));
     for (const {name} of bad) made.delete(name);
+  }
+
+  #audit(made: ReadonlyMap<string, HeldDek>, refused: ReadonlyMap<string, readonly string[]>): void {
+    const {name: device, deks} = this.#nic;
+    this.#dekSet.events.audit(() => {
+      const results = new Map<string, AuditedDek[]>();
+      if (made.size > 0)
+        results.set(
+          'ok',
+          [...made].map(([name, {dcv}]) => ({name, dcv})),
+        );
+      const failed = [...refused.values()].flat();
+      if (failed.length > 0)
+        results.set(
+          'failed',
+          failed.map((name) => ({name, dcv: deks.get(name)?.dcv ?? null})),
+        );
+      return {kind: 'heal', device, results};
+    });
   }
 
   #cannotHeal(names: readonly string[], error: string): void {

@@ -5,6 +5,7 @@ import {fromHex, wipe} from '../../bytes.js';
 import {readSecretOf} from '../../custody/source.js';
 import {DEK_PLAINTEXT_BYTES, type ImportMode} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
+import {askedBy} from '../asker.js';
 import type {Events} from '../events.js';
 import {
   type AgentStatus,
@@ -91,7 +92,8 @@ export function addRoutes(app: FastifyInstance, core: AgentCore): void {
 
 function handlersOf(core: AgentCore, stream: EventStream): Handlers {
   const {applier, metrics, stopping} = core;
-  const wanted = (reply: FastifyReply): AbortSignal => whileWanted(reply.raw, stopping);
+  const wanted = (reply: FastifyReply): AbortSignal =>
+    askedBy(whileWanted(reply.raw, stopping), peerOfSocket(reply.request.raw.socket));
   return {
     status: () => core.status(),
     login: ({query, body = NOTHING}, reply) => core.own().login({credential: body, ...query}, wanted(reply)),
@@ -100,9 +102,17 @@ function handlersOf(core: AgentCore, stream: EventStream): Handlers {
       return {};
     },
     list: async (_, reply) => ({deks: await core.own().list(wanted(reply))}),
-    create: (request, reply) => {
-      if (core.isSignedOnly) throw signedOnly();
-      return create(core.own(), request, wanted(reply));
+    create: async (request, reply) => {
+      const by = wanted(reply);
+      try {
+        if (core.isSignedOnly) throw signedOnly();
+        return await create(core.own(), request, by);
+      } catch (error) {
+        const result = error instanceof DekError ? error.code : 'INTERNAL';
+        const deks = [{name: request.params.name, dcv: request.query.dcv ?? null}];
+        core.events.audit(() => ({kind: 'create', by, manifest: {}, results: new Map([[result, deks]])}));
+        throw error;
+      }
     },
     query: ({params: {name}}) => core.own().query(name),
     destroy: async ({query: {name}}, reply) => {

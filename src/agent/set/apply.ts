@@ -7,8 +7,10 @@
  * check asks for all DEKs soon after a start anyway. Proofs show more than a query, and come last.
  */
 
+import type {AuditedDek} from '../../audit/entry.js';
 import {DekError} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
+import type {Events} from '../events.js';
 import {type HeldDek, heldDek} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
 import type {Proof} from '../proof.js';
@@ -84,7 +86,7 @@ export async function applyManifest(
     for (const [i, nic] of dekSet.nics.entries()) await nic.login.restore(before[i]);
     throw error;
   }
-  if (isRoomForBoth) await commit(staged, namedBy);
+  if (isRoomForBoth) await commit(dekSet, staged, namedBy, options);
   else ({failed, proofs} = await replaceInSlices(dekSet, manifest, plan, marking, options));
   return {path, digest, plan, untold, failed: failed.sort((a, b) => a.line - b.line), proven: proofs.proven};
 }
@@ -159,7 +161,8 @@ async function withdraw(staged: Staged, names: ReadonlySet<string>): Promise<voi
 }
 
 /** Puts what was made in its place and destroys what it replaces and what is gone from the manifest. */
-async function commit(staged: Staged, namedBy: number): Promise<void> {
+async function commit({events}: DekSet, staged: Staged, namedBy: number, {signal, facts}: ApplyOptions): Promise<void> {
+  for (const [nic, made] of staged) auditMade(events, nic, made, signal, facts);
   const old = new Map<Nic, HeldDek[]>();
   for (const [nic, made] of staged) {
     const left: HeldDek[] = [];
@@ -174,6 +177,22 @@ async function commit(staged: Staged, namedBy: number): Promise<void> {
   }
   // From here on the new set is the set: what the NIC will not let go of yet is tried again by the health check.
   for (const [nic, left] of old) await nic.dismiss(deksOf(left));
+}
+
+/** Before they are in their place: what is there already is replaced. */
+function auditMade(
+  events: Events,
+  nic: Nic,
+  made: ReadonlyMap<string, HeldDek>,
+  by: AbortSignal,
+  manifest: ApplyOptions['facts'],
+): void {
+  for (const kind of ['create', 'replace'] as const) {
+    const names = [...made.keys()].filter((name) => nic.deks.has(name) === (kind === 'replace'));
+    if (names.length === 0) continue;
+    const deks = (): AuditedDek[] => names.map((name) => ({name, dcv: made.get(name)!.dcv}));
+    events.audit(() => ({kind, device: nic.name, by, manifest, results: new Map([['ok', deks()]])}));
+  }
 }
 
 function deksOf(held: Iterable<HeldDek>): Dek[] {

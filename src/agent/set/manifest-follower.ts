@@ -92,6 +92,7 @@ export class ManifestFollower {
             replaceKeys,
             kek: key,
             makesNone: this.#follows.makesNone ?? false,
+            facts: auditFactsOf(admitted),
             accepted: () => this.gate.remember(admitted, signal),
             signal,
             progress,
@@ -204,6 +205,10 @@ export interface Follows {
 function factsOf({acceptance}: Admitted): Pick<AppliedManifest, 'id' | 'generation' | 'notAfter' | 'signers'> {
   const {id, generation, notAfter, signers} = acceptance;
   return {id: id && toHex(id), generation, notAfter, signers};
+}
+
+function auditFactsOf({acceptance: {id, generation}}: Admitted): NonNullable<ApplyOptions['facts']> {
+  return {manifest: id ? toHex(id) : undefined, generation: generation ?? undefined};
 }
 
 /** A KEK that tells no key check value may have been replaced by another. */

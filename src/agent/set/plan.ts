@@ -1,5 +1,6 @@
 /** What an apply would do, and what stands in its way: the manifest read whole and compared with what is held. */
 
+import type {AuditEntry} from '../../audit/entry.js';
 import {DekError} from '../../errors.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
 import {
@@ -38,6 +39,8 @@ export interface ApplyOptions {
   makesNone?: boolean;
   /** Called when all has been made and nothing is changed yet: the last thing that can fail. */
   accepted?: () => Promise<void>;
+  /** What the audit says of the manifest. */
+  facts?: Pick<AuditEntry, 'manifest' | 'generation'>;
   /** Ends the work and puts everything back when it fires. */
   signal: AbortSignal;
   progress: ApplyProgress;

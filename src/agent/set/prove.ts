@@ -2,6 +2,7 @@
  * Proves DEKs that the agent holds, and leaves on each what was found. A question, which changes nothing on the NIC and
  * keeps no change waiting.
  */
+import type {AuditedDek} from '../../audit/entry.js';
 import type {Events} from '../events.js';
 import {bytesOf, type HeldDek} from '../nic/held-dek.js';
 import type {Nic} from '../nic/nic.js';
@@ -102,11 +103,22 @@ async function proveBatches(
       });
       for (const proof of proofs) count.add(proof);
       tell(proofs);
+      events.audit(() => ({kind: 'prove', device: nic.name, by: signal, results: byVerdict(batch, proofs)}));
     }
   } finally {
     proving.close();
   }
   count.tell(events, nic.name);
+}
+
+function byVerdict(batch: readonly NamedDek[], proofs: readonly Proof[]): Map<string, AuditedDek[]> {
+  const results = new Map<string, AuditedDek[]>();
+  for (const [i, {name, verdict}] of proofs.entries()) {
+    const deks = results.get(verdict) ?? [];
+    deks.push({name, dcv: batch[i]![1].dcv});
+    results.set(verdict, deks);
+  }
+  return results;
 }
 
 /** What each finding leaves; all that are `ok` share one. */

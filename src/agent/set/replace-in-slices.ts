@@ -44,7 +44,7 @@ export async function replaceInSlices(
       const positions = [...batch.names.keys()].slice(from, from + (isFirst ? 1 : SLICE));
       if (isFirst) for (const nic of nics) await makeRoom(nic, batch.names[from]!, namedBy);
       const slice = pick(batch, positions);
-      failed.push(...(await remake(nics, slice, namedBy, options)));
+      failed.push(...(await remake(dekSet, slice, namedBy, options)));
       for (const name of slice.names) made.add(name);
       if (isFirst && failed.length > 0 && !options.keepGoing) throw firstRefused(failed[0]!);
       if (isFirst) await destroyOthers();
@@ -81,10 +81,10 @@ function firstRefused({line, name, code, message, errno}: ApplyFailure): DekErro
  * Destroys the DEKs of a batch on every NIC and makes them as the batch has them; one that a NIC refuses is on none.
  */
 async function remake(
-  nics: readonly Nic[],
+  {nics, events}: DekSet,
   batch: DekBatch,
   namedBy: number,
-  {kek, query}: ApplyOptions,
+  {kek, query, signal, facts}: ApplyOptions,
 ): Promise<ApplyFailure[]> {
   const names = new Set(batch.names);
   const failed = new Map<string, ApplyFailure>();
@@ -98,6 +98,11 @@ async function remake(
   }
   const refused = new Set(failed.keys());
   if (refused.size > 0) for (const nic of nics) await destroyWhere(nic, (_, name) => refused.has(name), refused);
+  const deks = batch.names.flatMap((name, i) => (refused.has(name) ? [] : {name, dcv: batch.dcvs[i] ?? null}));
+  for (const {name: device} of nics) {
+    const results = new Map([['ok', deks]]);
+    if (deks.length > 0) events.audit(() => ({kind: 'replace', device, by: signal, manifest: facts, results}));
+  }
   return [...failed.values()];
 }
 

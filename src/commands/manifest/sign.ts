@@ -1,6 +1,7 @@
 import fs from 'node:fs/promises';
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import {hasJournal, writeAudit} from '../../audit/journal.js';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {describeEdition, type EditionJson, editionJson} from '../../cli/edition.js';
@@ -70,6 +71,7 @@ export default class ManifestSign extends DekCommand {
     const {text, kept, dropped} = addSignature(before, signature, digests);
     await writeSignatures(file, output, Buffer.from(text), before !== null);
     const {fingerprint, type: keyType} = key.publicKey;
+    await audit(signable, fingerprint);
     const edition = kind === 'manifest' ? editionJson(signable.offered.header.edition!) : null;
     const manifests = kind === 'release' ? signable.release.manifests.length : null;
     const what = edition ? describeEdition(edition) : `a release of ${countManifests(manifests!)}`;
@@ -86,6 +88,15 @@ function assertHasGeneration(signable: Signable, file: string): void {
   throw new DekError('BAD_ARGUMENT', `${file} is of version 1, which has no generation to sign`, {
     hint: `dek manifest upgrade ${file} --kek SOURCE`,
   });
+}
+
+/** In the journal, where there is one; a workstation may have none. */
+async function audit(signable: Signable, detail: string): Promise<void> {
+  if (!hasJournal()) return;
+  const {id, generation} = signable.kind === 'manifest' ? signable.offered.header.edition! : {};
+  const who = {uid: process.getuid?.() ?? 0, pid: process.pid};
+  const facts = {manifest: id && toHex(id), generation, digest: toHex(signable.digests.sha256)};
+  await writeAudit({kind: 'sign', result: 'ok', ...who, deks: [], ...facts, detail});
 }
 
 /** Readable by whoever can read the manifest. */

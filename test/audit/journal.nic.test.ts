@@ -1,0 +1,130 @@
+import fs from 'node:fs';
+import {expect} from 'chai';
+import type {ReadEntry} from '../../src/audit/entry.js';
+import {untilLogged} from '../support/agent-log.js';
+import {apply, vols} from '../support/agent-manifests.js';
+import {AgentProcess, DEK} from '../support/agent-process.js';
+import {type TestDevice, testDevice} from '../support/device.js';
+import {Journal} from '../support/journal.js';
+import {markedDeks, writeMarked} from '../support/marked-manifest.js';
+import {type Run, run} from '../support/run-dek.js';
+import {SignedManifests} from '../support/signed-manifests.js';
+import {skipWithout} from '../support/skip.js';
+import {until} from '../support/until.js';
+
+describe('the audit', function () {
+  this.timeout(60_000);
+  let journal: Journal | undefined;
+  let device: TestDevice;
+  let agent: AgentProcess | undefined;
+
+  before(async function () {
+    skipWithout('mounts', this, Journal.isPossible);
+    journal = await Journal.start();
+  });
+  after(() => journal?.stop());
+  beforeEach(async () => {
+    device = await testDevice();
+  });
+  afterEach(async () => {
+    await agent?.end();
+    agent = undefined;
+    device.remove();
+  });
+
+  const dek = (...args: string[]): Promise<Run> => {
+    const [file, ...prefix] = journal!.prefix;
+    return run(file!, [...prefix, process.execPath, DEK, ...args], {});
+  };
+  const start = async (...args: string[]): Promise<AgentProcess> => {
+    agent = await AgentProcess.start(device, {prefix: journal!.prefix, args, fastClock: true});
+    return agent;
+  };
+  /** The entries of the agent's process, once there are so many: journald writes them a little later. */
+  const entries = async (count: number, ...more: string[]): Promise<ReadEntry[]> => {
+    let found: ReadEntry[] = [];
+    await until(
+      async () => {
+        const {status, stdout, stderr} = await dek('events', '--since', '-1h', '--json', ...more);
+        if (status !== 0) throw new Error(stderr);
+        const writer = agent!.child.pid;
+        found = (JSON.parse(stdout.toString()) as ReadEntry[]).filter(({writer: {pid}}) => pid === writer);
+        return found.length >= count;
+      },
+      () => `${count} entries, of ${JSON.stringify(found)}`,
+    );
+    return found;
+  };
+  const own = {uid: process.getuid!(), pid: process.pid};
+
+  it('tells what was created, replaced, proven and healed, for whom, with check values', async () => {
+    const manifest = await writeMarked(device, markedDeks(['a', 'b']));
+    const running = await start('--manifest', manifest, '--check-interval', '1');
+    const [created] = await entries(1);
+    const lines = fs.readFileSync(manifest, 'latin1').split('\n').slice(1, -1);
+    const dcvs = lines.map((line) => JSON.parse(line) as {name: string; dcv: string});
+    expect(created).to.deep.include({kind: 'create', result: 'ok', device: 'mlx5_0', generation: 1, uid: own.uid});
+    expect(created!.pid).to.equal(running.child.pid); // nobody asked
+    expect(created!.deks).to.deep.equal(dcvs.map(({name, dcv}) => ({name, dcv})));
+
+    await running.client.proveDeks({all: true});
+    device.nic.set({dekErrors: [{which: 'all'}]});
+    await untilLogged(running, 'heal');
+    const found = await entries(3);
+    expect(found.find(({kind}) => kind === 'prove')).to.deep.include({result: 'ok', ...own});
+    const healed = found.find(({kind, result}) => kind === 'heal' && result === 'ok')!;
+    expect(healed).to.deep.include({result: 'ok', pid: running.child.pid, generation: 1});
+    expect(healed.deks.map(({name}) => name)).to.have.members(['a', 'b']);
+  });
+
+  it('tells who created a DEK, and what was refused', async () => {
+    const running = await start();
+    await running.login();
+    await running.create('one');
+    await running.create('one').catch(() => {});
+    const found = await entries(2, '--name', 'one');
+    expect(found.map(({result}) => result)).to.deep.equal(['ok', 'EXISTS']);
+    for (const entry of found) expect(entry).to.include({kind: 'create', ...own});
+    const text = (await dek('events', '--name', 'one', '--kind', 'create,refuse')).stdout.toString();
+    expect(text).to.match(new RegExp(`create of one on mlx5_0: ok, for user ${own.uid}, process ${own.pid}\n`));
+  });
+
+  it('tells of manifests that were signed, replaced DEKs and refused', async () => {
+    const manifests = new SignedManifests(device);
+    const running = await start(...manifests.args, '--manifest', manifests.write(vols(1, 2)));
+    await apply(running, manifests.write(vols(1, 2, 2), {edition: {generation: 2}}));
+    const stranger = manifests.write(vols(1, 3), {edition: {generation: 3}, by: [manifests.stranger], file: 'other'});
+    await apply(running, stranger).catch(() => {});
+    const [created, replaced, refused] = await entries(3);
+    expect(created).to.include({kind: 'create', generation: 1});
+    expect(replaced).to.deep.include({kind: 'replace', generation: 2, ...own});
+    expect(refused).to.deep.include({kind: 'refuse', result: 'UNSIGNED'});
+    expect(refused!.detail).to.contain(`${stranger}: the manifest is signed by no allowed signer`);
+  });
+
+  it('has an entry of each signature, and none of what is secret', async () => {
+    const manifest = await writeMarked(device, markedDeks(['a']));
+    const key = `${device.directory}/key`;
+    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key], {});
+    expect((await dek('manifest', 'sign', manifest, '--key', `file:${key}`)).status).to.equal(0);
+    const fingerprint = (await run('ssh-keygen', ['-l', '-f', key], {})).stdout.toString().split(' ')[1];
+    await until(async () => {
+      const {stdout} = await dek('events', '--kind', 'sign', '--json');
+      return (JSON.parse(stdout.toString()) as ReadEntry[]).some(
+        (one) => one.detail === fingerprint && one.generation === 1,
+      );
+    }, 'the signature');
+    const [file, ...prefix] = journal!.prefix;
+    const all = (await run(file!, [...prefix, 'journalctl', '-o', 'export', '--all'], {})).stdout;
+    expect(all.includes(Buffer.from(device.kek)), 'the KEK').to.equal(false);
+    const secret = fs.readFileSync(key, 'latin1').split('\n')[2]!;
+    expect(all.includes(secret), 'the private key').to.equal(false);
+  });
+
+  it('says what is no time, no kind and no name', async () => {
+    expect((await dek('events', '--since', 'noon-ish')).stderr).to.contain('--since expected a time, got "noon-ish"');
+    expect(await dek('events', '--kind', 'delete')).to.include({status: 2});
+    expect(await dek('events', '--name', '/etc')).to.include({status: 2});
+    expect(await dek('events', '--since', '2026-11-01T00:00:00Z')).to.include({status: 0});
+  });
+});
