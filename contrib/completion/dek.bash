@@ -17,6 +17,7 @@ _dek() {
       '/destroy' | \
       '/device' | \
       '/doctor' | \
+      '/events' | \
       '/explain' | \
       '/fleet' | \
       '/inspect' | \
@@ -141,6 +142,10 @@ _dek() {
     'doctor --kek') _dek_source; return ;;
     'doctor --probe') _dek_file; return ;;
     'doctor --socket') _dek_file; return ;;
+    'events --since') :; return ;;
+    'events --kind') _dek_words 'create replace heal prove attach sign refuse'; return ;;
+    'events --name') :; return ;;
+    'events --directory') :; return ;;
     'fleet init --host') :; return ;;
     'fleet init --hosts') _dek_file; return ;;
     'fleet init --publisher') :; return ;;
@@ -392,7 +397,7 @@ _dek() {
     'wrap --format') _dek_words 'raw hex base64'; return ;;
   esac
   case $command in
-    '') _dek_words 'agent apply convert create credential destroy device doctor explain fleet inspect kek keygen list login logout manifest officer prove query rewrap rollback-index rpmb run seal selftest spdk status unseal unwrap virtual wrap help --help --version' ;;
+    '') _dek_words 'agent apply convert create credential destroy device doctor events explain fleet inspect kek keygen list login logout manifest officer prove query rewrap rollback-index rpmb run seal selftest spdk status unseal unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'fleet') _dek_words 'init publish rollout status' ;;
@@ -423,6 +428,8 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
     'doctor')
       if [[ $cur == -* ]]; then _dek_words '--json --device --manifest --allowed-signers --kek --probe --explain --no-explain --socket --help -h'; else :; fi ;;
+    'events')
+      if [[ $cur == -* ]]; then _dek_words '--json --since --kind --name --directory --help -h'; else :; fi ;;
     'explain')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else :; fi ;;
     'fleet init')
