@@ -126,6 +126,17 @@ describe('dek officer rotate', function () {
     expect(keks()).to.deep.equal([[1], [1]]);
   });
 
+  it('takes the KEK back when the ports give it different ids', async () => {
+    await begin(10);
+    card.device.nic.set({keks: [{id: 1, secret: new Uint8Array(16).fill(5)}]}, 'mlx5_1');
+    const before = keks();
+    const {status, stderr} = await card.dek(...rotate, '--yes');
+    expect(status).to.equal(5);
+    expect(stderr).to.contain('gave the new KEK the ids 0x1 and 0x2, and a manifest has one login for all');
+    expect(keks()).to.deep.equal(before);
+    expect(fs.existsSync(`${manifest}.rotation`)).to.equal(false);
+  });
+
   it('comes to its end however often it is killed, and leaves one KEK', async () => {
     await begin(500);
     const before = made();

@@ -277,6 +277,22 @@ describe('the officer’s half of a virtual ConnectX', () => {
       expect(await client.ask(`devx ${16 + 0x300} ${query(KEKS, login, 1)}`)).to.equal('EINVAL');
     });
 
+    it('answers any bytes, by either way', async () => {
+      await client.ask('context 0');
+      device.nic.set({devxRegisters: true});
+      for (let i = 0; i < 2000; i++) {
+        const box = randomBytes(16 + (randomBytes(2).readUInt16LE() % 0x320));
+        box.writeUInt16BE([ACCESS_REG, ACCESS_REGISTER_USER, 0x100, 0xb14][i % 4]!, 0);
+        if (i % 3 > 0) box.writeUInt16BE(0xc001 + (i % 6), 10);
+        if (i % 5 > 0) box.writeUInt16BE(i % 2, 6);
+        if (i % 7 > 2) box.fill(0, 16);
+        const bytes = 16 + (randomBytes(2).readUInt16LE() % 0x400);
+        await client.ask(i % 2 ? `rpc ${i % 4} ${bytes} ${hex(box)}` : `devx ${bytes} ${hex(box)}`);
+      }
+      expect(await status(query(KEKS, login, device.kekId))).to.equal(OK);
+      expect(device.nic.show()).to.deep.include({state: 'operational'});
+    });
+
     it('a fault strikes a register, whichever way it is reached', async () => {
       device.nic.set({faults: [{command: 'access', status: 0xf, syndrome: 0x123}]});
       expect(await rpc(query(KEKS, login, device.kekId))).to.include({status: 0xf, syndrome: 0x123});

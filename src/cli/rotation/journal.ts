@@ -6,7 +6,7 @@
 import fs from 'node:fs/promises';
 import {DekError, systemCode} from '../../errors.js';
 import {systemError} from '../../files/system-error.js';
-import {removeFile, writeWholeFile} from '../../files/whole-file.js';
+import {writeWholeFile} from '../../files/whole-file.js';
 
 /** What is known of a rotation. */
 export interface Progress {
@@ -48,8 +48,14 @@ export async function writeJournal(path: string, progress: Progress): Promise<vo
   await writeWholeFile(path, [Buffer.from(`${JSON.stringify({[VERSION]: 1, ...progress})}\n`)], {force: true});
 }
 
-/** The rotation is done. */
-export const removeJournal = removeFile;
+/** The rotation is done. Throws PERMISSION, IO. */
+export async function removeJournal(path: string): Promise<void> {
+  try {
+    await fs.rm(path, {force: true});
+  } catch (error) {
+    throw systemError('remove', path, error);
+  }
+}
 
 function parsed(text: string): Progress | undefined {
   try {

@@ -126,11 +126,20 @@ function unfit(manifest: string, {edition, login}: ManifestHeader): DekError {
 function assertHolds(status: AgentStatus | undefined, manifest: string): void {
   if (!status) return;
   const held = status.manifest?.path;
-  if (held !== undefined && realpathSync(held) === realpathSync(manifest)) return;
+  if (held !== undefined && isSameFile(held, manifest)) return;
   const holds = held === undefined ? 'has applied no manifest' : `holds ${held}`;
   throw new DekError('BAD_ARGUMENT', `the agent of this host ${holds}, and not ${manifest}`, {
     hint: 'name the manifest of the agent, or the agent of the manifest with --socket',
   });
+}
+
+/** Whether two paths lead to one file; the agent's may be gone. */
+function isSameFile(a: string, b: string): boolean {
+  try {
+    return realpathSync(a) === realpathSync(b);
+  } catch {
+    return a === b;
+  }
 }
 
 /** Those that the manifest names, or else the agent has, or else the only one. */

@@ -10,15 +10,15 @@ import {toHex} from '../../bytes.js';
 import {CREDENTIAL_BYTES, type LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {ManifestHeader} from '../../manifest/index.js';
+import {openDevice} from '../../nics.js';
 import {addToAll} from '../../officer/functions.js';
-import {canLogIn} from '../../officer/login.js';
 import {Officer} from '../../officer/officer.js';
 import {describeId} from '../describe.js';
 import {assertUnused, kekUsage} from '../kek-usage.js';
 import {withCrew} from '../many-deks.js';
 import {deliverManifest} from '../replace-manifest.js';
 import {rewrapManifest} from '../rewrap-manifest.js';
-import {writeJournal} from './journal.js';
+import {removeJournal, writeJournal} from './journal.js';
 import {nextOfficer, type Rotation, readHeader} from './rotation.js';
 
 /** A step. */
@@ -97,8 +97,12 @@ async function addNew(rotation: Rotation): Promise<void> {
   const kek = to.secret!;
   const missing = functions.filter(({name}) => !found?.has(name));
   const added = await addToAll(missing, 'kek', login, {wrapped: await from.wrap(kek, kek.length)});
-  const ids = new Set([...(found?.values() ?? []), ...added.map(({id}) => id)]);
-  if (ids.size > 1) throw differentIds(rotation, ids);
+  const places = new Map([...(found ?? []), ...added.map(({device, id}) => [device, id] as const)]);
+  const ids = new Set(places.values());
+  if (ids.size > 1) {
+    await takeBack(rotation, login, places);
+    throw differentIds(rotation, ids);
+  }
   rotation.progress = {...progress, newId: [...ids][0]!};
   await writeJournal(journal, rotation.progress);
 }
@@ -117,11 +121,24 @@ async function findNew(rotation: Rotation): Promise<Map<string, number>> {
   return found;
 }
 
+/** The NICs are as they were, and there is nothing to go on with. */
+async function takeBack(
+  {functions, journal}: Rotation,
+  login: LoginOptions,
+  places: ReadonlyMap<string, number>,
+): Promise<void> {
+  for (const info of functions) {
+    using officer = await Officer.open(info);
+    await officer.delete('kek', login, places.get(info.name)!);
+  }
+  await removeJournal(journal);
+}
+
 function differentIds({functions}: Rotation, ids: ReadonlySet<number>): DekError {
   const names = functions.map(({name}) => name).join(', ');
   const list = [...ids].map(describeId).join(' and ');
   return new DekError('EXISTS', `${names} gave the new KEK the ids ${list}, and a manifest has one login for all`, {
-    hint: 'give each NIC a manifest of its own, or make room under the same id: dek officer kek list --all-ports',
+    hint: 'it was taken back; give each NIC a manifest of its own, or free the same ids',
   });
 }
 
@@ -145,14 +162,11 @@ async function tryLogin({manifest, functions, toKcv}: Rotation): Promise<void> {
   const {login, importKekKcv, edition} = await readHeader(manifest);
   const tried: LoginOptions = isUnder(importKekKcv, toKcv) ? login! : edition!.nextLogin!;
   for (const info of functions) {
-    if (await canLogIn(info, tried)) continue;
-    throw new DekError(
-      'NOT_READY',
-      `${info.name} does not take the login under import KEK ${describeId(tried.importKekId)}`,
-      {
-        hint: 'nothing is lost: the manifest is still under the old KEK',
-      },
-    );
+    using device = await openDevice(info.name);
+    const state = device.login(tried).query();
+    if (state === 'VALID') continue;
+    const login = `the login under import KEK ${describeId(tried.importKekId)}`;
+    throw new DekError('NOT_READY', `${login} is ${state} on ${info.name}`);
   }
 }
 
