@@ -12,6 +12,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{default: CommandCl
   'device show': () => import('./commands/device/show.js'),
   doctor: () => import('./commands/doctor.js'),
   explain: () => import('./commands/explain.js'),
+  'hardware-report': () => import('./commands/hardware-report.js'),
   inspect: () => import('./commands/inspect.js'),
   'kek components': () => import('./commands/kek/components.js'),
   'kek copy': () => import('./commands/kek/copy.js'),

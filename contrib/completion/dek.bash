@@ -20,6 +20,7 @@ _dek() {
       '/events' | \
       '/explain' | \
       '/fleet' | \
+      '/hardware-report' | \
       '/inspect' | \
       '/kek' | \
       '/keygen' | \
@@ -170,6 +171,13 @@ _dek() {
     'fleet rollout --fleet') :; return ;;
     'fleet status --kek') :; return ;;
     'fleet status --fleet') :; return ;;
+    'hardware-report --device') :; return ;;
+    'hardware-report --manifest') _dek_file; return ;;
+    'hardware-report --kek') _dek_source; return ;;
+    'hardware-report --kek-component') _dek_source; return ;;
+    'hardware-report --kek-format') _dek_words 'raw hex base64'; return ;;
+    'hardware-report --kcv') :; return ;;
+    'hardware-report --output' | 'hardware-report -o') _dek_file; return ;;
     'inspect --kek') _dek_source; return ;;
     'inspect --kek-component') _dek_source; return ;;
     'inspect --kek-format') _dek_words 'raw hex base64'; return ;;
@@ -397,7 +405,7 @@ _dek() {
     'wrap --format') _dek_words 'raw hex base64'; return ;;
   esac
   case $command in
-    '') _dek_words 'agent apply convert create credential destroy device doctor events explain fleet inspect kek keygen list login logout manifest officer prove query rewrap rollback-index rpmb run seal selftest spdk status unseal unwrap virtual wrap help --help --version' ;;
+    '') _dek_words 'agent apply convert create credential destroy device doctor events explain fleet hardware-report inspect kek keygen list login logout manifest officer prove query rewrap rollback-index rpmb run seal selftest spdk status unseal unwrap virtual wrap help --help --version' ;;
     'credential') _dek_words 'wrap' ;;
     'device') _dek_words 'list show' ;;
     'fleet') _dek_words 'init publish rollout status' ;;
@@ -440,6 +448,8 @@ _dek() {
       if [[ $cur == -* ]]; then _dek_words '--json --waves --max-unavailable --wait --prove --host --hosts --all --fallback --manifests --keep --replace-key --replace-set --let-go --fleet --help -h'; else _dek_file; fi ;;
     'fleet status')
       if [[ $cur == -* ]]; then _dek_words '--json --follow --unwell --prove --kek --prometheus --fleet --help -h'; else :; fi ;;
+    'hardware-report')
+      if [[ $cur == -* ]]; then _dek_words '--json --device --manifest --kek --kek-component --kek-format --kcv --output -o --force --help -h'; else :; fi ;;
     'inspect')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --help -h'; else _dek_file; fi ;;
     'kek components')

@@ -5,7 +5,7 @@
  */
 
 export const IMAGE_MAGIC = 'mlx5vnic';
-export const IMAGE_VERSION = 4;
+export const IMAGE_VERSION = 5;
 
 /** How many of each an image has room for. */
 export const KEYS = 64;
@@ -38,6 +38,7 @@ export const IMAGE = {
   no_gid: 91,
   no_loopback: 92,
   devx_registers: 93,
+  contrary: 94,
   next_object: 96,
   slots_used: 100,
   next_qpn: 104,

@@ -6,7 +6,7 @@
 export type {ImportMode} from '../dek-layout.js';
 export type {ErrorRule, InjectedFault} from './faults.js';
 export type {LiveContext, LiveCounters, ObjectCounters} from './live.js';
-export type {Engine, NicState, Policy, PortState, Role, Tweak} from './properties.js';
+export type {Contrary, Engine, NicState, Policy, PortState, Role, Tweak} from './properties.js';
 export type {DekErrorReport, FaultReport, VirtualReport} from './report.js';
 export {SERVICE_PRESETS, type ServiceTimes} from './service.js';
 export type {OfficerKey, Settings} from './settings.js';

@@ -23,6 +23,14 @@ export const ROLES = ['officer', 'user'] as const;
 /** Whether a login with a credential may add and delete KEKs and credentials. */
 export type Role = (typeof ROLES)[number];
 
+/**
+ * Assumptions of docs/virtual-connectx.md, by number, that a virtual ConnectX can be made not to hold to: the others
+ * have settings of their own (5: policy, 13: tweak, 17: loopback), or none.
+ */
+export const CONTRARIES = [1, 2, 4, 6, 7, 12, 15, 16] as const;
+/** The number of such an assumption. */
+export type Contrary = (typeof CONTRARIES)[number];
+
 export const PORTS = ['active', 'down'] as const;
 /** Whether the port of a NIC is up. */
 export type PortState = (typeof PORTS)[number];

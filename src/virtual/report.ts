@@ -10,6 +10,8 @@ import {COMMANDS, OBJECTS, STATUSES} from './faults.js';
 import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, RULES} from './image-layout.js';
 import {type LiveCounters, liveCounters} from './live.js';
 import {
+  CONTRARIES,
+  type Contrary,
   ENGINES,
   type Engine,
   type NicState,
@@ -43,6 +45,8 @@ export interface VirtualReport {
   readonly serviceUs: ServiceTimes;
   readonly policy: Policy;
   readonly tweak: Tweak;
+  /** Assumptions that it does not hold to, by number. */
+  readonly contrary: readonly Contrary[];
   readonly port: PortState;
   /** Whether the port has an address. */
   readonly gid: boolean;
@@ -115,6 +119,7 @@ function reportOf(name: string, image: Buffer, contexts: string, fwctlThere: boo
     serviceUs: serviceTimes(image),
     policy: POLICIES[image[IMAGE.policy]!]!,
     tweak: TWEAKS[image[IMAGE.tweak]!]!,
+    contrary: CONTRARIES.filter((_, bit) => (image.readUInt16LE(IMAGE.contrary) & (1 << bit)) !== 0),
     port: PORTS[image[IMAGE.port_down]!]!,
     gid: image[IMAGE.no_gid] === 0,
     loopback: image[IMAGE.no_loopback] === 0,

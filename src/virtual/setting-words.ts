@@ -8,7 +8,7 @@ import {fromHex, hideKey, wipe} from '../bytes.js';
 import {CREDENTIAL_BYTES, KEK_BYTES, MAX_ID} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {COMMANDS, type ErrorRule, type InjectedFault, OBJECTS, STATUSES} from './faults.js';
-import {ENGINES, POLICIES, PORTS, STATES, TWEAKS} from './properties.js';
+import {CONTRARIES, type Contrary, ENGINES, POLICIES, PORTS, STATES, TWEAKS} from './properties.js';
 import {SERVICE_PRESETS, SERVICES, type ServiceTimes} from './service.js';
 import {IMPORT_MODES, type OfficerKey, type Settings} from './settings.js';
 
@@ -36,6 +36,10 @@ const KEYS: Readonly<Record<string, Key>> = {
     parse: (value) => one('serviceUs', serviceTimes(value)),
   },
   tweak: {values: TWEAKS.join('|'), parse: (value) => one('tweak', oneOf(TWEAKS, value))},
+  contrary: {
+    values: `none|${CONTRARIES.join('|')}, several with commas`,
+    parse: (value) => one('contrary', contraries(value)),
+  },
   policy: {values: POLICIES.join('|'), parse: (value) => one('policy', oneOf(POLICIES, value))},
   port: {values: PORTS.join('|'), parse: (value) => one('port', oneOf(PORTS, value))},
   gid: yesOrNo('gid'),
@@ -90,6 +94,12 @@ export async function parseSettings(words: readonly string[], read: SecretReader
 /** Wipes the secrets in `settings`. */
 export function wipeSettings({keks = [], credentials = []}: Settings): void {
   wipe(...[...keks, ...credentials].map(({secret}) => secret));
+}
+
+function contraries(value: string): Contrary[] | undefined {
+  if (value === 'none') return [];
+  const numbers = value.split(',').map((word) => CONTRARIES.find((number) => `${number}` === word));
+  return numbers.includes(undefined) ? undefined : (numbers as Contrary[]);
 }
 
 async function parseWord(word: string, read: SecretReader): Promise<Settings> {

@@ -9,6 +9,8 @@ import {dekErrorBytes, type ErrorRule, faultBytes, type InjectedFault} from './f
 import type {ImageWrite} from './image.js';
 import {FAULT, IMAGE, KEY, KEYS, LANES, RULES} from './image-layout.js';
 import {
+  CONTRARIES,
+  type Contrary,
   ENGINES,
   type Engine,
   type NicState,
@@ -48,6 +50,8 @@ export interface Settings {
   readonly policy?: Policy;
   /** Anything but `ieee-1619` makes a NIC whose data no other can read. */
   readonly tweak?: Tweak;
+  /** Assumptions that it does not hold to, by number; `[]`: none. */
+  readonly contrary?: readonly Contrary[];
   readonly port?: PortState;
   /** Whether the port has an address. */
   readonly gid?: boolean;
@@ -100,6 +104,8 @@ export function applySettings(image: Buffer, settings: Settings): ImageWrite[] {
   }
   number(IMAGE.policy, 1, indexIn(POLICIES, settings.policy), 1, 'policy');
   number(IMAGE.tweak, 1, indexIn(TWEAKS, settings.tweak), 2, 'tweak');
+  const contrary = settings.contrary?.reduce((bits, n) => bits | (1 << bitOf(n)), 0);
+  number(IMAGE.contrary, 2, contrary, 0xffff, 'contrary');
   number(IMAGE.port_down, 1, indexIn(PORTS, settings.port), 1, 'port');
   number(IMAGE.no_gid, 1, settings.gid === undefined ? undefined : Number(!settings.gid), 1, 'gid');
   number(IMAGE.no_loopback, 1, settings.loopback === undefined ? undefined : Number(!settings.loopback), 1, 'loopback');
@@ -197,6 +203,12 @@ function findKey(image: Buffer, table: number, id: number): number | undefined {
 /** The offsets of the entries of a table. */
 export function slots(table: number, count: number, size: number): number[] {
   return Array.from({length: count}, (_, index) => table + index * size);
+}
+
+function bitOf(number: Contrary): number {
+  const bit = CONTRARIES.indexOf(number);
+  if (bit < 0) throw new DekError('BAD_ARGUMENT', `"contrary" expected numbers of ${CONTRARIES.join(', ')}`);
+  return bit;
 }
 
 function indexIn<T extends string>(names: readonly T[], name: T | undefined): number | undefined {

@@ -32,6 +32,7 @@ int main(void)
 	FIELD(image, no_gid);
 	FIELD(image, no_loopback);
 	FIELD(image, devx_registers);
+	FIELD(image, contrary);
 	FIELD(image, next_object);
 	FIELD(image, slots_used);
 	FIELD(image, next_qpn);

@@ -60,6 +60,7 @@ function facts(report: VirtualReport): [string, string][] {
       `${total.workRequests}, ${total.bytesEncrypted} bytes encrypted, ${total.bytesDecrypted} decrypted`,
     ],
   ];
+  if (report.contrary.length > 0) facts.push(['contrary', `to assumptions ${report.contrary.join(', ')}`]);
   if (report.tweak !== 'ieee-1619') facts.push(['tweak', report.tweak]);
   if (report.port !== 'active') facts.push(['port', report.port]);
   if (!report.gid) facts.push(['GID', 'none']);

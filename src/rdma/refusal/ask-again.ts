@@ -33,6 +33,18 @@ export function explainRefusals(on: boolean): void {
 /** Asks; undefined when that taught nothing. `makeMailbox` is wiped here. Does not throw. */
 export function askAgain(context: Context, errno: number, makeMailbox: () => Uint8Array): Told | undefined {
   if (!isOn || !REFUSALS.has(errnoName(errno))) return undefined;
+  try {
+    return sendOnce(context, makeMailbox);
+  } catch {
+    return undefined; // asked only to explain another error: that one is the answer
+  }
+}
+
+/**
+ * Sends a command that makes an object, and destroys what it made at once. undefined when the firmware said nothing.
+ * What `makeMailbox` gives is wiped here. Throws CLOSED.
+ */
+export function sendOnce(context: Context, makeMailbox: () => Uint8Array): Told | undefined {
   let mailbox: Uint8Array | undefined;
   try {
     mailbox = makeMailbox();
@@ -45,8 +57,6 @@ export function askAgain(context: Context, errno: number, makeMailbox: () => Uin
     }
     const status = out[0]!;
     return status === 0 ? undefined : {status, syndrome: new DataView(out.buffer).getUint32(4)};
-  } catch {
-    return undefined; // asked only to explain another error: that one is the answer
   } finally {
     wipe(mailbox);
   }

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC "mlx5vnic"
-#define IMAGE_VERSION 4
+#define IMAGE_VERSION 5
 #define KEYS 64
 #define RULES 16
 #define LANES 64
@@ -89,7 +89,7 @@ struct image {
 	uint8_t no_gid; /* 1: it has no address */
 	uint8_t no_loopback; /* 1: the firmware refuses force loopback */
 	uint8_t devx_registers; /* 1: the firmware lets a user of DEVX at the officer's registers */
-	uint8_t reserved[2];
+	uint16_t contrary; /* a bit for each assumption that it does not hold to: enum contrary */
 	uint32_t next_object; /* from here on written by this library */
 	uint32_t slots_used; /* slots from here on were never used */
 	uint32_t next_qpn; /* 24 bits, as the two below; used again after all others */
@@ -119,6 +119,17 @@ enum state { COMMISSIONING = 0, OPERATIONAL = 1, GOING_TO_COMMISSIONING = 2 };
 enum policy { POLICY_DEFAULT = 0, POLICY_FIPS = 1 }; /* fips refuses a DEK with key1 == key2 */
 /* How the tweak goes from one data unit to the next, and in which order a BSF has its bytes. */
 enum tweak { TWEAK_IEEE_1619 = 0, TWEAK_INC_64 = 1, TWEAK_REVERSED = 2 };
+/* Assumptions of docs/virtual-connectx.md that a NIC may be made not to hold to, by their numbers there. */
+enum contrary {
+	CONTRARY_STATUS = 1 << 0, /* 1 */
+	CONTRARY_SECOND_LOGIN = 1 << 1, /* 2 */
+	CONTRARY_PD = 1 << 2, /* 4 */
+	CONTRARY_TRAILING = 1 << 3, /* 6 */
+	CONTRARY_STATE = 1 << 4, /* 7 */
+	CONTRARY_HALVES = 1 << 5, /* 12 */
+	CONTRARY_KEYTAG = 1 << 6, /* 15 */
+	CONTRARY_LOGIN = 1 << 7, /* 16 */
+};
 enum service { SERVE_CREATE, SERVE_QUERY, SERVE_DESTROY, SERVE_OTHER };
 
 _Static_assert(sizeof(struct key) == 64 && sizeof(struct slot) == 32, "no padding");

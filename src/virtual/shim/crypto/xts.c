@@ -129,6 +129,7 @@ static bool open_key(struct vault *v, const struct image *image, const uint8_t k
 		     const uint8_t keytag[8])
 {
 	int half = size & 15 ? 8 : 4;
+	const bool swapped = is_contrary(image, CONTRARY_HALVES);
 	const uint32_t *words = v->scratch.r;
 	uint32_t difference = 0;
 
@@ -137,15 +138,15 @@ static bool open_key(struct vault *v, const struct image *image, const uint8_t k
 	for (int i = 0; i < 2 && size & HAS_KEYTAG; i++)
 		difference |= words[2 * half + i] ^ get32(keytag + 4 * i);
 	v->encrypt = encrypt;
-	v->rounds = expand_key(v->data.words, words, half);
-	expand_key(v->tweak.words, words + half, half);
+	v->rounds = expand_key(v->data.words, words + (swapped ? half : 0), half);
+	expand_key(v->tweak.words, words + (swapped ? 0 : half), half);
 	if (!encrypt)
 		invert_key(v->data.words, v->rounds);
 	for (int i = 0; i < 60 && has_aes_instructions; i++) {
 		v->data.words[i] = htobe32(v->data.words[i]);
 		v->tweak.words[i] = htobe32(v->tweak.words[i]);
 	}
-	return difference == 0;
+	return difference == 0 || is_contrary(image, CONTRARY_KEYTAG);
 }
 
 /* Call after open_key, however that ended. */

@@ -48,6 +48,9 @@ static struct verdict create_dek(struct context *c, const uint8_t *in, uint32_t 
 	}
 	half_words = get_field(in, F_KEY_SIZE) ? 8 : 4;
 	tag_bytes = get_field(in, F_HAS_KEYTAG) ? 8 : 0;
+	if (is_contrary(image, CONTRARY_TRAILING) &&
+	    !is_clear(in, F_KEY.at + 8 * (8 * half_words + tag_bytes + (kek ? 8 : 0)), F_KEY.at + F_KEY.bits))
+		return REFUSE(BAD_PARAM, RESERVED_FIELD);
 	pthread_mutex_unlock(&mutex);
 	v = take_key(image, kek, in + F_KEY.at / 8, 8 * half_words + tag_bytes, half_words, model.key);
 	wipe_stack();

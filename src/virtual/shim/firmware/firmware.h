@@ -81,6 +81,12 @@ enum syndrome {
 	WRITE_OPERATION,
 };
 
+/* Whether the NIC does not hold to an assumption: `what` is of enum contrary. */
+static bool is_contrary(const struct image *image, uint16_t what)
+{
+	return LOAD(image->contrary) & what;
+}
+
 /* What the firmware says of a command. */
 struct verdict {
 	uint8_t status;

@@ -18,8 +18,13 @@ static struct verdict check_crypto(const struct image *image)
 	if (!image->engines)
 		return REFUSE(BAD_OP, NO_CRYPTO);
 	if (image->wrapped_import && image->state == COMMISSIONING)
-		return REFUSE(BAD_SYS_STATE, NOT_OPERATIONAL);
+		return REFUSE(is_contrary(image, CONTRARY_STATE) ? BAD_OP : BAD_SYS_STATE, NOT_OPERATIONAL);
 	return DONE;
+}
+
+static struct verdict second_login(const struct image *image)
+{
+	return REFUSE(is_contrary(image, CONTRARY_SECOND_LOGIN) ? BAD_PARAM : BAD_RES_STATE, SECOND_LOGIN);
 }
 
 /* One login a context, whichever process of it comes first. */
@@ -32,7 +37,7 @@ static struct verdict add_login(struct context *c, const struct login *l, uint32
 
 	lock_image(c->nic, F_WRLCK);
 	if (LOAD(s->login)) {
-		v = REFUSE(BAD_RES_STATE, SECOND_LOGIN);
+		v = second_login(image);
 	} else if (!add_locked(c, &model, handle)) {
 		v = REFUSE(NO_RES, 0);
 	} else {
@@ -68,7 +73,9 @@ static struct verdict create_login(struct context *c, const uint8_t *in, uint32_
 	if (!image->wrapped_import)
 		return REFUSE(BAD_OP, NOT_WRAPPED_IMPORT);
 	if (LOAD(c->shared->login))
-		return REFUSE(BAD_RES_STATE, SECOND_LOGIN);
+		return second_login(image);
 	v = check_login(c->nic, in + 16, &l);
+	if (v.status == BAD_IX && is_contrary(image, CONTRARY_STATUS))
+		v.status = BAD_RES;
 	return v.status == OK ? add_login(c, &l, handle) : v;
 }

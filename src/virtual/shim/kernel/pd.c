@@ -26,6 +26,8 @@ static int free_pd(struct context *c, uint32_t handle)
 		if ((kind == QP || kind == SRQ || kind == MR || kind == MW || kind == AH) &&
 		    c->objects[i].pd == handle + 1)
 			return EBUSY;
+		if (kind == DEK && c->objects[i].pd == handle + 1 && is_contrary(c->nic->image, CONTRARY_PD))
+			return EBUSY;
 	}
 	free_object(c, handle);
 	return 0;

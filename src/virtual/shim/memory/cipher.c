@@ -65,7 +65,7 @@ static bool crypt_bytes(struct vault *v, struct mkey *m, uint64_t offset, uint8_
 	uint8_t kept[80], tweak[16];
 	bool done;
 
-	if (!dek)
+	if (!dek || (is_contrary(image, CONTRARY_LOGIN) && dek->wrapped && !login_valid(m->body.context)))
 		return false;
 	turn_to_error(image, dek);
 	if (dek->error)

@@ -1,0 +1,74 @@
+import * as Flags from '@oclif/core/flags';
+import {DekCommand} from '../cli/base.js';
+import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/kek.js';
+import {outputPath} from '../cli/output.js';
+import type {Bench, Material} from '../doctor/hardware/bench.js';
+import {asMarkdown, hardwareReport, type HardwareReport as Report} from '../doctor/hardware/report.js';
+import {writeDescriptor} from '../files/descriptor.js';
+import {writeWholeFile} from '../files/whole-file.js';
+import {type ManifestEntry, openManifest} from '../manifest/index.js';
+import {protectSecrets} from '../memory/protect.js';
+import {openDevice} from '../nics.js';
+
+/** DEKs of the manifest that experiments may choose from. */
+const MOST_DEKS = 64;
+
+export default class HardwareReport extends DekCommand {
+  static override summary = 'ask a NIC for each assumption that dek makes of firmware';
+  static override description =
+    'Confirms, refutes or leaves open each assumption of docs/virtual-connectx.md, by number, and writes one ' +
+    'Markdown file that can be pasted into an issue: no key, no serial number, no GUID, no name of the machine. ' +
+    'Without a manifest it asks only what needs no login. With one, it logs in, and creates, queries, proves and ' +
+    'destroys DEKs of it, in contexts of its own; with the KEK it also wraps a key with equal halves. It changes ' +
+    'nothing that stays: what it makes is gone when it ends, killed or not. Take a manifest whose keys encrypt ' +
+    'nothing.';
+  static override usage = [
+    '[--device NAME] [--manifest FILE] [--output FILE [--force]] [--json]',
+    `[--device NAME] --manifest FILE ${KEK_USAGE} [--output FILE [--force]] [--json]`,
+  ];
+  static override examples = [
+    'dek hardware-report --output report.md',
+    'dek hardware-report --device mlx5_0 --manifest trial.manifest --kek file:kek.bin --output report.md',
+  ];
+  static override flags = {
+    device: Flags.string({
+      helpValue: 'NAME',
+      description: 'device to ask: mlx5_0, a PCI address or a node GUID (default: the only one)',
+    }),
+    manifest: Flags.string({helpValue: 'FILE', description: 'manifest with a login and DEKs for this NIC'}),
+    ...kekFlags,
+    output: Flags.string({
+      char: 'o',
+      helpValue: 'FILE',
+      description: 'write to this new file instead of stdout',
+      parse: async (path) => outputPath(path, 'leave out --output to write to stdout'),
+    }),
+    force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
+  };
+
+  async run(): Promise<Report> {
+    const {flags} = await this.parse(HardwareReport);
+    const {device, manifest, output, force} = flags;
+    protectSecrets();
+    const material = manifest === undefined ? null : await readMaterial(manifest);
+    using nic = await openDevice(device);
+    const ask = async (kek: Bench['kek']) =>
+      hardwareReport({nic, material, kek}, (title) => this.note(`asking: ${title}`));
+    const hasKek = kekSpecs(flags).some((spec) => spec !== undefined);
+    const report = await (hasKek ? withKek(flags, ask) : ask(null));
+    const bytes = new TextEncoder().encode(asMarkdown(report));
+    if (output !== undefined) await writeWholeFile(output, [bytes], {force, isSecret: false});
+    else if (!this.jsonEnabled()) await writeDescriptor(1, bytes, 'standard output');
+    return report;
+  }
+}
+
+async function readMaterial(path: string): Promise<Material> {
+  const {header, entries} = await openManifest(path);
+  const deks: ManifestEntry[] = [];
+  for await (const entry of entries) {
+    if (deks.length === MOST_DEKS) break;
+    deks.push(entry);
+  }
+  return {header, deks};
+}

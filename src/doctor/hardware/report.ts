@@ -1,0 +1,76 @@
+/** The report on a NIC: its facts, and each assumption by number. Nothing in it is secret or names the machine. */
+import {release} from 'node:os';
+import {packageVersion} from '../../package.js';
+import type {Device} from '../../rdma/index.js';
+import {libraryVersion} from '../../rdma/index.js';
+import {ASSUMPTIONS, NOT_ASKED} from './assumptions.js';
+import {type Answer, answer, type Bench} from './bench.js';
+import {attempt, EXPERIMENTS} from './experiments.js';
+
+export interface HardwareReport {
+  /** Whether it is a virtual ConnectX that answered. */
+  virtual: boolean;
+  facts: Record<string, unknown>;
+  answers: readonly Answer[];
+}
+
+/** Asks all that can be asked; `progress` is told each experiment. */
+export async function hardwareReport(bench: Bench, progress: (title: string) => void): Promise<HardwareReport> {
+  const answers = new Map<number, Answer>();
+  for (const experiment of EXPERIMENTS) {
+    progress(experiment.title);
+    for (const one of await attempt(experiment, bench)) answers.set(one.number, one);
+  }
+  const all = Object.keys(ASSUMPTIONS).map(Number);
+  return {
+    virtual: process.env['DEK_VIRTUAL'] !== undefined,
+    facts: await factsOf(bench.nic),
+    answers: all.map((number) => answers.get(number) ?? answer(number, undefined, NOT_ASKED[number] ?? 'not asked')),
+  };
+}
+
+/** Model and firmware, not GUID, address or host: whoever reads it learns of the NIC, not whose it is. */
+async function factsOf(nic: Device): Promise<Record<string, unknown>> {
+  const {model, firmware} = nic.info;
+  const {isUp, address} = await nic.readPort();
+  return {
+    dek: packageVersion(),
+    node: process.version,
+    kernel: release(),
+    rdmaCore: libraryVersion() ?? null,
+    model: model ?? null,
+    firmware: firmware ?? null,
+    loginApi: nic.loginApi,
+    caps: nic.readCaps(),
+    hcaCaps: nic.readHcaCaps(),
+    port: {isUp, hasAddress: address !== undefined},
+  };
+}
+
+/** The report as Markdown, to be pasted into an issue. */
+export function asMarkdown({virtual, facts, answers}: HardwareReport): string {
+  const count = (verdict: Answer['verdict']): number => answers.filter((one) => one.verdict === verdict).length;
+  const rows = answers.map(
+    ({number, verdict, seen}) => `| ${number} | ${ASSUMPTIONS[number]} | ${verdict} | ${cell(seen)} |`,
+  );
+  return [
+    `# dek hardware report${virtual ? ' (of a virtual ConnectX)' : ''}`,
+    '',
+    `${count('confirmed')} confirmed, ${count('refuted')} refuted, ${count('open')} open.`,
+    'It has no key, no serial number, no GUID and no name of a machine.',
+    'Numbers are those of docs/virtual-connectx.md.',
+    '',
+    '| # | assumption | verdict | what was seen |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+    '```json',
+    JSON.stringify(facts, null, 1),
+    '```',
+    '',
+  ].join('\n');
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '/').replace(/\s+/g, ' ');
+}
