@@ -1,5 +1,5 @@
 /**
- * Draws docs/architecture.svg from docs/architecture.pic: boxes in columns and rows, with arrows between them. The
+ * Draws the pictures of docs/, NAME.svg from NAME.pic: boxes in columns and rows, with arrows between them. The
  * source says what its lines mean; a line that means nothing is an error.
  */
 import fs from 'node:fs';
@@ -76,7 +76,7 @@ export function drawPicture(source: string): string {
   ].join('\n');
 }
 
-/** Down within a column, to the right within a row. */
+/** Down within a column, to either side within a row. */
 function arrow(from: Place, to: Place, text: string): string[] {
   if (from.x === to.x) {
     const [x, top, end] = [from.x + BOX.width / 2, from.y + BOX.height, to.y];
@@ -87,11 +87,12 @@ function arrow(from: Place, to: Place, text: string): string[] {
     ];
   }
   if (from.y !== to.y) throw new Error('an arrow from column to column stays in its row');
-  const [left, end, y] = [from.x + BOX.width, to.x, from.y + BOX.height / 2];
+  const y = from.y + BOX.height / 2;
+  const [begin, end, way] = from.x < to.x ? [from.x + BOX.width, to.x, 1] : [from.x, to.x + BOX.width, -1];
   return [
-    `<path class="arrow" d="M${left} ${y}H${end - 6}"/>`,
-    `<path class="head" d="M${end - 8} ${y - 4}v8l8-4z"/>`,
-    label((left + end) / 2, y - 8, text, 'middle'),
+    `<path class="arrow" d="M${begin} ${y}H${end - 6 * way}"/>`,
+    `<path class="head" d="M${end - 8 * way} ${y - 4}v8l${8 * way}-4z"/>`,
+    label((begin + end) / 2, y - 8, text, 'middle'),
   ];
 }
 
@@ -104,5 +105,8 @@ function escaped(text: string): string {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  fs.writeFileSync(`${FOLDER}architecture.svg`, drawPicture(fs.readFileSync(`${FOLDER}architecture.pic`, 'utf8')));
+  for (const file of fs.readdirSync(FOLDER).filter((name) => name.endsWith('.pic'))) {
+    const source = fs.readFileSync(`${FOLDER}${file}`, 'utf8');
+    fs.writeFileSync(`${FOLDER}${file.replace(/pic$/, 'svg')}`, drawPicture(source));
+  }
 }

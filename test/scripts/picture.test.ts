@@ -6,10 +6,13 @@ import {drawPicture} from '../../scripts/picture.js';
 const DOCS = fileURLToPath(new URL('../../../docs/', import.meta.url));
 const SOURCE = fs.readFileSync(`${DOCS}architecture.pic`, 'utf8');
 
-describe('the picture of the architecture', () => {
-  it('is the one that its source gives: npm run picture', () => {
-    expect(fs.readFileSync(`${DOCS}architecture.svg`, 'utf8')).to.equal(drawPicture(SOURCE));
-  });
+describe('a picture of the documents', () => {
+  for (const file of fs.readdirSync(DOCS).filter((name) => name.endsWith('.pic'))) {
+    it(`is the one that ${file} gives: npm run picture`, () => {
+      const picture = fs.readFileSync(`${DOCS}${file.replace(/pic$/, 'svg')}`, 'utf8');
+      expect(picture).to.equal(drawPicture(fs.readFileSync(`${DOCS}${file}`, 'utf8')));
+    });
+  }
 
   it('names files and folders that are there', () => {
     const named = SOURCE.match(/\b(src|bin)\/[\w./-]*/g)!;

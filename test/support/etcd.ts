@@ -146,6 +146,13 @@ export class EtcdCluster {
     return this.etcdctlAs('root', words);
   }
 
+  /** How many keys begin so. */
+  count(prefix: string): number {
+    return this.etcdctl('get', '--prefix', '--keys-only', prefix)
+      .split('\n')
+      .filter((line) => line !== '').length;
+  }
+
   etcdctlAs(name: string, words: readonly string[], ports = this.#running()): string {
     const endpoints = ports.map((port) => `https://127.0.0.1:${port}`).join(',');
     const file = (kind: string): string => this.authority.path(kind);

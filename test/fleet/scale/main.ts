@@ -1,0 +1,96 @@
+/**
+ * How a fleet grows: `npm run bench:fleet -- HOSTS...`. Hosts are simulated (hosts.ts), etcd is real, one member with TLS
+ * on both sides. Connections are made before the clock starts; then a generation is published, and the clock stops when
+ * the last host holds it. Printed as JSON, a line a number of hosts.
+ */
+import {type ChildProcess, fork} from 'node:child_process';
+import fs from 'node:fs';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {EtcdCluster} from '../../support/etcd.js';
+import {newOfficerKeys, TestSet, volumes} from '../../support/fleet.js';
+import {runDek} from '../../support/run-dek.js';
+import {temporaryDirectory} from '../../support/temporary-directory.js';
+
+const HOSTS = fileURLToPath(new URL('./hosts.js', import.meta.url));
+const HOSTS_A_PROCESS = 1250;
+const DEKS = 100;
+const keys = newOfficerKeys(1);
+
+interface Seen {
+  connected: number;
+  holds: [generation: number, hosts: number][];
+}
+
+for (const count of process.argv.slice(2).map(Number)) console.log(JSON.stringify(await measure(count)));
+
+async function measure(count: number): Promise<object> {
+  const etcd = await EtcdCluster.start();
+  const directory = temporaryDirectory();
+  const set = new TestSet(directory);
+  const children: ChildProcess[] = [];
+  try {
+    const file = join(directory, 'hosts');
+    fs.writeFileSync(file, Array.from({length: count}, (_, i) => `node-${i}\n`).join(''));
+    const seen = new Map<ChildProcess, Seen>();
+    for (let first = 0; first < count; first += HOSTS_A_PROCESS) {
+      const some = Math.min(HOSTS_A_PROCESS, count - first);
+      const child = fork(HOSTS, [etcd.uri('root'), `${first}`, `${some}`]);
+      children.push(child);
+      child.on('message', (message) => seen.set(child, message as Seen));
+    }
+    const sum = (of: (one: Seen) => number): number => [...seen.values()].reduce((all, one) => all + of(one), 0);
+    const when = async (done: () => boolean, everyMs = 50): Promise<void> => {
+      while (!done()) await new Promise((resolve) => setTimeout(resolve, everyMs));
+    };
+    const connecting = performance.now();
+    await when(() => sum(({connected}) => connected) === count);
+    const connectSeconds = seconds(connecting);
+    const results: object[] = [];
+    for (const generation of [1, 2]) {
+      const path = await set.write({names: volumes(DEKS), under: keys});
+      const cpu = cpuSeconds(etcd.pid(0));
+      const started = performance.now();
+      const run = await runDek(['fleet', 'publish', path, '--hosts', file, '--fleet', etcd.uri('root')]);
+      if (run.status !== 0) throw new Error(run.stderr);
+      const published = seconds(started);
+      await when(() => sum(({holds}) => holds.find(([held]) => held === generation)?.[1] ?? 0) === count);
+      results.push({
+        publishSeconds: published,
+        allHoldSeconds: seconds(started),
+        manifestBytes: fs.statSync(path).size,
+        etcdCpuSeconds: cpuSeconds(etcd.pid(0)) - cpu,
+      });
+    }
+    await when(() => etcd.count('/dek/status/') === count, 1000);
+    const statuses: object[] = [];
+    for (let i = 0; i < 3; i++) {
+      const started = performance.now();
+      const run = await runDek(['fleet', 'status', '--json', '--fleet', etcd.uri('root')]);
+      statuses.push({seconds: seconds(started), well: JSON.parse(run.stdout.toString()).summary.well});
+    }
+    const etcdMegabytes = Math.round(residentBytes(etcd.pid(0)) / 1e6);
+    return {hosts: count, deks: DEKS, connectSeconds, generations: results, statuses, etcdMegabytes};
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
+    await etcd.stop();
+    fs.rmSync(directory, {recursive: true});
+  }
+}
+
+function seconds(since: number): number {
+  return Math.round((performance.now() - since) / 10) / 100;
+}
+
+/** proc(5), stat. */
+function cpuSeconds(pid: number): number {
+  const fields = fs
+    .readFileSync(`/proc/${pid}/stat`, 'latin1')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+function residentBytes(pid: number): number {
+  return 4096 * Number(fs.readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]);
+}
