@@ -1,7 +1,7 @@
 /**
- * How a fleet grows: `npm run bench:fleet -- HOSTS...`. Hosts are simulated (hosts.ts), etcd is real, one member with TLS
- * on both sides. Connections are made before the clock starts; then a generation is published, and the clock stops when
- * the last host holds it. Printed as JSON, a line a number of hosts.
+ * How a fleet grows: `npm run bench:fleet -- HOSTS...`. Hosts are simulated (hosts.ts), etcd is real, one member with
+ * TLS on both sides. Connections are made before the clock starts; then a generation is published, and the clock
+ * stops when the last host holds it. Printed as JSON, a line a number of hosts.
  */
 import {type ChildProcess, fork} from 'node:child_process';
 import fs from 'node:fs';
