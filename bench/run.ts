@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- --json] [BENCH ...]`: all benches, or those named of wrap, pages, memory, dcv, custody, cores,
- * commands, calls, concurrent, startup, fleet, service and prove.
+ * commands, calls, concurrent, startup, fleet, service, signed and prove.
  */
 import {benchCalls, renderCalls} from './calls.js';
 import {benchCommands, renderCommands} from './commands.js';
@@ -13,6 +13,7 @@ import {benchMemory, renderMemory} from './memory.js';
 import {benchPages, renderPages} from './pages.js';
 import {benchProve, renderProve} from './prove.js';
 import {benchService, renderService} from './service.js';
+import {benchSigned, renderSigned} from './signed.js';
 import {benchStartup, renderStartup} from './startup.js';
 import {benchWrap} from './wrap.js';
 import {renderWrap, writeWrapResults} from './wrap-report.js';
@@ -34,6 +35,7 @@ const BENCHES = {
   startup: async () => told(await benchStartup(), renderStartup),
   fleet: async () => told(await benchFleet(), renderFleet),
   prove: async () => told(await benchProve(), renderProve),
+  signed: async () => told(await benchSigned(), renderSigned),
   service: async () => told(await benchService(), renderService),
 };
 
