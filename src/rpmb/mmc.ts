@@ -1,6 +1,7 @@
 /** The RPMB of an eMMC, /dev/mmcblkNrpmb: Documentation/driver-api/mmc, the kernel's node for its frames. */
 import fs from 'node:fs';
 import {DekError, systemCode} from '../errors.js';
+import {fstatNow} from '../files/stat.js';
 import {systemError} from '../files/system-error.js';
 import {runCommands} from './ffi.js';
 import {BLOCK_BYTES, encodeFrames, FRAME_BYTES, REQUESTS} from './frame.js';
@@ -29,10 +30,11 @@ export function openMmc(path: string): RpmbPort {
 
 /** By the card's own register, which the kernel shows in sysfs, above the node. */
 function sizeOf(fd: number, path: string): number {
-  const stats = fs.fstatSync(fd);
+  const stats = fstatNow(fd);
   if (!stats.isCharacterDevice()) throw noRpmb(path);
-  const major = (stats.rdev >> 8) & 0xfff;
-  const minor = (stats.rdev & 0xff) | ((stats.rdev >> 12) & 0xfff00);
+  const device = Number(stats.rdev);
+  const major = (device >> 8) & 0xfff;
+  const minor = (device & 0xff) | ((device >> 12) & 0xfff00);
   try {
     const size = Number(fs.readFileSync(`/sys/dev/char/${major}:${minor}/../raw_rpmb_size_mult`, 'latin1').trim());
     if (size > 0) return size;

@@ -2,10 +2,10 @@
  * SPDK's JSON-RPC 2.0 over a unix socket: requests and answers are JSON texts one after the other, without anything
  * between them. Left out: notifications, batches, and every method but the one that takes a key.
  */
-import fs from 'node:fs';
 import {connect, type Socket} from 'node:net';
 import {wipe} from '../bytes.js';
 import {DekError, systemCode} from '../errors.js';
+import {statNow} from '../files/stat.js';
 import {keyRequest} from './key-request.js';
 
 /** SPDK's reactor answers within milliseconds. */
@@ -137,14 +137,14 @@ function lost(path: string, cause: Error): DekError {
 }
 
 function assertTrusted(path: string): void {
-  const stats = fs.statSync(path, {throwIfNoEntry: false});
+  const stats = statNow(path);
   if (stats === undefined) {
     throw new DekError('NO_INPUT', `${path} is not there`, {
       hint: 'is the SPDK application running? its option -r names it',
     });
   }
   if (!stats.isSocket()) throw new DekError('BAD_ARGUMENT', `${path} is not a socket`);
-  if (stats.uid !== 0 && stats.uid !== process.geteuid?.()) {
+  if (stats.uid !== 0n && Number(stats.uid) !== process.geteuid?.()) {
     throw new DekError('UNSAFE_SECRET', `${path} belongs to another user, who would get the keys in plaintext`);
   }
 }

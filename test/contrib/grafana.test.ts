@@ -17,6 +17,16 @@ const queries = [
   ...panels.flatMap(({targets}) => targets.map(({expr}) => expr)),
   ...templating.list.map(({query}) => (typeof query === 'string' ? query : query.query)),
 ];
+const MANIFEST: AgentStatus['manifest'] = {
+  path: '',
+  digest: '',
+  id: '',
+  generation: 1,
+  notAfter: '2030-01-01T00:00:00Z',
+  signers: [],
+  appliedAt: '2029-01-01T00:00:00Z',
+  failed: 0,
+};
 const STATUS: AgentStatus = {
   version: '',
   pid: 1,
@@ -38,7 +48,7 @@ const STATUS: AgentStatus = {
   devices: [{name: 'mlx5_0', importMode: 'wrapped', gone: false, login: null, maxDeks: 0}],
   deks: {total: 0, ready: 0, error: 0, unknown: 0, proven: 0, wrong: 0},
   proveShare: null,
-  manifest: null,
+  manifest: MANIFEST,
   heals: 0,
 };
 
