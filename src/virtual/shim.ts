@@ -10,6 +10,14 @@ import {DekError, systemCode} from '../errors.js';
 import {packageFile} from '../package.js';
 
 const SOURCE = packageFile('src/virtual/shim/uverbs.c');
+/** Made by debian/rules, so that hosts need no compiler. */
+const COMPILED = packageFile('compiled/uverbs.so');
+
+/** The shim as the package of a distribution has it compiled. Undefined in another package. */
+export function packagedShim(): string | undefined {
+  const file = fileURLToPath(COMPILED);
+  return fs.existsSync(file) ? file : undefined;
+}
 
 /** Compiles the shim to the file `path`. Throws UNSUPPORTED when there is no C compiler or no kernel headers, IO. */
 export async function compileShim(path: string): Promise<void> {

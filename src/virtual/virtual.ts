@@ -25,7 +25,7 @@ import {assertKeepsUser, assertShimLoads, shimOf, VIRTUAL} from './loaded.js';
 import {ENGINES} from './properties.js';
 import {reportFrom, type VirtualReport} from './report.js';
 import {applySettings, type OfficerKey, type Settings} from './settings.js';
-import {compileShim} from './shim.js';
+import {compileShim, packagedShim} from './shim.js';
 import {hasFwctl, PCI_DEVICES, setFwctl, writeSysfs} from './sysfs.js';
 
 /** Devices in one directory. */
@@ -260,7 +260,7 @@ function officerKey(secret: unknown, id: number | undefined, lengths: readonly n
   return {id: id ?? randomInt(1, 1 << 24), secret: copy};
 }
 
-async function placeShim(path: string, compiled: string | undefined): Promise<void> {
+async function placeShim(path: string, compiled = packagedShim()): Promise<void> {
   if (compiled === undefined) await compileShim(path);
   else fs.copyFileSync(compiled, path);
 }
