@@ -15,10 +15,11 @@ interface StoreKind {
 /** By the scheme, which a colon follows. */
 const STORES: Readonly<Record<string, StoreKind>> = {
   tpm: {form: 'tpm:INDEX', load: () => import('./tpm.js')},
+  rpmb: {form: 'rpmb:PATH?key=SOURCE', load: () => import('./rpmb.js')},
   file: {form: 'file:PATH', load: () => import('./file.js')},
 };
 
-/** `tpm:INDEX or file:PATH`: where a rollback index may be. */
+/** `tpm:INDEX, rpmb:PATH?key=SOURCE or file:PATH`: where a rollback index may be. */
 export const STORE_FORMS = orList(Object.values(STORES).map(({form}) => form));
 
 /** The store that `spec` names. Throws BAD_ARGUMENT. */

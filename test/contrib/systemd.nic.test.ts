@@ -69,7 +69,7 @@ describe('systemd units', function () {
   });
 
   const dropIns = ['import-kek.conf', 'manifest-credential.conf', 'keyring.conf', 'afalg.conf'];
-  for (const file of [...dropIns, 'signed.conf', 'rollback-index-tpm.conf']) {
+  for (const file of [...dropIns, 'signed.conf', 'rollback-index-tpm.conf', 'rollback-index-rpmb.conf']) {
     it(`have no fault with ${file}`, () => {
       dropIn(file);
       expect(verify()).to.deep.equal({status: 0, printed: ''});

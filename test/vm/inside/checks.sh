@@ -42,5 +42,6 @@ tell() {
   [ "$2" = 1 ] && { echo "ok $1"; return; }
   echo "FAIL $1: ${3-}"
   printf '%s\n' "$said" | tail -n 25
+  ! declare -F explain >/dev/null || explain
   failures=$((failures + 1))
 }

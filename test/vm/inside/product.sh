@@ -33,8 +33,12 @@ agent_is() { is "$(agent "$1")" "$2"; }
 all_ready() {
   is "$(systemctl is-active dek-agent) $(dek status --json | jq -c '[.deks.total, .deks.ready]')" "active [$1,$1]"
 }
+# Of a check that failed, what the agent has said.
+explain() { journalctl --output cat --no-pager --unit dek-agent --lines 8 2>/dev/null; }
 # How many DEKs the NIC was ever asked for.
 made() { dek virtual show "$nic" --json | jq '[.[].total.deks] | add'; }
+# journal_says TEXT: they said it since the last call.
+journal_says() { journal | grep -F -- "$1"; }
 # What the agent and systemd said of it since the last call.
 journal() {
   journalctl --output cat --no-pager --unit dek-agent --cursor-file /run/journal-cursor

@@ -1,5 +1,5 @@
 # KEKs in the kernel's keyrings, afalg: and keyring:, by hand and in the agent under its unit.
-# vm: systemd megabytes=1024 seconds=400
+# vm: systemd megabytes=1024 seconds=600
 . inside/checks.sh
 . inside/product.sh
 place nic-plain

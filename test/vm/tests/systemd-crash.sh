@@ -1,6 +1,6 @@
 # The agent ends badly under a real systemd: killed, hung, started again; what becomes of the DEKs, of a service that
 # has attached, and of one that is bound to the agent.
-# vm: systemd megabytes=1024 seconds=500
+# vm: systemd megabytes=1024 seconds=800
 . inside/checks.sh
 . inside/product.sh
 place nic

@@ -1,6 +1,6 @@
 # The drop-ins that pass the import KEK and the manifest as credentials of a real systemd: encrypted for this host, for
 # its TPM, and refused when the TPM's PCRs are others.
-# vm: systemd tpm megabytes=1024 seconds=500
+# vm: systemd tpm megabytes=1024 seconds=800
 . inside/checks.sh
 . inside/product.sh
 place nic-plain

@@ -1,5 +1,5 @@
 # The shipped units under a real systemd: start, status text, who may ask, reload, stop, start by a request.
-# vm: systemd megabytes=1024 seconds=400
+# vm: systemd megabytes=1024 seconds=600
 . inside/checks.sh
 . inside/product.sh
 place nic
