@@ -5,6 +5,7 @@ import {AgentProcess} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 import {markedDeks, writeMarked} from '../support/marked-manifest.js';
 import {runDek} from '../support/run-dek.js';
+import {skipWithout} from '../support/skip.js';
 
 describe('dek doctor', function () {
   this.timeout(60_000);
@@ -16,7 +17,8 @@ describe('dek doctor', function () {
   });
   after(() => device?.remove());
 
-  it('exits with 7 on a host without RDMA, and says so first', async () => {
+  it('exits with 7 on a host without RDMA, and says so first', async function () {
+    skipWithout('no RDMA', this);
     const {status, stdout} = await runDek(['doctor']);
     expect(status).to.equal(7);
     expect(stdout.toString()).to.match(/^\d to fix.*; begin with the first\nFIX {2}devices: /);

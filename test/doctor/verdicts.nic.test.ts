@@ -13,6 +13,7 @@ import {type TestDevice, testDevice} from '../support/device.js';
 import {Examiner, type Stage} from '../support/examiner.js';
 import {markedDeks, writeMarked} from '../support/marked-manifest.js';
 import {has} from '../support/release.js';
+import {isHere, skipWithout} from '../support/skip.js';
 import {SshKeys} from '../support/ssh-keys.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
@@ -117,7 +118,9 @@ describe('doctor', function () {
         expectFirst(await examiner.verdicts({root: place(files)}).finally(() => examiner.end()), verdict);
       });
     }
-    it('not-mlx5', async () => {
+    it('not-mlx5', async function () {
+      if (!isHere('provider rxe')) produced.add('not-mlx5');
+      skipWithout('provider rxe', this);
       const sysfs = join(place({}), 'sysfs');
       fs.cpSync(join(device.directory, 'sysfs'), sysfs, {recursive: true, verbatimSymlinks: true});
       fs.renameSync(join(sysfs, 'class/infiniband/mlx5_0'), join(sysfs, 'class/infiniband/rxe0'));

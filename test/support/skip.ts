@@ -54,6 +54,11 @@ export type Need = keyof typeof NEEDS;
 
 const reasons = new WeakMap<object, string>();
 
+/** Whether it is here. */
+export function isHere(need: Need): boolean {
+  return NEEDS[need].isHere?.() ?? true;
+}
+
 /**
  * Skips the test (or, in a `before`, all tests of the suite) when what it needs is not here: as the caller found out,
  * where the list cannot tell.
