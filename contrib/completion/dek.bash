@@ -314,6 +314,7 @@ _dek() {
     'rewrap --from-format') _dek_words 'raw hex base64'; return ;;
     'rewrap --to') _dek_source; return ;;
     'rewrap --to-format') _dek_words 'raw hex base64'; return ;;
+    'rewrap --to-list') _dek_file; return ;;
     'rewrap --import-kek-id') :; return ;;
     'rewrap --output' | 'rewrap -o') _dek_file; return ;;
     'rollback-index enroll --allowed-signers') _dek_file; return ;;
@@ -505,7 +506,7 @@ _dek() {
     'query')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --help -h'; else :; fi ;;
     'rewrap')
-      if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --to-list --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
     'rollback-index enroll')
       if [[ $cur == -* ]]; then _dek_words '--json --allowed-signers --threshold --release --host --force --help -h'; else _dek_source; fi ;;
     'rollback-index show')

@@ -475,6 +475,7 @@ complete -c dek -n '__dek_in rewrap' -l from -r -F -a 'file: fd: cred: cmd: keyr
 complete -c dek -n '__dek_in rewrap' -l from-format -x -a 'raw hex base64' -d 'encoding of the old KEK'
 complete -c dek -n '__dek_in rewrap' -l to -r -F -a 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:' -d 'new import KEK'
 complete -c dek -n '__dek_in rewrap' -l to-format -x -a 'raw hex base64' -d 'encoding of the new KEK'
+complete -c dek -n '__dek_in rewrap' -l to-list -r -F -d 'hosts with the KEK of each, in place of --to'
 complete -c dek -n '__dek_in rewrap' -l import-kek-id -x -d 'id of the new import KEK on the NIC'
 complete -c dek -n '__dek_in rewrap' -l output -s o -r -F -d 'write to this new file'
 complete -c dek -n '__dek_in rewrap' -l force -d 'replace the output file if it exists'

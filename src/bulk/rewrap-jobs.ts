@@ -80,7 +80,7 @@ async function rewrapColumns(
 }
 
 /** Puts wrapped keys in the place of those that the lines of a column have. */
-function put({text, wrappedAt}: Columns, {layout, members}: KeyColumn, wrapped: Uint8Array): void {
+export function put({text, wrappedAt}: Columns, {layout, members}: KeyColumn, wrapped: Uint8Array): void {
   const [target, bytes] = [viewOf(text), viewOf(wrapped)];
   for (let k = 0; k < members.length; k++) {
     writeBase64(bytes, k * layout.wrappedBytes, layout.wrappedBytes, target, wrappedAt[members[k]!]!);
