@@ -52,10 +52,15 @@ export default class Inspect extends DekCommand {
       const {kind, is, wrapped, maybeSecret} = identify(head);
       const exposed = maybeSecret && (mode & OTHERS_MAY_READ) !== 0;
       const found: Inspected = {...base, kind, is, exposed};
-      if (!kekSpecs(flags).some((spec) => spec !== undefined)) return this.#report(found);
+      const hasKek = kekSpecs(flags).some((spec) => spec !== undefined);
+      if (!hasKek) wipe(...wrapped.map((value) => value.bytes));
+      if (!hasKek) return this.#report(found);
       return await withKek(flags, async (kek) => {
         const opened: Opened[] = [];
-        for (const {name, bytes} of wrapped) opened.push(await open(kek, name, bytes));
+        for (const {name, bytes} of wrapped) {
+          opened.push(await open(kek, name, bytes));
+          wipe(bytes);
+        }
         return this.#report({...found, kekKcv: kek.kcv ? toHex(kek.kcv) : null, opened});
       });
     } finally {

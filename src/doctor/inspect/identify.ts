@@ -2,7 +2,7 @@
  * What a file is, by its content, and nothing of what is secret in it: raw bytes are told by their length alone. Each
  * kind is asked for in turn, the ones with a mark of their own first.
  */
-import {secretBytes, toHex} from '../../bytes.js';
+import {secretBytes, toHex, wipe} from '../../bytes.js';
 import {decodeDigits} from '../../custody/digits.js';
 import {DekError} from '../../errors.js';
 import {caamFileText} from '../../seal/caam-file.js';
@@ -45,6 +45,7 @@ const SSH_SIGNATURE = '-----BEGIN SSH SIGNATURE-----';
 export function identify(content: Uint8Array): Identified {
   const bytes = decoded(content);
   const key = ofLength(bytes.bytes, bytes.encoding, isPerftest(content));
+  if (key === undefined || key.wrapped.length === 0) wipe(bytes.bytes);
   if (key !== undefined) return key;
   const text = new TextDecoder('latin1').decode(content);
   for (const attempt of [envelope, caam, signature, pyverbs, arrays]) {
