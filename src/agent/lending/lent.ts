@@ -8,6 +8,7 @@ import type {LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {ObjectIds} from '../../rdma/shared/devx-object.js';
 import {importDevice} from '../../rdma/shared/import.js';
+import {askedBy} from '../asker.js';
 import {Events} from '../events.js';
 import {HealthCheck} from '../health/health.js';
 import type {Peer} from '../host/ffi.js';
@@ -90,6 +91,8 @@ export class LentContext {
     const nic = Nic.lent(device, events);
     const lent = new LentContext(core, nic, connection, peer, events, request);
     events.listen((event) => core.events.relay(event, peer.pid));
+    askedBy(connection.closed, peer);
+    events.onAudit((audited) => core.events.audit(() => audited));
     try {
       core.assertHolds(device.info);
       const taken = await lent.#begin(core, request, presented);
