@@ -143,7 +143,7 @@ describe('an agent with a rollback index', function () {
     const bad = await runDek(['rollback-index', 'show', 'tpm:zero']);
     expect(bad.stderr).to.contain('a rollback index in a TPM is tpm:INDEX');
     expect((await runDek(['rollback-index', 'show', 'disk:x'])).stderr).to.contain(
-      'a rollback index is tpm:INDEX or file:PATH',
+      'a rollback index is tpm:INDEX, rpmb:PATH?key=SOURCE or file:PATH',
     );
   });
 });

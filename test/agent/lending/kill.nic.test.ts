@@ -119,7 +119,8 @@ describe('kills while a context is shared', () => {
     const lending = service.lend(agent.socket);
     lending.catch(() => {});
     await until(() => live(device).deks >= 15); // the first ones are made in one turn of the agent's event loop
-    await pause(10); // in the middle of the next command
+    device.nic.set({latencyUs: 1_000_000}); // of the commands that begin now
+    await pause(500); // it has told of all that is there, and waits for the NIC
     await agent.end('SIGKILL');
     expect(live(device).deks).to.be.within(15, deks - 1);
     device.nic.set({latencyUs: 0});

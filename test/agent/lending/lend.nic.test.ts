@@ -92,6 +92,7 @@ describe('lend', () => {
     expect(after).to.deep.equal(before);
     expect(await one.states()).to.deep.equal(Object.fromEntries(before.map(({name}) => [name, 'READY'])));
     expect(live(device)).to.deep.equal({contexts: 2, pds: 1, logins: 2, deks: 5});
+    await until(() => logged(agent, 'lend').length === 1);
     expect(logged(agent, 'lend')[0]).to.include({deks: 5, takenOver: 5});
   });
 
