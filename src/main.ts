@@ -3,7 +3,7 @@
  */
 import {hideKey} from './bytes.js';
 import {shutDoors} from './cli/doors.js';
-import {printError} from './cli/print-error.js';
+import {printError} from './cli/output/print-error.js';
 import {COMMANDS} from './command-table.js';
 import {DekError, systemCode} from './errors.js';
 import {assertRoomFor} from './files/descriptor.js';

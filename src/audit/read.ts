@@ -4,7 +4,7 @@ import {once} from 'node:events';
 import {createInterface} from 'node:readline';
 import {DekError} from '../errors.js';
 import {systemError} from '../files/system-error.js';
-import {isInstant, timeOf} from '../manifest/edition.js';
+import {isInstant, timeOf} from '../manifest/fields/edition.js';
 import {AUDIT_KINDS, type AuditKind, MESSAGE_IDS, parseEntry, type ReadEntry} from './entry.js';
 
 /** Which entries. */

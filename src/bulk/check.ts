@@ -2,13 +2,13 @@
 
 import {DekError} from '../errors.js';
 import {faultError, faultOf, inOrder, LineFault} from '../manifest/fault.js';
-import type {ManifestHeader} from '../manifest/header.js';
+import type {ManifestHeader} from '../manifest/fields/header.js';
 import {CHUNK_BYTES} from '../manifest/read.js';
 import {assertManifestKek, withCredential} from '../manifest/unwrap.js';
 import {wholeButEqual} from '../wrap/dek-keys.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
-import type {Crew} from './crew.js';
 import {DuplicateRegister, inputsOf, type OpenLines, withDuplicates} from './duplicates.js';
+import type {Crew} from './jobs/crew.js';
 import type {OnProgress} from './progress.js';
 
 /** Called with each fault, in the order of the lines. */

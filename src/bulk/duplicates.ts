@@ -1,10 +1,10 @@
 /** Manifests that go through a crew: what all jobs on lines have in common. */
 import {type Duplicate, expectedDeks, findDuplicates, newTables, type Tables} from '../manifest/duplicates.js';
 import {type Fault, faultError, inOrder} from '../manifest/fault.js';
+import {type ManifestHeader, versionOf} from '../manifest/fields/header.js';
 import {randomFingerprintKey} from '../manifest/fingerprint.js';
-import {type ManifestHeader, versionOf} from '../manifest/header.js';
 import type {Lines} from '../manifest/lines.js';
-import type {CheckedLines, LinesInput} from './line-jobs.js';
+import type {CheckedLines, LinesInput} from './jobs/line-jobs.js';
 
 /** A manifest that was opened: what `openLines` gives. */
 export interface OpenLines {

@@ -1,9 +1,9 @@
 /** A manifest with another header, and without some of its DEKs: no key is needed for that. */
 import {DekError} from '../errors.js';
-import {formatHeader, type ManifestHeader, nextHeader} from '../manifest/header.js';
+import {formatHeader, type ManifestHeader, nextHeader} from '../manifest/fields/header.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
-import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
+import type {Crew} from './jobs/crew.js';
 import type {OnProgress} from './progress.js';
 
 /** What becomes of a manifest. */

@@ -2,15 +2,15 @@
 
 import {layoutOf} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import type {FormatVersion} from '../manifest/edition.js';
-import {formatHeader, type ManifestHeader, nextHeader, versionOf} from '../manifest/header.js';
+import type {FormatVersion} from '../manifest/fields/edition.js';
+import {formatHeader, type ManifestHeader, nextHeader, versionOf} from '../manifest/fields/header.js';
 import {assertNames, numberedName} from '../manifest/names.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
-import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
-import type {NewLines} from './line-jobs.js';
+import type {Crew} from './jobs/crew.js';
+import type {NewLines} from './jobs/line-jobs.js';
 import type {OnProgress} from './progress.js';
 import {assertGoodKeys} from './raw.js';
 

@@ -1,11 +1,11 @@
 /** A manifest with what it can tell of each key: its check value, the hints of that, its keytag. */
-import {editionAfter} from '../manifest/edition.js';
-import {formatHeader, type ManifestHeader} from '../manifest/header.js';
+import {editionAfter} from '../manifest/fields/edition.js';
+import {formatHeader, type ManifestHeader} from '../manifest/fields/header.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
-import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
+import type {Crew} from './jobs/crew.js';
 import type {OnProgress} from './progress.js';
 
 /**

@@ -4,10 +4,10 @@
  */
 import {toHex} from '../bytes.js';
 import {DCV_BYTES, DCV_HINT_BYTES, type DekLayout, KEYTAG_BYTES} from '../dek-layout.js';
-import {base64Digits} from '../manifest/base64.js';
 import {type Columns, type KeyColumn, markAt} from '../manifest/columns.js';
-import type {Marks} from '../manifest/entry.js';
 import {type Fault, faultOf, LineFault} from '../manifest/fault.js';
+import {base64Digits} from '../manifest/fields/base64.js';
+import type {Marks} from '../manifest/fields/entry.js';
 import {checkValuesOf} from '../wrap/dcv/check-values.js';
 import {arrangementIn} from '../wrap/dcv/dcv.js';
 import {anotherKey} from '../wrap/dcv/wrong-key.js';

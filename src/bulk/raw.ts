@@ -2,10 +2,10 @@
 import {wipe} from '../bytes.js';
 import {wrappedBytes} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import type {Crew} from './crew.js';
+import type {Crew} from './jobs/crew.js';
+import type {PlainKeys} from './jobs/raw-jobs.js';
 import type {BadKey} from './plaintexts.js';
 import type {OnProgress} from './progress.js';
-import type {PlainKeys} from './raw-jobs.js';
 
 /** Is told of a DEK, such as `DEK 7, at byte 560`, that is whole, but key1 equals key2. */
 export type OnEqual = (dek: string) => void;

@@ -5,8 +5,8 @@ import {DekError} from '../errors.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
-import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
+import type {Crew} from './jobs/crew.js';
 import type {OnProgress} from './progress.js';
 import type {OnEqual} from './raw.js';
 

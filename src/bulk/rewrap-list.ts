@@ -10,14 +10,14 @@ import {DekError} from '../errors.js';
 import {writeWholeFile} from '../files/whole-file.js';
 import type {Columns} from '../manifest/columns.js';
 import {faultError} from '../manifest/fault.js';
-import {formatHeader, type ManifestHeader, versionOf} from '../manifest/header.js';
+import {formatHeader, type ManifestHeader, versionOf} from '../manifest/fields/header.js';
 import {parseLines} from '../manifest/parse-lines.js';
 import {columnsOf, openLines} from '../manifest/read.js';
 import {assertManifestKek} from '../manifest/unwrap.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
-import {unwrapColumns} from './line-jobs.js';
+import {unwrapColumns} from './jobs/line-jobs.js';
+import {put} from './jobs/rewrap-jobs.js';
 import {LineMarks} from './marks.js';
-import {put} from './rewrap-jobs.js';
 
 /** A host of the list. */
 export interface ListedHost {

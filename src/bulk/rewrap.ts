@@ -7,14 +7,14 @@ import fs from 'node:fs/promises';
 import {equalBytes} from '../bytes.js';
 import {CREDENTIAL_BYTES, type LoginOptions} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import {nextEdition} from '../manifest/edition.js';
-import {formatHeader, type ManifestHeader, versionOf} from '../manifest/header.js';
+import {nextEdition} from '../manifest/fields/edition.js';
+import {formatHeader, type ManifestHeader, versionOf} from '../manifest/fields/header.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
 import {assertManifestKek, withCredential} from '../manifest/unwrap.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
-import type {Crew} from './crew.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
-import type {LinesInput} from './line-jobs.js';
+import type {Crew} from './jobs/crew.js';
+import type {LinesInput} from './jobs/line-jobs.js';
 import type {OnProgress} from './progress.js';
 
 /** A rewrap. */

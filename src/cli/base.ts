@@ -9,7 +9,7 @@ import {type ArgInput, type FlagInput, type Input, type ParserOutput, parse} fro
 import {DekError} from '../errors.js';
 import {assertNoStandIn, isStandIn} from '../files/descriptor.js';
 import {jsonText, printable} from '../printable.js';
-import {printError} from './print-error.js';
+import {printError} from './output/print-error.js';
 
 /** A command that can be run. */
 export type CommandClass = Pick<typeof DekCommand, 'run'> & (new (argv: string[]) => DekCommand);

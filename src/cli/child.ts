@@ -4,8 +4,8 @@ import fs from 'node:fs';
 import {constants} from 'node:os';
 import {DekError, systemCode} from '../errors.js';
 import {inheritedDescriptors} from '../files/inherited.js';
-import {printError} from './print-error.js';
-import {Witness} from './witness.js';
+import {Witness} from './manifest/witness.js';
+import {printError} from './output/print-error.js';
 
 const PASSED_ON = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 /** Who sends a signal to many sends it to one after the other. */

@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import * as Flags from '@oclif/core/flags';
 import {DekError} from '../errors.js';
 import {systemError} from '../files/system-error.js';
-import {isHost} from '../manifest/edition.js';
+import {isHost} from '../manifest/fields/edition.js';
 
 export const fleetHostFlags = {
   host: Flags.string({

@@ -12,8 +12,8 @@ import {readCiphertext} from '../custody/source.js';
 import {MAX_ID, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {systemError} from '../files/system-error.js';
-import {isHost} from '../manifest/edition.js';
-import {assertWrappedBy} from './manifest-header.js';
+import {isHost} from '../manifest/fields/edition.js';
+import {assertWrappedBy} from './manifest/manifest-header.js';
 
 interface Line {
   readonly host: string;

@@ -12,7 +12,7 @@ import {DekError} from '../errors.js';
 import {statNow} from '../files/stat.js';
 import {systemError} from '../files/system-error.js';
 import {openManifest} from '../manifest/index.js';
-import {describeId} from './describe.js';
+import {describeId} from './output/describe.js';
 
 /** A manifest that names it. */
 export interface ManifestUse {

@@ -7,9 +7,9 @@ import {functionNamed, functionsOfCard} from '../officer/card.js';
 import {plural} from '../officer/functions.js';
 import type {KeyKind, KeyReport} from '../officer/registers/registers.js';
 import type {DeviceInfo} from '../rdma/index.js';
-import {describeId} from './describe.js';
-import {idFlag} from './flags.js';
-import {tableLines} from './table.js';
+import {idFlag} from './flags/flags.js';
+import {describeId} from './output/describe.js';
+import {tableLines} from './output/table.js';
 
 /** `--device NAME` and `--all-ports`: one function of a card, or all of them. */
 export const functionFlags = {

@@ -11,7 +11,7 @@ import {FRAME_BYTES, KEY_BYTES} from '../rpmb/frame.js';
 import {openMmc} from '../rpmb/mmc.js';
 import {messagesIn, type PASSED, passFrames} from '../rpmb/passed.js';
 import type {RpmbPort} from '../rpmb/port.js';
-import {formatFlag} from './format-flag.js';
+import {formatFlag} from './flags/format-flag.js';
 import {missingOption} from './usage-error.js';
 
 export const deviceArg = Args.string({

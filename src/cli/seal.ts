@@ -3,14 +3,14 @@ import * as Flags from '@oclif/core/flags';
 import type {Format} from '../custody/encoding.js';
 import {KEK_FORMS} from '../custody/sources/table.js';
 import {DekError} from '../errors.js';
-import {isInstant} from '../manifest/edition.js';
+import {isInstant} from '../manifest/fields/edition.js';
 import {protectSecrets} from '../memory/protect.js';
 import type {OnBytes} from '../seal/chunks.js';
 import type {SealingKey} from '../seal/name-key.js';
 import {hostKeyPath, makeHostKey, withSealingKey} from '../seal/sealing-key.js';
-import {formatFlag} from './format-flag.js';
-import {outputFlags} from './output.js';
-import {Progress} from './progress.js';
+import {formatFlag} from './flags/format-flag.js';
+import {outputFlags} from './output/output.js';
+import {Progress} from './output/progress.js';
 
 const {output, force} = outputFlags;
 

@@ -6,14 +6,14 @@ import {LastResort} from '../agent/host/last-resort.js';
 import {passedDescriptors} from '../agent/server/passed-socket.js';
 import {socketPath} from '../agent/socket-path.js';
 import {SystemdService} from '../agent/systemd.js';
-import {agentKekFlags, agentOptions, explainFlag, queryFlag} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
-import {checkIntervalFlag, devicesFlag, socketFlag} from '../cli/flags.js';
-import {gateFlags, gateSettings} from '../cli/gate-flags.js';
-import {lendFlags} from '../cli/lend-flags.js';
-import {manifestFlags, manifestSource} from '../cli/manifest-source.js';
-import {Progress} from '../cli/progress.js';
-import {proveFlags} from '../cli/prove-flags.js';
+import {agentKekFlags, agentOptions, explainFlag, queryFlag} from '../cli/flags/agent-options.js';
+import {checkIntervalFlag, devicesFlag, socketFlag} from '../cli/flags/flags.js';
+import {gateFlags, gateSettings} from '../cli/flags/gate-flags.js';
+import {lendFlags} from '../cli/flags/lend-flags.js';
+import {proveFlags} from '../cli/flags/prove-flags.js';
+import {manifestFlags, manifestSource} from '../cli/manifest/manifest-source.js';
+import {Progress} from '../cli/output/progress.js';
 import {stopSignal} from '../cli/stop-signal.js';
 
 export default class Agent extends DekCommand {

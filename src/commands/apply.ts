@@ -3,12 +3,12 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {connectAgent} from '../agent/client.js';
 import type {ApplyFailure, ApplyPlan, ApplyResult} from '../agent/protocol.js';
-import {agentKekFlags, agentSource, queryFlag, STEPS} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
-import {socketFlag} from '../cli/flags.js';
-import {countDeks} from '../cli/phrases.js';
-import {Progress} from '../cli/progress.js';
-import {proveFlags, proveShare} from '../cli/prove-flags.js';
+import {agentKekFlags, agentSource, queryFlag, STEPS} from '../cli/flags/agent-options.js';
+import {socketFlag} from '../cli/flags/flags.js';
+import {proveFlags, proveShare} from '../cli/flags/prove-flags.js';
+import {countDeks} from '../cli/output/phrases.js';
+import {Progress} from '../cli/output/progress.js';
 import {DekError} from '../errors.js';
 
 /** For USAGE: what goes with a manifest and with --reload. */

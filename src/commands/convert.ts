@@ -1,9 +1,9 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../cli/base.js';
-import {idFlag} from '../cli/flags.js';
-import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/kek.js';
-import {outputPath} from '../cli/output.js';
+import {idFlag} from '../cli/flags/flags.js';
+import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/flags/kek.js';
+import {outputPath} from '../cli/output/output.js';
 import type {Material, ReadOptions} from '../doctor/formats/material.js';
 import {FILE_FORMAT_NAMES, FILE_FORMATS, type FileFormatName} from '../doctor/formats/table.js';
 import {DekError} from '../errors.js';

@@ -2,8 +2,8 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {connectAgent} from '../agent/client.js';
 import {DekCommand} from '../cli/base.js';
-import {socketFlag} from '../cli/flags.js';
-import {whichDeks} from '../cli/which-deks.js';
+import {socketFlag} from '../cli/flags/flags.js';
+import {whichDeks} from '../cli/flags/which-deks.js';
 
 export default class Destroy extends DekCommand {
   static override summary = 'destroy DEKs';

@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags';
-import {explainFlag} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
-import {describeReport} from '../cli/describe-report.js';
-import {socketFlag} from '../cli/flags.js';
+import {explainFlag} from '../cli/flags/agent-options.js';
+import {socketFlag} from '../cli/flags/flags.js';
+import {describeReport} from '../cli/output/describe-report.js';
 import {KEK_FORMS} from '../custody/sources/table.js';
 import {probeOf} from '../doctor/checks/probe.js';
 import {examine, type Report} from '../doctor/examine.js';

@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
 import {DekCommand} from '../cli/base.js';
-import {wrapLines} from '../cli/wrap-lines.js';
+import {wrapLines} from '../cli/output/wrap-lines.js';
 import {explain, knownWords} from '../doctor/explain/explain.js';
 import type {Explanation} from '../doctor/explain/explanation.js';
 

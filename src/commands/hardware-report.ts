@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../cli/base.js';
-import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/kek.js';
-import {outputPath} from '../cli/output.js';
+import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/flags/kek.js';
+import {outputPath} from '../cli/output/output.js';
 import type {Bench, Material} from '../doctor/hardware/bench.js';
 import {asMarkdown, hardwareReport, type HardwareReport as Report} from '../doctor/hardware/report.js';
 import {writeDescriptor} from '../files/descriptor.js';

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import {toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
-import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/kek.js';
+import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/flags/kek.js';
 import {identify} from '../doctor/inspect/identify.js';
 import {manifestFacts} from '../doctor/inspect/manifest-facts.js';
 import {type Opened, open} from '../doctor/inspect/opened.js';

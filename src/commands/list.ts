@@ -1,8 +1,8 @@
 import {connectAgent} from '../agent/client.js';
 import type {DekStatus} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
-import {describeDeks} from '../cli/describe.js';
-import {socketFlag} from '../cli/flags.js';
+import {socketFlag} from '../cli/flags/flags.js';
+import {describeDeks} from '../cli/output/describe.js';
 
 export default class List extends DekCommand {
   static override summary = 'list the DEKs of the agent';

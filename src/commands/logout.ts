@@ -1,6 +1,6 @@
 import {connectAgent} from '../agent/client.js';
 import {DekCommand} from '../cli/base.js';
-import {socketFlag} from '../cli/flags.js';
+import {socketFlag} from '../cli/flags/flags.js';
 
 export default class Logout extends DekCommand {
   static override summary = 'log out of the NIC';

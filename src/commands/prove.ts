@@ -4,13 +4,13 @@ import {type AgentClient, connectAgent} from '../agent/client.js';
 import {isWrong, type Proof, proofExitStatus} from '../agent/proof.js';
 import type {AppliedManifest} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
-import {describeProofs} from '../cli/describe-proofs.js';
-import {describeEdition, editionJson} from '../cli/edition.js';
-import {socketFlag} from '../cli/flags.js';
-import {outputPath} from '../cli/output.js';
-import {countDeks} from '../cli/phrases.js';
-import {Progress} from '../cli/progress.js';
-import {whichDeks} from '../cli/which-deks.js';
+import {socketFlag} from '../cli/flags/flags.js';
+import {whichDeks} from '../cli/flags/which-deks.js';
+import {describeEdition, editionJson} from '../cli/manifest/edition.js';
+import {describeProofs} from '../cli/output/describe-proofs.js';
+import {outputPath} from '../cli/output/output.js';
+import {countDeks} from '../cli/output/phrases.js';
+import {Progress} from '../cli/output/progress.js';
 import {DekError} from '../errors.js';
 
 /** For USAGE. */
@@ -80,7 +80,7 @@ export default class Prove extends DekCommand {
         hint: 'dek apply MANIFEST',
       });
     }
-    const {assertCanRecord} = await import('../cli/record-values.js');
+    const {assertCanRecord} = await import('../cli/manifest/record-values.js');
     await assertCanRecord(output, force, manifest);
     return manifest;
   }
@@ -88,7 +88,7 @@ export default class Prove extends DekCommand {
   async #record(proofs: readonly Proof[], manifest: AppliedManifest, output: string, force: boolean): Promise<void> {
     if (proofs.some(isWrong)) return this.note(`${output} was not written: a DEK is wrong`);
     const values = new Map(proofs.flatMap(({name, dcv}) => (dcv === undefined ? [] : [[name, dcv] as const])));
-    const {writeRecorded} = await import('../cli/record-values.js');
+    const {writeRecorded} = await import('../cli/manifest/record-values.js');
     const recorded = values.size > 0 ? await writeRecorded(manifest, values, output, force) : null;
     if (!recorded) return this.note(`${output} was not written: there is no value to record`);
     const {deks, edition} = recorded;

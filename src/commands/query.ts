@@ -2,8 +2,8 @@ import * as Args from '@oclif/core/args';
 import {connectAgent} from '../agent/client.js';
 import type {DekStatus} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
-import {describeDeks} from '../cli/describe.js';
-import {socketFlag} from '../cli/flags.js';
+import {socketFlag} from '../cli/flags/flags.js';
+import {describeDeks} from '../cli/output/describe.js';
 import {assertDekName} from '../dek-name.js';
 
 export default class Query extends DekCommand {

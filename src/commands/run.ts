@@ -5,15 +5,15 @@ import {join, resolve} from 'node:path';
 import {type Agent, startAgent} from '../agent/agent.js';
 import {LastResort} from '../agent/host/last-resort.js';
 import type {ManifestSource} from '../agent/source/manifest-source.js';
-import {type AgentFlags, agentKekFlags, agentOptions, explainFlag, queryFlag} from '../cli/agent-options.js';
 import {DekCommand} from '../cli/base.js';
 import {runChild, SignalRelay, signalStatus, splitAtDashes} from '../cli/child.js';
-import {checkIntervalFlag, devicesFlag} from '../cli/flags.js';
-import {type GateFlags, gateFlags, gateSettings} from '../cli/gate-flags.js';
-import {lendFlags} from '../cli/lend-flags.js';
-import {manifestFlags, manifestSource} from '../cli/manifest-source.js';
-import {Progress} from '../cli/progress.js';
-import {proveFlags} from '../cli/prove-flags.js';
+import {type AgentFlags, agentKekFlags, agentOptions, explainFlag, queryFlag} from '../cli/flags/agent-options.js';
+import {checkIntervalFlag, devicesFlag} from '../cli/flags/flags.js';
+import {type GateFlags, gateFlags, gateSettings} from '../cli/flags/gate-flags.js';
+import {lendFlags} from '../cli/flags/lend-flags.js';
+import {proveFlags} from '../cli/flags/prove-flags.js';
+import {manifestFlags, manifestSource} from '../cli/manifest/manifest-source.js';
+import {Progress} from '../cli/output/progress.js';
 import {systemError} from '../files/system-error.js';
 
 export default class Run extends DekCommand {

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {hideKey, toHex} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
-import {deliverStream} from '../cli/output.js';
+import {deliverStream} from '../cli/output/output.js';
 import {countingBytes, parseNotAfter, type SealResult, sealFlags, withChosenKey} from '../cli/seal.js';
 import {withCiphertextStream} from '../custody/source.js';
 import {SOURCE_FORMS} from '../custody/sources/table.js';

@@ -2,8 +2,8 @@ import * as Flags from '@oclif/core/flags';
 import {connectAgent} from '../agent/client.js';
 import {type AgentStatus, isReady} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
-import {describeAgent} from '../cli/describe.js';
-import {socketFlag} from '../cli/flags.js';
+import {socketFlag} from '../cli/flags/flags.js';
+import {describeAgent} from '../cli/output/describe.js';
 import {jsonText} from '../printable.js';
 
 export default class Status extends DekCommand {

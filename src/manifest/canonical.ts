@@ -6,9 +6,9 @@
 
 import {viewOf} from '../bytes.js';
 import {DCV_BYTES, DCV_HINT_BYTES, DEK_LAYOUTS, type DekLayout, KEYTAG_BYTES} from '../dek-layout.js';
-import {base64Digits, readBase64} from './base64.js';
 import type {Columns, KeyColumn} from './columns.js';
-import type {FormatVersion} from './edition.js';
+import {base64Digits, readBase64} from './fields/base64.js';
+import type {FormatVersion} from './fields/edition.js';
 
 /** What a reading of the lines alone tells. */
 type Parsed = Omit<Columns, 'lines' | 'faults' | 'fingerprints'>;

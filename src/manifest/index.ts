@@ -1,6 +1,6 @@
-export {type Edition, type NextLogin, newEdition, nextEdition} from './edition.js';
-export type {ManifestDek, ManifestEntry, Marks} from './entry.js';
-export type {ManifestHeader} from './header.js';
+export {type Edition, type NextLogin, newEdition, nextEdition} from './fields/edition.js';
+export type {ManifestDek, ManifestEntry, Marks} from './fields/entry.js';
+export type {ManifestHeader} from './fields/header.js';
 export type {ByteSource} from './lines.js';
 export {
   type Manifest,

@@ -5,9 +5,9 @@
 import {DekError} from '../errors.js';
 import {parseCanonical} from './canonical.js';
 import type {Columns} from './columns.js';
-import type {FormatVersion} from './edition.js';
-import {formatEntry, parseEntry} from './entry.js';
 import {type Fault, faultOf, LineFault} from './fault.js';
+import type {FormatVersion} from './fields/edition.js';
+import {formatEntry, parseEntry} from './fields/entry.js';
 import {type FingerprintKey, keyFingerprintsOf, nameFingerprintsOf} from './fingerprint.js';
 import type {Lines} from './lines.js';
 

@@ -12,11 +12,11 @@ import {DekError} from '../errors.js';
 import {systemError} from '../files/system-error.js';
 import {type Columns, markAt, nameOf, opaqueOf} from './columns.js';
 import {expectedDeks, findDuplicates, newTables, type Tables} from './duplicates.js';
-import type {FormatVersion} from './edition.js';
-import type {ManifestEntry, Marks} from './entry.js';
 import {type Fault, faultError, inOrder, LineFault} from './fault.js';
+import type {FormatVersion} from './fields/edition.js';
+import type {ManifestEntry, Marks} from './fields/entry.js';
+import {type ManifestHeader, parseHeader, versionOf} from './fields/header.js';
 import {type FingerprintKey, randomFingerprintKey} from './fingerprint.js';
-import {type ManifestHeader, parseHeader, versionOf} from './header.js';
 import {type ByteSource, type Lines, linesOf} from './lines.js';
 import {parseLines} from './parse-lines.js';
 

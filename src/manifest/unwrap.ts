@@ -6,7 +6,7 @@ import {equalBytes, toHex, wipe} from '../bytes.js';
 import {CREDENTIAL_BYTES} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
-import type {ManifestHeader} from './header.js';
+import type {ManifestHeader} from './fields/header.js';
 
 /**
  * Throws UNWRAP_FAILED unless `kek` has the key check value that the header names, if it names one; BAD_ARGUMENT when

@@ -2,10 +2,10 @@
 
 import {given, itemsOf} from '../given.js';
 import {findDuplicates, newTables} from './duplicates.js';
-import {formatEntry, type ManifestDek} from './entry.js';
 import {faultError, inOrder} from './fault.js';
+import {formatEntry, type ManifestDek} from './fields/entry.js';
+import {formatHeader, type ManifestHeader, versionOf} from './fields/header.js';
 import {randomFingerprintKey} from './fingerprint.js';
-import {formatHeader, type ManifestHeader, versionOf} from './header.js';
 import {parseLines} from './parse-lines.js';
 
 const CHUNK_CHARACTERS = 2 ** 16;

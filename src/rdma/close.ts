@@ -4,7 +4,7 @@
  */
 import {DekError} from '../errors.js';
 import type {Context} from './context.js';
-import {forEachDek} from './for-each-dek.js';
+import {forEachDek} from './dek/for-each-dek.js';
 import {refusals} from './refusal/refusals.js';
 
 /** Throws CLOSED and BUSY; goes on after any other error, since closing the device file frees everything on the NIC. */

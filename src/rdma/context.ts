@@ -4,12 +4,12 @@
  */
 import type {LoginState} from '../dek-layout.js';
 import {DekError} from '../errors.js';
-import {type Caps, readCaps} from './caps.js';
-import {hasMultiBlock, readCapsNow} from './caps-now.js';
+import {type Caps, readCaps} from './caps/caps.js';
+import {hasMultiBlock, readCapsNow} from './caps/caps-now.js';
+import {type HcaCaps, readHcaCaps} from './caps/hca-caps.js';
 import {CommandQueue} from './command-queue.js';
-import {DekTable} from './dek-table.js';
+import {DekTable} from './dek/dek-table.js';
 import type {ContextPtr, Library, LoginPtr, PdPtr} from './ffi.js';
-import {type HcaCaps, readHcaCaps} from './hca-caps.js';
 import type {DeviceInfo} from './list.js';
 import {allocPd, type Pd, type PdMaker, pdNumber} from './pd.js';
 import type {About} from './refusal/errno-table.js';

@@ -3,22 +3,22 @@
 import {access, constants, open} from 'node:fs/promises';
 import type {DekState, LoginOptions} from '../dek-layout.js';
 import {DekError, systemCode} from '../errors.js';
-import type {Caps} from './caps.js';
+import type {Caps} from './caps/caps.js';
+import type {HcaCaps} from './caps/hca-caps.js';
+import {releaseWithOldTweak} from './caps/tweak.js';
 import {assertObject, copyList, wrongReceiver} from './checks.js';
 import {closeContext, closeContextAsync} from './close.js';
 import {Context} from './context.js';
-import {type CreatedDeks, createDek, createDeks} from './create.js';
 import type {Port} from './data-path/port.js';
 import type {Prover} from './data-path/prover.js';
-import {Dek} from './dek.js';
+import {type CreatedDeks, createDek, createDeks} from './dek/create.js';
+import {Dek} from './dek/dek.js';
+import {type CreateDekOptions, type DekColumn, Keys} from './dek/keys.js';
 import {library} from './ffi.js';
-import type {HcaCaps} from './hca-caps.js';
-import {type CreateDekOptions, type DekColumn, Keys} from './keys.js';
 import {type DeviceInfo, selectDevice, withDevices} from './list.js';
 import {createLogin, type Login} from './login.js';
 import type {LoginApiName} from './login-api.js';
 import {callFailed} from './refusal/errno.js';
-import {releaseWithOldTweak} from './tweak.js';
 
 /** How to open a device. */
 export interface OpenOptions {

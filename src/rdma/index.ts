@@ -1,13 +1,13 @@
-export type {Caps, CryptoEngine, NicImportMode} from './caps.js';
-export type {CreatedDeks} from './create.js';
+export type {Caps, CryptoEngine, NicImportMode} from './caps/caps.js';
+export {releaseWithOldTweak} from './caps/tweak.js';
 export type {Passage, Prover} from './data-path/prover.js';
 export type {Outcome} from './data-path/rounds.js';
-export type {Dek} from './dek.js';
+export type {CreatedDeks} from './dek/create.js';
+export type {Dek} from './dek/dek.js';
+export type {CreateDekOptions, DekColumn} from './dek/keys.js';
 export {type Device, type OpenOptions, openDevice} from './device.js';
 export {libraryVersion} from './ffi.js';
-export type {CreateDekOptions, DekColumn} from './keys.js';
 export {type DeviceInfo, isCalled, listDevices} from './list.js';
 export type {Login} from './login.js';
 export type {LoginApiName} from './login-api.js';
 export {explainRefusals} from './refusal/ask-again.js';
-export {releaseWithOldTweak} from './tweak.js';

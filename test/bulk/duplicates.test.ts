@@ -1,7 +1,7 @@
 /** Manifests through a crew with threads: what is at fault is named as by one that reads line by line. */
 import {expect} from 'chai';
-import {Crew, type CrewOptions} from '../../src/bulk/crew.js';
 import {DuplicateRegister, inputsOf, withDuplicates} from '../../src/bulk/duplicates.js';
+import {Crew, type CrewOptions} from '../../src/bulk/jobs/crew.js';
 import {newManifest} from '../../src/bulk/make.js';
 import {openLines} from '../../src/manifest/read.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';

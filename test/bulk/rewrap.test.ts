@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {Crew} from '../../src/bulk/crew.js';
+import {Crew} from '../../src/bulk/jobs/crew.js';
 import {Rewrap} from '../../src/bulk/rewrap.js';
 import {type ManifestDek, type ManifestHeader, writeManifest} from '../../src/manifest/index.js';
 import {rewrapKeys} from '../../src/wrap/bulk.js';

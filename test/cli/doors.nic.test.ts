@@ -16,7 +16,7 @@ import {temporaryDirectory} from '../support/temporary-directory.js';
 /** Where the inspector would listen: 9229 may be taken, and nothing would be opened then. */
 const ANY_PORT = '--inspect-port=0';
 const LIBRARY = fileURLToPath(new URL('../../src/index.js', import.meta.url));
-const BULK = new URL('../../src/bulk/', import.meta.url).href;
+const BULK = new URL('../../src/bulk/jobs/', import.meta.url).href;
 
 describe('doors', function () {
   this.timeout(60_000);

@@ -2,9 +2,9 @@
 import {expect} from 'chai';
 import fc from 'fast-check';
 import {viewOf} from '../../src/bytes.js';
-import {readBase64, writeBase64} from '../../src/manifest/base64.js';
 import {parseCanonical} from '../../src/manifest/canonical.js';
-import {parseEntry} from '../../src/manifest/entry.js';
+import {readBase64, writeBase64} from '../../src/manifest/fields/base64.js';
+import {parseEntry} from '../../src/manifest/fields/entry.js';
 import {parseLines} from '../../src/manifest/parse-lines.js';
 import {dekLine, text} from '../support/manifest-text.js';
 

@@ -16,7 +16,7 @@ const settings = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'))
 /** What others import, and what worker threads and the process of a token run. */
 const ENTRIES = [
   ...Object.values(settings.exports).flatMap((target) => (typeof target === 'string' ? [] : [target.default])),
-  './dist/src/bulk/thread.js',
+  './dist/src/bulk/jobs/thread.js',
   './dist/src/pkcs11/child.js',
 ].map((path) => /^\.\/(.*)\.js$/.exec(path)![1]!);
 

@@ -26,7 +26,7 @@ import {listDevices, openDevice, unwrapDek, wrapDek} from 'mlx5-dek';
 import {openVirtual} from 'mlx5-dek/virtual';
 const [kek, key1, key2] = [new Uint8Array(32), new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
 const {keySize} = unwrapDek(kek, wrapDek(kek, {key1, key2}));
-const thread = new Worker(new URL('dist/src/bulk/thread.js', import.meta.resolve('mlx5-dek/package.json')), {
+const thread = new Worker(new URL('dist/src/bulk/jobs/thread.js', import.meta.resolve('mlx5-dek/package.json')), {
   workerData: {keks: []},
 });
 const [{isLoaded}] = await once(thread, 'message');

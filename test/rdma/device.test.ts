@@ -4,7 +4,7 @@ import type {LoginOptions} from '../../src/dek-layout.js';
 import {DekError} from '../../src/errors.js';
 import {MLX5DV_CRYPTO_LOGIN_ATTR as ATTR, MLX5DV_CRYPTO_LOGIN_ATTR_EX as ATTR_EX} from '../../src/rdma/c-layout.js';
 import {Context} from '../../src/rdma/context.js';
-import {Dek} from '../../src/rdma/dek.js';
+import {Dek} from '../../src/rdma/dek/dek.js';
 import {Device} from '../../src/rdma/device.js';
 import {Login} from '../../src/rdma/login.js';
 import {code, open, WRAPPED} from '../support/fake-device.js';

@@ -5,9 +5,9 @@
 import fs from 'node:fs';
 import {join} from 'node:path';
 import type {KeyFormat} from '../../src/agent/protocol.js';
-import type {Edition} from '../../src/manifest/edition.js';
-import {formatEntry} from '../../src/manifest/entry.js';
-import {formatHeader} from '../../src/manifest/header.js';
+import type {Edition} from '../../src/manifest/fields/edition.js';
+import {formatEntry} from '../../src/manifest/fields/entry.js';
+import {formatHeader} from '../../src/manifest/fields/header.js';
 import {wrapCredential, wrapDek} from '../../src/wrap/index.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
 import type {AgentProcess} from './agent-process.js';

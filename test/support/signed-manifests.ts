@@ -1,7 +1,7 @@
 /** Signed manifests of a virtual ConnectX, and who may sign them. */
 import fs from 'node:fs';
 import {join} from 'node:path';
-import {type Edition, newEdition} from '../../src/manifest/edition.js';
+import {type Edition, newEdition} from '../../src/manifest/fields/edition.js';
 import {formatRelease, newRelease, type ReleasedManifest} from '../../src/manifest/release/release.js';
 import {digestsOf} from '../../src/manifest/signature/digests.js';
 import type {Namespace} from '../../src/manifest/signature/sshsig.js';

@@ -1,6 +1,6 @@
 /** The agent's numbers in Prometheus' text format: GET /metrics. */
 import {Counter, Gauge, Histogram, Registry} from 'prom-client';
-import {timeOf} from '../../manifest/edition.js';
+import {timeOf} from '../../manifest/fields/edition.js';
 import type {AgentEvent, Events} from '../events.js';
 import {REFUSALS} from '../gate/refusals.js';
 import type {AgentStatus} from '../protocol.js';

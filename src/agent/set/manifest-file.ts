@@ -14,7 +14,7 @@ import {systemError} from '../../files/system-error.js';
 import type {Offered} from '../../manifest/acceptance/offer.js';
 import type {Columns} from '../../manifest/columns.js';
 import {faultError} from '../../manifest/fault.js';
-import {type ManifestHeader, parseHeader, versionOf} from '../../manifest/header.js';
+import {type ManifestHeader, parseHeader, versionOf} from '../../manifest/fields/header.js';
 import {type Lines, linesOf} from '../../manifest/lines.js';
 import {columnsOf} from '../../manifest/read.js';
 import {type DekBatch, dekBatches, pick} from './dek-batch.js';

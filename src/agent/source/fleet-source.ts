@@ -15,7 +15,7 @@ import {Reporter} from '../../fleet/host/reporter.js';
 import {FleetKeys} from '../../fleet/layout/keys.js';
 import {type Pointer, parsePointer} from '../../fleet/layout/pointer.js';
 import {parseFleetUri} from '../../fleet/uri.js';
-import {isHost} from '../../manifest/edition.js';
+import {isHost} from '../../manifest/fields/edition.js';
 import type {Agent} from '../agent.js';
 import {reportOf} from './fleet-report.js';
 import type {ManifestSource, OpenAgent} from './manifest-source.js';

@@ -2,7 +2,7 @@
 import {toHex} from '../../bytes.js';
 import type {ReportedNextLogin} from '../../fleet/layout/report.js';
 import {oneLine} from '../../fleet/layout/report.js';
-import type {NextLogin} from '../../manifest/edition.js';
+import type {NextLogin} from '../../manifest/fields/edition.js';
 import type {Agent} from '../agent.js';
 import {ManifestFile} from '../set/manifest-file.js';
 

@@ -10,7 +10,7 @@ import {functionNamed} from '../../officer/card.js';
 import type {DeviceInfo} from '../../rdma/index.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
 import {statusIfAny} from '../kek-usage.js';
-import {assertWrappedBy} from '../manifest-header.js';
+import {assertWrappedBy} from '../manifest/manifest-header.js';
 import {journalOf, type Progress, readJournal} from './journal.js';
 
 /** What a rotation is asked to do. */

@@ -13,11 +13,11 @@ import type {ManifestHeader} from '../../manifest/index.js';
 import {openDevice} from '../../nics.js';
 import {addToAll} from '../../officer/functions.js';
 import {Officer} from '../../officer/officer.js';
-import {describeId} from '../describe.js';
 import {assertUnused, kekUsage} from '../kek-usage.js';
-import {withCrew} from '../many-deks.js';
-import {deliverManifest} from '../replace-manifest.js';
-import {rewrapManifest} from '../rewrap-manifest.js';
+import {withCrew} from '../manifest/many-deks.js';
+import {deliverManifest} from '../manifest/replace-manifest.js';
+import {rewrapManifest} from '../manifest/rewrap-manifest.js';
+import {describeId} from '../output/describe.js';
 import {removeJournal, writeJournal} from './journal.js';
 import {nextOfficer, type Rotation, readHeader} from './rotation.js';
 

@@ -1,10 +1,10 @@
 import * as Args from '@oclif/core/args';
 import {toHex, wipe} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
-import {formatFlag} from '../../cli/format-flag.js';
-import {KEK_USAGE, type KekResult, kekFlags, kekResult, kekSpecs, withKek} from '../../cli/kek.js';
-import {deliver, outputFlags} from '../../cli/output.js';
-import {nameKek} from '../../cli/phrases.js';
+import {formatFlag} from '../../cli/flags/format-flag.js';
+import {KEK_USAGE, type KekResult, kekFlags, kekResult, kekSpecs, withKek} from '../../cli/flags/kek.js';
+import {deliver, outputFlags} from '../../cli/output/output.js';
+import {nameKek} from '../../cli/output/phrases.js';
 import {readSecret} from '../../custody/source.js';
 import {SOURCE_FORMS} from '../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../custody/spec.js';

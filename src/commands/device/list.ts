@@ -1,5 +1,5 @@
 import {DekCommand} from '../../cli/base.js';
-import {tableLines} from '../../cli/table.js';
+import {tableLines} from '../../cli/output/table.js';
 import {listDevices} from '../../nics.js';
 import type {DeviceInfo} from '../../rdma/index.js';
 

@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
 import {DekCommand} from '../../cli/base.js';
-import {factLines} from '../../cli/table.js';
+import {factLines} from '../../cli/output/table.js';
 import {openDevice} from '../../nics.js';
 import {type Caps, type Device, type DeviceInfo, type LoginApiName, libraryVersion} from '../../rdma/index.js';
 

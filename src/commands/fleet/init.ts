@@ -1,11 +1,11 @@
 import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../../cli/base.js';
-import {fleetFlag, fleetUri} from '../../cli/fleet-flags.js';
+import {fleetFlag, fleetUri} from '../../cli/flags/fleet-flags.js';
 import {fleetHostFlags, whichHosts} from '../../cli/fleet-hosts.js';
 import {DekError} from '../../errors.js';
 import {FleetKeys} from '../../fleet/layout/keys.js';
 import {roleCommands} from '../../fleet/roles.js';
-import {isHost} from '../../manifest/edition.js';
+import {isHost} from '../../manifest/fields/edition.js';
 
 interface FleetInitResult {
   commands: string[];

@@ -1,9 +1,9 @@
 import * as Args from '@oclif/core/args';
 import {DekCommand} from '../../cli/base.js';
-import {fleetFlag, withFleet} from '../../cli/fleet-flags.js';
+import {fleetFlag, withFleet} from '../../cli/flags/fleet-flags.js';
+import {publishFlags, publishOptions} from '../../cli/flags/fleet-publish-flags.js';
 import {fleetHostFlags, whichHosts} from '../../cli/fleet-hosts.js';
-import {publishFlags, publishOptions} from '../../cli/fleet-publish-flags.js';
-import {Progress} from '../../cli/progress.js';
+import {Progress} from '../../cli/output/progress.js';
 import {type Published, publish} from '../../fleet/publish/publish.js';
 
 export default class FleetPublish extends DekCommand {

@@ -1,12 +1,12 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../../cli/base.js';
-import {parseDuration} from '../../cli/duration.js';
-import {fleetFlag, withFleet} from '../../cli/fleet-flags.js';
+import {parseDuration} from '../../cli/flags/duration.js';
+import {fleetFlag, withFleet} from '../../cli/flags/fleet-flags.js';
+import {publishFlags, publishOptions} from '../../cli/flags/fleet-publish-flags.js';
 import {fleetHostFlags, whichHosts} from '../../cli/fleet-hosts.js';
-import {publishFlags, publishOptions} from '../../cli/fleet-publish-flags.js';
-import {rolloutLine} from '../../cli/fleet-table.js';
-import {Progress} from '../../cli/progress.js';
+import {rolloutLine} from '../../cli/output/fleet-table.js';
+import {Progress} from '../../cli/output/progress.js';
 import {stopSignal} from '../../cli/stop-signal.js';
 import {DekError} from '../../errors.js';
 import {abortRollout, beginRollout, type Driving, resumeRollout, rollBack} from '../../fleet/rollout/rollout.js';

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../../cli/base.js';
-import {fleetFlag, withFleet} from '../../cli/fleet-flags.js';
-import {hostLines, prometheusLines, rolloutLine, summaryLine} from '../../cli/fleet-table.js';
+import {fleetFlag, withFleet} from '../../cli/flags/fleet-flags.js';
+import {hostLines, prometheusLines, rolloutLine, summaryLine} from '../../cli/output/fleet-table.js';
 import {stopSignal} from '../../cli/stop-signal.js';
 import {DekError} from '../../errors.js';
 import {readRollout} from '../../fleet/rollout/state.js';

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
-import {KEK_USAGE, type KekOptions, kekFlags, kekSpecs, withKek} from '../../cli/kek.js';
+import {KEK_USAGE, type KekOptions, kekFlags, kekSpecs, withKek} from '../../cli/flags/kek.js';
 import {KEK_FORMS} from '../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import {DekError} from '../../errors.js';

@@ -1,8 +1,8 @@
 import * as Args from '@oclif/core/args';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
-import {idFlag, socketFlag} from '../../cli/flags.js';
-import {parseKcv} from '../../cli/kek.js';
+import {idFlag, socketFlag} from '../../cli/flags/flags.js';
+import {parseKcv} from '../../cli/flags/kek.js';
 import {kekUsage, type KekUsage as Usage, usageLines} from '../../cli/kek-usage.js';
 
 interface UsageResult extends Usage {

@@ -2,18 +2,18 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {hideKey} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
-import {describeEdition, type EditionJson, editionJson} from '../../cli/edition.js';
-import {idFlag} from '../../cli/flags.js';
-import {hexFlag} from '../../cli/hex-flag.js';
-import {withCrew} from '../../cli/many-deks.js';
-import {countDeks} from '../../cli/phrases.js';
-import {changedManifestFlags, deliverManifest} from '../../cli/replace-manifest.js';
+import {idFlag} from '../../cli/flags/flags.js';
+import {hexFlag} from '../../cli/flags/hex-flag.js';
+import {describeEdition, type EditionJson, editionJson} from '../../cli/manifest/edition.js';
+import {withCrew} from '../../cli/manifest/many-deks.js';
+import {changedManifestFlags, deliverManifest} from '../../cli/manifest/replace-manifest.js';
+import {countDeks} from '../../cli/output/phrases.js';
 import {readCiphertext} from '../../custody/source.js';
 import {SOURCE_FORMS} from '../../custody/sources/table.js';
 import {KCV_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import {type Edition, isHost, isInstant, type NextLogin} from '../../manifest/edition.js';
-import type {ManifestHeader} from '../../manifest/header.js';
+import {type Edition, isHost, isInstant, type NextLogin} from '../../manifest/fields/edition.js';
+import type {ManifestHeader} from '../../manifest/fields/header.js';
 
 interface ManifestSetResult {
   /** How many are in the new manifest. */

@@ -1,12 +1,12 @@
 import * as Args from '@oclif/core/args';
 import {DekCommand} from '../../cli/base.js';
-import {describeEdition, type EditionJson, editionJson} from '../../cli/edition.js';
-import {KEK_USAGE, kekFlags, withKek} from '../../cli/kek.js';
-import {withCrew} from '../../cli/many-deks.js';
-import {countDeks} from '../../cli/phrases.js';
-import {changedManifestFlags, deliverManifest} from '../../cli/replace-manifest.js';
+import {KEK_USAGE, kekFlags, withKek} from '../../cli/flags/kek.js';
+import {describeEdition, type EditionJson, editionJson} from '../../cli/manifest/edition.js';
+import {withCrew} from '../../cli/manifest/many-deks.js';
+import {changedManifestFlags, deliverManifest} from '../../cli/manifest/replace-manifest.js';
+import {countDeks} from '../../cli/output/phrases.js';
 import {DekError} from '../../errors.js';
-import type {ManifestHeader} from '../../manifest/header.js';
+import type {ManifestHeader} from '../../manifest/fields/header.js';
 import {openLines} from '../../manifest/read.js';
 
 interface ManifestUpgradeResult {

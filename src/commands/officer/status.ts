@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import {DekCommand} from '../../cli/base.js';
 import {describeKeys, officerLogin, optionalOfficerFlags} from '../../cli/officer.js';
-import {factLines} from '../../cli/table.js';
+import {factLines} from '../../cli/output/table.js';
 import {functionNamed, mlx5Devices} from '../../officer/card.js';
 import {type FunctionReport, reportFunction} from '../../officer/report.js';
 

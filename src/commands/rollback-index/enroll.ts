@@ -3,7 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import {staticHostName} from '../../agent/gate/host-name.js';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
-import {ALLOWED_SIGNERS, thresholdFlag} from '../../cli/signatures.js';
+import {ALLOWED_SIGNERS, thresholdFlag} from '../../cli/manifest/signatures.js';
 import {READ_LIMIT} from '../../files/small-file.js';
 import {acceptManifest} from '../../manifest/acceptance/accept.js';
 import {readOffered} from '../../manifest/acceptance/offer.js';

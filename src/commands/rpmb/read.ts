@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../../cli/base.js';
-import {deliver, outputFlags} from '../../cli/output.js';
+import {deliver, outputFlags} from '../../cli/output/output.js';
 import {addressFlag, deviceArg, framesFlag, keyFlags, passFile, withKey, withPort} from '../../cli/rpmb.js';
 import {MAX_BLOCKS, readBlocks} from '../../rpmb/operations.js';
 

@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
 import {DekCommand} from '../../cli/base.js';
-import {deliver, outputFlags} from '../../cli/output.js';
+import {deliver, outputFlags} from '../../cli/output/output.js';
 import {addressFlag, deviceArg, framesFlag, keyFlags, passFile, readBytes, withKey, withPort} from '../../cli/rpmb.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import {DekError} from '../../errors.js';

@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import {equalBytes, wipe} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
-import {KEK_USAGE, kekFlags, withKek} from '../../cli/kek.js';
-import {countDeks} from '../../cli/phrases.js';
-import {Progress} from '../../cli/progress.js';
+import {KEK_USAGE, kekFlags, withKek} from '../../cli/flags/kek.js';
+import {countDeks} from '../../cli/output/phrases.js';
+import {Progress} from '../../cli/output/progress.js';
 import {layoutOf} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import {type ManifestEntry, openManifest} from '../../manifest/index.js';

@@ -1,8 +1,8 @@
 import * as Args from '@oclif/core/args';
 import {DekCommand} from '../../cli/base.js';
-import {describeId} from '../../cli/describe.js';
-import {formatOpaque} from '../../cli/opaque.js';
-import {factLines} from '../../cli/table.js';
+import {describeId} from '../../cli/output/describe.js';
+import {formatOpaque} from '../../cli/output/opaque.js';
+import {factLines} from '../../cli/output/table.js';
 import {openVirtual, type VirtualReport} from '../../virtual/index.js';
 
 export default class VirtualShow extends DekCommand {

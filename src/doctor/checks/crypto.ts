@@ -1,6 +1,6 @@
 /** Whether each NIC makes DEKs as it is: engines, import mode, commissioning, self-tests. */
 
-import type {HcaCaps} from '../../rdma/hca-caps.js';
+import type {HcaCaps} from '../../rdma/caps/hca-caps.js';
 import type {Caps, Device} from '../../rdma/index.js';
 import {type Check, type Finding, found, well} from '../check.js';
 

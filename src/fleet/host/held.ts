@@ -8,7 +8,7 @@ import {DekError, systemCode} from '../../errors.js';
 import {makeDirectories} from '../../files/directories.js';
 import {systemError} from '../../files/system-error.js';
 import {writeWholeFile} from '../../files/whole-file.js';
-import {isHost, isInstant} from '../../manifest/edition.js';
+import {isHost, isInstant} from '../../manifest/fields/edition.js';
 import {jsonBytes, Members, malformed, parseJson} from '../layout/json.js';
 import {type Target, targetOf} from '../layout/pointer.js';
 

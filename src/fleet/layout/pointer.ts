@@ -3,7 +3,7 @@
  * manifest itself is in blobs, and this names them by their digests.
  */
 import {isDekName} from '../../dek-name.js';
-import {isHost, isInstant} from '../../manifest/edition.js';
+import {isHost, isInstant} from '../../manifest/fields/edition.js';
 import {
   HEX_5_BYTES,
   HEX_16_BYTES,

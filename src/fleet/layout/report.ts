@@ -1,5 +1,5 @@
 /** What a host says of itself: a small JSON object under its own key. Generation is the only number of order in it. */
-import {isInstant} from '../../manifest/edition.js';
+import {isInstant} from '../../manifest/fields/edition.js';
 import {HEX_5_BYTES, HEX_16_BYTES, HEX_32_BYTES, jsonBytes, LINE, Members, malformed, parseJson} from './json.js';
 
 /** Of the login that is needed: of the worst NIC; VALID where none is needed. */

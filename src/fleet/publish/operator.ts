@@ -4,7 +4,7 @@
  */
 import {hostname} from 'node:os';
 import {DekError} from '../../errors.js';
-import {isInstant} from '../../manifest/edition.js';
+import {isInstant} from '../../manifest/fields/edition.js';
 import type {Compare} from '../etcd/messages.js';
 import type {Store} from '../etcd/store.js';
 import {jsonBytes, LINE, Members, malformed, parseJson} from '../layout/json.js';

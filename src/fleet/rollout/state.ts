@@ -1,6 +1,6 @@
 /** A rollout as the store has it, so that any operator's machine goes on where another has stopped. */
 import {DekError} from '../../errors.js';
-import {isInstant} from '../../manifest/edition.js';
+import {isInstant} from '../../manifest/fields/edition.js';
 import type {Store} from '../etcd/store.js';
 import {HEX_32_BYTES, jsonBytes, LINE, Members, malformed, parseJson} from '../layout/json.js';
 import type {FleetKeys} from '../layout/keys.js';

@@ -7,7 +7,7 @@
  */
 import {equalBytes, toHex} from '../../bytes.js';
 import {DekError} from '../../errors.js';
-import {type Edition, timeOf} from '../edition.js';
+import {type Edition, timeOf} from '../fields/edition.js';
 import {parseRelease, type Release, type ReleasedManifest} from '../release/release.js';
 import {digestsOf} from '../signature/digests.js';
 import {type Signer, type Trust, verifySignatures} from '../signature/verify.js';

@@ -3,7 +3,7 @@ import {types} from 'node:util';
 import {DekError} from '../../errors.js';
 import {itemsOf} from '../../given.js';
 import {faultError} from '../fault.js';
-import {type ManifestHeader, versionOf} from '../header.js';
+import {type ManifestHeader, versionOf} from '../fields/header.js';
 import type {ByteSource} from '../lines.js';
 import {columnsOf, openLines} from '../read.js';
 import {Digester, type Digests} from '../signature/digests.js';

@@ -1,6 +1,6 @@
 /** What can be signed: a manifest or a release, told apart by the first line and read whole, over one descriptor. */
 import {DekError} from '../../errors.js';
-import {parseObject} from '../json-object.js';
+import {parseObject} from '../fields/json-object.js';
 import type {ByteSource} from '../lines.js';
 import {MAX_RELEASE_BYTES, parseRelease, RELEASE_MEMBER, type Release} from '../release/release.js';
 import {type Digests, digestsOf} from '../signature/digests.js';

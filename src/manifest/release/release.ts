@@ -11,9 +11,9 @@
  */
 import {fromHex, toHex} from '../../bytes.js';
 import {DekError} from '../../errors.js';
-import {isHost, isInstant, isManifestId, now} from '../edition.js';
 import {fault} from '../fault.js';
-import {assertCanonical, type JsonObject, member, parseObject, shown} from '../json-object.js';
+import {isHost, isInstant, isManifestId, now} from '../fields/edition.js';
+import {assertCanonical, type JsonObject, member, parseObject, shown} from '../fields/json-object.js';
 
 /** The member that only the first line of a release has: its value is the version of the format. */
 export const RELEASE_MEMBER = 'dek-release';

@@ -11,7 +11,7 @@
 import {createPrivateKey, sign} from 'node:crypto';
 import {secretBytes, viewOf, wipe} from '../../bytes.js';
 import {DekError} from '../../errors.js';
-import {readBase64} from '../base64.js';
+import {readBase64} from '../fields/base64.js';
 import {derInteger, derItem, derOctets, derSequence} from './der.js';
 import {type PublicKey, parsePublicKey} from './public-key.js';
 import {remainder} from './remainder.js';

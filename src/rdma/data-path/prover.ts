@@ -8,7 +8,7 @@ import {KEYTAG_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import {assertObject, copyList, wrongReceiver} from '../checks.js';
 import type {Context, ProverParts} from '../context.js';
-import {Dek} from '../dek.js';
+import {Dek} from '../dek/dek.js';
 import {type Job, type Outcome, Rounds} from './rounds.js';
 
 /** Bytes of a data unit. */

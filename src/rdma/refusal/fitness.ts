@@ -3,8 +3,8 @@
  * was opened; an error says what the NIC says when the error is made.
  */
 import {DekError} from '../../errors.js';
-import type {Caps} from '../caps.js';
-import type {HcaCaps} from '../hca-caps.js';
+import type {Caps} from '../caps/caps.js';
+import type {HcaCaps} from '../caps/hca-caps.js';
 import type {Meaning} from './errno-table.js';
 
 /** What is asked of a NIC: a login, or to take a DEK that comes wrapped, or in plaintext. */

@@ -6,7 +6,7 @@
 import type {KeySize} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {Context} from '../context.js';
-import {Dek, type DekAnswer, Kind} from '../dek.js';
+import {Dek, type DekAnswer, Kind} from '../dek/dek.js';
 import {Device} from '../device.js';
 import type {DekPtr, LoginPtr} from '../ffi.js';
 import {Login, setLogin} from '../login.js';

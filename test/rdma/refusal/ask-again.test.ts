@@ -1,5 +1,5 @@
 import {expect} from 'chai';
-import {createDek} from '../../../src/rdma/create.js';
+import {createDek} from '../../../src/rdma/dek/create.js';
 import {createLogin} from '../../../src/rdma/login.js';
 import {FakeLibrary} from '../../support/fake-library.js';
 

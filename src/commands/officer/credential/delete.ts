@@ -1,8 +1,8 @@
 import * as Args from '@oclif/core/args';
 import {DekCommand} from '../../../cli/base.js';
-import {describeId} from '../../../cli/describe.js';
-import {parseId} from '../../../cli/flags.js';
+import {parseId} from '../../../cli/flags/flags.js';
 import {functionFlags, functionsOf, namesOf, officerFlags, officerLogin} from '../../../cli/officer.js';
+import {describeId} from '../../../cli/output/describe.js';
 import {deleteOnAll} from '../../../officer/functions.js';
 
 interface DeleteResult {

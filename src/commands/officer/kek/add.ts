@@ -2,10 +2,9 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {toHex, wipe} from '../../../bytes.js';
 import {DekCommand} from '../../../cli/base.js';
-import {describeId} from '../../../cli/describe.js';
-import {formatFlag} from '../../../cli/format-flag.js';
-import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../../../cli/kek.js';
-import {assertWrappedBy} from '../../../cli/manifest-header.js';
+import {formatFlag} from '../../../cli/flags/format-flag.js';
+import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../../../cli/flags/kek.js';
+import {assertWrappedBy} from '../../../cli/manifest/manifest-header.js';
 import {
   FUNCTION_USAGE,
   functionFlags,
@@ -15,6 +14,7 @@ import {
   officerLogin,
   planFlag,
 } from '../../../cli/officer.js';
+import {describeId} from '../../../cli/output/describe.js';
 import {readCiphertext, readSecret} from '../../../custody/source.js';
 import {SOURCE_FORMS} from '../../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../../custody/spec.js';

@@ -1,10 +1,10 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../../../cli/base.js';
-import {describeId} from '../../../cli/describe.js';
-import {parseId, socketFlag} from '../../../cli/flags.js';
+import {parseId, socketFlag} from '../../../cli/flags/flags.js';
 import {assertUnused, kekUsage} from '../../../cli/kek-usage.js';
 import {functionFlags, functionsOf, namesOf, officerFlags, officerLogin} from '../../../cli/officer.js';
+import {describeId} from '../../../cli/output/describe.js';
 import {deleteOnAll} from '../../../officer/functions.js';
 
 interface DeleteResult {

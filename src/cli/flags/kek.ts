@@ -1,0 +1,90 @@
+/** How commands use an import KEK: opened late, closed at once, named by its key check value. */
+import * as Flags from '@oclif/core/flags';
+import {fromHex, toHex} from '../../bytes.js';
+import type {Format} from '../../custody/encoding.js';
+import {openComponents, openKek} from '../../custody/kek.js';
+import {KEK_FORMS, SOURCE_FORMS} from '../../custody/sources/table.js';
+import {KCV_BYTES} from '../../dek-layout.js';
+import {DekError} from '../../errors.js';
+import {protectSecrets} from '../../memory/protect.js';
+import type {KekHandle} from '../../wrap/kek-handle.js';
+import {missingOption} from '../usage-error.js';
+import {formatFlag} from './format-flag.js';
+
+/** `--kek SOURCE`, or `--kek-component SOURCE` several times, and what belongs to them: an import KEK. */
+export const kekFlags = {
+  kek: Flags.string({
+    helpValue: 'SOURCE',
+    description: `import KEK (16 or 32 bytes): ${KEK_FORMS}`,
+    exclusive: ['kek-component'],
+  }),
+  'kek-component': Flags.string({
+    helpValue: 'SOURCE',
+    multiple: true,
+    multipleNonGreedy: true,
+    description: `a component of the import KEK, in place of --kek; given two or more times: ${SOURCE_FORMS}`,
+  }),
+  'kek-format': formatFlag('the KEK'),
+  kcv: Flags.string({
+    helpValue: 'KCV',
+    description: 'key check value that the KEK has to have, 10 hex digits',
+  }),
+};
+
+/** These flags in a line of usage. */
+export const KEK_USAGE = '(--kek SOURCE | --kek-component SOURCE...) [--kek-format FORMAT] [--kcv KCV]';
+
+/** The values of `kekFlags`. */
+export interface KekOptions {
+  kek?: string | undefined;
+  'kek-component'?: string[] | undefined;
+  'kek-format'?: Format | undefined;
+  kcv?: string | undefined;
+}
+
+/**
+ * Opens the KEK that these flags name and calls `use` with it; it is closed when that has settled. `title` is what
+ * messages call it. From before the first secret byte on, this process's memory stays out of core dumps.
+ */
+export async function withKek<T>(
+  {kek: spec, 'kek-component': components, 'kek-format': format, kcv}: KekOptions,
+  use: (kek: KekHandle) => T | Promise<T>,
+  title = 'kek',
+): Promise<T> {
+  const options = {title, format, kcv: kcv === undefined ? undefined : parseKcv(kcv, '--kcv')};
+  protectSecrets();
+  if (components && components.length < 2)
+    throw new DekError('BAD_ARGUMENT', '--kek-component is given two or more times');
+  if (!components && spec === undefined) throw missingOption(title);
+  const kek = components ? await openComponents(components, options) : await openKek(spec!, options);
+  try {
+    return await use(kek);
+  } finally {
+    await kek.close();
+  }
+}
+
+/** What `--json` says of the KEK that was used. */
+export interface KekResult {
+  /** null: it cannot be told of this KEK. */
+  kekKcv: string | null;
+  /** Key check values of its components, in their order, if it was given in components. */
+  kekComponents?: string[];
+}
+
+/** That of this KEK. */
+export function kekResult({kcv, componentKcvs}: KekHandle): KekResult {
+  const components = componentKcvs ? {kekComponents: componentKcvs.map(toHex)} : {};
+  return {kekKcv: kcv ? toHex(kcv) : null, ...components};
+}
+
+/** The KEKs and components of these flags, for `assertDistinctStreams`. */
+export function kekSpecs({kek, 'kek-component': components = []}: KekOptions): (string | undefined)[] {
+  return [kek, ...components];
+}
+
+/** The key check value that `text` says. Throws BAD_ARGUMENT; `title` names it there. */
+export function parseKcv(text: string, title: string): Uint8Array {
+  if (/^(0x)?[0-9a-f]{10}$/i.test(text)) return fromHex(text, title);
+  throw new DekError('BAD_ARGUMENT', `${title} expected ${2 * KCV_BYTES} hex digits`);
+}

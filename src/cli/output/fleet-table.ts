@@ -1,0 +1,96 @@
+/** A fleet as text: the sum first, then a line a host. */
+import type {RolloutState} from '../../fleet/rollout/state.js';
+import type {FleetStatus, HostStatus} from '../../fleet/status/status.js';
+import {tableLines} from './table.js';
+
+const HEADING = ['HOST', 'WANTED', 'HELD', 'READY', 'PROVEN', 'LOGIN', 'KCV', 'AGE', 'WHY'];
+
+export function summaryLine({summary}: FleetStatus): string {
+  const {hosts, well, down, behind} = summary;
+  const others = [
+    [down, 'down'],
+    [behind, 'behind'],
+    [hosts - well - down - behind, 'not ready'],
+  ] as const;
+  const rest = others.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return `${well} of ${hosts} hosts well${rest.length === 0 ? '' : `: ${rest.join(', ')}`}`;
+}
+
+/** Of the last rollout. */
+export function rolloutLine({name, phase, wave, waves, why}: RolloutState): string {
+  return `the rollout of ${name} is ${phase}, wave ${wave + 1} of ${waves.length}${why === null ? '' : `: ${why}`}`;
+}
+
+export function hostLines(hosts: readonly HostStatus[], nowMs: number): string[] {
+  if (hosts.length === 0) return [];
+  return tableLines(
+    HEADING,
+    hosts.map((one) => [
+      one.host,
+      cell(one.wanted),
+      cell(one.held),
+      one.deks === null ? '-' : `${one.ready}/${one.deks}`,
+      one.deks === null ? '-' : `${one.proven}/${one.deks}`,
+      cell(one.login),
+      cell(one.kcv),
+      one.since === null ? '-' : ageText(nowMs - Date.parse(one.since)),
+      one.why ?? '-',
+    ]),
+  );
+}
+
+function cell(value: string | number | null): string {
+  return value === null ? '-' : `${value}`;
+}
+
+/** By the host's own clock, which may be ahead. */
+function ageText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`;
+  return `${Math.floor(seconds / 86_400)}d`;
+}
+
+/** The same in Prometheus' text format, for a file that node_exporter reads. */
+export function prometheusLines({hosts, summary}: FleetStatus): string[] {
+  const gauge = (name: string, help: string, rows: readonly (readonly [labels: string, value: number])[]): string[] => [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} gauge`,
+    ...rows.map(([labels, value]) => `${name}${labels} ${value}`),
+  ];
+  const of = (value: (host: HostStatus) => number | null): [string, number][] =>
+    hosts.flatMap((host): [string, number][] => {
+      const number = value(host);
+      return number === null ? [] : [[`{host="${host.host}"}`, number]];
+    });
+  const sums = Object.entries(summary).map(([state, value]): [string, number] => [`{state="${state}"}`, value]);
+  return [
+    ...gauge('dek_fleet_hosts', 'Hosts of the fleet, by how they are', sums),
+    ...gauge(
+      'dek_fleet_host_well',
+      '1 when the host holds what it should and is READY',
+      of(({why}) => Number(!why)),
+    ),
+    ...gauge(
+      'dek_fleet_generation_wanted',
+      'The generation that the host is to hold',
+      of(({wanted}) => wanted),
+    ),
+    ...gauge(
+      'dek_fleet_generation_held',
+      'The generation that the host holds',
+      of(({held}) => held),
+    ),
+    ...gauge(
+      'dek_fleet_deks_ready',
+      'DEKs of the host that are READY',
+      of(({ready}) => ready),
+    ),
+    ...gauge(
+      'dek_fleet_deks_proven',
+      'DEKs of the host that are PROVEN',
+      of(({proven}) => proven),
+    ),
+  ];
+}
