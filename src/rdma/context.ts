@@ -9,7 +9,7 @@ import {hasMultiBlock, readCapsNow} from './caps/caps-now.js';
 import {type HcaCaps, readHcaCaps} from './caps/hca-caps.js';
 import {CommandQueue} from './command-queue.js';
 import {DekTable} from './dek/dek-table.js';
-import type {ContextPtr, Library, LoginPtr, PdPtr} from './ffi.js';
+import type {ContextPtr, DevxObjPtr, Library, LoginPtr, PdPtr} from './ffi.js';
 import type {DeviceInfo} from './list.js';
 import {allocPd, type Pd, type PdMaker, pdNumber} from './pd.js';
 import type {About} from './refusal/errno-table.js';
@@ -49,6 +49,8 @@ export class Context {
   /** Those that are open. */
   readonly provers = new Set<ContextProver>();
   login: ContextLogin | undefined;
+  /** What was made to explain a refusal, and the firmware did not let go of yet. */
+  readonly strays = new Set<DevxObjPtr>();
   /** Creates that are under way: each may name the login. */
   creates = 0;
   /** Another process opened it. */
@@ -120,6 +122,11 @@ export class Context {
     if (pd === null) return false;
     this.lib.ibv_dealloc_pd(pd);
     return true;
+  }
+
+  /** Tries again to destroy what strays. */
+  sweep(): void {
+    for (const object of this.strays) if (this.lib.mlx5dv_devx_obj_destroy(object) === 0) this.strays.delete(object);
   }
 
   get #about(): About {

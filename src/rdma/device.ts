@@ -156,7 +156,9 @@ export class Device {
    * @throws DekError: BAD_ARGUMENT for a DEK of another device; CLOSED
    */
   async queryDeks(deks: readonly Dek[]): Promise<(DekState | DekError)[]> {
-    return Dek.queryAll(Device.#check(this).#context, deks);
+    const context = Device.#check(this).#context;
+    if (!context.closed) context.sweep();
+    return Dek.queryAll(context, deks);
   }
 
   /**
@@ -166,7 +168,9 @@ export class Device {
    * @throws DekError: BAD_ARGUMENT for a DEK of another device; CLOSED
    */
   async destroyDeks(deks: readonly Dek[]): Promise<(DekError | undefined)[]> {
-    return Dek.destroyAll(Device.#check(this).#context, deks);
+    const context = Device.#check(this).#context;
+    if (!context.closed) context.sweep();
+    return Dek.destroyAll(context, deks);
   }
 
   /**

@@ -62,7 +62,8 @@ export function sendOnce(context: Context, makeMailbox: () => Uint8Array): Told 
   }
 }
 
-/** What the firmware does not let go of goes with the context. */
-function destroy({lib}: Context, object: DevxObjPtr): void {
-  for (let tries = 0; tries < DESTROY_TRIES; tries++) if (lib.mlx5dv_devx_obj_destroy(object) === 0) return;
+/** What the firmware does not let go of is tried again with the next commands, and goes with the context at last. */
+function destroy(context: Context, object: DevxObjPtr): void {
+  context.strays.add(object);
+  for (let tries = 0; tries < DESTROY_TRIES && context.strays.has(object); tries++) context.sweep();
 }

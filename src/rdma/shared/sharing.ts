@@ -169,6 +169,7 @@ export class Sharing {
     for (const prover of context.provers) await prover.idle();
     context.refuseCalls(false);
     for (const prover of context.provers) prover.close();
+    context.sweep();
     for (const slot of context.deks.slots()) {
       forgetObject(context.deks.pointer(slot)!);
       context.deks.forget(slot);

@@ -112,6 +112,29 @@ describe('refusals in words', () => {
     await child.run(({kept}) => kept.device!.close());
   });
 
+  it('destroys later what the NIC does not let go of at once', async () => {
+    nic.set({
+      faults: [
+        {command: 'create', object: 'dek', status: 3, times: 1},
+        {command: 'destroy', object: 'dek', status: 3, times: 4},
+      ],
+    });
+    await child.run(
+      async ({kept, openDevice, bytes, refusal}, {key, credential, ...ids}) => {
+        kept.device = await openDevice();
+        kept.device.login({...ids, credential: bytes(credential)});
+        await refusal('REFUSED', () => kept.device!.createDek({wrapped: bytes(key), keySize: 128, keytag: false}));
+      },
+      {...nic.secrets, key: nic.wrappedKey(LAYOUT)},
+    );
+    expect(nic.live()).to.include({deks: 1});
+    for (const left of [1, 0]) {
+      await child.run(({kept}) => void kept.device!.queryDeks([]));
+      expect(nic.live()).to.include({deks: left});
+    }
+    await child.run(({kept}) => kept.device!.close());
+  });
+
   it('asks for 16 of a batch, and for none when it is switched off', async () => {
     const refused = (on: boolean) =>
       child.run(
