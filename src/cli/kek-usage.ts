@@ -11,6 +11,7 @@ import type {LoginOptions} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {statNow} from '../files/stat.js';
 import {systemError} from '../files/system-error.js';
+import {isUnfinished} from '../files/whole-file.js';
 import {openManifest} from '../manifest/index.js';
 import {describeId} from './output/describe.js';
 
@@ -137,12 +138,12 @@ async function usesIn(path: string, kcv: string | null, ids: readonly number[]):
   return uses;
 }
 
-/** The file itself, or the manifests in a folder: the files that begin as one. */
+/** The file itself, or the manifests in a folder: the files that begin as one, and were finished. */
 function manifestsIn(path: string): string[] {
   try {
     if (!statNow(path)?.isDirectory()) return [path];
     return readdirSync(path, {withFileTypes: true})
-      .filter((entry) => entry.isFile())
+      .filter((entry) => entry.isFile() && !isUnfinished(entry.name))
       .map(({name}) => join(path, name))
       .filter(beginsAsManifest);
   } catch (error) {

@@ -56,7 +56,7 @@ export async function writeWholeFile(
 ): Promise<void> {
   const isInPlace = isSecret && !force;
   // Of a length of its own: a name made of the file's could be too long.
-  const temporary = isInPlace ? path : join(dirname(path), `dek-${randomBytes(6).toString('hex')}.tmp`);
+  const temporary = isInPlace ? path : join(dirname(path), unfinishedName());
   await holdSignals(async (interrupted) => {
     const goOn = async (): Promise<void> => {
       if (await interrupted()) throw new DekError('IO', `interrupted: ${path} was not written`);
@@ -178,4 +178,13 @@ export async function removeFile(path: string): Promise<void> {
     if (systemCode(error) === 'ENOENT') return;
     throw systemError('remove', `the unfinished ${path}`, error, {hint: 'it may hold a key: remove it yourself'});
   }
+}
+
+function unfinishedName(): string {
+  return `dek-${randomBytes(6).toString('hex')}.tmp`;
+}
+
+/** Whether a file of this name is one that was never finished: its process was killed. */
+export function isUnfinished(name: string): boolean {
+  return /^dek-[0-9a-f]{12}\.tmp$/.test(name);
 }
