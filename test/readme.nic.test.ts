@@ -85,8 +85,11 @@ const INSTEAD: readonly (readonly [string, string])[] = [
   ['dek status --follow', 'timeout 1 dek status --follow || true'],
   ['1000000', '1000'],
 ];
-/** Blocks that are not run here: the first is how tests start, the second is test/package/install.slow.test.ts. */
-const ELSEWHERE = ['npm run demo', 'npm pack'];
+/**
+ * Blocks that are not run here: how tests start; `npm run test:package`; test/package/install.slow.test.ts; two hosts,
+ * an agent for ssh and a TPM (test/agent/gate, test/commands/manifest).
+ */
+const ELSEWHERE = ['npm run demo', 'apt install', 'npm pack', 'officer$ dek'];
 
 /** What stands before the README's program, which leaves to its readers where keys come from. */
 const KEYS = `
@@ -113,7 +116,7 @@ describe('README', function () {
 
   it('has a stage for each block that is run, and runs all others elsewhere', () => {
     expect(blocks.flatMap(({name}) => name ?? [])).to.have.members(Object.keys(STAGES));
-    const others = blocks.filter(({name}) => name === undefined).map(({text}) => /^\w+ \w+( demo)?/.exec(text)?.[0]);
+    const others = blocks.filter(({name}) => name === undefined).map(({text}) => /^\w+\$? \w+( demo)?/.exec(text)?.[0]);
     expect(others).to.deep.equal(ELSEWHERE);
   });
 

@@ -108,7 +108,7 @@ describe('dek fleet', () => {
       await done('publish', second, '--host', 'node-1');
       const refused = await fleet('publish', first, '--host', 'node-1');
       expect(refused.status).to.equal(2);
-      expect(refused.stderr.replace(/\s+/g, ' ')).to.include('node-1 is to hold generation 2 already, and this is 1');
+      expect(refused.stderr.replace(/\s+/g, ' ')).to.include('node-1 is to hold generation 2, and this is 1');
       const other = await new TestSet(directory).write({names: ['a'], under: keys, file: 'other'});
       expect((await fleet('publish', other, '--host', 'node-1')).stderr).to.include('--replace-set');
     });

@@ -119,8 +119,8 @@ describe('kills while a context is shared', () => {
     const lending = service.lend(agent.socket);
     lending.catch(() => {});
     await until(() => live(device).deks >= 15); // the first ones are made in one turn of the agent's event loop
-    device.nic.set({latencyUs: 1_000_000}); // of the commands that begin now
-    await pause(500); // it has told of all that is there, and waits for the NIC
+    device.nic.set({latencyUs: 1_000_000}); // of the commands that begin now: 16 have begun, and end within 320 ms
+    await pause(900); // it has told of all that is there, and waits for the NIC
     await agent.end('SIGKILL');
     expect(live(device).deks).to.be.within(15, deks - 1);
     device.nic.set({latencyUs: 0});
