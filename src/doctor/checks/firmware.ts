@@ -1,7 +1,11 @@
-/** The firmware of each NIC against the lowest that has AES-XTS with wrapped keys. */
+/** The firmware of each NIC against the lowest that DPDK's driver for AES-XTS with wrapped keys asks for. */
 import {type Check, type Finding, found, well} from '../check.js';
 
-/** By model: release and build, after the number of the family. From NVIDIA's notes of each firmware's first crypto. */
+/**
+ * By model: release and build, after the number of the family. From DPDK's guide of its driver crypto/mlx5, under
+ * "Prerequisites"; ConnectX-8 is not there: its figure is what DPDK 25.03 was tested with. Which firmware of a model was
+ * the first with crypto, no public source that we have read tells.
+ */
 const LOWEST: Readonly<Record<string, readonly [release: number, build: number]>> = {
   'ConnectX-6': [31, 328],
   'ConnectX-6 Dx': [32, 108],
@@ -16,9 +20,9 @@ export const firmware: Check = {
   verdicts: {
     'firmware-old': {
       level: 'fix',
-      text: 'the firmware is older than the first with AES-XTS for this model',
+      text: 'the firmware is older than the lowest that is known to do AES-XTS on this model',
       fix: 'update it: mlxfwmanager, or mstflint with the image of the board',
-      basis: {seen: "NVIDIA's release notes of firmware"},
+      basis: {seen: "DPDK's guide of crypto/mlx5: what it asks for, and of ConnectX-8 what it was tested with"},
     },
     'firmware-unknown': {
       level: 'note',
@@ -33,7 +37,12 @@ export const firmware: Check = {
       const seen = `firmware ${version ?? 'of unknown version'}, ${model ?? 'model unknown'}`;
       if (lowest === undefined || release === undefined) return found('firmware-unknown', seen, name);
       const isOld = Number(release) < lowest[0] || (Number(release) === lowest[0] && Number(build) < lowest[1]);
-      return isOld ? found('firmware-old', `${seen}; lowest: xx.${lowest.join('.')}`, name) : well(seen, name);
+      return isOld ? found('firmware-old', `${seen}; lowest: ${versionText(lowest)}`, name) : well(seen, name);
     });
   },
 };
+
+/** `xx.31.0328`, as firmware is named. */
+function versionText([release, build]: readonly [release: number, build: number]): string {
+  return `xx.${release}.${String(build).padStart(4, '0')}`;
+}
