@@ -10,7 +10,8 @@ import {socketPath} from '../agent/socket-path.js';
 import {DekError} from '../errors.js';
 import type {ManifestHeader} from '../manifest/index.js';
 import {listDevices, openDevice} from '../nics.js';
-import {type Device, type DeviceInfo, isCalled, libraryVersion} from '../rdma/index.js';
+import type {HcaCaps} from '../rdma/caps/hca-caps.js';
+import {type Caps, type Device, type DeviceInfo, isCalled, libraryVersion} from '../rdma/index.js';
 
 export interface SceneOptions {
   /** Only this NIC. */
@@ -28,12 +29,19 @@ export interface SceneOptions {
   readonly kernel?: string | undefined;
 }
 
+/** What libmlx5 would read of a NIC, and what it does not read. */
+export interface NicCaps {
+  readonly caps: Caps;
+  readonly hca: HcaCaps;
+}
+
 /** A value, or the error that came in its place. */
 export type Asked<T> = T | DekError;
 
 export class Scene {
   readonly options: SceneOptions;
   readonly #opened = new Map<string, Promise<Asked<Device>>>();
+  readonly #caps = new Map<Device, NicCaps>();
   #devices: Asked<readonly DeviceInfo[]> | undefined;
   #agent: Promise<Asked<AgentStatus>> | undefined;
   #header: Promise<Asked<ManifestHeader> | undefined> | undefined;
@@ -75,6 +83,16 @@ export class Scene {
     return opening;
   }
 
+  /** What a NIC says of itself now. Throws DEVICE_GONE. */
+  capsOf(nic: Device): NicCaps {
+    let caps = this.#caps.get(nic);
+    if (caps === undefined) {
+      caps = {caps: nic.readCaps(), hca: nic.readHcaCaps()};
+      this.#caps.set(nic, caps);
+    }
+    return caps;
+  }
+
   get socket(): string {
     return socketPath(this.options.socket);
   }
@@ -112,6 +130,11 @@ export class Scene {
     } catch {
       return undefined;
     }
+  }
+
+  /** Whether this host has a file, which may be large, or not to be read by this user. */
+  isThere(path: string): boolean {
+    return fs.existsSync(this.path(path));
   }
 
   /** The names in a folder of this host; none where there is no folder. */

@@ -189,6 +189,11 @@ describe('doctor', function () {
     for (const [verdict, stage] of stages) {
       it(verdict, async () => expectFirst(await onNic.verdicts({}, {agent: {}, ...stage}), verdict));
     }
+    it('asks a NIC once for what it can do', async () => {
+      const before = device.nic.show().total.commands;
+      await onNic.examine({}, {agent: {}});
+      expect(device.nic.show().total.commands - before, 'two of the open, four of what it can do').to.equal(6);
+    });
     it('under an old kernel', async () => {
       expectFirst(await onNic.verdicts({kernel: '5.10.0-30-amd64'}), 'kernel-before-5.13');
     });
@@ -305,15 +310,15 @@ describe('doctor', function () {
 
   describe('the unit', () => {
     const shipped = fs.readFileSync(new URL('../../../contrib/systemd/dek-agent.service', import.meta.url), 'utf8');
-    const look = (dropIn: string, files: Record<string, string> = {'etc/dek/manifest': ''}) => {
-      const root = place({
+    const SYSTEM = 'usr/lib/systemd/system';
+    const host = (dropIn: string, files: Record<string, string> = {'etc/dek/manifest': ''}) =>
+      place({
         'sys/class/x': '',
-        'usr/lib/systemd/system/dek-agent.service': shipped,
+        [`${SYSTEM}/dek-agent.service`]: shipped,
         'etc/systemd/system/dek-agent.service.d/10.conf': `[Service]\n${dropIn}\n`,
         ...files,
       });
-      return onNic.verdicts({root}, {agent: {}});
-    };
+    const look = (...files: Parameters<typeof host>) => onNic.verdicts({root: host(...files)}, {agent: {}});
     const bad: [string, string][] = [
       ['unit-no-nic', 'DeviceAllow='],
       ['unit-memlock', 'Environment=DEK_AGENT_OPTIONS=--prove\nLimitMEMLOCK=64K'],
@@ -322,6 +327,28 @@ describe('doctor', function () {
     ];
     for (const [verdict, dropIn] of bad) it(verdict, async () => expectFirst(await look(dropIn), verdict));
     it('unit-no-manifest', async () => expectFirst(await look('', {}), 'unit-no-manifest'));
+    it('with a manifest that is there, and too large to be read whole', async () => {
+      const root = host('');
+      fs.truncateSync(join(root, 'etc/dek/manifest'), 2 ** 30);
+      expect(await onNic.verdicts({root}, {agent: {}})).to.deep.equal([]);
+    });
+    it('takes one drop-in of a name, as systemd does, and all in the order of their names', async () => {
+      const small = '[Service]\nEnvironment=DEK_AGENT_OPTIONS=--prove\nLimitMEMLOCK=64K\n';
+      const shippedDropIn = (name: string) => ({
+        'etc/dek/manifest': '',
+        [`${SYSTEM}/dek-agent.service.d/${name}`]: small,
+      });
+      expect(await look('', shippedDropIn('10.conf'))).to.deep.equal([]);
+      expect(await look('LimitMEMLOCK=8M', shippedDropIn('05.conf'))).to.deep.equal([]);
+      expect(await look('LimitMEMLOCK=8M', shippedDropIn('20.conf'))).to.deep.equal(['unit-memlock']);
+    });
+    it('counts nothing twice where /lib is a link to /usr/lib', async () => {
+      const root = host('', {'etc/dek/manifest': '', [`${SYSTEM}/dek-agent.service.d/20.conf`]: ''});
+      fs.symlinkSync('usr/lib', join(root, 'lib'));
+      const lines = await onNic.examine({root}, {agent: {}});
+      const seen = lines.filter(({check}) => check === 'unit').map((line) => line.seen.split(', ').length);
+      expect(seen).to.deep.equal([3]);
+    });
     it('as it is shipped is well, and with the drop-ins that it needs', async () => {
       expect(await look('')).to.deep.equal([]);
       const afalg = 'Environment="DEK_AGENT_OPTIONS=--kek afalg:keyring:dek:kek"\nKeyringMode=shared';

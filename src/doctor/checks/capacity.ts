@@ -22,8 +22,9 @@ export const capacity: Check = {
   async look(scene) {
     const agent = await scene.agent();
     return (await scene.nics()).map((nic): Finding => {
-      const {maxDeks, importMode} = nic.readCaps();
-      const {deks, logins, logDekMaxAlloc} = nic.readHcaCaps();
+      const {caps, hca} = scene.capsOf(nic);
+      const {maxDeks, importMode} = caps;
+      const {deks, logins, logDekMaxAlloc} = hca;
       if (importMode === 'none') return well('no DEKs', nic.name);
       const used = agent instanceof Error ? undefined : agent.deks.total;
       const room = maxDeks === 0 ? 'unknown room' : `room for ${maxDeks} DEKs`;

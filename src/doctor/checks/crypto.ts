@@ -1,8 +1,7 @@
 /** Whether each NIC makes DEKs as it is: engines, import mode, commissioning, self-tests. */
-
-import type {HcaCaps} from '../../rdma/caps/hca-caps.js';
-import type {Caps, Device} from '../../rdma/index.js';
+import type {Device} from '../../rdma/index.js';
 import {type Check, type Finding, found, well} from '../check.js';
+import type {NicCaps} from '../scene.js';
 
 const OFFICER = 'a crypto officer loads a first KEK and credential and makes it operational: dek officer operational';
 
@@ -57,7 +56,7 @@ export const crypto: Check = {
   async look(scene) {
     const agent = await scene.agent();
     return (await scene.nics()).map((nic) => {
-      const finding = look(nic.readCaps(), nic.readHcaCaps(), nic);
+      const finding = look(scene.capsOf(nic), nic);
       if (finding.verdict !== null || agent instanceof Error) return finding;
       const held = agent.devices.find(({name}) => name === nic.name);
       const differs = held !== undefined && !held.gone && held.importMode !== nic.caps.importMode;
@@ -68,7 +67,7 @@ export const crypto: Check = {
   },
 };
 
-function look(caps: Caps, hca: HcaCaps, {name}: Device): Finding {
+function look({caps, hca}: NicCaps, {name}: Device): Finding {
   const engines = [hca.singleBlock ? 'single-block' : '', hca.multiBlock ? 'multi-block' : ''].filter(Boolean);
   const seen = `${caps.importMode} import, engines: ${engines.join(' and ') || 'none'}`;
   if (caps.failedSelftests !== 0) {

@@ -33,7 +33,7 @@ export const dataPath: Check = {
         const release = nic.releaseWithOldTweak();
         if (release !== null) return found('old-tweak', `rdma-core ${release}, multi-block engine`, nic.name);
         const {isUp, address} = await nic.readPort();
-        const {loopback} = nic.readHcaCaps();
+        const {loopback} = scene.capsOf(nic).hca;
         const parts = [isUp ? 'port up' : 'port down', address ? 'address' : 'no address'];
         const seen = `${parts.join(', ')}, ${loopback ? 'force loopback' : 'no force loopback'}`;
         if (!isUp) return found('port-down', seen, nic.name);

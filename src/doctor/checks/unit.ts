@@ -3,7 +3,10 @@ import {type Check, type Finding, found, well} from '../check.js';
 import type {Scene} from '../scene.js';
 
 const UNIT = 'dek-agent.service';
-/** systemd.unit(5): what is in the first stands for the file in the later ones; drop-ins of all of them count. */
+/**
+ * systemd.unit(5): a file, the unit or a drop-in, of the first stands for those of its name in the later ones, of which
+ * the last two are mostly one folder.
+ */
 const FOLDERS = ['/etc/systemd/system', '/run/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 
 export const unit: Check = {
@@ -38,16 +41,22 @@ export const unit: Check = {
   look(scene) {
     const path = FOLDERS.map((folder) => `${folder}/${UNIT}`).find((file) => scene.text(file) !== undefined);
     if (path === undefined) return [];
-    const dropIns = FOLDERS.flatMap((folder) =>
-      scene
-        .names(`${folder}/${UNIT}.d`)
-        .filter((name) => name.endsWith('.conf'))
-        .map((name) => `${folder}/${UNIT}.d/${name}`),
-    );
+    const dropIns = dropInsOf(scene);
     const settings = parse([path, ...dropIns].map((file) => scene.text(file) ?? '').join('\n'));
-    return [verdictOn(scene, settings, `${path}${dropIns.length > 0 ? `, ${dropIns.length} drop-ins` : ''}`)];
+    return [verdictOn(scene, settings, [path, ...dropIns].join(', '))];
   },
 };
+
+/** Their paths, by name from all folders together, which is the order in which systemd reads them. */
+function dropInsOf(scene: Scene): string[] {
+  const paths = new Map<string, string>();
+  for (const folder of FOLDERS.map((path) => `${path}/${UNIT}.d`)) {
+    for (const name of scene.names(folder)) {
+      if (name.endsWith('.conf') && !paths.has(name)) paths.set(name, `${folder}/${name}`);
+    }
+  }
+  return [...paths.keys()].sort().map((name) => paths.get(name)!);
+}
 
 /** `Key=Value` lines by key, in order; an empty value takes those before it away, as systemd has it for lists. */
 function parse(text: string): ReadonlyMap<string, readonly string[]> {
@@ -77,7 +86,7 @@ function verdictOn(scene: Scene, settings: ReadonlyMap<string, readonly string[]
   const limit = bytesOf(settings.get('LimitMEMLOCK')?.at(-1));
   if (/--prove/.test(whole) && limit !== undefined && limit < MEGA) return found('unit-memlock', seen);
   const manifest = [...environment.matchAll(/DEK_MANIFEST=([^\s"]+)/g)].at(-1)?.[1];
-  if (manifest?.startsWith('/') && scene.text(manifest) === undefined) {
+  if (manifest?.startsWith('/') && !scene.isThere(manifest)) {
     return found('unit-no-manifest', `${seen}; ${manifest}`);
   }
   return well(seen);
