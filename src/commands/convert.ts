@@ -2,15 +2,14 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../cli/base.js';
 import {idFlag} from '../cli/flags/flags.js';
-import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/flags/kek.js';
-import {outputPath} from '../cli/output/output.js';
+import {KEK_USAGE, kekFlags, withKekIfGiven} from '../cli/flags/kek.js';
+import {fileFlags} from '../cli/output/output.js';
 import type {Material, ReadOptions} from '../doctor/formats/material.js';
 import {FILE_FORMAT_NAMES, FILE_FORMATS, type FileFormatName} from '../doctor/formats/table.js';
 import {DekError} from '../errors.js';
 import {writeDescriptor} from '../files/descriptor.js';
 import {readSmallFile} from '../files/small-file.js';
 import {writeWholeFile} from '../files/whole-file.js';
-import type {KekHandle} from '../wrap/kek-handle.js';
 
 interface Converted {
   from: FileFormatName;
@@ -63,13 +62,7 @@ export default class Convert extends DekCommand {
     'credential-id': idFlag({description: 'id of the credential on the NIC, for a manifest'}),
     'import-kek-id': idFlag({description: 'id of the import KEK on the NIC, for a manifest'}),
     ...kekFlags,
-    output: Flags.string({
-      char: 'o',
-      helpValue: 'FILE',
-      description: 'write to this new file instead of stdout',
-      parse: async (path) => outputPath(path, 'leave out --output to write to stdout'),
-    }),
-    force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
+    ...fileFlags('write to this new file instead of stdout'),
   };
 
   async run(): Promise<Converted> {
@@ -85,9 +78,7 @@ export default class Convert extends DekCommand {
       throw new DekError('BAD_ARGUMENT', '--credential-id and --import-kek-id go together');
     }
     const ids = credentialId === undefined ? undefined : {credentialId, importKekId: importKekId!};
-    const write = async (kek: KekHandle | undefined) => FILE_FORMATS[to].write(material, {kek, ids});
-    const hasKek = kekSpecs(flags).some((spec) => spec !== undefined);
-    const written = await (hasKek ? withKek(flags, write) : write(undefined));
+    const written = await withKekIfGiven(flags, (kek) => FILE_FORMATS[to].write(material, {kek, ids}));
     const bytes = typeof written === 'string' ? new TextEncoder().encode(written) : written;
     if (output !== undefined) await writeWholeFile(output, [bytes], {force, isSecret: false});
     else if (!this.jsonEnabled()) await writeDescriptor(1, bytes, 'standard output');

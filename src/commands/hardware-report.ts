@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../cli/base.js';
-import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/flags/kek.js';
-import {outputPath} from '../cli/output/output.js';
-import type {Bench, Material} from '../doctor/hardware/bench.js';
+import {KEK_USAGE, kekFlags, withKekIfGiven} from '../cli/flags/kek.js';
+import {fileFlags} from '../cli/output/output.js';
+import type {Material} from '../doctor/hardware/bench.js';
 import {asMarkdown, hardwareReport, type HardwareReport as Report} from '../doctor/hardware/report.js';
 import {writeDescriptor} from '../files/descriptor.js';
 import {writeWholeFile} from '../files/whole-file.js';
@@ -37,13 +37,7 @@ export default class HardwareReport extends DekCommand {
     }),
     manifest: Flags.string({helpValue: 'FILE', description: 'manifest with a login and DEKs for this NIC'}),
     ...kekFlags,
-    output: Flags.string({
-      char: 'o',
-      helpValue: 'FILE',
-      description: 'write to this new file instead of stdout',
-      parse: async (path) => outputPath(path, 'leave out --output to write to stdout'),
-    }),
-    force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
+    ...fileFlags('write to this new file instead of stdout'),
   };
 
   async run(): Promise<Report> {
@@ -52,10 +46,9 @@ export default class HardwareReport extends DekCommand {
     protectSecrets();
     const material = manifest === undefined ? null : await readMaterial(manifest);
     using nic = await openDevice(device);
-    const ask = async (kek: Bench['kek']) =>
-      hardwareReport({nic, material, kek}, (title) => this.note(`asking: ${title}`));
-    const hasKek = kekSpecs(flags).some((spec) => spec !== undefined);
-    const report = await (hasKek ? withKek(flags, ask) : ask(null));
+    const report = await withKekIfGiven(flags, (kek) =>
+      hardwareReport({nic, material, kek: kek ?? null}, (title) => this.note(`asking: ${title}`)),
+    );
     const bytes = new TextEncoder().encode(asMarkdown(report));
     if (output !== undefined) await writeWholeFile(output, [bytes], {force, isSecret: false});
     else if (!this.jsonEnabled()) await writeDescriptor(1, bytes, 'standard output');

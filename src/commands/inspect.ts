@@ -1,8 +1,8 @@
 import * as Args from '@oclif/core/args';
 import {toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
-import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../cli/flags/kek.js';
-import {identify} from '../doctor/inspect/identify.js';
+import {KEK_USAGE, kekFlags, withKekIfGiven} from '../cli/flags/kek.js';
+import {type Identified, identify, isManifest} from '../doctor/inspect/identify.js';
 import {manifestFacts} from '../doctor/inspect/manifest-facts.js';
 import {type Opened, open} from '../doctor/inspect/opened.js';
 import {readHead} from '../files/small-file.js';
@@ -43,28 +43,25 @@ export default class Inspect extends DekCommand {
     const {args, flags} = await this.parse(Inspect);
     const {file} = args;
     const {bytes: head, size, mode} = await readHead(file, MAX_BYTES);
+    let wrapped: Identified['wrapped'] = [];
     try {
       const base = {file, bytes: size};
-      if (/^\s*\{"dek-/.test(new TextDecoder('latin1').decode(head.subarray(0, 64)))) {
+      if (isManifest(head)) {
         const {kind, is} = await manifestFacts(file);
         return this.#report({...base, kind, is, exposed: false});
       }
-      const {kind, is, wrapped, maybeSecret} = identify(head);
-      const exposed = maybeSecret && (mode & OTHERS_MAY_READ) !== 0;
-      const found: Inspected = {...base, kind, is, exposed};
-      const hasKek = kekSpecs(flags).some((spec) => spec !== undefined);
-      if (!hasKek) wipe(...wrapped.map((value) => value.bytes));
-      if (!hasKek) return this.#report(found);
-      return await withKek(flags, async (kek) => {
+      const identified = identify(head);
+      wrapped = identified.wrapped;
+      const exposed = identified.maybeSecret && (mode & OTHERS_MAY_READ) !== 0;
+      const found: Inspected = {...base, kind: identified.kind, is: identified.is, exposed};
+      return await withKekIfGiven(flags, async (kek) => {
+        if (kek === undefined) return this.#report(found);
         const opened: Opened[] = [];
-        for (const {name, bytes} of wrapped) {
-          opened.push(await open(kek, name, bytes));
-          wipe(bytes);
-        }
+        for (const {name, bytes} of wrapped) opened.push(await open(kek, name, bytes));
         return this.#report({...found, kekKcv: kek.kcv ? toHex(kek.kcv) : null, opened});
       });
     } finally {
-      wipe(head);
+      wipe(head, ...wrapped.map(({bytes}) => bytes));
     }
   }
 

@@ -1,5 +1,5 @@
 import {expect} from 'chai';
-import {identify} from '../../src/doctor/inspect/identify.js';
+import {identify, isManifest} from '../../src/doctor/inspect/identify.js';
 
 const text = (value: string) => new TextEncoder().encode(value);
 const hex = (bytes: number) => 'a5'.repeat(bytes);
@@ -34,6 +34,34 @@ describe('identify', () => {
       expect([found.kind, found.is.join('; ')]).to.satisfy(([k, is]: string[]) => k === kind && words.test(is!));
     });
   }
+
+  it('makes no string of what may be keys', () => {
+    const {decode} = TextDecoder.prototype;
+    const decoded: unknown[] = [];
+    TextDecoder.prototype.decode = function (...args) {
+      decoded.push(args[0]);
+      return decode.apply(this, args);
+    };
+    try {
+      const keys = Uint8Array.from({length: 640}, (_, i) => i);
+      for (const bytes of [64, 640]) {
+        const key = keys.subarray(0, bytes);
+        const written = ['hex', 'base64'] as const;
+        for (const content of [key, ...written.map((form) => text(Buffer.from(key).toString(form)))]) {
+          expect(isManifest(content)).to.equal(false);
+          identify(content);
+        }
+      }
+    } finally {
+      TextDecoder.prototype.decode = decode;
+    }
+    expect(decoded).to.have.length(0);
+  });
+
+  it('knows a manifest by its first bytes', () => {
+    const heads = ['{"dek-manifest":2', ' \n{"dek-release":1', '{"deks', '{"dek', '', ' '];
+    expect(heads.map((head) => isManifest(text(head)))).to.deep.equal([true, true, false, false, false, false]);
+  });
 
   it('takes ciphertext alone for no secret', () => {
     const secret = (bytes: number) => identify(new Uint8Array(bytes).fill(200)).maybeSecret;

@@ -64,6 +64,19 @@ export async function withKek<T>(
   }
 }
 
+/** `withKek` where these flags name a KEK, else `use` without one. */
+export async function withKekIfGiven<T>(
+  flags: KekOptions,
+  use: (kek: KekHandle | undefined) => T | Promise<T>,
+): Promise<T> {
+  return isKekGiven(flags) ? withKek(flags, use) : use(undefined);
+}
+
+/** Whether these flags name a KEK. */
+export function isKekGiven(flags: KekOptions): boolean {
+  return kekSpecs(flags).some((spec) => spec !== undefined);
+}
+
 /** What `--json` says of the KEK that was used. */
 export interface KekResult {
   /** null: it cannot be told of this KEK. */

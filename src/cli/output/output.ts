@@ -6,15 +6,20 @@ import {DekError} from '../../errors.js';
 import {writeDescriptor} from '../../files/descriptor.js';
 import {writeWholeFile} from '../../files/whole-file.js';
 
-/** `--output`, `--force` and `--format`: where the bytes go, and how they stand there. */
-export const outputFlags = {
+/** `--output`, which `description` says more of, and `--force`: where it goes. */
+export const fileFlags = (description: string) => ({
   output: Flags.string({
     char: 'o',
     helpValue: 'FILE',
-    description: 'write to this new file (mode 0600) instead of stdout',
+    description,
     parse: async (path) => outputPath(path, 'leave out --output to write to stdout'),
   }),
   force: Flags.boolean({description: 'replace the output file if it exists', dependsOn: ['output']}),
+});
+
+/** `--output`, `--force` and `--format`: where the bytes go, and how they stand there. */
+export const outputFlags = {
+  ...fileFlags('write to this new file (mode 0600) instead of stdout'),
   format: Flags.option({
     options: FORMATS,
     helpValue: 'FORMAT',

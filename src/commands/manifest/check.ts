@@ -3,7 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import {checkManifest, type OnFault} from '../../bulk/check.js';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
-import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../../cli/flags/kek.js';
+import {isKekGiven, KEK_USAGE, kekFlags, kekSpecs, withKek} from '../../cli/flags/kek.js';
 import {type EditionJson, editionJson} from '../../cli/manifest/edition.js';
 import {withCrew} from '../../cli/manifest/many-deks.js';
 import {replaceManifest} from '../../cli/manifest/replace-manifest.js';
@@ -66,7 +66,7 @@ export default class ManifestCheck extends DekCommand {
   async run(): Promise<ManifestCheckResult> {
     const {args, flags} = await this.parse(ManifestCheck);
     assertDistinctStreams(args.file, ...kekSpecs(flags));
-    const hasKek = kekSpecs(flags).some((spec) => spec !== undefined);
+    const hasKek = isKekGiven(flags);
     if (flags['add-dcv'] && !hasKek) throw new DekError('BAD_ARGUMENT', '--add-dcv requires --kek');
     if (flags['add-dcv'] && args.file === '-') throw new DekError('BAD_ARGUMENT', '--add-dcv needs a file, not stdin');
     if (!hasKek) return this.#report(await this.#check(args.file));

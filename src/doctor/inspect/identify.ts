@@ -2,7 +2,7 @@
  * What a file is, by its content, and nothing of what is secret in it: raw bytes are told by their length alone. Each
  * kind is asked for in turn, the ones with a mark of their own first.
  */
-import {secretBytes, toHex, wipe} from '../../bytes.js';
+import {equalBytes, secretBytes, toHex, wipe} from '../../bytes.js';
 import {decodeDigits} from '../../custody/digits.js';
 import {DekError} from '../../errors.js';
 import {caamFileText} from '../../seal/caam-file.js';
@@ -39,20 +39,29 @@ const ONLY_WRAPPED: ReadonlySet<number> = new Set([48, 80]);
 const SSH_SIGNATURE = '-----BEGIN SSH SIGNATURE-----';
 
 /**
- * What `content` is. Does not throw what is wrong with it: that is what it says. What may be a single key comes first:
- * it is never made a string, which could not be wiped. The caller wipes `wrapped`.
+ * What `content` is. Does not throw what is wrong with it: that is what it says. What may be a key, or many in raw
+ * bytes, hex or base64, is never made a string, which could not be wiped. The caller wipes `wrapped`.
  */
 export function identify(content: Uint8Array): Identified {
   const bytes = decoded(content);
   const key = ofLength(bytes.bytes, bytes.encoding, isPerftest(content));
   if (key === undefined || key.wrapped.length === 0) wipe(bytes.bytes);
   if (key !== undefined) return key;
-  const text = new TextDecoder('latin1').decode(content);
+  const text = bytes.encoding === 'raw' && isText(content) ? new TextDecoder('latin1').decode(content) : '';
   for (const attempt of [envelope, caam, signature, pyverbs, arrays]) {
     const found = attempt(content, text);
     if (found !== undefined) return found;
   }
   return streamOf(bytes.bytes.length, bytes.encoding);
+}
+
+/** The first line of a manifest or a release begins so. */
+const MANIFEST = new TextEncoder().encode('{"dek-');
+
+/** Whether it is a manifest or a release: what is one is read as a stream. Makes no string of what may be a key. */
+export function isManifest(head: Uint8Array): boolean {
+  const start = head.findIndex((byte) => !WHITE.has(byte));
+  return start >= 0 && equalBytes(head.subarray(start, start + MANIFEST.length), MANIFEST);
 }
 
 type Encoding = 'raw' | 'hex' | 'base64';
@@ -101,6 +110,14 @@ const arrays: Attempt = (_content, text) =>
         return {kind: 'c', is: [`${wrapped.length} arrays of bytes in C`], wrapped, maybeSecret: true};
       })
     : undefined;
+
+/** Tab, line feed, vertical tab, form feed, carriage return and space. */
+const WHITE: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20]);
+
+/** Whether it has no control bytes, as keys in raw bytes have. */
+function isText(content: Uint8Array): boolean {
+  return content.every((byte) => byte > 0x20 || WHITE.has(byte));
+}
 
 /** The bytes that it stands for, in a buffer of their own. */
 function decoded(content: Uint8Array): {bytes: Uint8Array; encoding: Encoding} {
