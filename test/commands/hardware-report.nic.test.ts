@@ -21,6 +21,7 @@ const USUAL: Settings = {
   importMode: 'wrapped',
   port: 'active',
   loopback: true,
+  faults: [],
 };
 
 needing('multi-block AES-XTS').describe('dek hardware-report', function () {
@@ -56,6 +57,12 @@ needing('multi-block AES-XTS').describe('dek hardware-report', function () {
     expect(numbersOf(answers, 'refuted')).to.deep.equal([]);
     expect(answers.get(10)!.seen).to.match(/^create and destroy \d+ us/);
     expect(device.nic.show().live).to.include({contexts: 0, pds: 0, logins: 0, deks: 0, qps: 0, mkeys: 0});
+  });
+
+  it('logs out when a DEK is refused, so that what is asked next finds no login', async () => {
+    device.nic.set({faults: [{command: 'create', object: 'dek', status: 9, times: 'always'}]});
+    const answers = await askAll();
+    for (const number of [10, 12]) expect(answers.get(number)!.seen).to.match(/was refused: BAD_RES_STATE$/);
   });
 
   const switched: [number, Settings, verdict: 'confirmed' | 'refuted'][] = [

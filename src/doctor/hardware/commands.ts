@@ -7,8 +7,9 @@ import {Device} from '../../rdma/device.js';
 import {pdNumber} from '../../rdma/pd.js';
 import {dekMailbox, loginMailbox} from '../../rdma/refusal/mailbox.js';
 
-/** Where the key begins in the command of a DEK, and a byte that has no name. */
+/** Where the key and the number of the PD begin in the command of a DEK, and a byte that has no name. */
 const KEY = 80;
+const PD = 28;
 const RESERVED = 20;
 
 /** A login with these. */
@@ -52,7 +53,7 @@ export function pdGoes(nic: Device, entry: ManifestEntry): boolean | undefined {
   const pd = lib.ibv_alloc_pd(ptr);
   if (pd === null) return undefined;
   const pdn = pdNumber(lib, pd);
-  const command = dekCommand(nic, entry, (bytes) => new DataView(bytes.buffer, bytes.byteOffset).setUint32(28, pdn))();
+  const command = dekCommand(nic, entry, (bytes) => new DataView(bytes.buffer, bytes.byteOffset).setUint32(PD, pdn))();
   const out = new Uint8Array(new ArrayBuffer(16));
   const object = lib.mlx5dv_devx_obj_create(ptr, command, command.length, out, out.length);
   command.fill(0);

@@ -44,11 +44,10 @@ const statuses: Experiment = {
     ];
     const [dek] = material!.deks;
     if (dek) {
-      const session = nic.login(login);
+      using _session = nic.login(login);
       const altered = {...dek, wrapped: Uint8Array.from(dek.wrapped, (byte, i) => (i === 9 ? byte ^ 1 : byte))};
       wanted.push(['an altered key', 'BAD_PARAM', statusOf(nic, dekCommand(nic, altered)).name]);
       wanted.push(['a bit without a name', 'BAD_PARAM', statusOf(nic, dekCommand(nic, dek, setReserved)).name]);
-      session.close();
     }
     const seen = wanted.map(([what, , status]) => `${what} ${status}`).join(', ');
     return [
@@ -68,20 +67,16 @@ const underLogin: Experiment = {
     const login = material?.header.login;
     const [dek] = material?.deks ?? [];
     if (!login || !dek) return [2, 4, 5, 6].map((number) => answer(number, undefined, NO_MANIFEST));
-    const session = nic.login(login);
-    try {
-      const second = statusOf(nic, loginCommand(login)).name;
-      const goes = pdGoes(nic, dek);
-      const behind = statusOf(nic, dekCommand(nic, dek, setBehind(dek.wrapped.length))).name;
-      return [
-        answer(2, second === 'BAD_RES_STATE', `the second login: ${second}`),
-        answer(4, goes, goes === undefined ? 'no DEK could be made for it' : goes ? 'the PD went' : 'the PD is busy'),
-        kek === null ? answer(5, undefined, NO_KEK) : await equalHalves(nic, kek),
-        answer(6, behind === 'OK', `with a byte behind the key: ${behind}`),
-      ];
-    } finally {
-      session.close();
-    }
+    using _session = nic.login(login);
+    const second = statusOf(nic, loginCommand(login)).name;
+    const goes = pdGoes(nic, dek);
+    const behind = statusOf(nic, dekCommand(nic, dek, setBehind(dek.wrapped.length))).name;
+    return [
+      answer(2, second === 'BAD_RES_STATE', `the second login: ${second}`),
+      answer(4, goes, goes === undefined ? 'no DEK could be made for it' : goes ? 'the PD went' : 'the PD is busy'),
+      kek === null ? answer(5, undefined, NO_KEK) : await equalHalves(nic, kek),
+      answer(6, behind === 'OK', `with a byte behind the key: ${behind}`),
+    ];
   },
 };
 
@@ -104,38 +99,31 @@ const proofs: Experiment = {
       return [12, 13, 15, 16, 17].map((number) => answer(number, undefined, why));
     }
     const {isUp} = await nic.readPort();
-    const session = nic.login(login);
-    const held = nic.createDek(dek);
-    try {
-      const found = await proof(nic, dek, held);
-      const wrongTag = dek.keytagValue
-        ? await proof(nic, {...dek, keytagValue: flip(dek.keytagValue)}, held)
-        : undefined;
-      session.close();
-      const after = await proof(nic, dek, held);
-      const words = wordsOf(found);
-      const isTweak = found.verdict === 'tweak-increment' || found.verdict === 'tweak-reversed';
-      const isShown = found.verdict === 'ok';
-      const loopback = found.reason === 'no-loopback' || found.reason === 'no-gid' || found.reason === 'port-down';
-      return [
-        answer(12, isShown || (found.verdict === 'halves-swapped' ? false : undefined), words),
-        answer(13, isShown || (isTweak ? false : undefined), words),
-        answer(
-          15,
-          wrongTag && isShown ? wrongTag.verdict === 'keytag-refused' : undefined,
-          wrongTag ? `another keytag: ${wordsOf(wrongTag)}` : 'not asked: the DEK has no keytag',
-        ),
-        answer(16, isShown ? after.verdict === 'ok' : undefined, `after the logout: ${wordsOf(after)}`),
-        answer(
-          17,
-          loopback ? false : !isUp && isShown ? true : undefined,
-          `port ${isUp ? 'up: bring it down and run again to decide' : 'down'}; ${words}`,
-        ),
-      ];
-    } finally {
-      held[Symbol.dispose]();
-      if (!session.closed) session.close();
-    }
+    using session = nic.login(login);
+    using held = nic.createDek(dek);
+    const found = await proof(nic, dek, held);
+    const wrongTag = dek.keytagValue ? await proof(nic, {...dek, keytagValue: flip(dek.keytagValue)}, held) : undefined;
+    session.close();
+    const after = await proof(nic, dek, held);
+    const words = wordsOf(found);
+    const isTweak = found.verdict === 'tweak-increment' || found.verdict === 'tweak-reversed';
+    const isShown = found.verdict === 'ok';
+    const loopback = found.reason === 'no-loopback' || found.reason === 'no-gid' || found.reason === 'port-down';
+    return [
+      answer(12, isShown || (found.verdict === 'halves-swapped' ? false : undefined), words),
+      answer(13, isShown || (isTweak ? false : undefined), words),
+      answer(
+        15,
+        wrongTag && isShown ? wrongTag.verdict === 'keytag-refused' : undefined,
+        wrongTag ? `another keytag: ${wordsOf(wrongTag)}` : 'not asked: the DEK has no keytag',
+      ),
+      answer(16, isShown ? after.verdict === 'ok' : undefined, `after the logout: ${wordsOf(after)}`),
+      answer(
+        17,
+        loopback ? false : !isUp && isShown ? true : undefined,
+        `port ${isUp ? 'up: bring it down and run again to decide' : 'down'}; ${words}`,
+      ),
+    ];
   },
 };
 
@@ -163,20 +151,16 @@ const times: Experiment = {
     const login = material?.header.login;
     const [dek] = material?.deks ?? [];
     if (!login || !dek) return [answer(10, undefined, NO_MANIFEST)];
-    const session = nic.login(login);
-    try {
-      const one = timed(() => nic.createDek(dek).destroy());
-      const refused = timed(() => statusOf(nic, dekCommand(nic, dek, setReserved)));
-      const start = performance.now();
-      const {deks} = await nic.createDeks(new Array(TIMED).fill(dek));
-      const many = (1000 * (performance.now() - start)) / TIMED;
-      for (const made of deks) if (!(made instanceof Error)) made.destroy();
-      const figures = `create and destroy ${one} us, a refused create ${refused} us`;
-      const atOnce = `of ${TIMED} at once ${many.toFixed(0)} us each: serial if that is no less than half of the first`;
-      return [answer(10, undefined, `${figures}, ${atOnce}`)];
-    } finally {
-      session.close();
-    }
+    using _session = nic.login(login);
+    const one = timed(() => nic.createDek(dek).destroy());
+    const refused = timed(() => statusOf(nic, dekCommand(nic, dek, setReserved)));
+    const start = performance.now();
+    const {deks} = await nic.createDeks(new Array(TIMED).fill(dek));
+    const many = (1000 * (performance.now() - start)) / TIMED;
+    for (const made of deks) if (!(made instanceof Error)) made.destroy();
+    const figures = `create and destroy ${one} us, a refused create ${refused} us`;
+    const atOnce = `of ${TIMED} at once ${many.toFixed(0)} us each: serial if that is no less than half of the first`;
+    return [answer(10, undefined, `${figures}, ${atOnce}`)];
   },
 };
 
