@@ -40,7 +40,7 @@ const QUICK_MS = 1;
 /** How long an answer counts as evidence. */
 const EVIDENCE_MS = 1000;
 
-/** CallSlots for asynchronous calls, which the contexts of a thread share, since they share Koffi and libuv's pool. */
+/** Room for asynchronous calls, which the contexts of a thread share, since they share Koffi and libuv's pool. */
 export class CallSlots {
   #free: number;
   readonly #waiting = new Set<() => void>();

@@ -124,8 +124,9 @@ export class Context {
     return true;
   }
 
-  /** Tries again to destroy what strays. */
+  /** Tries again to destroy what strays, as long as the device is open. */
   sweep(): void {
+    if (this.closed) return;
     for (const object of this.strays) if (this.lib.mlx5dv_devx_obj_destroy(object) === 0) this.strays.delete(object);
   }
 

@@ -157,7 +157,7 @@ export class Device {
    */
   async queryDeks(deks: readonly Dek[]): Promise<(DekState | DekError)[]> {
     const context = Device.#check(this).#context;
-    if (!context.closed) context.sweep();
+    context.sweep();
     return Dek.queryAll(context, deks);
   }
 
@@ -169,7 +169,7 @@ export class Device {
    */
   async destroyDeks(deks: readonly Dek[]): Promise<(DekError | undefined)[]> {
     const context = Device.#check(this).#context;
-    if (!context.closed) context.sweep();
+    context.sweep();
     return Dek.destroyAll(context, deks);
   }
 

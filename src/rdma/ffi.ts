@@ -27,7 +27,9 @@ export type DevxObjPtr = Ptr<'mlx5dv_devx_obj'>;
 
 const {EAGAIN} = constants.errno;
 
-/** Nearly twice as many as a pool of 16 has threads (queue.ts); the kernel takes 32 commands of a NIC at once. */
+/**
+ * Nearly twice as many as a pool of 16 has threads (command-queue.ts); the kernel takes 32 commands of a NIC at once.
+ */
 const MAX_ASYNC_CALLS = 28;
 
 /**
@@ -134,7 +136,7 @@ let loaded: Library | undefined;
 /**
  * The libraries, loaded at the first call and kept for the life of the process. Throws NO_LIBRARY when one of them is
  * missing, older than rdma-core 37, or of another release than the other; UNSUPPORTED on a machine whose C layouts
- * differ from layout.ts.
+ * differ from c-layout.ts.
  */
 export function library(): Library {
   loaded ??= load();

@@ -1,6 +1,6 @@
 /**
  * DEKs that exist: mlx5dv_dek_query(3), mlx5dv_dek_destroy(3), one by one on this thread or many at once off it
- * (queue.ts). create.ts makes them.
+ * (command-queue.ts). create.ts makes them.
  */
 import {type DekState, type KeySize, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
@@ -282,7 +282,7 @@ export class Dek {
   }
 }
 
-/** CallSlots for `count` structures, outside V8's heap so that they stay where C was told they are. */
+/** Room for `count` structures, outside V8's heap so that they stay where C was told they are. */
 function newAttrs(count: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(count * ATTR.size));
 }

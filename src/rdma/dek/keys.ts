@@ -83,7 +83,7 @@ export class Keys {
     this.#opaqueWords = new Int32Array(this.#opaque.buffer);
   }
 
-  /** CallSlots for `count` DEKs of any layout, each to be taken. */
+  /** Room for `count` DEKs of any layout, each to be taken. */
   static ofAny(count: number): Keys {
     return new Keys(count, MAX_KEY_BYTES);
   }
@@ -114,7 +114,7 @@ export class Keys {
     return keys;
   }
 
-  /** Checks and copies what a caller gave for DEK `i`. DekCommand member is read once. Throws BAD_ARGUMENT. */
+  /** Checks and copies what a caller gave for DEK `i`. Each member is read once. Throws BAD_ARGUMENT. */
   take(i: number, options: CreateDekOptions): void {
     assertObject(options, 'options');
     const {wrapped, plaintext, keySize, keytag, opaque, allowEqualKeys} = options;

@@ -1,7 +1,7 @@
 /**
  * What an errno of libibverbs or libmlx5 means for a call: a table, of which errno.ts makes errors and `dek explain`
  * its answers. Sources: the ERRORS sections of mlx5dv_crypto_login(3) and its neighbours, and libmlx5's translation of
- * firmware statuses (firmware/status.ts).
+ * firmware statuses (status.ts).
  */
 import type {LoginState} from '../../dek-layout.js';
 import type {DekErrorCode} from '../../errors.js';

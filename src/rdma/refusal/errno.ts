@@ -1,6 +1,6 @@
 /**
  * The one place where an errno of libibverbs or libmlx5 becomes a DekError that says what it means for this call. What
- * the firmware itself said, which libmlx5 does not pass on, comes from firmware/ask-again.ts, where it was asked.
+ * the firmware itself said, which libmlx5 does not pass on, comes from ask-again.ts, where it was asked.
  */
 import {DekError} from '../../errors.js';
 import {causeOf} from './causes.js';

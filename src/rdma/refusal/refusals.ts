@@ -42,6 +42,10 @@ export function refusals(context: Context, memoryMs = 0): Refusal {
     plaintext: remembered(memoryMs, () => whyUnfit(context, 'plaintext')),
   };
   let asked = 0;
+  const counted = (mailbox: () => Uint8Array) => (): Uint8Array => {
+    asked++; // it is made only where the errno is worth the question
+    return mailbox();
+  };
   return (call, errno, wrapped, mailbox) =>
     callFailed(call, errno, {
       device: context.info.name,
@@ -49,7 +53,7 @@ export function refusals(context: Context, memoryMs = 0): Refusal {
       wrapped,
       loginState,
       answers,
-      told: mailbox && asked++ < MOST_ASKED ? askAgain(context, errno, mailbox) : undefined,
+      told: mailbox && asked < MOST_ASKED ? askAgain(context, errno, counted(mailbox)) : undefined,
       unfit: call === 'create' ? unfit[wrapped ? 'wrapped' : 'plaintext'] : undefined,
     });
 }

@@ -1,7 +1,7 @@
 /*
  * The file of a context, mlx5_N.ctx/SLOT: what all processes that have its descriptor share. It is what a program
  * gets when it opens the device, so that the kernel tells who has it, and when the last copy goes; see contexts.c.
- * Sparse. src/virtual/layout.ts has the offsets that `dek virtual show` reads, and a test compares the two.
+ * Sparse. src/virtual/image-layout.ts has the offsets that `dek virtual show` reads, and a test compares the two.
  *
  *     0         the page that UARs are mapped from, never written
  *     CLOCK     the page of the clock (kernel/clock.c)

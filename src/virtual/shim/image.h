@@ -1,7 +1,7 @@
 /*
  * The NVRAM image of a device: settings, keys, faults and counters, little-endian. It is mapped by every process that
- * has the device open, and written as a file by the TypeScript side: src/virtual/layout.ts has the same offsets, and
- * a test compares the two. Left out: what a real NIC's flash holds beside them.
+ * has the device open, and written as a file by the TypeScript side: src/virtual/image-layout.ts has the same offsets,
+ * and a test compares the two. Left out: what a real NIC's flash holds beside them.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,11 @@
+import {constants} from 'node:os';
 import {expect} from 'chai';
 import {createDek} from '../../../src/rdma/dek/create.js';
 import {createLogin} from '../../../src/rdma/login.js';
+import {refusals} from '../../../src/rdma/refusal/refusals.js';
 import {FakeLibrary} from '../../support/fake-library.js';
 
+const {EBUSY, EINVAL} = constants.errno;
 const KEY = new Uint8Array(40).fill(0xa5);
 const LOGIN = {credential: new Uint8Array(48).fill(0xa5), credentialId: 0x010203, importKekId: 0x040506};
 
@@ -41,6 +44,16 @@ describe('asking once more', () => {
     expect(() => createLogin(fake.context, 'object', LOGIN)).to.throw('refused the credential');
     const devx = fake.names.filter((name) => name.startsWith('mlx5dv_devx_obj'));
     expect(devx).to.deep.equal(['mlx5dv_devx_obj_create', 'mlx5dv_devx_obj_destroy', 'mlx5dv_devx_obj_destroy']);
+  });
+
+  it('asks for the first 16 that are worth it, however many were busy before them', () => {
+    const fake = new FakeLibrary();
+    const refusal = refusals(fake.context);
+    const mailbox = () => new Uint8Array(16);
+    for (let i = 0; i < 20; i++) refusal('create', EBUSY, true, mailbox);
+    expect(fake.names).not.to.include('mlx5dv_devx_obj_create');
+    for (let i = 0; i < 20; i++) refusal('create', EINVAL, true, mailbox);
+    expect(fake.names.filter((name) => name === 'mlx5dv_devx_obj_create')).to.have.length(16);
   });
 
   for (const errno of [11, 16, 17, 95]) {
