@@ -29,7 +29,7 @@ export interface ListedHost {
 
 /** Lines of the master, and their keys in plaintext, by column. */
 interface Part {
-  readonly columns: Columns;
+  columns: Columns;
   readonly plaintexts: readonly Uint8Array[];
 }
 
@@ -118,6 +118,8 @@ async function unwrapped(
     const version = versionOf(header);
     for await (const columns of await columnsOf(lines, version, {}, bytes)) {
       const plaintexts: Uint8Array[] = columns.keys.map(() => new Uint8Array());
+      const part: Part = {columns, plaintexts};
+      parts.push(part); // before there is a key, so that whatever fails it is wiped
       const marks = new LineMarks(columns);
       const found = await unwrapColumns(columns, kek, (column, keys) => {
         plaintexts[columns.keys.indexOf(column)] = secretCopy(keys);
@@ -125,7 +127,7 @@ async function unwrapped(
       });
       const first = columns.lines[0] ?? 2;
       const text = version > 1 ? marks.complete() : columns.text;
-      parts.push({columns: parseLines({text, first, count: columns.count}, {version}), plaintexts});
+      part.columns = parseLines({text, first, count: columns.count}, {version});
       if (found.faults[0]) throw faultError(found.faults[0]);
       equal.push(...found.equal);
     }
