@@ -3,8 +3,8 @@ import {type Check, type Finding, found, well} from '../check.js';
 
 /**
  * By model: release and build, after the number of the family. From DPDK's guide of its driver crypto/mlx5, under
- * "Prerequisites"; ConnectX-8 is not there: its figure is what DPDK 25.03 was tested with. Which firmware of a model was
- * the first with crypto, no public source that we have read tells.
+ * "Prerequisites"; ConnectX-8 is not there: its figure is what DPDK 25.03 was tested with. Which firmware of a model
+ * was the first with crypto, no public source that we have read tells.
  */
 const LOWEST: Readonly<Record<string, readonly [release: number, build: number]>> = {
   'ConnectX-6': [31, 328],
