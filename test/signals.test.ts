@@ -50,4 +50,21 @@ describe('holdSignals', () => {
       setTimeout(() => console.log('never'), 5000);`);
     expect(ended).to.deep.equal({stdout: 'result\n', signal: 'SIGHUP'});
   });
+
+  it('for many at once, with one listener of the process, until the last has ended', () => {
+    const ended = runScript(`
+      process.on('warning', (warning) => console.log(warning.message));
+      let end;
+      const last = holdSignals(() => new Promise((resolve) => { end = resolve; }));
+      await Promise.all(Array.from({length: 20}, () => holdSignals(async () => {})).map(async (one, i) => {
+        if (i === 0) console.log(process.listenerCount('SIGINT'));
+        await one;
+      }));
+      process.kill(process.pid, 'SIGINT');
+      console.log('held');
+      end();
+      await last;
+      console.log('never');`);
+    expect(ended).to.deep.equal({stdout: '1\nheld\n', signal: 'SIGINT'});
+  });
 });

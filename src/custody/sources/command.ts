@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import {hideKey} from '../../bytes.js';
 import {Deadline} from '../../deadline.js';
 import {DekError, systemCode} from '../../errors.js';
-import {ENDING} from '../../signals.js';
+import {hearSignals, raiseAgain} from '../../signals.js';
 import {splitCommandLine} from './command-line.js';
 import {makePipe} from './ffi.js';
 import {killTree} from './kill-tree.js';
@@ -40,6 +40,7 @@ class Program implements Started {
   readonly #name: string;
   readonly #deadline: Deadline | undefined;
   readonly #exit: Promise<void>;
+  readonly #unlisten: () => void;
   #error: DekError | undefined;
   #signal: NodeJS.Signals | undefined;
   #isEnded = false;
@@ -48,7 +49,7 @@ class Program implements Started {
     this.#name = name;
     this.#deadline = deadline;
     // Before it is there: a signal must not leave it behind.
-    for (const signal of ENDING) process.on(signal, this.#interrupt);
+    this.#unlisten = hearSignals(this.#interrupt);
     try {
       [this.#child, this.fd] = launch(words);
     } catch (cause) {
@@ -73,7 +74,7 @@ class Program implements Started {
     } finally {
       await this.#kill();
       this.#unlisten();
-      if (this.#signal && process.listenerCount(this.#signal) === 0) process.kill(process.pid, this.#signal);
+      raiseAgain(this.#signal);
     }
     if (!isGivenUp) this.#assertSuccess();
   }
@@ -93,10 +94,6 @@ class Program implements Started {
     this.#signal ??= signal;
     void this.#kill();
   };
-
-  #unlisten(): void {
-    for (const signal of ENDING) process.off(signal, this.#interrupt);
-  }
 
   /** Ends it, if it runs, and comes back when that is done. */
   async #kill(): Promise<void> {
