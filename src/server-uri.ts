@@ -1,6 +1,6 @@
 /** What people write for servers that do one thing together: `SCHEME://HOST[:PORT][,HOST...]/PATH?NAME=VALUE&...`. */
-import {orList} from './bytes.js';
 import {DekError} from './errors.js';
+import {attributesIn, decoded, type Wrong} from './uri-attributes.js';
 
 export interface Host {
   readonly host: string;
@@ -22,25 +22,22 @@ export interface UriForm {
 export interface ServerUri {
   /** In the order in which they are tried. */
   readonly hosts: readonly Host[];
-  /** Without the slash before it; its parts are not empty. */
-  readonly path: string;
+  /** Its parts, without the slashes; none is empty, and one may have a slash that was written as %2F. */
+  readonly path: readonly string[];
   readonly values: ReadonlyMap<string, string>;
 }
 
 /** What stands behind `SCHEME:`. Throws BAD_ARGUMENT; `title` is what messages call it. */
 export function parseServerUri(rest: string, uri: UriForm, title: string): ServerUri {
-  const [, hosts, path, query] = /^\/\/([^/?]+)\/([^/?]+(?:\/[^/?]+)*)(?:\?([^?]*))?$/.exec(rest) ?? [];
-  if (hosts === undefined || path === undefined) throw wrongUri(uri, title, `expected ${uri.form}`);
-  const values = new Map<string, string>();
-  for (const part of (query ?? '').split('&').filter((text) => text !== '')) {
-    const at = part.indexOf('=');
-    const name = part.slice(0, Math.max(at, 0));
-    if (!uri.query.includes(name) || values.has(name)) {
-      throw wrongUri(uri, title, `expected ${orList(uri.query)} in its query, each once`);
-    }
-    values.set(name, decoded(part.slice(at + 1), uri, title));
-  }
-  return {hosts: hosts.split(',').map((text) => hostOf(text, uri, title)), path: decoded(path, uri, title), values};
+  const wrong: Wrong = (what) => wrongUri(uri, title, what);
+  const [, hosts, path, query = ''] = /^\/\/([^/?]+)\/([^/?]+(?:\/[^/?]+)*)(?:\?([^?]*))?$/.exec(rest) ?? [];
+  if (hosts === undefined || path === undefined) throw wrong(`expected ${uri.form}`);
+  const attributes = attributesIn(query, '&', uri.query, wrong);
+  return {
+    hosts: hosts.split(',').map((text) => hostOf(text, uri.port, wrong)),
+    path: path.split('/').map((part) => decoded(part, wrong)),
+    values: new Map([...attributes].map(([name, text]) => [name, decoded(text, wrong)])),
+  };
 }
 
 /** How messages call a host; the port is left out where it is this one. */
@@ -54,19 +51,10 @@ export function wrongUri({scheme, form}: UriForm, title: string, what: string): 
   return new DekError('BAD_ARGUMENT', `"${title}" ${scheme}: ${what}`, {hint: form});
 }
 
-function hostOf(text: string, uri: UriForm, title: string): Host {
+function hostOf(text: string, usualPort: number, wrong: Wrong): Host {
   const [, six, name, digits] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?$/i.exec(text) ?? [];
-  const port = digits === undefined ? uri.port : Number(digits);
+  const port = digits === undefined ? usualPort : Number(digits);
   const host = six ?? name;
-  if (host === undefined || port === 0 || port > 65_535) throw wrongUri(uri, title, 'has a host that is none');
+  if (host === undefined || port === 0 || port > 65_535) throw wrong('has a host that is none');
   return {host, port};
-}
-
-/** RFC 3986 section 2.1. */
-function decoded(text: string, uri: UriForm, title: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw wrongUri(uri, title, 'has a % that no two hex digits follow');
-  }
 }

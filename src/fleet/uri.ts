@@ -41,7 +41,8 @@ export function isFleetUri(text: string): boolean {
 export function parseFleetUri(text: string, title: string): FleetUri {
   const rest = isFleetUri(text) ? text.slice(FORM.scheme.length + 1) : '';
   const {hosts, path, values} = parseServerUri(rest, FORM, title);
-  if (!PREFIX.test(path)) throw wrongUri(FORM, title, 'the prefix may have letters, digits and ._-/');
+  const prefix = path.join('/');
+  if (!PREFIX.test(prefix)) throw wrongUri(FORM, title, 'the prefix may have letters, digits and ._-/');
   const [cert, key, ca, user, password] = FORM.query.map((name) => values.get(name));
   if (!ca) throw wrongUri(FORM, title, 'needs ca=: the members show who they are');
   if ((cert === undefined) !== (key === undefined)) throw wrongUri(FORM, title, 'needs cert= and key= together');
@@ -49,7 +50,7 @@ export function parseFleetUri(text: string, title: string): FleetUri {
     throw wrongUri(FORM, title, 'needs user= and password= together');
   }
   if (!cert && !user) throw wrongUri(FORM, title, 'needs cert= and key=, or user= and password=, to say who we are');
-  return {hosts, prefix: `/${path}/`, ca, cert, key, user, password};
+  return {hosts, prefix: `/${prefix}/`, ca, cert, key, user, password};
 }
 
 /** How messages call a member. */

@@ -26,8 +26,9 @@ const FORM: UriForm = {
 
 /** What stands behind `kmip:`, taken apart. Throws BAD_ARGUMENT. */
 export function parseKmipUri(rest: string, title: string): KmipUri {
-  const {hosts, path: id, values} = parseServerUri(rest, FORM, title);
-  if (id.includes('/') && !/%2f/i.test(rest)) throw wrongUri(FORM, title, `expected ${FORM.form}`);
+  const {hosts, path, values} = parseServerUri(rest, FORM, title);
+  const [id, ...more] = path;
+  if (id === undefined || more.length > 0) throw wrongUri(FORM, title, `expected ${FORM.form}`);
   const [cert, key, ca] = FORM.query.map((name) => values.get(name));
   if (!cert || !key || !ca)
     throw wrongUri(FORM, title, 'needs cert=, key= and ca=: client and server show each other who they are');

@@ -2,8 +2,9 @@
  * What people write for a key in a token: RFC 7512, `pkcs11:token=...;object=...?module-path=...&pin-source=...`. Left
  * out: `module-name`, which needs p11-kit's list of modules; `pin-value`, since others can read a command line.
  */
-import {orList} from '../bytes.js';
+import {toHex} from '../bytes.js';
 import {DekError} from '../errors.js';
+import {attributesIn, decoded, decodedBytes, type Wrong} from '../uri-attributes.js';
 
 /** Which token: what is given has to be so. */
 export interface TokenQuery {
@@ -40,81 +41,55 @@ const QUERY_ATTRIBUTES = ['module-path', 'pin-source', 'x-lanes'] as const;
 
 /** What stands behind `pkcs11:`, taken apart. Nothing of it is repeated that may be a PIN. Throws BAD_ARGUMENT. */
 export function parsePkcs11Uri(rest: string, title: string): Pkcs11Uri {
+  const wrong: Wrong = (what) => wrongUri(title, what);
   const [path = '', query = '', ...more] = rest.split('?');
-  if (more.length > 0) throw wrong(title, 'has more than one question mark');
-  const of = attributesOf(path, ';', PATH_ATTRIBUTES, title);
-  const ask = attributesOf(query, '&', QUERY_ATTRIBUTES, title);
-  if ((of.get('type') ?? 'secret-key') !== 'secret-key') throw wrong(title, 'has a type other than secret-key');
-  if (!of.has('object') && !of.has('id')) throw wrong(title, 'names no key: give object= or id=');
-  const modulePath = ask.get('module-path');
+  if (more.length > 0) throw wrong('has more than one question mark');
+  assertNoPin([...path.split(';'), ...query.split('&')], title);
+  const of = attributesIn(path, ';', PATH_ATTRIBUTES, wrong);
+  const ask = attributesIn(query, '&', QUERY_ATTRIBUTES, wrong);
+  const text = (written: string | undefined) => (written === undefined ? undefined : decoded(written, wrong));
+  if ((text(of.get('type')) ?? 'secret-key') !== 'secret-key') throw wrong('has a type other than secret-key');
+  if (!of.has('object') && !of.has('id')) throw wrong('names no key: give object= or id=');
+  const modulePath = text(ask.get('module-path'));
   if (modulePath === undefined || !modulePath.startsWith('/')) {
-    throw wrong(title, 'needs the absolute path of a module: ?module-path=/usr/lib/softhsm/libsofthsm2.so');
+    throw wrong('needs the absolute path of a module: ?module-path=/usr/lib/softhsm/libsofthsm2.so');
   }
-  const lanes = ask.get('x-lanes');
-  if (lanes !== undefined && lanes !== 'aes-ecb') throw wrong(title, 'has an x-lanes other than aes-ecb');
-  const slotId = of.get('slot-id');
-  if (slotId !== undefined && !/^\d{1,15}$/.test(slotId)) throw wrong(title, 'has a slot-id that is no number');
-  const pin = ask.get('pin-source');
+  const lanes = text(ask.get('x-lanes'));
+  if (lanes !== undefined && lanes !== 'aes-ecb') throw wrong('has an x-lanes other than aes-ecb');
+  const slotId = text(of.get('slot-id'));
+  if (slotId !== undefined && !/^\d{1,15}$/.test(slotId)) throw wrong('has a slot-id that is no number');
+  const id = of.get('id');
+  const pin = text(ask.get('pin-source'));
   return {
     token: {
-      token: of.get('token'),
-      manufacturer: of.get('manufacturer'),
-      serial: of.get('serial'),
-      model: of.get('model'),
+      token: text(of.get('token')),
+      manufacturer: text(of.get('manufacturer')),
+      serial: text(of.get('serial')),
+      model: text(of.get('model')),
       slotId: slotId === undefined ? undefined : Number(slotId),
     },
-    key: {object: of.get('object'), id: idOf(path)},
+    key: {object: text(of.get('object')), id: id === undefined ? undefined : toHex(decodedBytes(id, wrong))},
     modulePath,
     pinSource: pin?.startsWith('/') ? `file:${pin}` : pin,
     isInLanes: lanes !== undefined,
   };
 }
 
-function attributesOf<Name extends string>(
-  text: string,
-  separator: string,
-  names: readonly Name[],
-  title: string,
-): Map<Name, string> {
-  const found = new Map<Name, string>();
-  for (const part of text.split(separator)) {
-    if (part === '') continue;
-    const at = part.indexOf('=');
-    const name = part.slice(0, Math.max(at, 0));
-    if (name === 'pin-value') {
+/** What people may have from p11-kit's documents, and what to write here. */
+function assertNoPin(parts: readonly string[], title: string): void {
+  for (const part of parts) {
+    if (part.startsWith('pin-value=')) {
       throw new DekError('UNSAFE_SECRET', `"${title}" has a pin-value: others can read a command line`, {
         hint: 'give the PIN as pin-source=file:PATH, or as another source',
       });
     }
-    if (name === 'module-name') throw wrong(title, 'has a module-name: give the path of the module, module-path=');
-    if (!(names as readonly string[]).includes(name)) {
-      throw wrong(title, `has an attribute that is not known here; there are ${orList(names)}`);
+    if (part.startsWith('module-name=')) {
+      throw wrongUri(title, 'has a module-name: give the path of the module, module-path=');
     }
-    if (found.has(name as Name)) throw wrong(title, `has ${name} twice`);
-    found.set(name as Name, decoded(part.slice(at + 1), title));
-  }
-  return found;
-}
-
-/** The id as hex: it is bytes, which may be no text. */
-function idOf(path: string): string | undefined {
-  const [, text] = /(?:^|;)id=([^;]*)/.exec(path) ?? [];
-  if (text === undefined) return undefined;
-  const bytes = [...text.matchAll(/%([0-9a-f]{2})|([^%])/gi)];
-  return bytes.map(([, hex, plain]) => hex?.toLowerCase() ?? Buffer.from(plain!).toString('hex')).join('');
-}
-
-/** RFC 3986 section 2.1. The bytes of an id are read elsewhere: they need not be UTF-8. */
-function decoded(text: string, title: string): string {
-  if (!/^(?:[^%]|%[0-9a-f]{2})*$/i.test(text)) throw wrong(title, 'has a % that no two hex digits follow');
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return '';
   }
 }
 
-function wrong(title: string, what: string): DekError<'BAD_ARGUMENT'> {
+function wrongUri(title: string, what: string): DekError<'BAD_ARGUMENT'> {
   return new DekError('BAD_ARGUMENT', `"${title}" pkcs11: ${what}`, {
     hint: 'pkcs11:token=NAME;object=NAME?module-path=PATH&pin-source=file:PATH',
   });

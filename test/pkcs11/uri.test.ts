@@ -32,6 +32,8 @@ describe('a pkcs11: URI', () => {
     [`object=k;object=l?${MODULE}`, 'BAD_ARGUMENT', '"kek" pkcs11: has object twice'],
     [`object=k;1234?${MODULE}`, 'BAD_ARGUMENT', /^"kek" pkcs11: has an attribute that is not known here/],
     [`object=%4?${MODULE}`, 'BAD_ARGUMENT', '"kek" pkcs11: has a % that no two hex digits follow'],
+    [`id=%4?${MODULE}`, 'BAD_ARGUMENT', '"kek" pkcs11: has a % that no two hex digits follow'],
+    [`object=%ff?${MODULE}`, 'BAD_ARGUMENT', '"kek" pkcs11: stands for bytes that are no UTF-8'],
     [`object=k;slot-id=x?${MODULE}`, 'BAD_ARGUMENT', '"kek" pkcs11: has a slot-id that is no number'],
     [`object=k?${MODULE}&x-lanes=yes`, 'BAD_ARGUMENT', '"kek" pkcs11: has an x-lanes other than aes-ecb'],
     [`object=k?${MODULE}?${MODULE}`, 'BAD_ARGUMENT', '"kek" pkcs11: has more than one question mark'],
