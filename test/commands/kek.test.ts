@@ -43,7 +43,9 @@ describe('dek kek', () => {
       expect(await refusal('show', kek, '--kcv', '0011223344')).to.equal(
         `6 error: "kek" has KCV ${KCV}, and 0011223344 was expected`,
       );
-      expect(await refusal('show', kek, '--kcv', '00')).to.equal('2 error: --kcv expected 10 hex digits');
+      expect(await refusal('show', kek, '--kcv', '00')).to.equal(
+        '2 error: --kcv expected 10 hex digits, got 2 characters',
+      );
     });
 
     it('wants one KEK', async () => {

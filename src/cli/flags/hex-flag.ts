@@ -1,6 +1,7 @@
-/** Flags whose value is so many bytes in hex, with or without 0x, as keygen prints a keytag. */
+/** Values that are so many bytes in hex, with or without 0x, as keygen prints a keytag. */
 import * as Flags from '@oclif/core/flags';
 import {fromHex} from '../../bytes.js';
+import {KCV_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 
 /** The bytes of such a flag. Nothing in it is a secret. */
@@ -8,11 +9,17 @@ export const hexFlag = (bytes: number, options: {description: string; dependsOn?
   Flags.custom<Uint8Array>({
     ...options,
     helpValue: 'HEX',
-    parse: async (text, _context, {name}) => bytesOf(text, bytes, `--${name}`),
+    parse: async (text, _context, {name}) => parseHex(text, bytes, `--${name}`),
   })();
 
-/** Throws BAD_ARGUMENT. */
-function bytesOf(hex: string, bytes: number, title: string): Uint8Array {
-  if (hex.replace(/^0x/i, '').length === 2 * bytes) return fromHex(hex, title);
-  throw new DekError('BAD_ARGUMENT', `${title} expected ${2 * bytes} hex digits, got ${hex.length} characters`);
+/** The key check value of a KEK that `text` says. Throws BAD_ARGUMENT; `title` is what messages call it. */
+export function parseKcv(text: string, title: string): Uint8Array {
+  return parseHex(text, KCV_BYTES, title);
+}
+
+function parseHex(text: string, bytes: number, title: string): Uint8Array {
+  const digits = text.replace(/^0x/i, '');
+  if (digits.length === 2 * bytes && /^[0-9a-f]*$/i.test(digits)) return fromHex(digits, title);
+  const got = digits.length === 2 * bytes ? '' : `, got ${text.length} characters`;
+  throw new DekError('BAD_ARGUMENT', `${title} expected ${2 * bytes} hex digits${got}`);
 }

@@ -1,15 +1,15 @@
 /** How commands use an import KEK: opened late, closed at once, named by its key check value. */
 import * as Flags from '@oclif/core/flags';
-import {fromHex, toHex} from '../../bytes.js';
+import {toHex} from '../../bytes.js';
 import type {Format} from '../../custody/encoding.js';
 import {openComponents, openKek} from '../../custody/kek.js';
 import {KEK_FORMS, SOURCE_FORMS} from '../../custody/sources/table.js';
-import {KCV_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import {protectSecrets} from '../../memory/protect.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
 import {missingOption} from '../usage-error.js';
 import {formatFlag} from './format-flag.js';
+import {parseKcv} from './hex-flag.js';
 
 /** `--kek SOURCE`, or `--kek-component SOURCE` several times, and what belongs to them: an import KEK. */
 export const kekFlags = {
@@ -94,10 +94,4 @@ export function kekResult({kcv, componentKcvs}: KekHandle): KekResult {
 /** The KEKs and components of these flags, for `assertDistinctStreams`. */
 export function kekSpecs({kek, 'kek-component': components = []}: KekOptions): (string | undefined)[] {
   return [kek, ...components];
-}
-
-/** The key check value that `text` says. Throws BAD_ARGUMENT; `title` names it there. */
-export function parseKcv(text: string, title: string): Uint8Array {
-  if (/^(0x)?[0-9a-f]{10}$/i.test(text)) return fromHex(text, title);
-  throw new DekError('BAD_ARGUMENT', `${title} expected ${2 * KCV_BYTES} hex digits`);
 }

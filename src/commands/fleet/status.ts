@@ -1,9 +1,10 @@
 import * as Flags from '@oclif/core/flags';
+import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {fleetFlag, withFleet} from '../../cli/flags/fleet-flags.js';
+import {parseKcv} from '../../cli/flags/hex-flag.js';
 import {hostLines, prometheusLines, rolloutLine, summaryLine} from '../../cli/output/fleet-table.js';
 import {stopSignal} from '../../cli/stop-signal.js';
-import {DekError} from '../../errors.js';
 import {readRollout} from '../../fleet/rollout/state.js';
 import {followHosts} from '../../fleet/status/follow.js';
 import {readHosts} from '../../fleet/status/hosts.js';
@@ -91,12 +92,8 @@ export default class FleetStatusCommand extends DekCommand {
     process.exit();
   }
 
-  async #kek(fleet: string | undefined, kcv: string): Promise<KekUse> {
-    if (!/^[0-9a-f]{10}$/.test(kcv)) {
-      throw new DekError('BAD_ARGUMENT', '--kek expected a key check value, 10 hex digits in lower case', {
-        hint: 'dek kek show prints it',
-      });
-    }
+  async #kek(fleet: string | undefined, text: string): Promise<KekUse> {
+    const kcv = toHex(parseKcv(text, '--kek'));
     const use = await withFleet({fleet}, ({store, keys}) => kekUse(store, keys, kcv));
     const {held, wanted, down, kept, mayGo} = use;
     this.log(mayGo ? `nothing needs the KEK ${kcv} any more: it may go` : `the KEK ${kcv} is still needed`);

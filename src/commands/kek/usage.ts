@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {idFlag, socketFlag} from '../../cli/flags/flags.js';
-import {parseKcv} from '../../cli/flags/kek.js';
+import {parseKcv} from '../../cli/flags/hex-flag.js';
 import {kekUsage, type KekUsage as Usage, usageLines} from '../../cli/kek-usage.js';
 
 interface UsageResult extends Usage {
