@@ -119,6 +119,12 @@ export class DekError<Code extends DekErrorCode = DekErrorCode> extends Error {
   }
 }
 
+/** The same with another message, that says more of where it came up; with another next step, if one is given. */
+export function withMessage(error: DekError, message: string, hint = error.hint): DekError {
+  const {code, errno, firmware} = error;
+  return new DekError(code, message, {hint, errno, firmware, cause: error});
+}
+
 /** The shape of an error in `--json` output and in the agent's answers. */
 export interface ErrorJson {
   error: {code: string; message: string; hint?: string; errno?: string; firmware?: FirmwareAnswer};

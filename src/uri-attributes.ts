@@ -1,4 +1,4 @@
-/** The attributes of a URI, `NAME=VALUE` with a separator between them, and how they are written: RFC 3986 section 2.1. */
+/** The attributes of a URI, `NAME=VALUE` with a separator between them, and its %: RFC 3986 section 2.1. */
 import {orList} from './bytes.js';
 import type {DekError} from './errors.js';
 

@@ -6,7 +6,7 @@ import {readSync} from 'node:fs';
 import fs from 'node:fs/promises';
 import {equalBytes} from '../bytes.js';
 import {CREDENTIAL_BYTES, type LoginOptions} from '../dek-layout.js';
-import {DekError} from '../errors.js';
+import {DekError, withMessage} from '../errors.js';
 import {nextEdition} from '../manifest/fields/edition.js';
 import {formatHeader, type ManifestHeader, versionOf} from '../manifest/fields/header.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
@@ -169,7 +169,7 @@ async function namedRewrap(credential: Uint8Array, from: KekHandle, to: KekHandl
   }
   return from.rewrap(to, credential, CREDENTIAL_BYTES).catch((error: unknown) => {
     if (!(error instanceof DekError)) throw error;
-    throw new DekError(error.code, `line 1: wrappedCredential: ${error.message}`, {hint: error.hint, cause: error});
+    throw withMessage(error, `line 1: wrappedCredential: ${error.message}`);
   });
 }
 

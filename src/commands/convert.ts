@@ -6,7 +6,7 @@ import {KEK_USAGE, kekFlags, withKekIfGiven} from '../cli/flags/kek.js';
 import {fileFlags} from '../cli/output/output.js';
 import type {Material, ReadOptions} from '../doctor/formats/material.js';
 import {FILE_FORMAT_NAMES, FILE_FORMATS, type FileFormatName} from '../doctor/formats/table.js';
-import {DekError} from '../errors.js';
+import {DekError, withMessage} from '../errors.js';
 import {writeDescriptor} from '../files/descriptor.js';
 import {readSmallFile} from '../files/small-file.js';
 import {writeWholeFile} from '../files/whole-file.js';
@@ -95,8 +95,7 @@ async function readMaterial(path: string, from: FileFormatName, options: ReadOpt
     return await FILE_FORMATS[from].read(bytes, options, path);
   } catch (error) {
     if (!(error instanceof DekError) || from === 'manifest') throw error;
-    const {code, message, hint} = error;
-    throw new DekError(code, `${path}, as ${from}: ${message}`, {hint, cause: error});
+    throw withMessage(error, `${path}, as ${from}: ${error.message}`);
   }
 }
 

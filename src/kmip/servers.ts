@@ -1,6 +1,6 @@
 /** Several servers that hold the same keys: what one cannot do, since it is lost, the next does. */
 import tls from 'node:tls';
-import {DekError} from '../errors.js';
+import {DekError, withMessage} from '../errors.js';
 import type {Version} from './attributes.js';
 import {Client} from './client.js';
 import {Connection, type Credentials, HostLost} from './connection.js';
@@ -68,6 +68,5 @@ function asBuffer(bytes: Uint8Array): Buffer {
 /** Errors of a client begin with what the server did. */
 function named(error: unknown, host: Host): unknown {
   if (!(error instanceof DekError) || error.code === 'INTERNAL') return error;
-  const {code, message, hint, errno} = error;
-  return new DekError(code, `the KMIP server ${hostText(host)} ${message}`, {hint, errno, cause: error});
+  return withMessage(error, `the KMIP server ${hostText(host)} ${error.message}`);
 }

@@ -4,7 +4,7 @@
  */
 import {equalBytes, toHex, wipe} from '../bytes.js';
 import {CREDENTIAL_BYTES} from '../dek-layout.js';
-import {DekError} from '../errors.js';
+import {DekError, withMessage} from '../errors.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
 import type {ManifestHeader} from './fields/header.js';
 
@@ -44,7 +44,7 @@ export async function withCredential<T>(
 ): Promise<T> {
   const credential = await kek.unwrap(wrapped, CREDENTIAL_BYTES).catch((error: unknown) => {
     if (!(error instanceof DekError)) throw error;
-    throw new DekError(error.code, `${where}: ${error.message}`, {hint: error.hint, cause: error});
+    throw withMessage(error, `${where}: ${error.message}`);
   });
   try {
     return await use(credential);

@@ -8,7 +8,7 @@ import {dirname, join} from 'node:path';
 import {secretBytes, wipe} from '../bytes.js';
 import type {Format} from '../custody/encoding.js';
 import {openKek} from '../custody/kek.js';
-import {DekError} from '../errors.js';
+import {DekError, withMessage} from '../errors.js';
 import {makeDirectories} from '../files/directories.js';
 import {systemError} from '../files/system-error.js';
 import {writeWholeFile} from '../files/whole-file.js';
@@ -69,8 +69,7 @@ export async function makeHostKey(): Promise<boolean> {
   } catch (cause) {
     const error = systemError('write', path, cause);
     if (error.code === 'EXISTS') return false;
-    const {code, message, errno} = error;
-    throw new DekError(code, message, {hint: 'name a sealing key of your own: --with-key SOURCE', errno, cause});
+    throw withMessage(error, error.message, 'name a sealing key of your own: --with-key SOURCE');
   } finally {
     wipe(key);
   }

@@ -6,7 +6,7 @@ import type {IncomingMessage} from 'node:http';
 import type {Socket} from 'node:net';
 import {constants, release} from 'node:os';
 import type {Duplex} from 'node:stream';
-import {DekError} from '../../errors.js';
+import {DekError, withMessage} from '../../errors.js';
 import {type DeviceInfo, isCalled} from '../../rdma/index.js';
 import type {Peer} from '../host/ffi.js';
 import type {ApplyPlan, ApplyRequest, ApplyResult, ContextStatus, LoginStatus} from '../protocol.js';
@@ -99,8 +99,7 @@ export class Lending {
         failed.push(...there.failed);
       } catch (error) {
         if (!(error instanceof DekError)) throw error;
-        const {code, message, hint, errno} = error;
-        throw new DekError(code, `in the context of process ${lent.peer.pid}: ${message}`, {hint, errno, cause: error});
+        throw withMessage(error, `in the context of process ${lent.peer.pid}: ${error.message}`);
       }
     }
     return {...result, plan, failed};

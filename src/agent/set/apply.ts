@@ -8,7 +8,7 @@
  */
 
 import type {AuditedDek} from '../../audit/entry.js';
-import {DekError} from '../../errors.js';
+import {DekError, withMessage} from '../../errors.js';
 import type {Dek} from '../../rdma/index.js';
 import type {Events} from '../events.js';
 import {type HeldDek, heldDek} from '../nic/held-dek.js';
@@ -206,10 +206,5 @@ function wrongDeks({deviceNames}: DekSet, bad: readonly Proof[]): DekError {
 }
 
 function refusal(line: number, name: string, nic: Nic, error: DekError): DekError {
-  return new DekError(error.code, `line ${line}: ${name}: ${error.message}; nothing was changed on ${nic.name}`, {
-    hint: error.hint,
-    errno: error.errno,
-    firmware: error.firmware,
-    cause: error,
-  });
+  return withMessage(error, `line ${line}: ${name}: ${error.message}; nothing was changed on ${nic.name}`);
 }

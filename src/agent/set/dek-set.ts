@@ -11,7 +11,7 @@ import {
   layoutOfWrapped,
   OPAQUE_BYTES,
 } from '../../dek-layout.js';
-import {DekError} from '../../errors.js';
+import {DekError, withMessage} from '../../errors.js';
 import {deviceName} from '../../nics.js';
 import type {Events} from '../events.js';
 import {type HeldDek, heldDek} from '../nic/held-dek.js';
@@ -230,9 +230,7 @@ export class DekSet {
       const failed = new Map<string, DekError>();
       for (const nic of this.nics) for (const [name, error] of await destroyOn(nic, names)) failed.set(name, error);
       for (const nic of this.nics) for (const name of names) if (!failed.has(name)) nic.deks.delete(name);
-      for (const [name, {code, message, hint, errno}] of failed) {
-        throw new DekError(code, `${name}: ${message}`, {hint, errno});
-      }
+      for (const [name, error] of failed) throw withMessage(error, `${name}: ${error.message}`);
       this.events.emit('info', 'destroy', names.length === 1 ? {name: names[0]!} : {deks: names.length});
       return names;
     });

@@ -5,7 +5,7 @@ import {DekCommand} from '../../cli/base.js';
 import {outputPath} from '../../cli/output/output.js';
 import {countManifests} from '../../cli/output/phrases.js';
 import {Progress} from '../../cli/output/progress.js';
-import {DekError} from '../../errors.js';
+import {DekError, withMessage} from '../../errors.js';
 import {writeWholeFile} from '../../files/whole-file.js';
 import {readOffered} from '../../manifest/acceptance/offer.js';
 import {chunksOf} from '../../manifest/read.js';
@@ -91,7 +91,7 @@ export default class ManifestRelease extends DekCommand {
 async function releasedOf(file: string, fallback: boolean): Promise<ReleasedManifest> {
   const {header, digests} = await readOffered(chunksOf(file)).catch((error: unknown) => {
     if (!(error instanceof DekError) || error.code !== 'BAD_INPUT') throw error;
-    throw new DekError(error.code, `${file}: ${error.message}`, {hint: error.hint, cause: error});
+    throw withMessage(error, `${file}: ${error.message}`);
   });
   if (!header.edition) {
     throw new DekError('BAD_INPUT', `${file} is of version 1, which has no generation`, {

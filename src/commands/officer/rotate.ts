@@ -5,6 +5,7 @@ import {DekCommand} from '../../cli/base.js';
 import {idFlag, socketFlag} from '../../cli/flags/flags.js';
 import {formatFlag} from '../../cli/flags/format-flag.js';
 import {withKek} from '../../cli/flags/kek.js';
+import {describeId} from '../../cli/output/describe.js';
 import {removeJournal, writeJournal} from '../../cli/rotation/journal.js';
 import {openRotation, type Rotation, readHeader} from '../../cli/rotation/rotation.js';
 import {STEPS, type Step} from '../../cli/rotation/steps.js';
@@ -12,7 +13,7 @@ import {readCiphertext} from '../../custody/source.js';
 import {KEK_FORMS, SOURCE_FORMS} from '../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import {WRAPPED_CREDENTIAL_BYTES} from '../../dek-layout.js';
-import {DekError} from '../../errors.js';
+import {DekError, withMessage} from '../../errors.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
 
 interface RotateResult {
@@ -142,7 +143,7 @@ export default class OfficerRotate extends DekCommand {
       });
     }
     await removeJournal(rotation.journal);
-    this.log(`rotated to import KEK 0x${rotation.progress.newId!.toString(16)}, KCV ${rotation.toKcv}`);
+    this.log(`rotated to import KEK ${describeId(rotation.progress.newId!)}, KCV ${rotation.toKcv}`);
     this.note('officers log in under the new KEK from now on: dek credential wrap makes what they need');
     return resultOf(rotation, (step) => (done.has(step) ? 'before' : 'done'));
   }
@@ -159,11 +160,7 @@ function resultOf(
 /** The error of a step, with how to go on. */
 function stopped(error: unknown, step: number): unknown {
   if (!(error instanceof DekError)) return error;
-  const {code, message, hint, errno} = error;
   const goOn = 'the same command goes on from there';
-  return new DekError(code, `step ${step} of the rotation: ${message}`, {
-    hint: hint === undefined ? goOn : `${hint}; ${goOn}`,
-    errno,
-    cause: error,
-  });
+  const hint = error.hint === undefined ? goOn : `${error.hint}; ${goOn}`;
+  return withMessage(error, `step ${step} of the rotation: ${error.message}`, hint);
 }

@@ -5,7 +5,7 @@ import {KEK_USAGE, kekFlags, withKek} from '../../cli/flags/kek.js';
 import {countDeks} from '../../cli/output/phrases.js';
 import {Progress} from '../../cli/output/progress.js';
 import {layoutOf} from '../../dek-layout.js';
-import {DekError} from '../../errors.js';
+import {DekError, withMessage} from '../../errors.js';
 import {type ManifestEntry, openManifest} from '../../manifest/index.js';
 import {SpdkClient} from '../../spdk/rpc.js';
 import {wholeButEqual} from '../../wrap/dek-keys.js';
@@ -101,7 +101,6 @@ async function load(spdk: SpdkClient, kek: KekHandle, {name, wrapped, keySize}: 
 }
 
 function withLoaded(error: DekError, count: number): DekError {
-  const {code, message, hint, errno} = error;
   const before = count === 0 ? 'nothing was loaded' : `${countDeks(count)} before it stay loaded`;
-  return new DekError(code, `${message}; ${before}`, {hint, errno, cause: error});
+  return withMessage(error, `${error.message}; ${before}`);
 }
