@@ -87,13 +87,11 @@ export function usageLines({manifests, logins}: KekUsage): string[] {
   ];
 }
 
-/** Throws BUSY when anything names it. */
-export function assertUnused(name: string, usage: KekUsage): void {
+/** Throws BUSY when anything names it; `hint` is the next step then. */
+export function assertUnused(name: string, usage: KekUsage, hint: string): void {
   const lines = usageLines(usage);
   if (lines.length === 0) return;
-  throw new DekError('BUSY', `${name} is still in use: ${lines.join('; ')}`, {
-    hint: 'its logins would turn INVALID; re-wrap the manifests first (dek rewrap), or give --force',
-  });
+  throw new DekError('BUSY', `${name} is still in use: ${lines.join('; ')}`, {hint});
 }
 
 /** The status of the agent, undefined where none runs. */
@@ -138,14 +136,14 @@ async function usesIn(path: string, kcv: string | null, ids: readonly number[]):
   return uses;
 }
 
-/** The file itself, or the manifests in a folder: the files that begin as one, and were finished. */
+/** The file itself, or the manifests in a folder, links to them too: files that begin as one, and were finished. */
 function manifestsIn(path: string): string[] {
   try {
     if (!statNow(path)?.isDirectory()) return [path];
-    return readdirSync(path, {withFileTypes: true})
-      .filter((entry) => entry.isFile() && !isUnfinished(entry.name))
-      .map(({name}) => join(path, name))
-      .filter(beginsAsManifest);
+    return readdirSync(path)
+      .filter((name) => !isUnfinished(name))
+      .map((name) => join(path, name))
+      .filter((file) => statNow(file)?.isFile() && beginsAsManifest(file));
   } catch (error) {
     throw systemError('read', path, error);
   }

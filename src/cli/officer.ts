@@ -4,8 +4,10 @@ import {readCiphertext} from '../custody/source.js';
 import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {type LoginOptions, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
 import {functionNamed, functionsOfCard} from '../officer/card.js';
-import {plural} from '../officer/functions.js';
-import type {KeyKind, KeyReport} from '../officer/registers/registers.js';
+import {type Added, addToAll} from '../officer/functions.js';
+import {KIND_NAMES} from '../officer/officer.js';
+import {additionPlan, type Plan, planLines} from '../officer/plan.js';
+import type {Addition, KeyKind, KeyReport} from '../officer/registers/registers.js';
 import type {DeviceInfo} from '../rdma/index.js';
 import {idFlag} from './flags/flags.js';
 import {describeId} from './output/describe.js';
@@ -48,8 +50,14 @@ export const planFlag = Flags.boolean({description: 'only print what would be wr
 export const OFFICER_USAGE = '--credential FILE --credential-id ID --import-kek-id ID';
 export const FUNCTION_USAGE = '[--device NAME] [--all-ports] [--plan]';
 
+/** The values of `functionFlags`. */
+interface FunctionOptions {
+  device?: string | undefined;
+  'all-ports': boolean;
+}
+
 /** Which functions these flags mean. Throws NO_DEVICE, BAD_ARGUMENT. */
-export function functionsOf({device, 'all-ports': all}: {device?: string | undefined; 'all-ports': boolean}) {
+export function functionsOf({device, 'all-ports': all}: FunctionOptions): DeviceInfo[] {
   return all ? functionsOfCard(device) : [functionNamed(device)];
 }
 
@@ -71,12 +79,39 @@ export function namesOf(functions: readonly DeviceInfo[]): string {
   return functions.map(({name}) => name).join(', ');
 }
 
+/** What became of an addition. */
+export interface AdditionResult {
+  /** Nowhere under --plan. */
+  added: readonly Added[];
+  /** Under --plan: what would be written. */
+  plan?: Plan;
+}
+
+/** Adds to the functions of these flags, under --plan to none, and tells it in lines; `what` is the key in a plan. */
+export async function addOrPlan(
+  kind: KeyKind,
+  login: LoginOptions,
+  addition: Addition,
+  {what, ...flags}: FunctionOptions & {plan: boolean; what: string},
+): Promise<{result: AdditionResult; lines: readonly string[]}> {
+  if (flags.plan) {
+    const plan = additionPlan(kind, login, addition, what);
+    return {result: {added: [], plan}, lines: planLines(plan)};
+  }
+  const added = await addToAll(functionsOf(flags), kind, login, addition);
+  const role = addition.role === undefined ? '' : ` (${addition.role})`;
+  return {
+    result: {added},
+    lines: added.map(({device, id}) => `${device}: ${KIND_NAMES[kind]} ${describeId(id)}${role}`),
+  };
+}
+
 /** The keys of a function in lines, and how many more it has room for; `head` stands before that. */
 export function describeKeys(kind: KeyKind, head: string, room: number, keys: readonly KeyReport[]): string[] {
   const rows = keys.map(({id, state, bytes, role}) => [describeId(id), state, bytes ? `${bytes * 8} bits` : `${role}`]);
-  const left = `${head}${keys.length} ${keys.length === 1 ? plural(kind).slice(0, -1) : plural(kind)}`;
+  const count = `${keys.length} ${KIND_NAMES[kind]}${keys.length === 1 ? '' : 's'}`;
   return [
-    `${left}, room for ${Math.max(room - keys.length, 0)} more`,
+    `${head}${count}, room for ${Math.max(room - keys.length, 0)} more`,
     ...(keys.length === 0 ? [] : tableLines(['ID', 'STATE', kind === 'kek' ? 'SIZE' : 'ROLE'], rows)),
   ];
 }

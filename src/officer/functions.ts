@@ -1,8 +1,8 @@
 /** The same on several functions of a card, one after the other: whole, or taken back. */
 import type {LoginOptions} from '../dek-layout.js';
-import {DekError} from '../errors.js';
+import {DekError, withMessage} from '../errors.js';
 import type {DeviceInfo} from '../rdma/index.js';
-import {KIND_NAMES, nameOf, Officer} from './officer.js';
+import {nameOf, Officer} from './officer.js';
 import type {Addition, KeyKind, KeyReport} from './registers/registers.js';
 
 /** Where a KEK or a credential was added: each NIC chooses an id of its own. */
@@ -50,10 +50,18 @@ export async function deleteOnAll(
         await officer.delete(kind, login, id);
         done.push(officer.info.name);
       } catch (error) {
-        throw done.length === 0 ? error : withText(error, `, after it was deleted on ${done.join(', ')}`);
+        throw done.length === 0 ? error : withMore(error, `, after it was deleted on ${done.join(', ')}`);
       }
     }
   });
+}
+
+/** What a function has. */
+export interface KeyList {
+  readonly device: string;
+  /** How many it has room for in all. */
+  readonly room: number;
+  readonly keys: readonly KeyReport[];
 }
 
 /** What each function has. Throws as `Officer.list`. */
@@ -61,9 +69,9 @@ export async function listOnAll(
   functions: readonly DeviceInfo[],
   kind: KeyKind,
   login: LoginOptions,
-): Promise<{device: string; room: number; keys: KeyReport[]}[]> {
+): Promise<KeyList[]> {
   return withOfficers(functions, async (officers) => {
-    const lists = [];
+    const lists: KeyList[] = [];
     for (const officer of officers) {
       const keys = await officer.list(kind, login);
       lists.push({device: officer.info.name, room: officer.caps().room[kind], keys});
@@ -101,16 +109,9 @@ async function takenBack(
       left.push(`${nameOf(kind, id)} of ${officer.info.name}`);
     }
   }
-  return left.length === 0 ? error : withText(error, `; ${left.join(', ')} could not be taken back`);
+  return left.length === 0 ? error : withMore(error, `; ${left.join(', ')} could not be taken back`);
 }
 
-function withText(error: unknown, text: string): unknown {
-  if (!(error instanceof DekError)) return error;
-  const {code, message, hint, errno} = error;
-  return new DekError(code, `${message}${text}`, {hint, errno, cause: error});
-}
-
-/** `import KEKs`, `credentials` */
-export function plural(kind: KeyKind): string {
-  return `${KIND_NAMES[kind]}s`;
+function withMore(error: unknown, text: string): unknown {
+  return error instanceof DekError ? withMessage(error, `${error.message}${text}`) : error;
 }

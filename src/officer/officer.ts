@@ -166,7 +166,7 @@ export class Officer {
     const said = describeStatus(answer.status, answer.syndrome);
     const {canLogIn} = await import('./login.js');
     if (await canLogIn(this.info, login)) {
-      throw new DekError('PERMISSION', `credential 0x${login.credentialId.toString(16)} is no officer's (${said})`, {
+      throw new DekError('PERMISSION', `${nameOf('credential', login.credentialId)} is no officer's (${said})`, {
         hint: 'log in with a credential whose role is officer',
       });
     }

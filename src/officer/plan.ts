@@ -4,7 +4,14 @@
  */
 import {toHex} from '../bytes.js';
 import type {LoginOptions} from '../dek-layout.js';
-import {type Addition, CRYPTO_OPERATIONAL, HANDLES, type KeyKind, type Register, ROLES} from './registers/registers.js';
+import {
+  type Addition,
+  CRYPTO_OPERATIONAL,
+  choiceOf,
+  HANDLES,
+  type KeyKind,
+  type Register,
+} from './registers/registers.js';
 
 /** A write to a register. */
 export interface Plan {
@@ -16,6 +23,12 @@ export interface Plan {
   /** What a login takes after it, in public words; null where that is not known. */
   readonly login: {readonly importKekId: number; readonly credentialId: number; readonly wcsFile: string} | null;
 }
+
+/** What mlxreg calls the fields of what is added. */
+const OBJECT_FIELDS: Readonly<Record<KeyKind, {readonly choice: string; readonly secret: string}>> = {
+  kek: {choice: 'import_kek_object.key_size', secret: 'import_kek_object.key'},
+  credential: {choice: 'credential_object.credential_role', secret: 'credential_object.credential'},
+};
 
 /** Of the step to operational. `wrapped` is the credential, wrapped by the KEK. */
 export function operationalPlan(kekBytes: number, kcv: string, wrapped: Uint8Array): Plan {
@@ -31,18 +44,17 @@ export function operationalPlan(kekBytes: number, kcv: string, wrapped: Uint8Arr
 }
 
 /** Of an addition. `what` says which key it is. */
-export function additionPlan(kind: KeyKind, login: LoginOptions, {wrapped, role}: Addition, what: string): Plan {
-  const object = kind === 'kek' ? 'import_kek_object' : 'credential_object';
-  const choice = kind === 'kek' ? Number(wrapped.length === 40) : ROLES.indexOf(role ?? 'user');
-  const secret = kind === 'kek' ? 'key' : 'credential';
+export function additionPlan(kind: KeyKind, login: LoginOptions, addition: Addition, what: string): Plan {
+  const {choice, secret} = OBJECT_FIELDS[kind];
+  const {length} = addition.wrapped;
   return plan(
     HANDLES[kind],
     {
       'crypto_login_object.credential_pointer': `0x${login.credentialId.toString(16)}`,
       'crypto_login_object.session_import_kek_ptr': `0x${login.importKekId.toString(16)}`,
       'crypto_login_object.credential[0..11]': "48 bytes, the officer's wrapped credential",
-      [`${object}.${kind === 'kek' ? 'key_size' : 'credential_role'}`]: `0x${choice}`,
-      [`${object}.${secret}[0..${wrapped.length / 4 - 1}]`]: `${wrapped.length} bytes, ${what}`,
+      [choice]: `0x${choiceOf(kind, addition)}`,
+      [`${secret}[0..${length / 4 - 1}]`]: `${length} bytes, ${what}`,
       write_operation: '0x1 (add)',
     },
     null,

@@ -256,6 +256,9 @@ describe('dek officer', function () {
         .to.contain('import KEK 0x1 is still in use')
         .and.contain(`${manifest}, generation 1: wrapped by it`);
       expect((await card.dek(...remove, '--manifest', card.directory)).status).to.equal(5);
+      fs.mkdirSync(`${card.directory}/links`);
+      fs.symlinkSync(manifest, `${card.directory}/links/now`);
+      expect((await card.dek(...remove, '--manifest', `${card.directory}/links`)).status).to.equal(5);
       expect((await card.dek(...remove, '--manifest', manifest, '--force')).status).to.equal(0);
     });
 
@@ -269,6 +272,14 @@ describe('dek officer', function () {
       expect(refusal).to.equal(4);
       expect(error).to.match(/^error: mlx5_0 refused the import KEK \(BAD_PARAM \(0x3\), syndrome 0x[0-9a-f]+\)$/);
       expect(keks()).to.have.lengthOf(1);
+    });
+
+    it('a check value of a KEK that came wrapped, which cannot be checked', async () => {
+      const wrapped = card.file('wrapped', new Uint8Array(40));
+      const args = ['officer', 'kek', 'add', wrapped, '--wrapped', '--kcv', '0011223344', ...card.officer(), ...one];
+      const [status, error] = await refused(...args);
+      expect(status).to.equal(2);
+      expect(error).to.equal('error: --kcv and --wrapped exclude each other');
     });
 
     it('a KEK that came wrapped', async () => {

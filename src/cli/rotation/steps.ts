@@ -17,6 +17,7 @@ import {assertUnused, kekUsage} from '../kek-usage.js';
 import {withCrew} from '../manifest/many-deks.js';
 import {deliverManifest} from '../manifest/replace-manifest.js';
 import {rewrapManifest} from '../manifest/rewrap-manifest.js';
+import {namesOf} from '../officer.js';
 import {describeId} from '../output/describe.js';
 import {removeJournal, writeJournal} from './journal.js';
 import {nextOfficer, type Rotation, readHeader} from './rotation.js';
@@ -30,7 +31,6 @@ export interface Step {
   run(rotation: Rotation): Promise<void>;
 }
 
-const devices = ({functions}: Rotation): string => functions.map(({name}) => name).join(', ');
 const IN_PLACE = {force: false};
 /** How often it is asked who names the old KEK. */
 const LOOK_MS = 500;
@@ -38,7 +38,7 @@ const LOOK_MS = 500;
 export const STEPS: readonly Step[] = [
   {
     name: 'add',
-    tell: (rotation) => `add the KEK with KCV ${rotation.toKcv} to ${devices(rotation)}`,
+    tell: (rotation) => `add the KEK with KCV ${rotation.toKcv} to ${namesOf(rotation.functions)}`,
     isDone: ({progress}) => progress.newId !== null,
     run: addNew,
   },
@@ -50,7 +50,7 @@ export const STEPS: readonly Step[] = [
   },
   {
     name: 'try',
-    tell: (rotation) => `log in by it on a context of its own on ${devices(rotation)}`,
+    tell: (rotation) => `log in by it on a context of its own on ${namesOf(rotation.functions)}`,
     run: tryLogin,
   },
   {
@@ -75,7 +75,7 @@ export const STEPS: readonly Step[] = [
     name: 'delete',
     tell: (rotation) => {
       const {oldId, from} = rotation.progress;
-      return `delete import KEK ${describeId(oldId)} (KCV ${from}) from ${devices(rotation)}`;
+      return `delete import KEK ${describeId(oldId)} (KCV ${from}) from ${namesOf(rotation.functions)}`;
     },
     run: deleteOld,
   },
@@ -135,11 +135,14 @@ async function takeBack(
 }
 
 function differentIds({functions}: Rotation, ids: ReadonlySet<number>): DekError {
-  const names = functions.map(({name}) => name).join(', ');
   const list = [...ids].map(describeId).join(' and ');
-  return new DekError('EXISTS', `${names} gave the new KEK the ids ${list}, and a manifest has one login for all`, {
-    hint: 'it was taken back; give each NIC a manifest of its own, or free the same ids',
-  });
+  return new DekError(
+    'EXISTS',
+    `${namesOf(functions)} gave the new KEK the ids ${list}, and a manifest has one login for all`,
+    {
+      hint: 'it was taken back; give each NIC a manifest of its own, or free the same ids',
+    },
+  );
 }
 
 async function writeNextLogin({manifest, from, to, progress, isShown}: Rotation): Promise<void> {
@@ -199,7 +202,12 @@ async function waitUnused(rotation: Rotation): Promise<void> {
   for (;;) {
     const usage = await kekUsage(fromKcv, options);
     if (usage.manifests.length + usage.logins.length === 0) return;
-    if (performance.now() > until) assertUnused(`the KEK with KCV ${fromKcv}`, usage);
+    if (performance.now() > until)
+      assertUnused(
+        `the KEK with KCV ${fromKcv}`,
+        usage,
+        'bring what names it to the new KEK: dek rewrap, dek apply --reload',
+      );
     await pause(LOOK_MS);
   }
 }

@@ -87,11 +87,16 @@ export interface Addition {
   readonly role?: Role;
 }
 
+/** The size of a KEK, 1 for 32 bytes; the role of a credential. */
+export function choiceOf(kind: KeyKind, {wrapped, role}: Addition): number {
+  return kind === 'kek' ? Number(wrapped.length === 40) : ROLES.indexOf(role ?? 'user');
+}
+
 /** What adds: the NIC answers with the id. The caller wipes it. */
-export function additionRegister(kind: KeyKind, login: LoginOptions, {wrapped, role}: Addition): Uint8Array {
+export function additionRegister(kind: KeyKind, login: LoginOptions, addition: Addition): Uint8Array {
   const register = loginRegister(login);
-  putField(register, CHOICE[kind], kind === 'kek' ? Number(wrapped.length === 40) : ROLES.indexOf(role ?? 'user'));
-  register.set(wrapped, SECRET_AT);
+  putField(register, CHOICE[kind], choiceOf(kind, addition));
+  register.set(addition.wrapped, SECRET_AT);
   putField(register, WRITE_OPERATION, ADD);
   return register;
 }

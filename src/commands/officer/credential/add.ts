@@ -6,30 +6,25 @@ import {formatFlag} from '../../../cli/flags/format-flag.js';
 import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../../../cli/flags/kek.js';
 import {assertWrappedBy} from '../../../cli/manifest/manifest-header.js';
 import {
+  type AdditionResult,
+  addOrPlan,
   FUNCTION_USAGE,
   functionFlags,
-  functionsOf,
   OFFICER_USAGE,
   officerFlags,
   officerLogin,
   planFlag,
 } from '../../../cli/officer.js';
-import {describeId} from '../../../cli/output/describe.js';
 import {readSecret} from '../../../custody/source.js';
 import {SOURCE_FORMS} from '../../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../../custody/spec.js';
 import {CREDENTIAL_BYTES} from '../../../dek-layout.js';
 import {exampleWarnings} from '../../../officer/example-keys.js';
-import {type Added, addToAll} from '../../../officer/functions.js';
-import {additionPlan, type Plan, planLines} from '../../../officer/plan.js';
 import {ROLES} from '../../../officer/registers/registers.js';
 
-interface AddResult {
+interface AddResult extends AdditionResult {
   role: string;
-  added: readonly Added[];
   warnings: readonly string[];
-  /** Under --plan: what would be written. */
-  plan?: Plan;
 }
 
 export default class OfficerCredentialAdd extends DekCommand {
@@ -83,13 +78,9 @@ export default class OfficerCredentialAdd extends DekCommand {
       }
     });
     for (const warning of warnings) this.note(`warning: ${warning}`);
-    if (flags.plan) {
-      const plan = additionPlan('credential', login, {wrapped, role}, 'the wrapped credential');
-      for (const line of planLines(plan)) this.log(line);
-      return {role, added: [], warnings, plan};
-    }
-    const added = await addToAll(functionsOf(flags), 'credential', login, {wrapped, role});
-    for (const {device, id} of added) this.log(`${device}: credential ${describeId(id)} (${role})`);
-    return {role, added, warnings};
+    const how = {...flags, what: 'the wrapped credential'};
+    const {result, lines} = await addOrPlan('credential', login, {wrapped, role}, how);
+    for (const line of lines) this.log(line);
+    return {role, ...result, warnings};
   }
 }

@@ -6,31 +6,26 @@ import {formatFlag} from '../../../cli/flags/format-flag.js';
 import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../../../cli/flags/kek.js';
 import {assertWrappedBy} from '../../../cli/manifest/manifest-header.js';
 import {
+  type AdditionResult,
+  addOrPlan,
   FUNCTION_USAGE,
   functionFlags,
-  functionsOf,
   OFFICER_USAGE,
   officerFlags,
   officerLogin,
   planFlag,
 } from '../../../cli/officer.js';
-import {describeId} from '../../../cli/output/describe.js';
 import {readCiphertext, readSecret} from '../../../custody/source.js';
 import {SOURCE_FORMS} from '../../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../../custody/spec.js';
 import {KEK_BYTES, wrappedBytes} from '../../../dek-layout.js';
 import {exampleWarnings} from '../../../officer/example-keys.js';
-import {type Added, addToAll} from '../../../officer/functions.js';
-import {additionPlan, type Plan, planLines} from '../../../officer/plan.js';
 import {keyCheckValue} from '../../../wrap/kcv.js';
 
-interface AddResult {
+interface AddResult extends AdditionResult {
   /** null: of a KEK that came wrapped. */
   kekKcv: string | null;
-  added: readonly Added[];
   warnings: readonly string[];
-  /** Under --plan: what would be written. */
-  plan?: Plan;
 }
 
 interface NewKek {
@@ -68,7 +63,7 @@ export default class OfficerKekAdd extends DekCommand {
   static override flags = {
     ...kekFlags,
     wrapped: Flags.boolean({
-      exclusive: ['kek', 'kek-component'],
+      exclusive: ['kek', 'kek-component', 'kek-format', 'kcv'],
       description: 'the new KEK is wrapped already (24 or 40 bytes), by the import KEK of the login',
     }),
     'input-format': formatFlag('the new KEK'),
@@ -95,14 +90,10 @@ export default class OfficerKekAdd extends DekCommand {
         });
     const warnings = exampleWarnings(kcv);
     for (const warning of warnings) this.note(`warning: ${warning}`);
-    if (flags.plan) {
-      const what = kcv ? `the KEK with KCV ${toHex(kcv)}, wrapped` : 'the wrapped KEK';
-      const plan = additionPlan('kek', login, {wrapped}, what);
-      for (const line of planLines(plan)) this.log(line);
-      return {kekKcv: kcv ? toHex(kcv) : null, added: [], warnings, plan};
-    }
-    const added = await addToAll(functionsOf(flags), 'kek', login, {wrapped});
-    for (const {device, id} of added) this.log(`${device}: import KEK ${describeId(id)}`);
-    return {kekKcv: kcv ? toHex(kcv) : null, added, warnings};
+    const kekKcv = kcv ? toHex(kcv) : null;
+    const what = kekKcv === null ? 'the wrapped KEK' : `the KEK with KCV ${kekKcv}, wrapped`;
+    const {result, lines} = await addOrPlan('kek', login, {wrapped}, {...flags, what});
+    for (const line of lines) this.log(line);
+    return {kekKcv, ...result, warnings};
   }
 }

@@ -47,7 +47,8 @@ export default class OfficerKekDelete extends DekCommand {
     if (!flags.force) {
       const devices = functions.map(({name}) => name);
       const usage = await kekUsage(null, {paths: flags.manifest, socket: flags.socket, ids: [id], devices});
-      assertUnused(`import KEK ${describeId(id)}`, usage);
+      const hint = 'its logins would turn INVALID; re-wrap the manifests first (dek rewrap), or give --force';
+      assertUnused(`import KEK ${describeId(id)}`, usage, hint);
     }
     await deleteOnAll(functions, 'kek', login, id);
     this.log(`deleted import KEK ${describeId(id)} of ${namesOf(functions)}`);

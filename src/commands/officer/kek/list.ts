@@ -1,14 +1,6 @@
 import {DekCommand} from '../../../cli/base.js';
 import {describeKeys, functionFlags, functionsOf, officerFlags, officerLogin} from '../../../cli/officer.js';
-import {listOnAll} from '../../../officer/functions.js';
-import type {KeyReport} from '../../../officer/registers/registers.js';
-
-interface Listed {
-  device: string;
-  /** How many it has room for in all. */
-  room: number;
-  keys: readonly KeyReport[];
-}
+import {type KeyList, listOnAll} from '../../../officer/functions.js';
 
 export default class OfficerKekList extends DekCommand {
   static override summary = 'list the import KEKs of a NIC';
@@ -20,7 +12,7 @@ export default class OfficerKekList extends DekCommand {
   ];
   static override flags = {...officerFlags, ...functionFlags};
 
-  async run(): Promise<Listed[]> {
+  async run(): Promise<KeyList[]> {
     const {flags} = await this.parse(OfficerKekList);
     const lists = await listOnAll(functionsOf(flags), 'kek', await officerLogin(flags));
     for (const {device, room, keys} of lists) {
