@@ -8,25 +8,32 @@ interface IoVec {
   iov_len: number;
 }
 
-let sendv: ((iov: IoVec[], count: number) => number) | undefined;
+type Sendv = (iov: IoVec[], count: number, done: (error: Error | null, result: number) => void) => void;
 
-/** Writes one entry of fields, `NAME=value`. Throws NO_LIBRARY; IO when the journal does not take it. */
-export function sendToJournal(fields: readonly string[]): void {
+let sendv: Sendv | undefined;
+
+/**
+ * Writes one entry of fields, `NAME=value`. Rejects with NO_LIBRARY; IO when the journal does not take it. On a thread:
+ * the call waits for room in journald's socket, for as long as journald stands still.
+ */
+export async function sendToJournal(fields: readonly string[]): Promise<void> {
   sendv ??= load();
   const vectors = fields.map((field): IoVec => {
     const bytes = Buffer.from(field);
     return {iov_base: bytes, iov_len: bytes.length};
   });
-  const result = sendv(vectors, vectors.length);
-  if (result < 0) throw new DekError('IO', `sd_journal_sendv failed with errno ${-result}`);
+  const result = await new Promise<number>((resolve, reject) => {
+    sendv!(vectors, vectors.length, (error, result) => (error ? reject(error) : resolve(result)));
+  });
+  // The count also keeps the bytes until here, whose addresses C has.
+  if (result < 0) throw new DekError('IO', `sd_journal_sendv failed with errno ${-result} for ${vectors.length} fields`);
 }
 
-function load(): (iov: IoVec[], count: number) => number {
+function load(): Sendv {
   try {
     const koffi = loadKoffi();
     const iovec = koffi.struct('dek_iovec', {iov_base: 'void *', iov_len: 'size_t'});
-    const send = koffi.load('libsystemd.so.0').func('sd_journal_sendv', 'int', [koffi.pointer(iovec), 'int']);
-    return send as unknown as (iov: IoVec[], count: number) => number;
+    return koffi.load('libsystemd.so.0').func('sd_journal_sendv', 'int', [koffi.pointer(iovec), 'int']).async;
   } catch (cause) {
     throw new DekError('NO_LIBRARY', 'libsystemd.so.0 cannot be loaded', {
       hint: 'install the Debian package libsystemd0',

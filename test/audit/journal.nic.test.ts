@@ -121,6 +121,27 @@ describe('the audit', function () {
     expect(all.includes(secret), 'the private key').to.equal(false);
   });
 
+  it('keeps no agent from its work or its end when journald stands still', async () => {
+    const running = await start();
+    await running.login();
+    await running.create('one');
+    journal!.halt();
+    try {
+      await until(
+        async () => {
+          // One entry each, until journald's queue is full and the agent has waited for it.
+          for (let i = 0; i < 50; i++) await running.create('one').catch(() => {});
+          return running.log.includes('"event":"audit-failed"');
+        },
+        () => running.log,
+      );
+      await running.create('two');
+      expect(await running.end()).to.equal(0);
+    } finally {
+      journal!.goOn();
+    }
+  });
+
   it('says what is no time, no kind and no name', async () => {
     expect((await dek('events', '--since', 'noon-ish')).stderr).to.contain('--since expected a time, got "noon-ish"');
     expect(await dek('events', '--kind', 'delete')).to.include({status: 2});

@@ -31,6 +31,15 @@ export class Journal {
     return ['nsenter', '-t', `${this.#journald.pid}`, '-m', `--wdns=${process.cwd()}`];
   }
 
+  /** From now on it takes nothing, until `goOn`. */
+  halt(): void {
+    this.#journald.kill('SIGSTOP');
+  }
+
+  goOn(): void {
+    this.#journald.kill('SIGCONT');
+  }
+
   async stop(): Promise<void> {
     const exit = once(this.#journald, 'exit');
     this.#journald.kill();
