@@ -4,9 +4,10 @@
  * it has another inode than the one that was applied, and nothing has changed of it for a while: one that is written in
  * its place is never read, as it could be cut off between two lines.
  */
-import fs from 'node:fs';
+import {type FSWatcher, watch} from 'node:fs';
+import fs from 'node:fs/promises';
 import {basename, dirname, join, resolve} from 'node:path';
-import {statNow} from '../../files/stat.js';
+import {Deadline} from '../../deadline.js';
 import type {Agent} from '../agent.js';
 import type {ManifestSource, OpenAgent} from './manifest-source.js';
 
@@ -16,6 +17,8 @@ const QUIET_MS = 300;
 const LOOK_MS = 10_000;
 /** What was refused is tried again: what was wrong may not have been the file. */
 const RETRY_MS = 30_000;
+/** How long a look may take: a mount that does not answer must not stop the agent. */
+const LOOK_TIMEOUT_MS = 10_000;
 /** A chain of links that is longer is a circle. */
 const MAX_LINKS = 16;
 
@@ -32,14 +35,17 @@ export class WatchedFile implements ManifestSource {
   readonly stateDirectory = undefined;
   readonly #path: string;
   #agent: Agent | undefined;
-  #watchers = new Map<string, fs.FSWatcher>();
+  readonly #watchers = new Map<string, FSWatcher>();
   #applied: Seen | undefined;
   /** What was there at the last look. */
   #last: Seen | undefined;
   #refused: {identity: string; atMs: number} | undefined;
+  /** What the file that is held had in it when it was told that it is not read. */
+  #toldOf: string | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** The look, and the apply, that is under way. */
   #running: Promise<void> = Promise.resolve();
-  #isClosed = false;
+  readonly #stop = new AbortController();
 
   /** An absolute path. */
   constructor(path: string) {
@@ -47,14 +53,14 @@ export class WatchedFile implements ManifestSource {
   }
 
   async start(open: OpenAgent): Promise<Agent> {
-    this.#applied = seenAt(this.#path);
+    this.#applied = await this.#seen();
     this.#agent = await open(this.#path);
-    this.#look();
+    this.#soon(0);
     return this.#agent;
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#stop.abort();
     clearTimeout(this.#timer);
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
@@ -62,19 +68,36 @@ export class WatchedFile implements ManifestSource {
   }
 
   /** Looks now, and again after `LOOK_MS`, or when something has happened and it is quiet again. */
-  #look(): void {
-    if (this.#isClosed) return;
-    this.#watchLinks();
-    const now = seenAt(this.#path);
+  async #look(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const now = await this.#seen();
+    if (this.#stop.signal.aborted) return;
     const wasQuiet = sameContent(now, this.#last);
     this.#last = now;
     const isHeld = now?.identity === this.#applied?.identity;
     if (now && isHeld && !sameContent(now, this.#applied)) this.#tellWritten(now);
     const refused = this.#refused?.identity === now?.identity ? this.#refused : undefined;
     const isRefused = refused !== undefined && performance.now() - refused.atMs < RETRY_MS;
-    if (!now || isHeld || isRefused) this.#soon(LOOK_MS);
-    else if (!wasQuiet) this.#soon(QUIET_MS);
-    else this.#running = this.#apply(now).then(() => this.#look());
+    let next = LOOK_MS;
+    if (now && !isHeld && !isRefused) {
+      if (wasQuiet) await this.#apply(now);
+      next = wasQuiet ? 0 : QUIET_MS;
+    }
+    if (this.#timer === undefined) this.#soon(next); // else something has happened meanwhile
+  }
+
+  /** What is there; undefined where there is nothing, or it does not answer. Watches the way that leads to it. */
+  async #seen(): Promise<Seen | undefined> {
+    const deadline = new Deadline(this.#path, {timeoutMs: LOOK_TIMEOUT_MS, signal: this.#stop.signal});
+    try {
+      this.#watchAll(await deadline.wait(() => foldersOf(this.#path)));
+      const {dev, ino, birthtimeNs, size, mtimeNs} = await deadline.wait(() => fs.stat(this.#path, {bigint: true}));
+      const identity = `${dev}:${ino}:${birthtimeNs}`;
+      return {identity, content: `${identity}:${size}:${mtimeNs}`};
+    } catch {
+      return undefined;
+    }
   }
 
   async #apply(now: Seen): Promise<void> {
@@ -96,15 +119,15 @@ export class WatchedFile implements ManifestSource {
 
   /** The file that is held was written to: once a content. */
   #tellWritten(now: Seen): void {
-    if (this.#refused?.identity === now.content) return;
-    this.#refused = {identity: now.content, atMs: performance.now()};
+    if (this.#toldOf === now.content) return;
+    this.#toldOf = now.content;
     const error = `${this.#path} was written in its place, and is not read: rename a new file to this name`;
     this.#agent!.events.emit('error', 'generation-refused', {generation: null, error});
   }
 
-  /** The folders of the name and of each link behind it. */
-  #watchLinks(): void {
-    const wanted = new Set(foldersOf(this.#path));
+  #watchAll(folders: readonly string[]): void {
+    if (this.#stop.signal.aborted) return;
+    const wanted = new Set(folders);
     for (const [folder, watcher] of this.#watchers) {
       if (wanted.has(folder)) continue;
       watcher.close();
@@ -113,7 +136,7 @@ export class WatchedFile implements ManifestSource {
     for (const folder of wanted) {
       if (this.#watchers.has(folder)) continue;
       try {
-        const watcher = fs.watch(folder, () => this.#soon(QUIET_MS));
+        const watcher = watch(folder, () => this.#soon(QUIET_MS));
         watcher.on('error', () => watcher.close());
         watcher.on('close', () => this.#watchers.delete(folder));
         this.#watchers.set(folder, watcher);
@@ -123,22 +146,13 @@ export class WatchedFile implements ManifestSource {
     }
   }
 
+  /** Not before the agent is there: the look after its start sees what has happened. */
   #soon(ms: number): void {
-    if (this.#isClosed) return;
+    if (!this.#agent || this.#stop.signal.aborted) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#running.then(() => this.#look()), ms);
-  }
-}
-
-function seenAt(path: string): Seen | undefined {
-  try {
-    const stats = statNow(path);
-    if (!stats) return undefined;
-    const {dev, ino, birthtimeNs, size, mtimeNs} = stats;
-    const identity = `${dev}:${ino}:${birthtimeNs}`;
-    return {identity, content: `${identity}:${size}:${mtimeNs}`};
-  } catch {
-    return undefined;
+    this.#timer = setTimeout(() => {
+      this.#running = this.#running.then(() => this.#look());
+    }, ms);
   }
 }
 
@@ -147,11 +161,11 @@ function sameContent(a: Seen | undefined, b: Seen | undefined): boolean {
 }
 
 /** Where the name stands, and each link on the way to the file. */
-function foldersOf(path: string): string[] {
+async function foldersOf(path: string): Promise<string[]> {
   const folders = [dirname(path)];
   let way = path;
   for (let links = 0; links < MAX_LINKS; links++) {
-    const link = lastLink(way);
+    const link = await lastLink(way);
     if (!link) break;
     folders.push(dirname(link.at));
     way = link.leadsTo;
@@ -160,14 +174,12 @@ function foldersOf(path: string): string[] {
 }
 
 /** The last link on the way to `path`, and the way that it makes of it; undefined: there is none. */
-function lastLink(path: string): {at: string; leadsTo: string} | undefined {
+async function lastLink(path: string): Promise<{at: string; leadsTo: string} | undefined> {
   const behind: string[] = [];
   for (let at = path; at !== dirname(at); at = dirname(at)) {
-    try {
-      return {at, leadsTo: join(resolve(dirname(at), fs.readlinkSync(at)), ...behind)};
-    } catch {
-      behind.unshift(basename(at));
-    }
+    const target = await fs.readlink(at).catch(() => undefined);
+    if (target !== undefined) return {at, leadsTo: join(resolve(dirname(at), target), ...behind)};
+    behind.unshift(basename(at));
   }
   return undefined;
 }

@@ -1,9 +1,12 @@
 import fs from 'node:fs';
 import {join} from 'node:path';
+import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import {held, manifestText, setOf, vols, writeManifestFile} from '../../support/agent-manifests.js';
 import {AgentProcess} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
+import {HangingMount} from '../../support/hanging-mount.js';
+import {skipWithout} from '../../support/skip.js';
 import {until} from '../../support/until.js';
 
 describe('dek agent --manifest FILE --watch', () => {
@@ -76,5 +79,23 @@ describe('dek agent --manifest FILE --watch', () => {
     expect(await held(agent)).to.deep.equal(setOf(vols(1, 2)));
     writeManifestFile(device, vols(1, 3));
     await holds(3);
+  });
+
+  it('keeps nobody waiting, its end neither, while the mount of the file does not answer', async function () {
+    fs.mkdirSync(at('volume'));
+    fs.renameSync(writeManifestFile(device, vols(1, 2)), at('volume/manifest'));
+    await started(at('volume/manifest'));
+    const mount = HangingMount.over(at('volume'));
+    skipWithout('mounts', this, mount !== undefined);
+    try {
+      // Longer than it takes to the next look.
+      for (let i = 0; i < 8; i++) {
+        await pause(300);
+        expect(await held(agent)).to.deep.equal(setOf(vols(1, 2)));
+      }
+      expect(await agent.end()).to.equal(0);
+    } finally {
+      mount!.end();
+    }
   });
 });
