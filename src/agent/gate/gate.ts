@@ -6,12 +6,12 @@
 
 import fs from 'node:fs/promises';
 import {setTimeout as pause} from 'node:timers/promises';
-import type {Limit} from '../../deadline.js';
+import {Deadline, type Limit} from '../../deadline.js';
 import {DekError} from '../../errors.js';
 import {type Acceptance, acceptManifest, type Proof} from '../../manifest/acceptance/accept.js';
 import type {Offered} from '../../manifest/acceptance/offer.js';
 import {readProof, readTrust, releasePath, signaturePath} from '../../manifest/acceptance/signed-files.js';
-import type {Trust} from '../../manifest/signature/verify.js';
+import {NotSigned, type Trust} from '../../manifest/signature/verify.js';
 import type {Events} from '../events.js';
 import {ManifestFile, type OpenOptions} from '../set/manifest-file.js';
 import {staticHostName} from './host-name.js';
@@ -48,7 +48,7 @@ const PATIENCE_MS = 10_000;
 const LOOK_MS = 100;
 /** How long a file, or a store, may give nothing. */
 const TIMEOUT_MS = 10_000;
-/** Refusals of a manifest and a signature that do not fit together. */
+/** Refusals of a manifest and a signature that do not fit together; one that is not there may come after its manifest. */
 const MISFITS: readonly string[] = ['BAD_SIGNATURE', 'NOT_RELEASED'];
 
 export class Gate {
@@ -75,13 +75,14 @@ export class Gate {
    */
   async open(path: string, options: OpenOptions & {signal: AbortSignal}, isPatient = false): Promise<Admitted> {
     const until = performance.now() + (isPatient ? PATIENCE_MS : 0);
+    const limit = {timeoutMs: TIMEOUT_MS, signal: options.signal};
     for (;;) {
-      const seen = await this.#filesOf(path);
+      const seen = isPatient ? await this.#filesOf(path, limit) : '';
       try {
         return await this.#openOnce(path, options);
       } catch (error) {
         if (!isMisfit(error) || performance.now() >= until) throw this.#told(error, path);
-        while ((await this.#filesOf(path)) === seen && performance.now() < until) {
+        while ((await this.#filesOf(path, limit)) === seen && performance.now() < until) {
           await pause(LOOK_MS, undefined, {signal: options.signal}).catch(() => {
             throw new DekError('IO', `${path} is not waited for any more: interrupted`);
           });
@@ -141,13 +142,16 @@ export class Gate {
   }
 
   /** Which files a judgement of `path` is by, as they are now. */
-  async #filesOf(path: string): Promise<string> {
+  async #filesOf(path: string, limit: Limit): Promise<string> {
     if (!this.isSignedOnly) return '';
-    const {release} = this.#options;
-    const paths = [path, signaturePath(path), release ?? releasePath(path)];
-    paths.push(signaturePath(paths[2]!));
-    const stats = await Promise.all(paths.map((one) => fs.stat(one, {bigint: true}).catch(() => undefined)));
-    return stats.map((stat) => `${stat?.dev} ${stat?.ino} ${stat?.size} ${stat?.mtimeNs}`).join('|');
+    const {release = releasePath(path)} = this.#options;
+    const deadline = new Deadline(path, limit);
+    let seen = '';
+    for (const one of [path, signaturePath(path), release, signaturePath(release)]) {
+      const stat = await deadline.wait(() => fs.stat(one, {bigint: true}).catch(() => undefined));
+      seen += `${stat?.dev} ${stat?.ino} ${stat?.size} ${stat?.mtimeNs}|`;
+    }
+    return seen;
   }
 
   #told(error: unknown, path: string): unknown {
@@ -161,8 +165,6 @@ function isForAny({header: {edition}}: ManifestFile): boolean {
   return !edition || (edition.hosts.length === 0 && edition.notAfter === null);
 }
 
-/** Also a signature that is not there: it may come after its manifest. */
 function isMisfit(error: unknown): boolean {
-  if (!(error instanceof DekError)) return false;
-  return MISFITS.includes(error.code) || (error.code === 'UNSIGNED' && error.message.endsWith('is not signed'));
+  return error instanceof NotSigned || (error instanceof DekError && MISFITS.includes(error.code));
 }

@@ -23,6 +23,13 @@ export interface Signer {
   readonly keyType: string;
 }
 
+/** There are no signatures at all, which may come later than what they are of. */
+export class NotSigned extends DekError<'UNSIGNED'> {
+  constructor(called: string) {
+    super('UNSIGNED', `${called} is not signed`, {hint: 'dek manifest sign FILE --key SOURCE'});
+  }
+}
+
 /** What messages call the file that was signed. */
 const CALLED: Readonly<Record<Namespace, string>> = {'dek-manifest': 'the manifest', 'dek-release': 'the release'};
 
@@ -39,8 +46,7 @@ export function verifySignatures(
   at: number | null,
 ): Signer[] {
   const called = CALLED[namespace];
-  if (file === null)
-    throw new DekError('UNSIGNED', `${called} is not signed`, {hint: 'dek manifest sign FILE --key SOURCE'});
+  if (file === null) throw new NotSigned(called);
   const found: AllowedSigner[] = [];
   const others: string[] = [];
   for (const signature of parseSignatures(file)) {
@@ -61,8 +67,8 @@ export function verifySignatures(
   });
 }
 
-/** Any signature that is of this file, by whomever: what `dek manifest sign` keeps when it adds one. */
-export function linesOf(signers: AllowedSigners, namespace: Namespace, {publicKey}: Signature): AllowedSigner[] {
+/** The lines of the allowed signers that name the key of a signature, for this purpose. */
+function linesOf(signers: AllowedSigners, namespace: Namespace, {publicKey}: Signature): AllowedSigner[] {
   return signers.filter(({publicKey: {blob}, namespaces}) => {
     return namespaces.includes(namespace) && Buffer.compare(blob, publicKey) === 0;
   });

@@ -7,8 +7,10 @@ import {logged, untilLogged} from '../../support/agent-log.js';
 import {apply, held, setOf, vols} from '../../support/agent-manifests.js';
 import {AgentProcess} from '../../support/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/device.js';
+import {HangingMount} from '../../support/hanging-mount.js';
 import {run, runDek} from '../../support/run-dek.js';
 import {HOST, type Signed, SignedManifests, sign} from '../../support/signed-manifests.js';
+import {skipWithout} from '../../support/skip.js';
 
 /** What GET /metrics says. */
 async function metricsOf({socket}: AgentProcess): Promise<string> {
@@ -152,6 +154,20 @@ describe('an agent that asks for signatures', function () {
     fs.renameSync(`${last}.late`, last);
     expect(await late).to.equal('applied');
     expect(await held(running)).to.deep.equal(setOf(vols(1, 4)));
+  });
+
+  it('gives up a manifest on a mount that does not answer', async function () {
+    const running = await start('--manifest', manifests.write(vols(1, 3)));
+    const directory = `${device.directory}/volume`;
+    fs.mkdirSync(directory);
+    const mount = HangingMount.over(directory);
+    skipWithout('mounts', this, mount !== undefined);
+    try {
+      expect(await refusal(`${directory}/manifest`)).to.contain('gave nothing for 10 s');
+      expect(await held(running)).to.deep.equal(setOf(vols(1, 3)));
+    } finally {
+      mount!.end();
+    }
   });
 
   it('holds a reload and SIGHUP to it, and reads the signers anew', async () => {
