@@ -58,7 +58,10 @@ export class FleetSource implements ManifestSource {
     [this.#store, this.#keys, this.host, this.#copy, this.#lock] = [store, keys, host, copy, lock];
   }
 
-  /** Of what people write for a fleet; the last good copy is in `directory`. Throws BAD_ARGUMENT, BUSY, IO. */
+  /**
+   * Of what people write for a fleet; the last good copy is in `directory`. Nothing is waited for any more when `signal`
+   * fires. Throws BAD_ARGUMENT, BUSY, IO.
+   */
   static async open(text: string, directory: string, signal: AbortSignal): Promise<FleetSource> {
     const uri = parseFleetUri(text, 'manifest');
     const limit: Limit = {timeoutMs: SOURCE_TIMEOUT_MS, signal};
@@ -78,7 +81,10 @@ export class FleetSource implements ManifestSource {
       });
     }
     await copy.clean();
-    return new FleetSource(store, new FleetKeys(uri.prefix), host, copy, lock);
+    const source = new FleetSource(store, new FleetKeys(uri.prefix), host, copy, lock);
+    signal.addEventListener('abort', () => source.#stop.abort(), {once: true});
+    if (signal.aborted) source.#stop.abort();
+    return source;
   }
 
   /** What the host has accepted is remembered beside its copy. */
@@ -102,7 +108,9 @@ export class FleetSource implements ManifestSource {
     this.#reporter = new Reporter(this.#store, this.#keys, this.host);
     this.#timer = setInterval(() => this.#report(), REPORT_MS);
     this.#report();
-    this.#running = Promise.all([this.#follow(), this.#takeUpWhatComes()]);
+    this.#running = Promise.all([this.#follow(), this.#takeUpWhatComes()]).catch((error: unknown) => {
+      agent.events.emit('error', 'internal', {error: String(error)});
+    });
     return agent;
   }
 
@@ -110,7 +118,7 @@ export class FleetSource implements ManifestSource {
     this.#stop.abort();
     this.#wake();
     clearInterval(this.#timer);
-    await this.#running.catch(() => {});
+    await this.#running;
     await this.#nextLogin?.ended();
     await this.#reporter?.close();
     this.#store.close();
@@ -133,7 +141,8 @@ export class FleetSource implements ManifestSource {
     const started = performance.now();
     const {path, bytes} = await this.#fetch(pointer);
     this.#agent = await open(path);
-    await this.#held(pointer, path, bytes, started);
+    // An agent that holds the DEKs is worth more than a copy: that is tried again.
+    await this.#held(pointer, path, bytes, started).catch((error: unknown) => this.#refuse(error, pointer.generation));
     return undefined;
   }
 

@@ -1,12 +1,18 @@
 import {execFileSync} from 'node:child_process';
+import {once} from 'node:events';
 import fs from 'node:fs';
 import {join} from 'node:path';
+import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
+import {DEK} from '../../support/agent-process.js';
 import {EtcdCluster} from '../../support/etcd.js';
 import {newOfficerKeys, type OfficerKeys, settingsOf, TestHost, TestSet, volumes} from '../../support/fleet.js';
 import {type Run, runDek} from '../../support/run-dek.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 import {until} from '../../support/until.js';
+
+/** The last resort of an agent that hangs comes after six seconds. */
+const SOON_MS = 4000;
 
 describe('dek agent --manifest etcd://', () => {
   let etcd: EtcdCluster;
@@ -73,6 +79,44 @@ describe('dek agent --manifest etcd://', () => {
     await published(await set.write({names: volumes(4), under: keys}), '--all');
     await until(async () => (await host.generation()) === 2);
     expect(await host.ready()).to.deep.equal(volumes(4));
+  });
+
+  it('goes on without its last good copy while that cannot be written', async () => {
+    const host = await hostNamed('node-1');
+    await published(await set.write({names: volumes(2), under: keys}), '--host', 'node-1');
+    await etcd.signal(0, 'SIGSTOP');
+    const starting = host.start();
+    const copy = join(host.state, 'held.json');
+    try {
+      await until(() => fs.existsSync(join(host.state, 'lock')));
+      fs.mkdirSync(copy);
+    } finally {
+      await etcd.signal(0, 'SIGCONT');
+    }
+    await starting;
+    expect(await host.ready()).to.deep.equal(volumes(2));
+    expect(host.agent.log).to.match(/"generation-refused".*held\.json is not a regular file/);
+    expect(host.agent.log).not.to.contain('last-good');
+    fs.rmdirSync(copy);
+    await until(() => fs.existsSync(copy));
+  });
+
+  it('ends at once by SIGTERM while it waits for the store', async () => {
+    const host = await hostNamed('node-1');
+    await etcd.signal(0, 'SIGSTOP');
+    try {
+      const socket = join(host.state, '../agent.sock');
+      const words = [DEK, 'agent', '--socket', socket, '--manifest', etcd.uri('node-1'), '--state', host.state];
+      const child = host.device.spawn(process.execPath, words, {stdio: 'ignore'});
+      const exit = once(child, 'exit');
+      await until(() => fs.existsSync(join(host.state, 'lock')));
+      child.kill('SIGTERM');
+      const ended = await Promise.race([exit, pause(SOON_MS, 'it lives', {ref: false})]);
+      child.kill('SIGKILL');
+      expect(ended).to.deep.equal([1, null]);
+    } finally {
+      await etcd.signal(0, 'SIGCONT');
+    }
   });
 
   it('keeps what it has, and says why, when a DEK of the next generation is refused', async () => {
