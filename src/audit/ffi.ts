@@ -22,11 +22,12 @@ export async function sendToJournal(fields: readonly string[]): Promise<void> {
     const bytes = Buffer.from(field);
     return {iov_base: bytes, iov_len: bytes.length};
   });
+  const {length} = vectors;
   const result = await new Promise<number>((resolve, reject) => {
-    sendv!(vectors, vectors.length, (error, result) => (error ? reject(error) : resolve(result)));
+    sendv!(vectors, length, (error, result) => (error ? reject(error) : resolve(result)));
   });
-  // The count also keeps the bytes until here, whose addresses C has.
-  if (result < 0) throw new DekError('IO', `sd_journal_sendv failed with errno ${-result} for ${vectors.length} fields`);
+  vectors.length = 0; // until here C has had the addresses of the bytes
+  if (result < 0) throw new DekError('IO', `sd_journal_sendv failed with errno ${-result}`);
 }
 
 function load(): Sendv {
