@@ -48,7 +48,7 @@ const PATIENCE_MS = 10_000;
 const LOOK_MS = 100;
 /** How long a file, or a store, may give nothing. */
 const TIMEOUT_MS = 10_000;
-/** Refusals of a manifest and a signature that do not fit together; one that is not there may come after its manifest. */
+/** Refusals of a manifest and a signature that do not fit together; one that is not there (NotSigned) may yet come. */
 const MISFITS: readonly string[] = ['BAD_SIGNATURE', 'NOT_RELEASED'];
 
 export class Gate {

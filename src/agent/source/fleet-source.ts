@@ -59,8 +59,8 @@ export class FleetSource implements ManifestSource {
   }
 
   /**
-   * Of what people write for a fleet; the last good copy is in `directory`. Nothing is waited for any more when `signal`
-   * fires. Throws BAD_ARGUMENT, BUSY, IO.
+   * Of what people write for a fleet; the last good copy is in `directory`. When `signal` fires nothing is waited for
+   * any more. Throws BAD_ARGUMENT, BUSY, IO.
    */
   static async open(text: string, directory: string, signal: AbortSignal): Promise<FleetSource> {
     const uri = parseFleetUri(text, 'manifest');
