@@ -42,12 +42,13 @@ export class FleetKeys {
     return `${this.#prefix}kept/`;
   }
 
-  keptOf(host: string): string {
-    return `${this.kept}${host}/`;
+  /** Whose such a key is. */
+  hostOfKept(key: string): string {
+    return key.slice(this.kept.length).split('/')[0]!;
   }
 
   keptAt(host: string, generation: number): string {
-    return `${this.keptOf(host)}${String(generation).padStart(10, '0')}`;
+    return `${this.kept}${host}/${String(generation).padStart(10, '0')}`;
   }
 
   get statuses(): string {

@@ -15,12 +15,12 @@ export async function forgetOld(
   hosts: Iterable<string>,
   keep: number,
 ): Promise<number> {
-  const old: string[] = [];
-  for (const host of hosts) {
-    const kept: string[] = [];
-    for await (const {kvs} of store.list(keys.keptOf(host), {keysOnly: true})) kept.push(...kvs.map(({key}) => key));
-    old.push(...kept.slice(0, Math.max(0, kept.length - keep)));
+  const kept = new Map([...hosts].map((host): [string, string[]] => [host, []]));
+  // One list of all hosts: a question for each of ten thousand takes longer.
+  for await (const {kvs} of store.list(keys.kept, {keysOnly: true})) {
+    for (const {key} of kvs) kept.get(keys.hostOfKept(key))?.push(key);
   }
+  const old = [...kept.values()].flatMap((all) => all.slice(0, Math.max(0, all.length - keep)));
   await remove(store, guard, old);
   return old.length;
 }

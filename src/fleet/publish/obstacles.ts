@@ -1,19 +1,17 @@
 /** Why a host may not be moved yet: its NICs lack the KEK, or it would let go of what nobody else has proven. */
-import type {Store} from '../etcd/store.js';
-import type {FleetKeys} from '../layout/keys.js';
 import {type FleetHost, hostOf} from '../status/hosts.js';
-import {Tables, unprovenHeirs} from './heirs.js';
+import {Heirs, type Tables} from './heirs.js';
 import type {Delivery} from './prepare.js';
 
 export class Obstacles {
   readonly #known: ReadonlyMap<string, FleetHost>;
-  readonly #tables: Tables;
+  readonly #heirs: Heirs;
   readonly #letGo: boolean;
 
   /** With `letGo` a host may lose DEKs that another has got and not proven. */
-  constructor(store: Store, keys: FleetKeys, known: ReadonlyMap<string, FleetHost>, letGo: boolean) {
+  constructor(tables: Tables, known: ReadonlyMap<string, FleetHost>, letGo: boolean) {
     this.#known = known;
-    this.#tables = new Tables(store, keys);
+    this.#heirs = new Heirs(tables, known);
     this.#letGo = letGo;
   }
 
@@ -26,10 +24,10 @@ export class Obstacles {
     }
     const notYet = whyNotYet(from, target.kcv);
     if (notYet !== undefined || this.#letGo || from.pointer?.names === target.names) return notYet;
-    const [heir, ...more] = await unprovenHeirs(this.#tables, this.#known, from, await this.#tables.of(target.names));
-    if (heir === undefined) return undefined;
-    const others = more.length === 0 ? '' : ` and ${more.length} more`;
-    return `it would lose DEKs that ${heir}${others} has got and not proven yet`;
+    const heirs = await this.#heirs.unproven(from, target.names);
+    if (!heirs) return undefined;
+    const others = heirs.count === 1 ? '' : ` and ${heirs.count - 1} more`;
+    return `it would lose DEKs that ${heirs.first}${others} has got and not proven yet`;
   }
 }
 

@@ -8,6 +8,7 @@ import type {FleetKeys} from '../layout/keys.js';
 import {assertNoneOpen} from '../rollout/state.js';
 import {hostOf, readHosts} from '../status/hosts.js';
 import {collectGarbage, forgetOld} from './collect.js';
+import {Tables} from './heirs.js';
 import {type Move, moveHosts, moveTo} from './move.js';
 import {Obstacles} from './obstacles.js';
 import {Operator} from './operator.js';
@@ -55,7 +56,7 @@ export async function publish(store: Store, keys: FleetKeys, options: PublishOpt
     const last = await assertNoneOpen(store, keys);
     const known = await readHosts(store, keys);
     const {deliveries, unchanged, untold, blobs, bytes} = await prepare(store, keys, operator, known, options);
-    const obstacles = new Obstacles(store, keys, known, options.letGo);
+    const obstacles = new Obstacles(new Tables(store, keys), known, options.letGo);
     const [moves, leftOut]: [Move[], LeftOut[]] = [[], []];
     for (const delivery of deliveries) {
       const why = await obstacles.of(delivery);

@@ -7,6 +7,7 @@ import {setTimeout as pause} from 'node:timers/promises';
 import {DekError} from '../../errors.js';
 import type {Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
+import {Tables} from '../publish/heirs.js';
 import {type Move, moveHosts, moveTo} from '../publish/move.js';
 import {Obstacles} from '../publish/obstacles.js';
 import type {Operator} from '../publish/operator.js';
@@ -65,10 +66,11 @@ async function driveWave(
 ): Promise<string | undefined> {
   const end = performance.now() + waitSeconds * 1000;
   const refusedSince = new Map<string, number>();
+  const tables = new Tables(store, keys);
   for (;;) {
     const known = await readHosts(store, keys, signal).catch(unlessAborted(signal));
     if (!known) return 'it was interrupted';
-    const obstacles = new Obstacles(store, keys, known, letGo);
+    const obstacles = new Obstacles(tables, known, letGo);
     const moves: Move[] = [];
     const unwell = new Map<string, string>();
     for (const delivery of reached) {

@@ -13,16 +13,15 @@ export async function sourcesLast(
   deliveries: readonly Delivery[],
 ): Promise<Delivery[]> {
   const tables = new Tables(store, keys);
-  const lost = new Map<string, string[]>();
-  const got = new Set<string>();
+  const lost = new Map<string, ReadonlySet<string>>();
+  const got = new Set<ReadonlySet<string>>();
   for (const {host, target} of deliveries) {
     const names = known.get(host)?.pointer?.names;
-    if (names === target.names) continue;
-    const [before, after] = [names === undefined ? new Map() : await tables.of(names), await tables.of(target.names)];
-    lost.set(host, [...before.keys()].filter((hash: string) => !after.has(hash)) as string[]);
-    for (const hash of after.keys()) if (!before.has(hash)) got.add(hash);
+    if (names !== undefined) lost.set(host, await tables.without(names, target.names));
+    got.add(await tables.without(target.names, names));
   }
-  const isSource = ({host}: Delivery): boolean => lost.get(host)?.some((hash) => got.has(hash)) ?? false;
+  const gained = new Set([...got].flatMap((names) => [...names]));
+  const isSource = ({host}: Delivery): boolean => [...(lost.get(host) ?? [])].some((hash) => gained.has(hash));
   const byName = [...deliveries].sort((a, b) => (a.host < b.host ? -1 : 1));
   return [...byName.filter((one) => !isSource(one)), ...byName.filter(isSource)];
 }

@@ -24,7 +24,7 @@ export async function kekUse(store: Store, keys: FleetKeys, kcv: string): Promis
   const before = new Map<string, Set<string | null>>();
   for await (const {kvs} of store.list(keys.kept)) {
     for (const {key, value} of kvs) {
-      const host = key.slice(keys.kept.length).split('/')[0]!;
+      const host = keys.hostOfKept(key);
       const pointer = parsePointer(value, host);
       before.set(host, (before.get(host) ?? new Set()).add(pointer.kcv));
       if (pointer.kcv === kcv) kept.push({host, generation: pointer.generation});
