@@ -2,6 +2,7 @@
  * An end to waiting: for what may hang (a pipe that nobody writes, a file on a mount that does not answer) and cannot
  * be told to stop. What is given up on goes on by itself; who began it says what becomes of what it brings after all.
  */
+import {setMaxListeners} from 'node:events';
 import {DekError} from './errors.js';
 
 /** How long to wait, and what ends it sooner. */
@@ -27,6 +28,8 @@ export class Deadline {
   constructor(what: string, limit: Limit) {
     this.#what = what;
     this.#limit = limit;
+    // All that a process waits for may end by one signal, and no wait stays its listener.
+    setMaxListeners(0, limit.signal);
     this.#end = performance.now() + limit.timeoutMs;
   }
 

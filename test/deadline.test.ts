@@ -23,6 +23,18 @@ describe('deadline', () => {
     expect(getEventListeners(signal, 'abort')).to.deep.equal([]);
   });
 
+  it('may be one of many that wait for one signal', async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', warn);
+    const abort = new AbortController();
+    const limit = {timeoutMs: 60_000, signal: abort.signal};
+    const all = Array.from({length: 20}, () => new Deadline('it', limit).wait(() => pause(20)));
+    await Promise.all(all);
+    process.off('warning', warn);
+    expect(warnings).to.deep.equal([]);
+  });
+
   it('passes on what it fails with', async () => {
     const deadline = new Deadline('it', {timeoutMs: 1000, signal: new AbortController().signal});
     const failed = deadline.wait(() => Promise.reject(new RangeError('no')));
