@@ -50,7 +50,7 @@ export async function readSecret(
   format?: Format,
   limit?: Limit,
 ): Promise<Uint8Array> {
-  return readSource(await limitedSource(spec, title, limit), lengths, format);
+  return readSource(await limitedSource(spec, title, limit, sourceOf), lengths, format);
 }
 
 /**
@@ -63,12 +63,17 @@ export async function readSecretText(
   title: string,
   limit?: Limit,
 ): Promise<Uint8Array> {
-  return readText(await limitedSource(spec, title, limit), maxBytes);
+  return readText(await limitedSource(spec, title, limit, sourceOf), maxBytes);
 }
 
 /** The same of what is no secret, such as a certificate: `spec` may be a plain path, and others may read the file. */
-export async function readPublicText(spec: string, maxBytes: number, title: string): Promise<Uint8Array> {
-  return readText(limited(await ciphertextSource(spec, title)), maxBytes);
+export async function readPublicText(
+  spec: string,
+  maxBytes: number,
+  title: string,
+  limit?: Limit,
+): Promise<Uint8Array> {
+  return readText(await limitedSource(spec, title, limit, ciphertextSource), maxBytes);
 }
 
 function readText(source: Source, maxBytes: number): Promise<Uint8Array> {
@@ -79,12 +84,17 @@ function readText(source: Source, maxBytes: number): Promise<Uint8Array> {
   });
 }
 
-async function limitedSource(spec: string, title: string, limit: Limit | undefined): Promise<Source> {
-  if (!limit) return limited(await sourceOf(spec, title));
-  // What it is called depends on whether it is there, which sourceOf asks on this thread.
+async function limitedSource(
+  spec: string,
+  title: string,
+  limit: Limit | undefined,
+  find: (spec: string, title: string) => Promise<Source>,
+): Promise<Source> {
+  if (!limit) return limited(await find(spec, title));
+  // What it is called depends on whether it is there, which is asked on this thread.
   const look = () => exists(spec.replace(/^file:/, ''));
   await new Deadline(`"${title}"`, limit).wait(look);
-  const source = await sourceOf(spec, title);
+  const source = await find(spec, title);
   return {...source, deadline: new Deadline(source.name, limit), awaitsWriter: true};
 }
 

@@ -77,9 +77,11 @@ export class Identity {
 
   async #read(): Promise<Loaded> {
     const {cert: certSpec, key: keySpec, ca: caSpec} = this.#uri;
-    const ca = Buffer.from(await readPublicText(caSpec, MAX_BYTES, 'ca'));
-    const cert = certSpec === undefined ? undefined : Buffer.from(await readPublicText(certSpec, MAX_BYTES, 'cert'));
-    const key = keySpec === undefined ? undefined : await readSecretText(keySpec, MAX_BYTES, 'key', this.#limit);
+    const limit = this.#limit;
+    const ca = Buffer.from(await readPublicText(caSpec, MAX_BYTES, 'ca', limit));
+    const cert =
+      certSpec === undefined ? undefined : Buffer.from(await readPublicText(certSpec, MAX_BYTES, 'cert', limit));
+    const key = keySpec === undefined ? undefined : await readSecretText(keySpec, MAX_BYTES, 'key', limit);
     try {
       const ours = cert && key ? {cert, key: Buffer.from(key.buffer, key.byteOffset, key.length)} : {};
       return {
