@@ -3,6 +3,7 @@
  * at all, and kept on disk as the last good copy. What the host holds is reported. While the store is away all goes on.
  */
 import {setTimeout as pause} from 'node:timers/promises';
+import {ChildSignal} from '../../child-signal.js';
 import type {Limit} from '../../deadline.js';
 import {DekError} from '../../errors.js';
 import {type HeldLock, tryHold} from '../../files/lock.js';
@@ -196,10 +197,7 @@ export class FleetSource implements ManifestSource {
   /** Brings it to disk and looks whether this host may take it up. */
   async #fetch(pointer: Pointer): Promise<{path: string; bytes: number}> {
     const path = this.#copy.pathOf(pointer);
-    const fetching = new AbortController();
-    const end = (): void => fetching.abort();
-    const timer = setTimeout(end, FETCH_MS);
-    this.#stop.signal.addEventListener('abort', end);
+    const fetching = new ChildSignal(this.#stop.signal, FETCH_MS);
     try {
       const how = {path, local: this.#copy.path, signal: fetching.signal};
       const {bytes} = await fetchManifest(this.#store, this.#keys, pointer, how);
@@ -209,8 +207,7 @@ export class FleetSource implements ManifestSource {
       await assertOffered(path, pointer, {host: this.host, held: this.#copy.held?.target});
       return {path, bytes};
     } finally {
-      clearTimeout(timer);
-      this.#stop.signal.removeEventListener('abort', end);
+      fetching.end();
     }
   }
 

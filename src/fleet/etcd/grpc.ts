@@ -82,6 +82,7 @@ export class Channel {
         cancel();
       }, timeoutMs);
       signal?.addEventListener('abort', cancel);
+      if (signal?.aborted) cancel();
     });
   }
 

@@ -84,6 +84,8 @@ async function* answersOf(
   };
   const onAbort = (): void => fail(new Silence('not wanted any more'));
   signal.addEventListener('abort', onAbort);
+  // It may have fired while the stream was opened: then no event comes.
+  if (signal.aborted) onAbort();
   stream.on('data', (bytes: Uint8Array) => {
     listen();
     queue.push(bytes);

@@ -3,6 +3,7 @@
  * something.
  */
 import {setTimeout as pause} from 'node:timers/promises';
+import {ChildSignal} from '../../child-signal.js';
 import {Compacted} from '../etcd/failure.js';
 import type {KeyValue} from '../etcd/messages.js';
 import type {Store} from '../etcd/store.js';
@@ -29,10 +30,7 @@ export async function* pointersOf(
   const key = keys.wanted(host);
   let seen = -1;
   while (!signal.aborted) {
-    const look = new AbortController();
-    const timer = setTimeout(() => look.abort(), LOOK_MS * (1 + Math.random() / 2));
-    const stop = (): void => look.abort();
-    signal.addEventListener('abort', stop);
+    const look = new ChildSignal(signal, LOOK_MS * (1 + Math.random() / 2));
     try {
       const {revision, kv} = await store.read(key, {signal});
       onLost(undefined);
@@ -50,8 +48,7 @@ export async function* pointersOf(
       onLost((error as Error).message);
       await pause(RETRY_MS * (1 + Math.random()), undefined, {signal}).catch(() => {});
     } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', stop);
+      look.end();
     }
   }
 }

@@ -1,5 +1,6 @@
 /** All hosts of a fleet, again and again as they change. */
 import {setTimeout as pause} from 'node:timers/promises';
+import {ChildSignal} from '../../child-signal.js';
 import {Compacted} from '../etcd/failure.js';
 import type {Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
@@ -28,19 +29,16 @@ export async function* followHosts(
 
 /** Resolves at the first change of a pointer or a report after this revision. */
 async function changed(store: Store, keys: FleetKeys, revision: number, signal: AbortSignal): Promise<void> {
-  const seen = new AbortController();
-  const end = (): void => seen.abort();
-  signal.addEventListener('abort', end);
+  const seen = new ChildSignal(signal);
   const first = async (prefix: string): Promise<void> => {
     for await (const _ of store.watch({prefix}, revision, {signal: seen.signal})) break;
-    end();
+    seen.end();
   };
   try {
     await Promise.all([first(keys.hosts), first(keys.statuses)]);
   } catch (error) {
     if (!(error instanceof Compacted)) throw error;
   } finally {
-    end();
-    signal.removeEventListener('abort', end);
+    seen.end();
   }
 }

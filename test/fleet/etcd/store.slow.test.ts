@@ -66,6 +66,14 @@ describe('store', () => {
     expect(await late.next().catch((error: unknown) => error)).to.be.instanceOf(Compacted);
   });
 
+  it('ends a watch that is not wanted any more before it has begun', async () => {
+    const stop = new AbortController();
+    const {revision} = await etcd.store().read('/never');
+    const first = etcd.store().watch({key: '/never'}, revision, {signal: stop.signal}).next();
+    stop.abort();
+    expect((await first).done).to.equal(true);
+  });
+
   it('loses what a lease holds with the lease', async () => {
     const store = etcd.store();
     const lease = await store.grantLease(30);
