@@ -28,8 +28,15 @@ describe('a KEK that is kept by', () => {
     fs.rmSync(directory, {recursive: true});
   });
   const read = (line: string): Promise<Uint8Array> => readSecret(`cmd:${line}`, [16, 32], 'kek');
-  const run = (program: string, ...args: string[]): Buffer =>
-    execFileSync(program, args, {cwd: directory, input: KEY, stdio: ['pipe', 'pipe', 'ignore']});
+  /** With the key as its standard input: a file, since a program that does not read it may have ended before. */
+  const run = (program: string, ...args: string[]): Buffer => {
+    const input = fs.openSync(file('kek'), 'r');
+    try {
+      return execFileSync(program, args, {cwd: directory, stdio: [input, 'pipe', 'ignore']});
+    } finally {
+      fs.closeSync(input);
+    }
+  };
 
   async function startTpm(): Promise<void> {
     if (tpm) return flush();
