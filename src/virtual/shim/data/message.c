@@ -36,7 +36,7 @@ static struct reference refer(const struct qp *q)
 				  .number = q->body.number,
 				  .resets = q->resets,
 				  .serial = q->body.serial,
-				  .record = q->record,
+				  .record = q->queues.record,
 				  .at = q->sq_next,
 				  .waits = q->flights || q->waits_since};
 }
@@ -104,10 +104,10 @@ static uint32_t fetch_entry(const struct qp *q, uint16_t place, uint8_t w[WQE_MO
 	uint32_t size = 0, left;
 
 	for (uint32_t at = 0; at == 0 || at < size; at += WQE_BLOCK) {
-		uint64_t block = (place + at / WQE_BLOCK) & (q->sq_entries - 1);
+		uint64_t block = (place + at / WQE_BLOCK) & (q->queues.sq_entries - 1);
 
 		left = WQE_MOST - at;
-		if (left < WQE_BLOCK || !fetch(w + at, q->sq + block * WQE_BLOCK, WQE_BLOCK))
+		if (left < WQE_BLOCK || !fetch(w + at, q->queues.sq + block * WQE_BLOCK, WQE_BLOCK))
 			return 0;
 		if (at == 0)
 			size = 16 * (w[7] & 0x3f);

@@ -85,8 +85,8 @@ static bool has_entry(const struct qp *q)
 {
 	uint32_t posted;
 
-	return !q->failure && q->flights < WINDOW && now_ns() >= q->not_before && q->sq_entries &&
-	       fetch_record(q->record + 4, q->sq_next, &posted) && (uint16_t)posted != q->sq_next &&
+	return !q->failure && q->flights < WINDOW && now_ns() >= q->not_before && q->queues.sq_entries &&
+	       fetch_record(q->queues.record + 4, q->sq_next, &posted) && (uint16_t)posted != q->sq_next &&
 	       has_place(q->send_cq);
 }
 

@@ -32,7 +32,7 @@ static struct verdict create_officer_object(struct context *c, bool is_kek, cons
 		return v;
 	if (add_object(c, &model, handle))
 		return DONE;
-	delete_key((struct key *)find_key(addition.table, model.id));
+	drop_key(c->nic, addition.table, model.id, addition.owner);
 	return REFUSE(NO_RES, 0);
 }
 
@@ -49,18 +49,14 @@ static struct verdict create_credential(struct context *c, const uint8_t *in, ui
 /* The key behind an object, if it is still there: an officer may have deleted it by a register. */
 static const struct key *key_of_object(const struct context *c, const struct object *o)
 {
-	const struct image *image = c->nic->image;
-	const struct key *key = find_key(o->kind == IMPORT_KEK ? image->kek : image->credential, o->id);
+	const struct key *key = find_key(table_of(c->nic->image, o->kind == IMPORT_KEK), o->id);
 
 	return key && key->owner == c->shared->serial ? key : NULL;
 }
 
 static void forget_key_of(struct context *c, const struct object *o)
 {
-	const struct key *key = key_of_object(c, o);
-
-	if (key)
-		delete_key((struct key *)key);
+	drop_key(c->nic, table_of(c->nic->image, o->kind == IMPORT_KEK), o->id, c->shared->serial);
 }
 
 static struct verdict query_officer_object(const struct context *c, const struct object *o, uint8_t *out)

@@ -21,6 +21,11 @@ static const struct key *find_key(const struct key *table, uint32_t id)
 	return NULL;
 }
 
+static struct key *table_of(struct image *image, bool is_kek)
+{
+	return is_kek ? image->kek : image->credential;
+}
+
 /* The same; one whose context died without a word is found gone. */
 static const struct key *find_live_key(struct nic *nic, const struct key *table, uint32_t id)
 {
@@ -81,10 +86,16 @@ static void publish_key(struct key *key, uint32_t id, uint8_t bytes, uint8_t rol
 	STORE(key->valid, 1);
 }
 
-static void delete_key(struct key *key)
+/* Deletes the key of this owner with this id, if it is still there. */
+static void drop_key(struct nic *nic, struct key *table, uint32_t id, uint64_t owner)
 {
-	STORE(key->valid, 0);
-	explicit_bzero(key->secret, sizeof(key->secret));
+	struct key *key;
+
+	lock_image(nic, F_WRLCK);
+	key = (struct key *)find_key(table, id);
+	if (key && key->owner == owner)
+		delete_key(key);
+	lock_image(nic, F_UNLCK);
 }
 
 /* What is to be added to a table, wrapped under the KEK of a login. */

@@ -92,13 +92,14 @@ static bool has_other_fields(bool is_kek, bool adds, const uint8_t *in, uint32_t
 static struct verdict access_handle(struct nic *nic, bool is_kek, const uint8_t *in, uint32_t inlen, uint8_t *out)
 {
 	struct image *image = nic->image;
+	struct key *table = table_of(image, is_kek);
 	const bool writes = get_field(in, F_OP_MOD) == REGISTER_WRITE;
 	const uint32_t operation = writes ? get_field(in, H_OPERATION) : 0;
 	uint32_t id = get_field(in, H_ID);
 	struct verdict v = check_crypto(image);
 	struct addition addition;
 	struct login login;
-	struct key *key;
+	const struct key *key;
 
 	if (v.status != OK)
 		return v;
@@ -118,11 +119,11 @@ static struct verdict access_handle(struct nic *nic, bool is_kek, const uint8_t 
 			return REFUSE(BAD_PARAM, KEY_SIZE);
 		v = add_key(nic, &addition, login.kek, &id);
 	} else {
-		key = (struct key *)find_live_key(nic, is_kek ? image->kek : image->credential, id);
+		key = find_live_key(nic, table, id);
 		if (!key)
 			return REFUSE(BAD_IX, is_kek ? NO_SUCH_KEK : NO_SUCH_CREDENTIAL);
 		if (writes)
-			delete_key(key);
+			drop_key(nic, table, id, key->owner);
 		else
 			describe_key(is_kek, key, out + OBJECT_AT / 8);
 	}

@@ -94,7 +94,10 @@ static struct object *fill_record(struct context *c, const struct object *model,
 	return o;
 }
 
-/* A new object, as `model` says; its handle in *handle. NULL: the table is full. Call with the image locked. */
+/*
+ * A new object, as `model` says; its handle in *handle. NULL: the table is full. Call with the image locked, or with
+ * spare records.
+ */
 static struct object *add_locked(struct context *c, const struct object *model, uint32_t *handle)
 {
 	if (c->spares)
@@ -108,10 +111,7 @@ static struct object *add_object(struct context *c, const struct object *model, 
 {
 	if (!c->spares)
 		take_spares(c);
-	if (!c->spares)
-		return NULL;
-	*handle = c->spare[--c->spares];
-	return fill_record(c, model, *handle);
+	return c->spares ? add_locked(c, model, handle) : NULL;
 }
 
 static bool is_alive(const struct body *b)

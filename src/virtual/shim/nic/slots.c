@@ -17,16 +17,21 @@ static bool is_locked(int file)
 	return fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
+/* Call with the image locked: who writes a key looks for one that is not valid. */
+static void delete_key(struct key *key)
+{
+	STORE(key->valid, 0);
+	explicit_bzero(key->secret, sizeof(key->secret));
+}
+
 /* The KEKs and credentials that a context made as objects go with it. */
 static void drop_keys_of(struct image *image, uint64_t serial)
 {
 	for (int i = 0; i < 2 * KEYS && serial; i++) {
 		struct key *key = i < KEYS ? &image->kek[i] : &image->credential[i - KEYS];
 
-		if (!LOAD(key->valid) || key->owner != serial)
-			continue;
-		STORE(key->valid, 0);
-		explicit_bzero(key->secret, sizeof(key->secret));
+		if (LOAD(key->valid) && key->owner == serial)
+			delete_key(key);
 	}
 }
 

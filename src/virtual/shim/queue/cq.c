@@ -26,6 +26,16 @@ enum {
 	CQ_CREATE_FLAGS = IB_UVERBS_CQ_FLAGS_TIMESTAMP_COMPLETION | IB_UVERBS_CQ_FLAGS_IGNORE_OVERRUN,
 };
 
+/* The lowest one that is not below n. */
+static uint32_t power_of_two(uint32_t n)
+{
+	uint32_t power = 1;
+
+	while (power < n)
+		power *= 2;
+	return power;
+}
+
 /* Returns an errno. */
 static int check_cq(struct context *c, const struct mlx5_ib_create_cq *in, uint32_t cqe, attrs a)
 {
@@ -67,7 +77,7 @@ static int create_cq(struct context *c, attrs a)
 	struct mlx5_ib_create_cq in = {0};
 	struct mlx5_ib_create_cq_resp out = {0};
 	struct channel *channel = a[3] ? find_channel((int)a[3]->data_s64) : NULL;
-	uint32_t cqe = (uint32_t)a[1]->data, entries = 1, handle;
+	uint32_t cqe = (uint32_t)a[1]->data, entries, handle;
 	struct cq *cq;
 	int error;
 
@@ -77,8 +87,7 @@ static int create_cq(struct context *c, attrs a)
 		return error;
 	if (a[3] && !channel)
 		return EBADF;
-	while (entries < cqe + 1)
-		entries *= 2;
+	entries = power_of_two(cqe + 1);
 	if (!is_mapped(in.buf_addr, (uint64_t)entries * in.cqe_size) ||
 	    !store(in.db_addr + ARM_RECORD, &never, sizeof(never)))
 		return EFAULT;
@@ -244,7 +253,7 @@ static int resize_cq(struct context *c, const void *request, attrs a)
 	struct mlx5_ib_resize_cq driver = {0};
 	struct ib_uverbs_resize_cq_resp out = {0};
 	const uint8_t resized[64] = {[63] = CQE_RESIZED << 4};
-	uint32_t entries = 1, consumer;
+	uint32_t entries, consumer;
 	struct cq *cq;
 
 	if (!a[3] || a[3]->len < offsetof(struct mlx5_ib_resize_cq, reserved0))
@@ -255,8 +264,7 @@ static int resize_cq(struct context *c, const void *request, attrs a)
 	if (!cq || in->cqe < 1 || in->cqe > CQ_MOST || driver.reserved0 || driver.reserved1 ||
 	    (driver.cqe_size != 64 && driver.cqe_size != 128))
 		return EINVAL;
-	while (entries < in->cqe + 1)
-		entries *= 2;
+	entries = power_of_two(in->cqe + 1);
 	if (!is_mapped(driver.buf_addr, (uint64_t)entries * driver.cqe_size) ||
 	    !fetch_record(cq->record, cq->producer & 0xffffff, &consumer))
 		return EFAULT;

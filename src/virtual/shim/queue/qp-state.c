@@ -191,7 +191,7 @@ static int query_qp(struct context *c, const void *in, attrs a)
 #undef TELL
 	out.qp_state = out.cur_qp_state = q->attr.qp_state;
 	out.max_send_wr = q->cap.max_send_wr;
-	out.max_recv_wr = q->rq_entries;
+	out.max_recv_wr = q->queues.rq_entries;
 	out.max_send_sge = q->cap.max_send_sge;
 	out.max_recv_sge = q->cap.max_recv_sge;
 	out.max_inline_data = q->cap.max_inline_data;

@@ -23,8 +23,7 @@ struct qp {
 	struct body body;
 	struct cq *send_cq, *recv_cq;
 	struct srq *srq; /* or NULL */
-	uint64_t sq, rq, record; /* record: how many receives were posted, and how many blocks of sends */
-	uint32_t sq_entries, rq_entries, rq_shift; /* of 64 bytes; of 1 << rq_shift */
+	struct qp_queues queues;
 	uint16_t sq_at, rq_at; /* the oldest entry that is not completed */
 	uint16_t sq_next; /* the first one that is not under way */
 	uint32_t pd, user_index;
@@ -147,8 +146,7 @@ static struct qp *add_qp(struct context *c, struct object *model, uint32_t *hand
 		return NULL;
 	}
 	q->send_cq = send_cq, q->recv_cq = recv_cq, q->srq = srq;
-	q->sq = queues->sq, q->rq = queues->rq, q->record = queues->record;
-	q->sq_entries = queues->sq_entries, q->rq_entries = queues->rq_entries, q->rq_shift = queues->rq_shift;
+	q->queues = *queues;
 	q->pd = model->pd;
 	reset_queues(q);
 	return q;

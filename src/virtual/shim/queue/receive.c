@@ -6,11 +6,11 @@
 /* Whether something is posted. */
 static bool has_receive(struct qp *q)
 {
-	uint64_t record = q->srq ? q->srq->record : q->record;
+	uint64_t record = q->srq ? q->srq->record : q->queues.record;
 	uint16_t taken = q->srq ? q->srq->taken : q->rq_at;
 	uint32_t posted;
 
-	return (q->srq || q->rq_entries) && fetch_record(record, taken, &posted) && (uint16_t)posted != taken;
+	return (q->srq || q->queues.rq_entries) && fetch_record(record, taken, &posted) && (uint16_t)posted != taken;
 }
 
 /* The list of the entry at the head, which stays there. */
@@ -18,8 +18,8 @@ static bool peek_receive(const struct qp *q, struct list *l)
 {
 	const struct srq *srq = q->srq;
 	uint64_t at = srq ? srq->buffer + ((uint64_t)(srq->head % srq->entries) << srq->shift) + SRQ_DATA
-			  : q->rq + ((uint64_t)(q->rq_at & (q->rq_entries - 1)) << q->rq_shift);
-	uint32_t bytes = srq ? (1u << srq->shift) - SRQ_DATA : 1u << q->rq_shift;
+			  : q->queues.rq + ((uint64_t)(q->rq_at & (q->queues.rq_entries - 1)) << q->queues.rq_shift);
+	uint32_t bytes = srq ? (1u << srq->shift) - SRQ_DATA : 1u << q->queues.rq_shift;
 	uint8_t entry[1024];
 
 	*l = (struct list){.side = {q->body.context, srq ? srq->pd : q->pd, q->body.number},

@@ -23,7 +23,7 @@ static int create_srq(struct context *c, const void *request, attrs a)
 	struct ib_uverbs_create_srq_resp out = {.max_wr = in->max_wr, .max_sge = in->max_sge};
 	struct mlx5_ib_create_srq driver = {0};
 	struct mlx5_ib_create_srq_resp driver_out = {0};
-	uint32_t shift = 5, entries = 1;
+	uint32_t shift = 5, entries;
 	struct srq *s;
 
 	if (!a[3] || a[3]->len < 16 || !object_at(c, in->pd_handle, PD) || in->max_wr > SRQ_MOST ||
@@ -34,8 +34,7 @@ static int create_srq(struct context *c, const void *request, attrs a)
 		return EINVAL;
 	while (1u << shift < SRQ_DATA + 16 * in->max_sge)
 		shift++;
-	while (entries < in->max_wr + 1)
-		entries *= 2;
+	entries = power_of_two(in->max_wr + 1);
 	if (!is_mapped(driver.buf_addr, (uint64_t)entries << shift) || !is_mapped(driver.db_addr, 8))
 		return EFAULT;
 	if (!add_object(c, &model, &out.srq_handle))

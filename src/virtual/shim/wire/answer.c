@@ -110,13 +110,13 @@ static void take_request(struct nic *nic, struct packet *p, const uint8_t *data)
 		take_data(q, p, data);
 }
 
-/* Works off what came to this process. Returns whether something did. */
 /* What an answer can say: nothing is wrong, not yet, or a syndrome of a CQE, which has 8 bits. */
 static bool is_outcome(uint32_t outcome)
 {
 	return outcome == LATER || outcome <= UINT8_MAX;
 }
 
+/* Works off what came to this process. Returns whether something did. */
 static bool run_wire(void)
 {
 	enum { BATCH = 64 };
