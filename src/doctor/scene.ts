@@ -8,7 +8,7 @@ import {connectAgent} from '../agent/client.js';
 import type {AgentStatus} from '../agent/protocol.js';
 import {socketPath} from '../agent/socket-path.js';
 import {DekError} from '../errors.js';
-import type {ManifestHeader} from '../manifest/index.js';
+import type {Offered} from '../manifest/acceptance/offer.js';
 import {listDevices, openDevice} from '../nics.js';
 import type {HcaCaps} from '../rdma/caps/hca-caps.js';
 import {type Caps, type Device, type DeviceInfo, isCalled, libraryVersion} from '../rdma/index.js';
@@ -44,7 +44,7 @@ export class Scene {
   readonly #caps = new Map<Device, NicCaps>();
   #devices: Asked<readonly DeviceInfo[]> | undefined;
   #agent: Promise<Asked<AgentStatus>> | undefined;
-  #header: Promise<Asked<ManifestHeader> | undefined> | undefined;
+  #manifest: Promise<Asked<Offered> | undefined> | undefined;
 
   constructor(options: SceneOptions = {}) {
     this.options = options;
@@ -109,18 +109,17 @@ export class Scene {
     return status instanceof DekError ? undefined : status.manifest?.path;
   }
 
-  /** Its header; undefined where there is no manifest to look at. */
-  header(): Promise<Asked<ManifestHeader> | undefined> {
-    this.#header ??= this.manifestPath().then((path) => {
+  /** What it is, read whole; undefined where there is no manifest to look at. */
+  manifest(): Promise<Asked<Offered> | undefined> {
+    this.#manifest ??= this.manifestPath().then((path) => {
       if (path === undefined) return undefined;
       return askedAsync(async () => {
-        const {openLines} = await import('../manifest/read.js');
-        const {header, lines} = await openLines(path);
-        await lines.return();
-        return header;
+        const {readOffered} = await import('../manifest/acceptance/offer.js');
+        const {chunksOf} = await import('../manifest/read.js');
+        return readOffered(chunksOf(path));
       });
     });
-    return this.#header;
+    return this.#manifest;
   }
 
   /** The text of a file of this host, or undefined. */

@@ -6,7 +6,10 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import {PROBE_VERDICTS} from '../../src/doctor/checks/probe.js';
 import {CHECKS} from '../../src/doctor/table.js';
+import {readOffered} from '../../src/manifest/acceptance/offer.js';
 import {newEdition, writeManifest} from '../../src/manifest/index.js';
+import {chunksOf} from '../../src/manifest/read.js';
+import {formatRelease, newRelease} from '../../src/manifest/release/release.js';
 import type {Settings} from '../../src/virtual/index.js';
 import {keyCheckValue} from '../../src/wrap/index.js';
 import {type TestDevice, testDevice} from '../support/device.js';
@@ -245,11 +248,19 @@ describe('doctor', function () {
   });
 
   describe('the manifest', () => {
-    const write = async (more: {hosts?: string[]; notAfter?: string; login?: null; v1?: boolean}): Promise<string> => {
+    interface More {
+      hosts?: string[];
+      notAfter?: string;
+      issued?: string;
+      login?: null;
+      v1?: boolean;
+    }
+    const write = async (more: More): Promise<string> => {
       const {kek, kekId: importKekId, credentialId, wrappedCredential: credential} = device;
       const login = more.login === null ? null : {importKekId, credentialId, credential};
       const {hosts = [], notAfter = null} = more;
-      const edition = more.v1 ? null : newEdition({hosts, notAfter});
+      const fresh = newEdition({hosts, notAfter});
+      const edition = more.v1 ? null : {...fresh, issued: more.issued ?? fresh.issued};
       const chunks: Uint8Array[] = [];
       const header = {edition, devices: [], importKekKcv: keyCheckValue(kek), login};
       for await (const chunk of writeManifest(header, [])) chunks.push(chunk);
@@ -261,6 +272,7 @@ describe('doctor', function () {
     const bad: [string, Parameters<typeof write>[0]][] = [
       ['manifest-not-for-host', {hosts: ['another-host']}],
       ['manifest-expired', {notAfter: '2020-01-01T00:00:00Z'}],
+      ['manifest-clock', {notAfter: '2090-01-01T00:00:00Z', issued: '2089-01-01T00:00:00Z'}],
       ['manifest-no-login', {login: null}],
       ['manifest-v1', {v1: true}],
     ];
@@ -290,6 +302,44 @@ describe('doctor', function () {
       expectFirst(await look(), 'manifest-unsigned');
       keys.sign(key, 'dek-manifest', manifest);
       expect(await look()).to.deep.equal([]);
+    });
+    it('well when a release beside it is signed, which lists it, and unsigned when it does not', async () => {
+      const manifest = await write({});
+      const keys = new SshKeys(place({}));
+      const key = keys.make('alice');
+      const allowedSigners = keys.allow('allowed', ['alice', key]);
+      const {header, digests} = await readOffered(chunksOf(manifest));
+      const look = async (digest: Uint8Array): Promise<string[]> => {
+        const {id, generation, hosts} = header.edition!;
+        const release = newRelease([{id, generation, digest, hosts, fallback: false}]);
+        fs.rmSync(`${manifest}.release.sig`, {force: true});
+        fs.writeFileSync(`${manifest}.release`, formatRelease(release));
+        keys.sign(key, 'dek-release', `${manifest}.release`);
+        return onNic.verdicts({manifest, allowedSigners}, {agent: {}});
+      };
+      expect(await look(digests.sha256)).to.deep.equal([]);
+      expect(await look(new Uint8Array(32))).to.deep.equal(['manifest-unsigned']);
+    });
+    it('by whoever may be named in a file that others can write: unsigned', async () => {
+      const manifest = await write({});
+      const keys = new SshKeys(place({}));
+      const key = keys.make('alice');
+      const allowedSigners = keys.allow('allowed', ['alice', key]);
+      keys.sign(key, 'dek-manifest', manifest);
+      fs.chmodSync(allowedSigners, 0o666);
+      expectFirst(await onNic.verdicts({manifest, allowedSigners}, {agent: {}}), 'manifest-unsigned');
+    });
+    it('for the static name of this host, as the agent has it', async () => {
+      const manifest = await write({hosts: ['node-7']});
+      const look = (name: string) =>
+        onNic.verdicts({manifest, root: place({'sys/class/x': '', 'etc/hostname': `${name}\n`})}, {agent: {}});
+      expect(await look('node-7')).to.deep.equal([]);
+      expect(await look('node-8')).to.deep.equal(['manifest-not-for-host']);
+    });
+    it('manifest-unreadable in a line behind the first', async () => {
+      const manifest = await write({});
+      fs.appendFileSync(manifest, 'no DEK\n');
+      expectFirst(await onNic.verdicts({manifest}, {agent: {}}), 'manifest-unreadable');
     });
     it('and a source of its KEK', async () => {
       const manifest = await write({});

@@ -1,10 +1,12 @@
-/** The manifest: whether it reads, is for this host and in time, signed, and the one that the agent has applied. */
-import fs from 'node:fs';
-import {hostname} from 'node:os';
+/**
+ * The manifest: whether it reads, the one that the agent has applied, and whether a host would take it up, which is
+ * asked as the agent asks it: signed, or in a release, for this host and in time.
+ */
+import {staticHostName} from '../../agent/gate/host-name.js';
 import {toHex} from '../../bytes.js';
 import {DekError} from '../../errors.js';
 import {statNow} from '../../files/stat.js';
-import type {ManifestHeader} from '../../manifest/index.js';
+import type {Offered} from '../../manifest/acceptance/offer.js';
 import {type Check, type Finding, found, well} from '../check.js';
 import {askedAsync, type Scene} from '../scene.js';
 
@@ -25,6 +27,11 @@ export const manifest: Check = {
       level: 'fix',
       text: 'the manifest has expired: no host takes it up any more as something new',
       fix: 'ask for the next generation; a host that has it already still starts from it',
+    },
+    'manifest-clock': {
+      level: 'fix',
+      text: 'the clock of this host is before the manifest was written: its end cannot be told',
+      fix: 'set the clock (timedatectl), and see that it is set at each start',
     },
     'manifest-unsigned': {
       level: 'fix',
@@ -54,71 +61,51 @@ export const manifest: Check = {
   },
   async look(scene) {
     const path = await scene.manifestPath();
-    const header = await scene.header();
-    if (path === undefined || header === undefined) return [];
-    if (header instanceof DekError) return [found('manifest-unreadable', header.message, path)];
-    return [await verdictOn(scene, path, header)];
+    const offered = await scene.manifest();
+    if (path === undefined || offered === undefined) return [];
+    if (offered instanceof DekError) return [found('manifest-unreadable', offered.message, path)];
+    return [await verdictOn(scene, path, offered)];
   },
 };
 
 const OTHERS_MAY_WRITE = 0o002;
 
-async function verdictOn(scene: Scene, path: string, header: ManifestHeader): Promise<Finding> {
-  const {edition, importKekKcv, login} = header;
+/** What a refusal to take a manifest up means; any other: it is not signed as it has to be. */
+const REFUSED: Readonly<Record<string, string>> = {
+  WRONG_HOST: 'manifest-not-for-host',
+  EXPIRED: 'manifest-expired',
+  CLOCK_NOT_SET: 'manifest-clock',
+};
+
+async function verdictOn(scene: Scene, path: string, offered: Offered): Promise<Finding> {
+  const {edition, importKekKcv, login} = offered.header;
   const kcv = importKekKcv === null ? 'a KEK without KCV' : `the KEK with KCV ${toHex(importKekKcv)}`;
   const seen = `${edition ? `generation ${edition.generation}` : 'version 1'}, wrapped under ${kcv}`;
   const mode = Number(statNow(path)?.mode ?? 0);
   if ((mode & OTHERS_MAY_WRITE) !== 0) return found('manifest-world-writable', seen, path);
-  const unsigned = await signatureFault(scene, path);
-  if (unsigned !== undefined) return found('manifest-unsigned', unsigned, path);
-  if (edition && edition.hosts.length > 0 && !edition.hosts.includes(hostname())) {
-    return found('manifest-not-for-host', `for ${edition.hosts.join(', ')}; this is ${hostname()}`, path);
-  }
-  if (edition?.notAfter && Date.parse(edition.notAfter) < Date.now()) {
-    return found('manifest-expired', `not after ${edition.notAfter}`, path);
-  }
+  const refusal = await refusalOf(scene, path, offered);
+  if (refusal) return found(REFUSED[refusal.code] ?? 'manifest-unsigned', refusal.message, path);
   const status = await scene.agent();
-  if (!(status instanceof DekError) && status.manifest?.path === path) {
-    if ((await digestOf(path)) !== status.manifest.digest) {
-      return found('manifest-not-applied', `applied at ${status.manifest.appliedAt}`, path);
-    }
+  const applied = status instanceof DekError ? null : status.manifest;
+  if (applied?.path === path && applied.digest !== toHex(offered.digests.sha256)) {
+    return found('manifest-not-applied', `applied at ${applied.appliedAt}`, path);
   }
   if (login === null) return found('manifest-no-login', seen, path);
   return edition ? well(seen, path) : found('manifest-v1', seen, path);
 }
 
-async function digestOf(path: string): Promise<string> {
-  const {createHash} = await import('node:crypto');
-  const hash = createHash('sha256');
-  for await (const chunk of fs.createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-}
-
-/** Why the manifest is not authentic, where it is known who may sign; else undefined. */
-async function signatureFault({options}: Scene, path: string): Promise<string | undefined> {
-  const {allowedSigners} = options;
-  if (allowedSigners === undefined) return undefined;
-  const [
-    {readIfThere, readSmallFile},
-    signers,
-    {MAX_SIGNATURES_BYTES},
-    {verifySignatures},
-    {readSignable},
-    {chunksOf},
-  ] = await Promise.all([
-    import('../../files/small-file.js'),
-    import('../../manifest/signature/allowed-signers.js'),
-    import('../../manifest/signature/sshsig.js'),
-    import('../../manifest/signature/verify.js'),
-    import('../../manifest/acceptance/signable.js'),
-    import('../../manifest/read.js'),
+/** Why a host that does not have the manifest yet would not take it up. */
+async function refusalOf(scene: Scene, path: string, offered: Offered): Promise<DekError | undefined> {
+  const [{acceptManifest}, {readProof, readTrust}] = await Promise.all([
+    import('../../manifest/acceptance/accept.js'),
+    import('../../manifest/acceptance/signed-files.js'),
   ]);
-  const fault = await askedAsync(async () => {
-    const {bytes} = await readSmallFile(allowedSigners, signers.MAX_SIGNERS_BYTES);
-    const trust = {signers: signers.parseAllowedSigners(bytes), threshold: 1};
-    const {digests} = await readSignable(chunksOf(path));
-    const signature = (await readIfThere(`${path}.sig`, MAX_SIGNATURES_BYTES))?.bytes ?? null;
-    verifySignatures(signature, 'dek-manifest', digests, trust, Date.now());
+  const {allowedSigners} = scene.options;
+  const accepted = await askedAsync(async () => {
+    const trust = allowedSigners === undefined ? null : await readTrust(allowedSigners, 1, {isStrict: true});
+    const proof = trust ? await readProof(path, undefined) : {signature: null};
+    const host = staticHostName(scene.path('/etc/hostname'));
+    return acceptManifest(offered, proof, {trust, host, known: null, now: new Date()});
   });
-  return fault instanceof DekError ? fault.message : undefined;
+  return accepted instanceof DekError ? accepted : undefined;
 }

@@ -42,8 +42,8 @@ export const source: Check = {
     if (kcv === null) return [well('an import KEK whose KCV is not known')];
     const seen = `an import KEK with KCV ${toHex(kcv)}`;
     if (PUBLIC_KCVS.has(toHex(kcv))) return [found('kek-public', seen)];
-    const header = await scene.header();
-    const wanted = header === undefined || header instanceof DekError ? null : header.importKekKcv;
+    const offered = await scene.manifest();
+    const wanted = offered === undefined || offered instanceof DekError ? null : offered.header.importKekKcv;
     if (wanted !== null && !equalBytes(wanted, kcv)) {
       return [found('kek-differs', `${seen}; the manifest has ${toHex(wanted)}`)];
     }
