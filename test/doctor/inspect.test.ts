@@ -1,5 +1,9 @@
 import {expect} from 'chai';
+import {readDpdk} from '../../src/doctor/formats/dpdk.js';
+import {readC, readNumbers} from '../../src/doctor/formats/numbers.js';
+import {readPyverbs} from '../../src/doctor/formats/pyverbs.js';
 import {identify, isManifest} from '../../src/doctor/inspect/identify.js';
+import {DekError} from '../../src/errors.js';
 
 const text = (value: string) => new TextEncoder().encode(value);
 const hex = (bytes: number) => 'a5'.repeat(bytes);
@@ -32,6 +36,19 @@ describe('identify', () => {
     it(title, () => {
       const found = identify(content);
       expect([found.kind, found.is.join('; ')]).to.satisfy(([k, is]: string[]) => k === kind && words.test(is!));
+    });
+  }
+
+  const hostile = ['{', '{0x a[', 'a', '{0x a[]={', '{0x a ', '[{', '1,'];
+  for (const piece of hostile) {
+    it(`does not take long for a megabyte of ${piece}`, function () {
+      this.timeout(10_000); // it was hours
+      const content = text(piece.repeat(2 ** 20 / piece.length));
+      expect(identify(content).kind).to.be.oneOf(['unknown', 'bytes']);
+      const options = {isCredential: false, name: 'dek'};
+      for (const read of [readC, readDpdk, readNumbers, readPyverbs]) {
+        expect(() => read(`{0x${new TextDecoder().decode(content)}`, options)).to.throw(DekError);
+      }
     });
   }
 

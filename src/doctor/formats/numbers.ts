@@ -25,9 +25,15 @@ export function writePerftest(material: Material): string {
   return `${hexBytes(bytes).join('\n')}\n`;
 }
 
+/**
+ * The name and the body of an array. No part runs over where another may begin, a word or a bracket: the time that a
+ * hostile file takes grows with its length, not with the square of it.
+ */
+const ARRAY = /(?<!\w)(\w+)\s*\[[^[\]]*\]\s*=\s*\{([^{}]*)\}/g;
+
 /** The arrays of a C source. Throws BAD_INPUT when it has none that is a wrapped key. */
 export function readC(text: string, options: ReadOptions): Material {
-  const arrays = [...text.matchAll(/(\w+)\s*\[[^\]]*\]\s*=\s*\{([^}]*)\}/g)];
+  const arrays = [...text.matchAll(ARRAY)];
   if (arrays.length === 0) return readNumbers(text, options);
   let credential: Uint8Array | null = null;
   const deks: NamedDek[] = [];

@@ -103,7 +103,7 @@ const pyverbs: Attempt = (_content, text) =>
     : undefined;
 
 const arrays: Attempt = (_content, text) =>
-  /\{[^}]*0x/.test(text)
+  /\{[^{}]*0x/.test(text)
     ? attempted(() => {
         const {credential, deks} = readC(text, {isCredential: false, name: 'array'});
         const wrapped = [...(credential ? [{name: 'credential', bytes: credential}] : []), ...deks.map(named)];
