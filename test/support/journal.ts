@@ -28,7 +28,7 @@ export class Journal {
 
   /** What is put before a command, so that it runs where the journal is. */
   get prefix(): string[] {
-    return ['nsenter', '-t', `${this.#journald.pid}`, '-m', `--wdns=${process.cwd()}`];
+    return ['nsenter', '-t', `${this.#journald.pid}`, '-m', '-r', `--wdns=${process.cwd()}`];
   }
 
   /** From now on it takes nothing, until `goOn`. */
