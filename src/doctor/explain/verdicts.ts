@@ -12,24 +12,27 @@ const OWN_CHECK = {seen: 'dek: what its check looked at'} as const;
 
 const DOCTOR: Check['verdicts'] = Object.assign({}, ...CHECKS.map(({verdicts}) => verdicts), PROBE_VERDICTS);
 
-/** What a verdict, or the reason of one, means; nothing when it is none. */
+/** What a verdict, or the reason of one, means, each time that it is one; nothing when it is none. */
 export function explainVerdict(word: string): Explanation[] {
   const about = {kind: 'proof', name: word, basis: OWN} as const;
+  const explanations: Explanation[] = [];
   if (Object.hasOwn(PROOF_VERDICTS, word)) {
     const verdict = word as Verdict;
-    return [{...about, of: 'a proof', text: PROOF_VERDICTS[verdict], next: nextStepOf(verdict) ?? null}];
+    explanations.push({...about, of: 'a proof', text: PROOF_VERDICTS[verdict], next: nextStepOf(verdict) ?? null});
   }
   if (Object.hasOwn(REASONS, word)) {
     const reason = word as Reason;
-    return [{...about, of: 'a proof that shows nothing', text: REASONS[reason], next: wayOf(reason) ?? null}];
+    const of = 'a proof that shows nothing';
+    explanations.push({...about, of, text: REASONS[reason], next: wayOf(reason) ?? null});
   }
-  const verdict = Object.hasOwn(DOCTOR, word) ? DOCTOR[word] : undefined;
-  if (verdict === undefined) return [];
-  const {text, fix, basis = OWN_CHECK} = verdict;
-  return [{kind: 'doctor', name: word, of: 'dek doctor', text, next: fix, basis}];
+  if (Object.hasOwn(DOCTOR, word)) {
+    const {text, fix, basis = OWN_CHECK} = DOCTOR[word]!;
+    explanations.push({kind: 'doctor', name: word, of: 'dek doctor', text, next: fix, basis});
+  }
+  return explanations;
 }
 
 /** The words that `explainVerdict` knows. */
 export function knownVerdicts(): string[] {
-  return [...Object.keys(PROOF_VERDICTS), ...Object.keys(REASONS), ...Object.keys(DOCTOR)];
+  return [...new Set([PROOF_VERDICTS, REASONS, DOCTOR].flatMap((verdicts) => Object.keys(verdicts)))];
 }

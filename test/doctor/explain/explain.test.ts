@@ -4,6 +4,7 @@ import {PROOF_VERDICTS} from '../../../src/agent/proof-words.js';
 import {knownErrnos} from '../../../src/doctor/explain/errnos.js';
 import {explain, knownWords} from '../../../src/doctor/explain/explain.js';
 import {knownSyndromes} from '../../../src/doctor/explain/firmware.js';
+import {CHECKS} from '../../../src/doctor/table.js';
 import {CAUSES} from '../../../src/rdma/refusal/causes.js';
 import {STATUSES, syndromeText} from '../../../src/rdma/refusal/status.js';
 import {runDek} from '../../support/run-dek.js';
@@ -40,6 +41,19 @@ describe('explain', () => {
   for (const word of [...Object.keys(PROOF_VERDICTS), ...Object.keys(REASONS)]) {
     it(`verdict ${word} of a proof`, () => expect(explain(word).explanations[0]!.kind).to.equal('proof'));
   }
+
+  for (const {verdicts} of CHECKS) {
+    for (const [word, {text, fix}] of Object.entries(verdicts)) {
+      it(`verdict ${word} of dek doctor, also where a proof has the word too`, () => {
+        const own = explain(word).explanations.filter(({kind}) => kind === 'doctor');
+        expect(own.map((one) => [one.text, one.next])).to.deep.equal([[text, fix]]);
+      });
+    }
+  }
+
+  it('lists each word once', () => {
+    for (const words of Object.values(knownWords())) expect(new Set(words).size).to.equal(words.length);
+  });
 
   it('tells causes of a refused key apart', () => {
     const texts = explain('EINVAL').explanations.filter(({of}) => of?.startsWith('a DEK'));
