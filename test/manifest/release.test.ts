@@ -1,13 +1,7 @@
 import {expect} from 'chai';
 import fc from 'fast-check';
 import {DekError} from '../../src/errors.js';
-import {
-  formatRelease,
-  newRelease,
-  parseRelease,
-  type Release,
-  releasedFor,
-} from '../../src/manifest/release/release.js';
+import {formatRelease, newRelease, parseRelease, type Release} from '../../src/manifest/release/release.js';
 
 const ID = new Uint8Array(16).fill(7);
 const OTHER_ID = new Uint8Array(16).fill(8);
@@ -38,11 +32,6 @@ describe('release', () => {
       `{"id":"${'08'.repeat(16)}","generation":1,"digest":"${'01'.repeat(32)}"}`,
       '',
     ]);
-  });
-
-  it('tells what a host may have', () => {
-    expect(releasedFor(release, 'node-2')).to.deep.equal([main, older, any]);
-    expect(releasedFor(release, 'node-3')).to.deep.equal([any]);
   });
 
   it('is read as it was written, whatever is in it', () => {

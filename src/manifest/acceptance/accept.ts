@@ -5,7 +5,7 @@
  * Expiry stops new generations and never a start: what the host has accepted before, and the way back from it, is not
  * new. Dates of keys count for what is new alone, too.
  */
-import {equalBytes, toHex} from '../../bytes.js';
+import {equalBytes} from '../../bytes.js';
 import {DekError} from '../../errors.js';
 import {type Edition, timeOf} from '../fields/edition.js';
 import {parseRelease, type Release, type ReleasedManifest} from '../release/release.js';
@@ -192,9 +192,4 @@ function tooOld(): DekError<'BAD_INPUT'> {
       hint: 'dek manifest upgrade makes version 2 of it',
     },
   );
-}
-
-/** `generation 3 of manifest 8f14e45f...`, for messages. */
-export function describeAccepted({id, generation}: Pick<Acceptance, 'id' | 'generation'>): string {
-  return id === null ? 'a manifest of version 1' : `generation ${generation} of manifest ${toHex(id)}`;
 }

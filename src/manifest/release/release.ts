@@ -84,11 +84,6 @@ export function parseRelease(file: Uint8Array): Release {
   return {issued, manifests};
 }
 
-/** Those that `host` may have. */
-export function releasedFor({manifests}: Release, host: string): ReleasedManifest[] {
-  return manifests.filter(({hosts}) => hosts.length === 0 || hosts.includes(host));
-}
-
 function parseHeader(line: string): string {
   const value = parseObject(line, 1);
   const version = member(value, RELEASE_MEMBER, 1);

@@ -53,6 +53,17 @@ describe('refusals in words', () => {
       {secrets, key},
     );
 
+  /** Logs in on a device that stays open, and is refused a DEK there. */
+  const openAndBeRefused = () =>
+    child.run(
+      async ({kept, openDevice, bytes, refusal}, {key, credential, ...ids}) => {
+        kept.device = await openDevice();
+        kept.device.login({...ids, credential: bytes(credential)});
+        await refusal('REFUSED', () => kept.device!.createDek({wrapped: bytes(key), keySize: 128, keytag: false}));
+      },
+      {...nic.secrets, key: nic.wrappedKey(LAYOUT)},
+    );
+
   const rows = CAUSES.flatMap((cause) => cause.asked.map((asked) => ({...cause, asked})));
   for (const {asked, status, code, text, hint} of rows) {
     const test = asked === 'plaintext' ? needing('plaintext DEKs').it : it;
@@ -100,14 +111,7 @@ describe('refusals in words', () => {
     const dek = await refusalOf(nic.secrets, {wrapped: nic.wrappedKey(LAYOUT)});
     expect([dek.hint, dek.firmware]).to.deep.equal([login.hint, undefined]);
     nic.set({faults: once('dek')});
-    await child.run(
-      async ({kept, openDevice, bytes, refusal}, {key, credential, ...ids}) => {
-        kept.device = await openDevice();
-        kept.device.login({...ids, credential: bytes(credential)});
-        await refusal('REFUSED', () => kept.device!.createDek({wrapped: bytes(key), keySize: 128, keytag: false}));
-      },
-      {...nic.secrets, key: nic.wrappedKey(LAYOUT)},
-    );
+    await openAndBeRefused();
     expect(nic.live()).to.deep.equal({contexts: 1, pds: 1, logins: 1, deks: 0});
     await child.run(({kept}) => kept.device!.close());
   });
@@ -119,14 +123,7 @@ describe('refusals in words', () => {
         {command: 'destroy', object: 'dek', status: 3, times: 4},
       ],
     });
-    await child.run(
-      async ({kept, openDevice, bytes, refusal}, {key, credential, ...ids}) => {
-        kept.device = await openDevice();
-        kept.device.login({...ids, credential: bytes(credential)});
-        await refusal('REFUSED', () => kept.device!.createDek({wrapped: bytes(key), keySize: 128, keytag: false}));
-      },
-      {...nic.secrets, key: nic.wrappedKey(LAYOUT)},
-    );
+    await openAndBeRefused();
     expect(nic.live()).to.include({deks: 1});
     for (const left of [1, 0]) {
       await child.run(({kept}) => void kept.device!.queryDeks([]));
