@@ -3,11 +3,14 @@
  * where it is one of a few words, a file or a source of a secret; the names of DEKs and NICs are not asked for.
  */
 import type {Command, Interfaces} from '@oclif/core';
-import {SOURCES, WRAPPERS} from '../src/custody/sources/table.js';
 
 type Script = [file: string, text: string];
-/** How a value is completed: from a few words, as a file, as a source (file:PATH), or not at all. */
-type Value = readonly string[] | 'file' | 'source' | 'none';
+/** How a value is completed: from a few words, as a file, as a source (`file:PATH`) of some kinds, or not at all. */
+type Value = readonly string[] | Sources | 'file' | 'none';
+
+interface Sources {
+  readonly kinds: readonly string[];
+}
 
 interface Flag {
   /** `--output`, `-o` */
@@ -16,6 +19,9 @@ interface Flag {
   /** undefined: it takes none. */
   readonly value: Value | undefined;
 }
+
+/** A flag of the oclif manifest that takes a value. */
+type ValueFlag = Exclude<Command.Cached['flags'][string], {type: 'boolean'}>;
 
 interface CommandLine {
   /** `device`, `list` */
@@ -35,11 +41,6 @@ interface Topic {
 }
 
 const HEAD = 'Made from the commands by `npm run completion`; not to be edited.';
-/** What a source begins with: `file: fd: cred:`. */
-const SOURCE_WORDS = Object.keys({...SOURCES, ...WRAPPERS})
-  .filter((scheme) => scheme !== '-')
-  .map((scheme) => `${scheme}:`)
-  .join(' ');
 const FILE_VALUES = ['FILE', 'PATH'];
 const FILE_ARGUMENTS = ['manifest', 'file', 'key', 'dir'];
 
@@ -64,14 +65,14 @@ function commandLine({id, summary = '', flags, args}: Command.Cached): CommandLi
       ...Object.values(flags).flatMap((flag): Flag[] => {
         const names = [`--${flag.name}`, ...(flag.char ? [`-${flag.char}`] : [])];
         const description = (flag.description ?? flag.summary ?? '').replace(/[;:(].*$/s, '').trim();
-        if (flag.type !== 'boolean') return [{names, description, value: valueKind(flag.options, flag.helpValue)}];
+        if (flag.type !== 'boolean') return [{names, description, value: flagValue(flag)}];
         const off = {names: [`--no-${flag.name}`], description: `not --${flag.name}`, value: undefined};
         return [{names, description, value: undefined}, ...(flag.allowNo ? [off] : [])];
       }),
       {names: ['--help', '-h'], description: 'show what it does', value: undefined},
     ],
-    argument: names.includes('source')
-      ? 'source'
+    argument: args['source']
+      ? sourceOf(args['source'].description)
       : names.some((name) => FILE_ARGUMENTS.includes(name))
         ? 'file'
         : 'none',
@@ -79,10 +80,20 @@ function commandLine({id, summary = '', flags, args}: Command.Cached): CommandLi
   };
 }
 
-function valueKind(options: readonly string[] | undefined, helpValue: string | string[] | undefined): Value {
+function flagValue({options, helpValue, description}: ValueFlag): Value {
   if (options) return options;
-  if (helpValue === 'SOURCE') return 'source';
+  if (helpValue === 'SOURCE') return sourceOf(description);
   return FILE_VALUES.includes(`${helpValue}`) ? 'file' : 'none';
+}
+
+/** The kinds that a description names, `file:PATH, fd:N or cred:NAME`: `file fd cred`. */
+function sourceOf(description = ''): Value {
+  return {kinds: [...description.matchAll(/(?<=^|\s)([a-z][a-z0-9-]*):(?=\S)/g)].map(([, kind]) => kind!)};
+}
+
+/** `file: fd: cred:` */
+function beginnings(kinds: readonly string[]): string {
+  return kinds.map((kind) => `${kind}:`).join(' ');
 }
 
 function topicsOf(commands: readonly CommandLine[]): Topic[] {
@@ -125,7 +136,7 @@ function bash(commands: readonly CommandLine[], topics: readonly Topic[]): strin
   return `# Completion of dek for bash. ${HEAD}
 _dek_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
 _dek_file() { compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); }
-_dek_source() { compopt -o nospace 2>/dev/null; _dek_words '${SOURCE_WORDS}'; }
+_dek_source() { compopt -o nospace 2>/dev/null; _dek_words "$1"; }
 
 _dek() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} command='' word
@@ -157,7 +168,8 @@ complete -F _dek dek
 
 function bashValue(value: Value): string {
   if (value === 'none') return ':';
-  return typeof value === 'string' ? `_dek_${value}` : `_dek_words '${value.join(' ')}'`;
+  if (typeof value === 'string') return `_dek_${value}`;
+  return isSource(value) ? `_dek_source '${beginnings(value.kinds)}'` : `_dek_words '${value.join(' ')}'`;
 }
 
 function zsh(commands: readonly CommandLine[], topics: readonly Topic[]): string {
@@ -186,7 +198,7 @@ function zsh(commands: readonly CommandLine[], topics: readonly Topic[]): string
 # Completion of dek for zsh: put it into a directory of $fpath. ${HEAD}
 _dek_source() {
   compset -P 'file:' && { _files; return }
-  compadd -S '' ${SOURCE_WORDS}
+  compadd -S '' -- \${@/%/:}
 }
 
 _dek() {
@@ -204,7 +216,8 @@ _dek "$@"
 function zshValue(value: Value): string {
   if (value === 'none') return ' ';
   if (value === 'file') return '_files';
-  return value === 'source' ? '_dek_source' : `(${value.join(' ')})`;
+  // The space keeps zsh from arguments of its own.
+  return isSource(value) ? ` _dek_source ${value.kinds.join(' ')}` : `(${value.join(' ')})`;
 }
 
 function zshQuote(text: string): string {
@@ -220,7 +233,7 @@ function fish(commands: readonly CommandLine[], topics: readonly Topic[]): strin
   const rest = commands.flatMap(({words, flags, argument, runs}) => {
     const at = `complete -c dek -n '__dek_in ${words.join(' ')}'`;
     const ofArgument =
-      runs || argument === 'file' ? [`${at} -F`] : argument === 'source' ? [`${at} ${FISH_SOURCE}`] : [];
+      runs || argument === 'file' ? [`${at} -F`] : isSource(argument) ? [`${at} ${fishSource(argument)}`] : [];
     return [
       ...flags.map(({names, description, value}) => {
         const spelled = names.map((name) => (name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`));
@@ -245,13 +258,19 @@ ${[...next, ...rest].join('\n')}
 `;
 }
 
-const FISH_SOURCE = `-F -a '${SOURCE_WORDS}'`;
+function isSource(value: Value): value is Sources {
+  return typeof value === 'object' && 'kinds' in value;
+}
+
+function fishSource({kinds}: Sources): string {
+  return `-F -a '${beginnings(kinds)}'`;
+}
 
 function fishValue(value: Value | undefined): string {
   if (value === undefined) return '';
   if (value === 'none') return ' -x';
   if (value === 'file') return ' -r -F';
-  return value === 'source' ? ` -r ${FISH_SOURCE}` : ` -x -a '${value.join(' ')}'`;
+  return isSource(value) ? ` -r ${fishSource(value)}` : ` -x -a '${value.join(' ')}'`;
 }
 
 function fishQuote(text: string): string {

@@ -1,7 +1,7 @@
 # Completion of dek for bash. Made from the commands by `npm run completion`; not to be edited.
 _dek_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
 _dek_file() { compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); }
-_dek_source() { compopt -o nospace 2>/dev/null; _dek_words 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; }
+_dek_source() { compopt -o nospace 2>/dev/null; _dek_words "$1"; }
 
 _dek() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word
@@ -101,8 +101,8 @@ _dek() {
     'agent --threshold') :; return ;;
     'agent --release') _dek_file; return ;;
     'agent --host') :; return ;;
-    'agent --rollback-index') _dek_source; return ;;
-    'agent --kek') _dek_source; return ;;
+    'agent --rollback-index') _dek_source 'tpm: rpmb: file:'; return ;;
+    'agent --kek') _dek_source 'file: cred: cmd: keyring: pkcs11: afalg:'; return ;;
     'agent --kek-format') _dek_words 'raw hex base64'; return ;;
     'agent --prove-share') :; return ;;
     'agent --release-within') :; return ;;
@@ -111,7 +111,7 @@ _dek() {
     'agent --group') :; return ;;
     'apply --prove-share') :; return ;;
     'apply --replace-key') :; return ;;
-    'apply --kek') _dek_source; return ;;
+    'apply --kek') _dek_source 'file: cred: cmd: keyring: pkcs11: afalg:'; return ;;
     'apply --kek-format') _dek_words 'raw hex base64'; return ;;
     'apply --socket') _dek_file; return ;;
     'convert --from') _dek_words 'raw hex c perftest dpdk pyverbs manifest'; return ;;
@@ -119,8 +119,8 @@ _dek() {
     'convert --name') :; return ;;
     'convert --credential-id') :; return ;;
     'convert --import-kek-id') :; return ;;
-    'convert --kek') _dek_source; return ;;
-    'convert --kek-component') _dek_source; return ;;
+    'convert --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'convert --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'convert --kek-format') _dek_words 'raw hex base64'; return ;;
     'convert --kcv') :; return ;;
     'convert --output' | 'convert -o') _dek_file; return ;;
@@ -129,8 +129,8 @@ _dek() {
     'create --opaque') :; return ;;
     'create --format') _dek_words 'raw hex base64'; return ;;
     'create --socket') _dek_file; return ;;
-    'credential wrap --kek') _dek_source; return ;;
-    'credential wrap --kek-component') _dek_source; return ;;
+    'credential wrap --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'credential wrap --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'credential wrap --kek-format') _dek_words 'raw hex base64'; return ;;
     'credential wrap --kcv') :; return ;;
     'credential wrap --input-format') _dek_words 'raw hex base64'; return ;;
@@ -140,7 +140,7 @@ _dek() {
     'doctor --device') :; return ;;
     'doctor --manifest') _dek_file; return ;;
     'doctor --allowed-signers') _dek_file; return ;;
-    'doctor --kek') _dek_source; return ;;
+    'doctor --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
     'doctor --probe') _dek_file; return ;;
     'doctor --socket') _dek_file; return ;;
     'events --since') :; return ;;
@@ -173,13 +173,13 @@ _dek() {
     'fleet status --fleet') :; return ;;
     'hardware-report --device') :; return ;;
     'hardware-report --manifest') _dek_file; return ;;
-    'hardware-report --kek') _dek_source; return ;;
-    'hardware-report --kek-component') _dek_source; return ;;
+    'hardware-report --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'hardware-report --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'hardware-report --kek-format') _dek_words 'raw hex base64'; return ;;
     'hardware-report --kcv') :; return ;;
     'hardware-report --output' | 'hardware-report -o') _dek_file; return ;;
-    'inspect --kek') _dek_source; return ;;
-    'inspect --kek-component') _dek_source; return ;;
+    'inspect --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'inspect --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'inspect --kek-format') _dek_words 'raw hex base64'; return ;;
     'inspect --kcv') :; return ;;
     'kek components --output-dir') :; return ;;
@@ -189,15 +189,15 @@ _dek() {
     'kek copy --timeout') :; return ;;
     'kek copy --ring') _dek_words 'user session'; return ;;
     'kek copy --master') :; return ;;
-    'kek show --kek-component') _dek_source; return ;;
+    'kek show --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'kek show --kek-format') _dek_words 'raw hex base64'; return ;;
     'kek show --kcv') :; return ;;
     'kek usage --import-kek-id') :; return ;;
     'kek usage --socket') _dek_file; return ;;
     'keygen --size') _dek_words '128 256'; return ;;
     'keygen --keytag-value') :; return ;;
-    'keygen --kek') _dek_source; return ;;
-    'keygen --kek-component') _dek_source; return ;;
+    'keygen --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'keygen --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'keygen --kek-format') _dek_words 'raw hex base64'; return ;;
     'keygen --kcv') :; return ;;
     'keygen --name') :; return ;;
@@ -218,8 +218,8 @@ _dek() {
     'login --import-kek-id') :; return ;;
     'login --socket') _dek_file; return ;;
     'logout --socket') _dek_file; return ;;
-    'manifest check --kek') _dek_source; return ;;
-    'manifest check --kek-component') _dek_source; return ;;
+    'manifest check --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'manifest check --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'manifest check --kek-format') _dek_words 'raw hex base64'; return ;;
     'manifest check --kcv') :; return ;;
     'manifest fetch --name') :; return ;;
@@ -241,9 +241,9 @@ _dek() {
     'manifest set --kcv') :; return ;;
     'manifest set --remove') :; return ;;
     'manifest set --output' | 'manifest set -o') _dek_file; return ;;
-    'manifest sign --key') _dek_source; return ;;
-    'manifest upgrade --kek') _dek_source; return ;;
-    'manifest upgrade --kek-component') _dek_source; return ;;
+    'manifest sign --key') _dek_source 'ssh-agent: file: fd: cred: cmd: keyring:'; return ;;
+    'manifest upgrade --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'manifest upgrade --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'manifest upgrade --kek-format') _dek_words 'raw hex base64'; return ;;
     'manifest upgrade --kcv') :; return ;;
     'manifest upgrade --output' | 'manifest upgrade -o') _dek_file; return ;;
@@ -252,8 +252,8 @@ _dek() {
     'manifest verify --release') _dek_file; return ;;
     'manifest verify --host') :; return ;;
     'officer credential add --role') _dek_words 'officer user'; return ;;
-    'officer credential add --kek') _dek_source; return ;;
-    'officer credential add --kek-component') _dek_source; return ;;
+    'officer credential add --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'officer credential add --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'officer credential add --kek-format') _dek_words 'raw hex base64'; return ;;
     'officer credential add --kcv') :; return ;;
     'officer credential add --input-format') _dek_words 'raw hex base64'; return ;;
@@ -269,8 +269,8 @@ _dek() {
     'officer credential list --credential-id') :; return ;;
     'officer credential list --import-kek-id') :; return ;;
     'officer credential list --device') :; return ;;
-    'officer kek add --kek') _dek_source; return ;;
-    'officer kek add --kek-component') _dek_source; return ;;
+    'officer kek add --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'officer kek add --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'officer kek add --kek-format') _dek_words 'raw hex base64'; return ;;
     'officer kek add --kcv') :; return ;;
     'officer kek add --input-format') _dek_words 'raw hex base64'; return ;;
@@ -288,16 +288,16 @@ _dek() {
     'officer kek list --credential-id') :; return ;;
     'officer kek list --import-kek-id') :; return ;;
     'officer kek list --device') :; return ;;
-    'officer operational --kek') _dek_source; return ;;
-    'officer operational --kek-component') _dek_source; return ;;
+    'officer operational --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'officer operational --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'officer operational --kek-format') _dek_words 'raw hex base64'; return ;;
     'officer operational --kcv') :; return ;;
-    'officer operational --credential') _dek_source; return ;;
+    'officer operational --credential') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'officer operational --credential-format') _dek_words 'raw hex base64'; return ;;
     'officer operational --device') :; return ;;
-    'officer rotate --from') _dek_source; return ;;
+    'officer rotate --from') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
     'officer rotate --from-format') _dek_words 'raw hex base64'; return ;;
-    'officer rotate --to') _dek_source; return ;;
+    'officer rotate --to') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
     'officer rotate --to-format') _dek_words 'raw hex base64'; return ;;
     'officer rotate --credential') _dek_file; return ;;
     'officer rotate --credential-id') :; return ;;
@@ -310,9 +310,9 @@ _dek() {
     'prove --record') _dek_file; return ;;
     'prove --socket') _dek_file; return ;;
     'query --socket') _dek_file; return ;;
-    'rewrap --from') _dek_source; return ;;
+    'rewrap --from') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
     'rewrap --from-format') _dek_words 'raw hex base64'; return ;;
-    'rewrap --to') _dek_source; return ;;
+    'rewrap --to') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
     'rewrap --to-format') _dek_words 'raw hex base64'; return ;;
     'rewrap --to-list') _dek_file; return ;;
     'rewrap --import-kek-id') :; return ;;
@@ -321,18 +321,18 @@ _dek() {
     'rollback-index enroll --threshold') :; return ;;
     'rollback-index enroll --release') _dek_file; return ;;
     'rollback-index enroll --host') :; return ;;
-    'rpmb info --key') _dek_source; return ;;
+    'rpmb info --key') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'rpmb info --key-format') _dek_words 'raw hex base64'; return ;;
-    'rpmb program --key') _dek_source; return ;;
+    'rpmb program --key') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'rpmb program --key-format') _dek_words 'raw hex base64'; return ;;
-    'rpmb read --key') _dek_source; return ;;
+    'rpmb read --key') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'rpmb read --key-format') _dek_words 'raw hex base64'; return ;;
     'rpmb read --address') :; return ;;
     'rpmb read --blocks') :; return ;;
     'rpmb read --frames') _dek_file; return ;;
     'rpmb read --output' | 'rpmb read -o') _dek_file; return ;;
     'rpmb read --format') _dek_words 'raw hex base64'; return ;;
-    'rpmb write --key') _dek_source; return ;;
+    'rpmb write --key') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'rpmb write --key-format') _dek_words 'raw hex base64'; return ;;
     'rpmb write --address') :; return ;;
     'rpmb write --frames') _dek_file; return ;;
@@ -345,31 +345,31 @@ _dek() {
     'run --threshold') :; return ;;
     'run --release') _dek_file; return ;;
     'run --host') :; return ;;
-    'run --rollback-index') _dek_source; return ;;
-    'run --kek') _dek_source; return ;;
+    'run --rollback-index') _dek_source 'tpm: rpmb: file:'; return ;;
+    'run --kek') _dek_source 'file: cred: cmd: keyring: pkcs11: afalg:'; return ;;
     'run --kek-format') _dek_words 'raw hex base64'; return ;;
     'run --prove-share') :; return ;;
     'run --release-within') :; return ;;
     'run --check-interval') :; return ;;
     'seal --name') :; return ;;
     'seal --not-after') :; return ;;
-    'seal --with-key') _dek_source; return ;;
+    'seal --with-key') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
     'seal --with-key-format') _dek_words 'raw hex base64'; return ;;
     'seal --output' | 'seal -o') _dek_file; return ;;
     'spdk load --socket') _dek_file; return ;;
     'spdk load --manifest') _dek_file; return ;;
     'spdk load --name') :; return ;;
-    'spdk load --kek') _dek_source; return ;;
-    'spdk load --kek-component') _dek_source; return ;;
+    'spdk load --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'spdk load --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'spdk load --kek-format') _dek_words 'raw hex base64'; return ;;
     'spdk load --kcv') :; return ;;
     'status --socket') _dek_file; return ;;
     'unseal --name') :; return ;;
-    'unseal --with-key') _dek_source; return ;;
+    'unseal --with-key') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
     'unseal --with-key-format') _dek_words 'raw hex base64'; return ;;
     'unseal --output' | 'unseal -o') _dek_file; return ;;
-    'unwrap --kek') _dek_source; return ;;
-    'unwrap --kek-component') _dek_source; return ;;
+    'unwrap --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'unwrap --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'unwrap --kek-format') _dek_words 'raw hex base64'; return ;;
     'unwrap --kcv') :; return ;;
     'unwrap --input-format') _dek_words 'raw hex base64'; return ;;
@@ -378,10 +378,10 @@ _dek() {
     'unwrap --name') :; return ;;
     'unwrap --output' | 'unwrap -o') _dek_file; return ;;
     'unwrap --format') _dek_words 'raw hex base64'; return ;;
-    'virtual create --kek') _dek_source; return ;;
+    'virtual create --kek') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'virtual create --kek-format') _dek_words 'raw hex base64'; return ;;
     'virtual create --kek-id') :; return ;;
-    'virtual create --credential') _dek_source; return ;;
+    'virtual create --credential') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'virtual create --credential-format') _dek_words 'raw hex base64'; return ;;
     'virtual create --credential-id') :; return ;;
     'virtual create --import-mode') _dek_words 'wrapped plaintext'; return ;;
@@ -389,8 +389,8 @@ _dek() {
     'virtual create --group') :; return ;;
     'virtual create --devices') :; return ;;
     'virtual set --device') :; return ;;
-    'wrap --kek') _dek_source; return ;;
-    'wrap --kek-component') _dek_source; return ;;
+    'wrap --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'wrap --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'wrap --kek-format') _dek_words 'raw hex base64'; return ;;
     'wrap --kcv') :; return ;;
     'wrap --input-format') _dek_words 'raw hex base64'; return ;;
@@ -428,7 +428,7 @@ _dek() {
     'create')
       if [[ $cur == -* ]]; then _dek_words '--json --dcv --keytag-value --opaque --plaintext --allow-equal-keys --format --socket --help -h'; else _dek_file; fi ;;
     'credential wrap')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --input-format --output -o --force --format --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --input-format --output -o --force --format --help -h'; else _dek_source 'file: fd: cred: cmd: keyring:'; fi ;;
     'destroy')
       if [[ $cur == -* ]]; then _dek_words '--json --all --socket --help -h'; else :; fi ;;
     'device list')
@@ -456,9 +456,9 @@ _dek() {
     'kek components')
       if [[ $cur == -* ]]; then _dek_words '--json --output-dir --size --format --help -h'; else :; fi ;;
     'kek copy')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek-format --timeout --ring --master --force --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek-format --timeout --ring --master --force --help -h'; else _dek_source 'file: fd: cred: cmd: keyring:'; fi ;;
     'kek show')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek-component --kek-format --kcv --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek-component --kek-format --kcv --help -h'; else _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; fi ;;
     'kek usage')
       if [[ $cur == -* ]]; then _dek_words '--json --import-kek-id --socket --help -h'; else _dek_file; fi ;;
     'keygen')
@@ -484,13 +484,13 @@ _dek() {
     'manifest verify')
       if [[ $cur == -* ]]; then _dek_words '--json --allowed-signers --threshold --release --host --help -h'; else _dek_file; fi ;;
     'officer credential add')
-      if [[ $cur == -* ]]; then _dek_words '--json --role --kek --kek-component --kek-format --kcv --input-format --credential --credential-id --import-kek-id --device --all-ports --plan --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --role --kek --kek-component --kek-format --kcv --input-format --credential --credential-id --import-kek-id --device --all-ports --plan --help -h'; else _dek_source 'file: fd: cred: cmd: keyring:'; fi ;;
     'officer credential delete')
       if [[ $cur == -* ]]; then _dek_words '--json --credential --credential-id --import-kek-id --device --all-ports --help -h'; else :; fi ;;
     'officer credential list')
       if [[ $cur == -* ]]; then _dek_words '--json --credential --credential-id --import-kek-id --device --all-ports --help -h'; else :; fi ;;
     'officer kek add')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --wrapped --input-format --credential --credential-id --import-kek-id --device --all-ports --plan --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --wrapped --input-format --credential --credential-id --import-kek-id --device --all-ports --plan --help -h'; else _dek_source 'file: fd: cred: cmd: keyring:'; fi ;;
     'officer kek delete')
       if [[ $cur == -* ]]; then _dek_words '--json --credential --credential-id --import-kek-id --device --all-ports --manifest --force --socket --help -h'; else :; fi ;;
     'officer kek list')
@@ -508,9 +508,9 @@ _dek() {
     'rewrap')
       if [[ $cur == -* ]]; then _dek_words '--json --from --from-format --to --to-format --to-list --import-kek-id --output -o --force --help -h'; else _dek_file; fi ;;
     'rollback-index enroll')
-      if [[ $cur == -* ]]; then _dek_words '--json --allowed-signers --threshold --release --host --force --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --allowed-signers --threshold --release --host --force --help -h'; else _dek_source 'tpm: rpmb: file:'; fi ;;
     'rollback-index show')
-      if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else _dek_source 'tpm: rpmb: file:'; fi ;;
     'rpmb info')
       if [[ $cur == -* ]]; then _dek_words '--json --key --key-format --help -h'; else :; fi ;;
     'rpmb program')
@@ -542,7 +542,7 @@ _dek() {
     'virtual show')
       if [[ $cur == -* ]]; then _dek_words '--json --help -h'; else _dek_file; fi ;;
     'wrap')
-      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --input-format --size --keytag --dcv --dcv-input --dcv-output --manifest --name --first --opaque --output -o --force --format --help -h'; else _dek_source; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --input-format --size --keytag --dcv --dcv-input --dcv-output --manifest --name --first --opaque --output -o --force --format --help -h'; else _dek_source 'file: fd: cred: cmd: keyring:'; fi ;;
   esac
 }
 complete -F _dek dek

@@ -77,6 +77,18 @@ describe('completion', () => {
         expect(offered('dek', 'keygen', '--size', '')).to.have.members(['128', '256']);
       });
 
+      it('offers the kinds of sources that a value may be, and no others', () => {
+        const kinds = (...words: string[]) => offered('dek', ...words, '').map((word) => word.replace(/:$/, ''));
+        const isKind = (word: string) => !fs.existsSync(join(ROOT, 'contrib', word));
+        expect(kinds('agent', '--rollback-index').filter(isKind)).to.have.members(['tpm', 'rpmb', 'file']);
+        expect(kinds('rollback-index', 'show').filter(isKind)).to.have.members(['tpm', 'rpmb', 'file']);
+        expect(kinds('rpmb', 'info', '--key'))
+          .to.include('cred')
+          .and.not.to.include('kmip');
+        expect(kinds('keygen', '--kek')).to.include.members(['cred', 'kmip']);
+        expect(kinds('manifest', 'sign', '--key')).to.include.members(['ssh-agent', 'cred']);
+      });
+
       it('offers files where there is to be one', () => {
         expect(offered('dek', 'apply', 'fl').map((name) => name.replace(/\/$/, ''))).to.deep.equal(['fleet']);
       });
