@@ -31,8 +31,11 @@ export async function readHostList(path: string): Promise<Line[]> {
   const lines = text
     .split('\n')
     .flatMap((line, i) => (line.trim() === '' ? [] : [parseLine(line, `${path}: line ${i + 1}`)]));
-  const twice = lines.find(({host}, i) => lines.findIndex((other) => other.host === host) !== i);
-  if (twice) throw new DekError('BAD_INPUT', `${path} names ${twice.host} twice`);
+  const seen = new Set<string>();
+  for (const {host} of lines) {
+    if (seen.has(host)) throw new DekError('BAD_INPUT', `${path} names ${host} twice`);
+    seen.add(host);
+  }
   if (lines.length === 0) throw new DekError('BAD_INPUT', `${path} names no host`);
   return lines;
 }

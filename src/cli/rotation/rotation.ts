@@ -66,7 +66,7 @@ export async function openRotation(options: RotationOptions): Promise<Rotation> 
   const begun = await readJournal(journal);
   if (begun && (begun.from !== fromKcv || begun.to !== toKcv)) {
     throw new DekError('EXISTS', `${journal}: a rotation from KCV ${begun.from} to ${begun.to} is under way`, {
-      hint: 'finish it first, with the same KEKs',
+      hint: `finish it first, with the same KEKs; where the NICs have no other than the old one, remove ${journal}`,
     });
   }
   if (!begun && toHex(header.importKekKcv) !== fromKcv) {
