@@ -288,7 +288,7 @@ _dek() {
     'officer kek list --credential-id') :; return ;;
     'officer kek list --import-kek-id') :; return ;;
     'officer kek list --device') :; return ;;
-    'officer operational --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'officer operational --kek') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'officer operational --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'officer operational --kek-format') _dek_words 'raw hex base64'; return ;;
     'officer operational --kcv') :; return ;;
@@ -297,7 +297,7 @@ _dek() {
     'officer operational --device') :; return ;;
     'officer rotate --from') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
     'officer rotate --from-format') _dek_words 'raw hex base64'; return ;;
-    'officer rotate --to') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
+    'officer rotate --to') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'officer rotate --to-format') _dek_words 'raw hex base64'; return ;;
     'officer rotate --credential') _dek_file; return ;;
     'officer rotate --credential-id') :; return ;;

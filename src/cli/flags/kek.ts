@@ -11,13 +11,18 @@ import {missingOption} from '../usage-error.js';
 import {formatFlag} from './format-flag.js';
 import {parseKcv} from './hex-flag.js';
 
+/** `--kek SOURCE` of a command that takes components as well. */
+export function kekFlag(what: string, forms: string) {
+  return Flags.string({
+    helpValue: 'SOURCE',
+    description: `${what} (16 or 32 bytes): ${forms}`,
+    exclusive: ['kek-component'],
+  });
+}
+
 /** `--kek SOURCE`, or `--kek-component SOURCE` several times, and what belongs to them: an import KEK. */
 export const kekFlags = {
-  kek: Flags.string({
-    helpValue: 'SOURCE',
-    description: `import KEK (16 or 32 bytes): ${KEK_FORMS}`,
-    exclusive: ['kek-component'],
-  }),
+  kek: kekFlag('import KEK', KEK_FORMS),
   'kek-component': Flags.string({
     helpValue: 'SOURCE',
     multiple: true,

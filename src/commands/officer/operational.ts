@@ -3,7 +3,7 @@ import {toHex, wipe} from '../../bytes.js';
 import {askYes} from '../../cli/ask.js';
 import {DekCommand} from '../../cli/base.js';
 import {formatFlag} from '../../cli/flags/format-flag.js';
-import {KEK_USAGE, kekFlags, kekSpecs, withKek} from '../../cli/flags/kek.js';
+import {KEK_USAGE, kekFlag, kekFlags, kekSpecs, withKek} from '../../cli/flags/kek.js';
 import {namesOf, planFlag} from '../../cli/officer.js';
 import {readSecret} from '../../custody/source.js';
 import {SOURCE_FORMS} from '../../custody/sources/table.js';
@@ -51,6 +51,7 @@ export default class OfficerOperational extends DekCommand {
   ];
   static override flags = {
     ...kekFlags,
+    kek: kekFlag('first import KEK', SOURCE_FORMS),
     credential: Flags.string({
       required: true,
       helpValue: 'SOURCE',

@@ -36,8 +36,6 @@ interface RotateFlags {
   socket?: string | undefined;
 }
 
-const SOURCE = `(16 or 32 bytes): ${KEK_FORMS}`;
-
 export default class OfficerRotate extends DekCommand {
   static override summary = 'replace the import KEK of a manifest and its NICs';
   static override description =
@@ -66,9 +64,17 @@ export default class OfficerRotate extends DekCommand {
     manifest: Args.string({required: true, ignoreStdin: true, description: 'manifest of this host'}),
   };
   static override flags = {
-    from: Flags.string({required: true, helpValue: 'SOURCE', description: `old import KEK ${SOURCE}`}),
+    from: Flags.string({
+      required: true,
+      helpValue: 'SOURCE',
+      description: `old import KEK (16 or 32 bytes): ${KEK_FORMS}`,
+    }),
     'from-format': formatFlag('the old KEK'),
-    to: Flags.string({required: true, helpValue: 'SOURCE', description: `new import KEK ${SOURCE}`}),
+    to: Flags.string({
+      required: true,
+      helpValue: 'SOURCE',
+      description: `new import KEK (16 or 32 bytes): ${SOURCE_FORMS}`,
+    }),
     'to-format': formatFlag('the new KEK'),
     credential: Flags.string({
       required: true,
