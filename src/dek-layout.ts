@@ -41,6 +41,11 @@ export type DekState = 'READY' | 'ERROR';
 /** VALID; NO_LOGIN: logged out; INVALID: the officer deleted its import KEK or credential from the NIC. */
 export type LoginState = 'VALID' | 'NO_LOGIN' | 'INVALID';
 
+/** In the order of the NIC's numbers. */
+export const ROLES = ['officer', 'user'] as const;
+/** What a login with a credential may do: an officer adds and deletes KEKs and credentials, a user has DEKs made. */
+export type Role = (typeof ROLES)[number];
+
 /** What a crypto login takes: mlx5dv_crypto_login_create(3). */
 export interface LoginOptions {
   /** The wrapped credential, 48 bytes. */

@@ -19,10 +19,6 @@ export const TWEAKS = ['ieee-1619', 'inc64', 'reversed'] as const;
 /** How a NIC makes the tweak of a data unit. */
 export type Tweak = (typeof TWEAKS)[number];
 
-export const ROLES = ['officer', 'user'] as const;
-/** Whether a login with a credential may add and delete KEKs and credentials. */
-export type Role = (typeof ROLES)[number];
-
 /**
  * Assumptions of docs/virtual-connectx.md, by number, that a virtual ConnectX can be made not to hold to: the others
  * have settings of their own (5: policy, 13: tweak, 17: loopback), or none.

@@ -4,7 +4,7 @@
 
 import {constants} from 'node:os';
 import {toHex, wipe} from '../bytes.js';
-import type {ImportMode} from '../dek-layout.js';
+import {type ImportMode, ROLES, type Role} from '../dek-layout.js';
 import {keyCheckValue} from '../wrap/kcv.js';
 import {COMMANDS, OBJECTS, STATUSES} from './faults.js';
 import {ALWAYS, DEK_ERROR, FAULT, IMAGE, KEY, KEYS, RULES} from './image-layout.js';
@@ -19,8 +19,6 @@ import {
   PORTS,
   type Policy,
   type PortState,
-  ROLES,
-  type Role,
   STATES,
   TWEAKS,
   type Tweak,

@@ -13,14 +13,11 @@
  * is what we take it for. Left out: CRYPTO_COMMISSIONING, the way back, for which NVIDIA signs a token.
  */
 import {secretBytes} from '../../bytes.js';
-import type {LoginOptions} from '../../dek-layout.js';
+import {type LoginOptions, ROLES, type Role} from '../../dek-layout.js';
 import {type Field, getField, putField} from './mailbox.js';
 
 /** What an officer adds and deletes. */
 export type KeyKind = 'kek' | 'credential';
-/** What a login with a credential may do: an officer adds and deletes, a user has DEKs made. */
-export type Role = (typeof ROLES)[number];
-export const ROLES = ['officer', 'user'] as const;
 
 /** What a NIC tells of a KEK or a credential. */
 export interface KeyReport {

@@ -18,9 +18,8 @@ import {
 import {readSecret} from '../../../custody/source.js';
 import {SOURCE_FORMS} from '../../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../../custody/spec.js';
-import {CREDENTIAL_BYTES} from '../../../dek-layout.js';
+import {CREDENTIAL_BYTES, ROLES} from '../../../dek-layout.js';
 import {exampleWarnings} from '../../../officer/example-keys.js';
-import {ROLES} from '../../../officer/registers/registers.js';
 
 interface AddResult extends AdditionResult {
   role: string;
