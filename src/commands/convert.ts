@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import {orList} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {idFlag} from '../cli/flags/flags.js';
 import {KEK_USAGE, kekFlags, withKekIfGiven} from '../cli/flags/kek.js';
@@ -49,7 +50,7 @@ export default class Convert extends DekCommand {
     file: Args.string({required: true, ignoreStdin: true, description: 'what is to be converted'}),
   };
   static override flags = {
-    from: formatOption('format of FILE: raw, hex, c, perftest, dpdk, pyverbs or manifest'),
+    from: formatOption(`format of FILE: ${orList(FILE_FORMAT_NAMES)}`),
     to: formatOption('format of the output, likewise'),
     name: Flags.string({
       helpValue: 'NAME,...',
@@ -119,8 +120,7 @@ function chosen(
     throw new DekError('BAD_INPUT', 'there is no credential in it');
   }
   // Where a file has no names, the name is what its DEK is to be called.
-  const hasNames = from === 'manifest' || from === 'c' || from === 'pyverbs';
-  if (name.length === 0 || !hasNames) return {credential, deks};
+  if (name.length === 0 || !FILE_FORMATS[from].hasNames) return {credential, deks};
   const missing = name.find((wanted) => !deks.some((dek) => dek.name === wanted));
   if (missing !== undefined) throw new DekError('NO_DEK', `there is no DEK called ${JSON.stringify(missing)} in it`);
   // The tests of pyverbs log in.

@@ -100,6 +100,14 @@ describe('dek convert and dek inspect', function () {
     expect(await dek('manifest', 'check', again, '--kek', kek)).to.match(/^ok|3 DEKs/m);
   });
 
+  it('takes the DEK that is named out of arrays for DPDK', async () => {
+    const one = await dek('convert', manifest, '--from', 'manifest', '--to', 'dpdk', '--name', 'tagged');
+    fs.writeFileSync(path('two.h'), one + one.replace('dek_tagged', 'dek_other'));
+    const raw = path('other.raw');
+    await dek('convert', path('two.h'), '--from', 'dpdk', '--to', 'raw', '--name', 'other', '-o', raw);
+    expect(fs.statSync(raw).size).to.equal(48);
+  });
+
   it('inspect says what each file is, and what a KEK says of it, and reveals nothing', async () => {
     const look = async (file: string, ...more: string[]) =>
       JSON.parse((await runDek(['inspect', file, '--json', ...more])).stdout.toString());

@@ -19,6 +19,8 @@ export interface WriteOptions {
 }
 
 interface FileFormat {
+  /** Whether a file of it names its DEKs. */
+  readonly hasNames: boolean;
   /** Throws BAD_INPUT. */
   read(bytes: Uint8Array, options: ReadOptions, path: string): Material | Promise<Material>;
   write(material: Material, options: WriteOptions): Uint8Array | string | Promise<Uint8Array | string>;
@@ -29,24 +31,36 @@ const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 /** Each by its name. */
 export const FILE_FORMATS = {
   raw: {
+    hasNames: false,
     read: (bytes, options) => single(decode(bytes, DEK_WRAPPED_BYTES, 'the file', 'raw'), options),
     write: (material) => onlyOne(material, 'raw'),
   },
   hex: {
+    hasNames: false,
     read: (bytes, options) => single(decode(bytes, DEK_WRAPPED_BYTES, 'the file', 'hex'), options),
     write: (material) => `${toHex(onlyOne(material, 'hex'))}\n`,
   },
-  c: {read: (bytes, options) => readC(text(bytes), options), write: (material) => writeC(material)},
+  c: {
+    hasNames: true,
+    read: (bytes, options) => readC(text(bytes), options),
+    write: (material) => writeC(material),
+  },
   perftest: {
+    hasNames: false,
     read: (bytes, options) => readNumbers(text(bytes), options),
     write: (material) => writePerftest(material),
   },
-  dpdk: {read: (bytes, options) => readDpdk(text(bytes), options), write: (material) => writeDpdk(material)},
+  dpdk: {
+    hasNames: true,
+    read: (bytes, options) => readDpdk(text(bytes), options),
+    write: (material) => writeDpdk(material),
+  },
   pyverbs: {
+    hasNames: true,
     read: (bytes) => readPyverbs(text(bytes)),
     write: (material, {kek}) => writePyverbs(material, kek),
   },
-  manifest: {read: (_bytes, _options, path) => readFromManifest(path), write: writeToManifest},
+  manifest: {hasNames: true, read: (_bytes, _options, path) => readFromManifest(path), write: writeToManifest},
 } as const satisfies Readonly<Record<string, FileFormat>>;
 
 export type FileFormatName = keyof typeof FILE_FORMATS;

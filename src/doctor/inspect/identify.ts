@@ -3,7 +3,7 @@
  * kind is asked for in turn, the ones with a mark of their own first.
  */
 import {equalBytes, secretBytes, toHex, wipe} from '../../bytes.js';
-import {decodeDigits} from '../../custody/digits.js';
+import {decodeDigits, isWhiteSpace} from '../../custody/digits.js';
 import {DekError} from '../../errors.js';
 import {caamFileText} from '../../seal/caam-file.js';
 import {dateText, FIXED_BYTES, headerLength, parseHeader} from '../../seal/header.js';
@@ -60,7 +60,7 @@ const MANIFEST = new TextEncoder().encode('{"dek-');
 
 /** Whether it is a manifest or a release: what is one is read as a stream. Makes no string of what may be a key. */
 export function isManifest(head: Uint8Array): boolean {
-  const start = head.findIndex((byte) => !WHITE.has(byte));
+  const start = head.findIndex((byte) => !isWhiteSpace(byte));
   return start >= 0 && equalBytes(head.subarray(start, start + MANIFEST.length), MANIFEST);
 }
 
@@ -111,12 +111,9 @@ const arrays: Attempt = (_content, text) =>
       })
     : undefined;
 
-/** Tab, line feed, vertical tab, form feed, carriage return and space. */
-const WHITE: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20]);
-
-/** Whether it has no control bytes, as keys in raw bytes have. */
+/** Whether it has no control bytes but those of lines, tabs and pages: keys in raw bytes have others. */
 function isText(content: Uint8Array): boolean {
-  return content.every((byte) => byte > 0x20 || WHITE.has(byte));
+  return content.every((byte) => byte >= 0x20 || (byte >= 0x09 && byte <= 0x0d));
 }
 
 /** The bytes that it stands for, in a buffer of their own. */
