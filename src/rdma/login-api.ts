@@ -18,9 +18,6 @@ import type {ContextPtr, Library, LoginObjects, LoginPtr} from './ffi.js';
  */
 export type LoginApiName = 'object' | 'session';
 
-/** VALID; NO_LOGIN: logged out; INVALID: the officer deleted its import KEK or credential from the NIC. */
-export type LoginState = 'VALID' | 'NO_LOGIN' | 'INVALID';
-
 /** `errno` is 0 or positive. */
 export interface LoginCalls {
   /** `credential` has 48 bytes: the object API copies as many as it is told, without a check. */

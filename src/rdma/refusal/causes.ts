@@ -25,7 +25,8 @@ export interface Cause {
 
 const ANY = ['login', 'wrapped', 'plaintext'] as const;
 const OFFICER = 'a crypto officer makes it operational: dek officer operational';
-const LOGIN_AGAIN = 'log out, then log in with a credential and an import KEK that the crypto officer has loaded';
+export const LOGIN_AGAIN =
+  'log out, then log in with a credential and an import KEK that the crypto officer has loaded';
 const ENGINE =
   'look whether mlxconfig has DATA_CRYPTO_ENGINE=DISABLED, whether the NIC is a crypto-enabled model, and whether ' +
   'its firmware is new enough: dek doctor';

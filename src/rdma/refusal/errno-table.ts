@@ -5,7 +5,8 @@
  */
 import type {LoginState} from '../../dek-layout.js';
 import type {DekErrorCode} from '../../errors.js';
-import type {Told} from './status.js';
+import {type Asked, causeOf, LOGIN_AGAIN} from './causes.js';
+import type {StatusName, Told} from './status.js';
 
 /** What was tried. */
 export type Call =
@@ -48,6 +49,12 @@ export interface About {
 
 /** What an errno means. */
 export type Meaning = readonly [code: DekErrorCode, text: string, hint?: string | undefined];
+/** What a status of the firmware most likely means, as causes.ts has it. */
+export function likelyMeaning(asked: Asked, status: StatusName | undefined): Meaning | undefined {
+  const cause = causeOf(asked, status);
+  return cause && [cause.code, cause.text, cause.hint];
+}
+
 export type Table = Readonly<Record<string, (about: About) => Meaning>>;
 
 /** What did not succeed, on this device. */
@@ -71,8 +78,6 @@ export const TRIED: Readonly<Record<Call, (device: string) => string>> = {
   post: (device) => `cannot post work requests to ${device}`,
   poll: (device) => `cannot poll a completion queue of ${device}`,
 };
-
-const LOGIN_AGAIN = 'log out, then log in with a credential and an import KEK that the crypto officer has loaded';
 
 const gone = (): Meaning => [
   'DEVICE_GONE',
@@ -142,11 +147,7 @@ export const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
       'an id is wrong (what CRYPTO_OPERATIONAL loaded has id 0), the credential was wrapped under another import ' +
         'KEK, or with padding (RFC 5649), or the officer deleted one of the two',
     ],
-    ENOMEM: () => [
-      'LIMIT',
-      'the NIC has no room for another login',
-      'close contexts that are logged in and not needed, of all processes',
-    ],
+    ENOMEM: () => likelyMeaning('login', 'LIM_ERR')!,
     EOPNOTSUPP: () => [
       'UNSUPPORTED',
       'the NIC takes no login: it is not operational, or it has no wrapped import',
@@ -164,23 +165,13 @@ export const BY_CALL: Readonly<Partial<Record<Call, Table>>> = {
       if (!wrapped) {
         return ['REFUSED', 'the NIC refused the plaintext key', 'it may take wrapped keys only, or key1 equals key2'];
       }
-      return (
-        loginLost(loginState) ?? [
-          'REFUSED',
-          'the NIC refused the wrapped key',
-          'it was wrapped under another import KEK than the login names, or with padding (RFC 5649), or not at all, ' +
-            'or altered, or its key1 equals key2',
-        ]
-      );
+      return loginLost(loginState) ?? likelyMeaning('wrapped', 'BAD_PARAM')!;
     },
     EREMOTEIO: ({wrapped, loginState}) => (wrapped ? loginLost(loginState) : undefined) ?? untold(),
     ENOMEM: ({maxDeks}) => {
       const most = maxDeks?.() ?? 0;
-      return [
-        'LIMIT',
-        `the NIC has no room for another DEK${most === 0 ? '' : `: it holds at most ${most}`}`,
-        'destroy DEKs that are not needed; the limit counts those of all processes',
-      ];
+      const [code, text, hint] = likelyMeaning('wrapped', 'LIM_ERR')!;
+      return [code, `${text}${most === 0 ? '' : `: it holds at most ${most}`}`, hint];
     },
     EOPNOTSUPP: () => ['UNSUPPORTED', 'the NIC has no AES-XTS engine, or its firmware does not support DEKs'],
   },

@@ -3,9 +3,8 @@
  * the firmware itself said, which libmlx5 does not pass on, comes from ask-again.ts, where it was asked.
  */
 import {DekError} from '../../errors.js';
-import {causeOf} from './causes.js';
 import {errnoName} from './errno-name.js';
-import {type About, ANY_CALL, BY_CALL, type Call, type Meaning, TRIED} from './errno-table.js';
+import {type About, ANY_CALL, BY_CALL, type Call, likelyMeaning, type Meaning, TRIED} from './errno-table.js';
 import {STATUS_ERRNOS, statusName, statusText, syndromeText} from './status.js';
 
 /**
@@ -26,8 +25,7 @@ const VAGUE: ReadonlySet<string> = new Set(['EINVAL', 'EIO', 'EREMOTEIO']);
 function toldCause(call: Call, errno: string, {told, wrapped}: About): Meaning | undefined {
   if (typeof told !== 'object' || !VAGUE.has(errno) || (call !== 'login' && call !== 'create')) return undefined;
   const asked = call === 'login' ? 'login' : wrapped ? 'wrapped' : 'plaintext';
-  const cause = causeOf(asked, statusName(told.status));
-  return cause && [cause.code, cause.text, cause.hint];
+  return likelyMeaning(asked, statusName(told.status));
 }
 
 const NOT_REPEATED =
