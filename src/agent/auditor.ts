@@ -23,9 +23,10 @@ export function startAudit(events: Events, applied: () => AppliedManifest | null
     const {id, generation, digest} = applied() ?? {};
     return {manifest: id ?? undefined, generation: generation ?? undefined, digest};
   };
-  events.onAudit(({kind, device, by, manifest, results}) => {
-    const asker = askerOf(by);
-    for (const [result, deks] of results) write({kind, result, ...asker, device, deks, ...(manifest ?? facts())});
+  events.onAudit((audited) => {
+    const {kind, device, by, manifest, results} = audited();
+    const common = {kind, ...askerOf(by), device, ...(manifest ?? facts())};
+    for (const [result, deks] of results) if (deks.length > 0) write({...common, result, deks});
   });
   events.listen((event) => {
     const entry = entryOf(event);

@@ -132,6 +132,7 @@ export interface Audited {
   readonly by?: AbortSignal | undefined;
   /** The manifest that they are from; the one that was applied when left out. */
   readonly manifest?: Pick<AuditEntry, 'manifest' | 'generation' | 'digest'> | undefined;
+  /** No DEK: nothing is told. */
   readonly results: ReadonlyMap<string, readonly AuditedDek[]>;
 }
 
@@ -141,7 +142,7 @@ const LEVELS: readonly EventLevel[] = ['debug', 'info', 'warn', 'error'];
 
 export class Events {
   readonly #listeners = new Set<Hear>();
-  #auditor: ((audited: Audited) => void) | undefined;
+  #auditor: ((audited: () => Audited) => void) | undefined;
 
   emit<Name extends EventName>(level: EventLevel, event: Name, fields: AgentEvents[Name]): void {
     const told = eventOf(level, event, fields);
@@ -154,14 +155,14 @@ export class Events {
     for (const hear of this.#listeners) hear(told);
   }
 
-  /** From now on `hear` is told what the audit is to know. */
-  onAudit(hear: (audited: Audited) => void): void {
+  /** From now on `hear` is given what the audit is to know, which is made when it is called. */
+  onAudit(hear: (audited: () => Audited) => void): void {
     this.#auditor = hear;
   }
 
   /** Tells the audit, if there is one; else `audited` is not called. */
   audit(audited: () => Audited): void {
-    this.#auditor?.(audited());
+    this.#auditor?.(audited);
   }
 
   /** Calls `hear` for each event of at least this level from now on; returns the way to stop it. */

@@ -213,19 +213,9 @@ export class Healer {
   #audit(made: ReadonlyMap<string, HeldDek>, refused: ReadonlyMap<string, readonly string[]>): void {
     const {name: device, deks} = this.#nic;
     this.#dekSet.events.audit(() => {
-      const results = new Map<string, AuditedDek[]>();
-      if (made.size > 0)
-        results.set(
-          'ok',
-          [...made].map(([name, {dcv}]) => ({name, dcv})),
-        );
-      const failed = [...refused.values()].flat();
-      if (failed.length > 0)
-        results.set(
-          'failed',
-          failed.map((name) => ({name, dcv: deks.get(name)?.dcv ?? null})),
-        );
-      return {kind: 'heal', device, results};
+      const healed = [...made].map(([name, {dcv}]): AuditedDek => ({name, dcv}));
+      const failed = [...refused.values()].flat().map((name) => ({name, dcv: deks.get(name)?.dcv ?? null}));
+      return {kind: 'heal', device, results: new Map(Object.entries({ok: healed, failed}))};
     });
   }
 

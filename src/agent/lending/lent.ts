@@ -92,7 +92,7 @@ export class LentContext {
     const lent = new LentContext(core, nic, connection, peer, events, request);
     events.listen((event) => core.events.relay(event, peer.pid));
     askedBy(connection.closed, peer);
-    events.onAudit((audited) => core.events.audit(() => audited));
+    events.onAudit((audited) => core.events.audit(audited));
     try {
       core.assertHolds(device.info);
       const taken = await lent.#begin(core, request, presented);

@@ -188,10 +188,12 @@ function auditMade(
   manifest: ApplyOptions['facts'],
 ): void {
   for (const kind of ['create', 'replace'] as const) {
-    const names = [...made.keys()].filter((name) => nic.deks.has(name) === (kind === 'replace'));
-    if (names.length === 0) continue;
-    const deks = (): AuditedDek[] => names.map((name) => ({name, dcv: made.get(name)!.dcv}));
-    events.audit(() => ({kind, device: nic.name, by, manifest, results: new Map([['ok', deks()]])}));
+    events.audit(() => {
+      const deks = [...made].flatMap(([name, {dcv}]): AuditedDek[] =>
+        nic.deks.has(name) === (kind === 'replace') ? [{name, dcv}] : [],
+      );
+      return {kind, device: nic.name, by, manifest, results: new Map([['ok', deks]])};
+    });
   }
 }
 

@@ -186,9 +186,9 @@ export class DekSet {
       }
       for (const [i, nic] of this.nics.entries()) nic.deks.set(name, made[i]!);
       this.events.emit('info', 'create', {name, keySize, keytag, import: request.import});
-      const deks = [{name, dcv: marks.dcvs[0] ?? null}];
+      const results = new Map([['ok', [{name, dcv: marks.dcvs[0]!}]]]);
       for (const {name: device} of this.nics) {
-        this.events.audit(() => ({kind: 'create', device, by: signal, manifest: {}, results: new Map([['ok', deks]])}));
+        this.events.audit(() => ({kind: 'create', device, by: signal, manifest: {}, results}));
       }
       return dekStatus(this.nics, name);
     });

@@ -57,6 +57,8 @@ export class ManifestFile {
   readonly #signal: AbortSignal;
   #isOpen = true;
   #digest: string | undefined;
+  /** How many DEKs are in it, known with its digest. */
+  #deks: number | undefined;
   #kept: readonly Columns[] | undefined;
 
   private constructor(
@@ -103,27 +105,24 @@ export class ManifestFile {
   /** Reads it whole, once, for whoever has to tell whether it is authentic. Throws BAD_INPUT as `batches` does. */
   async read(): Promise<Offered> {
     const sha512 = createHash('sha512');
-    let deks = 0;
-    for await (const {count} of this.#columns((chunk) => sha512.update(chunk))) deks += count;
+    for await (const _ of this.#columns((chunk) => sha512.update(chunk)));
     const digests = {sha256: fromHex(this.#digest!, 'digest'), sha512: new Uint8Array(sha512.digest())};
-    return {header: this.header, digests, deks};
+    return {header: this.header, digests, deks: this.#deks!};
   }
 
   /**
-   * How many DEKs it has; `goOn` is called now and then, to give up by throwing. Throws BAD_INPUT as `batches` does.
+   * How many DEKs it has, as it was when it was read whole; `goOn` is called now and then, to give up by throwing.
+   * Throws BAD_INPUT as `batches` does.
    */
   async count(goOn: () => void): Promise<number> {
-    let deks = 0;
-    if (this.#only) {
-      for await (const {names} of this.batches()) {
-        goOn();
-        deks += names.length;
-      }
-      return deks;
+    if (!this.#only) {
+      if (this.#deks === undefined) for await (const _ of this.#columns()) goOn();
+      return this.#deks!;
     }
-    for await (const {count} of this.#columns()) {
+    let deks = 0;
+    for await (const {names} of this.batches()) {
       goOn();
-      deks += count;
+      deks += names.length;
     }
     return deks;
   }
@@ -164,6 +163,7 @@ export class ManifestFile {
     }
     let kept: Columns[] | undefined = [];
     let bytes = 0;
+    let deks = 0;
     const hash = createHash('sha256');
     try {
       const readAt = this.#digest === undefined ? slowReader(this.path, this.#fd, this.#signal) : fastReader(this.#fd);
@@ -179,6 +179,7 @@ export class ManifestFile {
       const options = {again: this.#digest !== undefined};
       for await (const columns of await columnsOf(lines, versionOf(this.header), options, this.#bytes)) {
         if (columns.faults[0]) throw faultError(columns.faults[0]);
+        deks += columns.count;
         kept?.push(columns);
         yield columns;
       }
@@ -190,6 +191,7 @@ export class ManifestFile {
     const digest = hash.digest('hex');
     if (this.#digest !== undefined && this.#digest !== digest) throw this.#changed();
     this.#digest = digest;
+    this.#deks = deks;
     this.#kept = kept;
   }
 

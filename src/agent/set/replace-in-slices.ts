@@ -98,10 +98,11 @@ async function remake(
   }
   const refused = new Set(failed.keys());
   if (refused.size > 0) for (const nic of nics) await destroyWhere(nic, (_, name) => refused.has(name), refused);
-  const deks = batch.names.flatMap((name, i) => (refused.has(name) ? [] : {name, dcv: batch.dcvs[i] ?? null}));
   for (const {name: device} of nics) {
-    const results = new Map([['ok', deks]]);
-    if (deks.length > 0) events.audit(() => ({kind: 'replace', device, by: signal, manifest: facts, results}));
+    events.audit(() => {
+      const deks = batch.names.flatMap((name, i) => (refused.has(name) ? [] : {name, dcv: batch.dcvs[i] ?? null}));
+      return {kind: 'replace', device, by: signal, manifest: facts, results: new Map([['ok', deks]])};
+    });
   }
   return [...failed.values()];
 }
