@@ -7,11 +7,12 @@ import {closeSync} from 'node:fs';
 import {setTimeout as pause} from 'node:timers/promises';
 import {DekError} from '../../errors.js';
 import {readSealed, sealedMemory} from '../wire/ffi.js';
-import {type OtherObject, readOthers, readTable, type Table, type TableEntry, writeTable} from '../wire/table.js';
+import {readTable} from '../wire/table.js';
 import {AgentConnection, notInTime, type ReceivedRecord} from './agent-connection.js';
 import {detachRecord, releaseRecord, requestRecord} from './agent-records.js';
+import {KnownObjects} from './known-objects.js';
 import {isWorthATry, Refusal} from './refusal.js';
-import {type SharedDek, sharedDek} from './shared-dek.js';
+import type {SharedDek} from './shared-dek.js';
 
 /** What to lend. */
 export interface LendOptions {
@@ -59,12 +60,7 @@ export class SharedContext {
   /** The agent's descriptor; -1 for a context that is lent. */
   #fd: number;
   #pdHandle: number;
-  #table: Table | undefined;
-  #deks = new Map<string, SharedDek>();
-  #others: readonly OtherObject[] = [];
-  /** DEKs that are there, and that no table has told of yet. */
-  #made: OtherObject[] = [];
-  readonly #old = new Map<number, number>();
+  readonly #known = new KnownObjects();
 
   /** @internal `AgentClient.lend` and `attach` make them. */
   constructor(path: string, isLent: boolean, pdHandle: number) {
@@ -81,7 +77,7 @@ export class SharedContext {
   static async lend(path: string, {before, timeoutMs = BEGIN_MS, ...options}: LendOptions): Promise<SharedContext> {
     const signal = AbortSignal.timeout(timeoutMs);
     const shared = new SharedContext(path, true, options.pdHandle);
-    if (before) shared.#inherit(before);
+    if (before) shared.#known.inherit(readTable(Buffer.from(before)));
     for (;;) {
       try {
         await shared.#lendOnce(options, signal);
@@ -129,12 +125,12 @@ export class SharedContext {
 
   /** The DEKs by name, as they are now. */
   get deks(): ReadonlyMap<string, SharedDek> {
-    return this.#deks;
+    return this.#known.deks;
   }
 
   /** Ids of objects that were replaced and are not released yet. */
   get old(): readonly number[] {
-    return [...this.#old.keys()];
+    return this.#known.old;
   }
 
   /** Whether the connection has ended: the DEKs of a context that is lent live on, and nobody heals them. */
@@ -148,10 +144,7 @@ export class SharedContext {
    * @throws nothing
    */
   table(): Uint8Array {
-    const {nic, serial, entries} = this.#table ?? {nic: '', serial: 0, entries: []};
-    const old = [...this.#old].map(([id, handle]) => ({kind: 'OLD_DEK', handle, id}) as const);
-    const others = [...this.#others, ...old, ...this.#made];
-    return writeTable({nic, pdHandle: this.#pdHandle, serial, entries, others});
+    return this.#known.table(this.#pdHandle);
   }
 
   /**
@@ -175,7 +168,7 @@ export class SharedContext {
    * @throws DekError: IO
    */
   release(ids: readonly number[] = this.old): void {
-    const known = ids.filter((id) => this.#old.delete(id));
+    const known = this.#known.forget(ids);
     if (known.length > 0) this.#connection!.send(releaseRecord(known));
   }
 
@@ -218,13 +211,13 @@ export class SharedContext {
     this.close();
   }
 
-  /** Whether an agent has left something in the context, and no table is there that tells of it. */
+  /** Whether an agent has left something in the context, and ended before it sent the table that tells of it. */
   get #isBegun(): boolean {
-    return this.#device === '' && this.#made.length + this.#others.length > 0;
+    return this.#device === '' && this.#known.isTold;
   }
 
   async #lendOnce({fd, pdHandle, names = []}: Omit<LendOptions, 'before'>, signal: AbortSignal): Promise<void> {
-    const presents = this.#table !== undefined || this.#isBegun;
+    const presents = this.#known.isAny;
     const presented = presents ? sealedMemory('dek-table', this.table()) : undefined;
     try {
       this.#connection = await AgentConnection.open(this.#path, signal);
@@ -233,7 +226,7 @@ export class SharedContext {
       await this.#begin(signal);
     } catch (error) {
       // What refuses and was told of nothing has left nothing.
-      if (!presents && error instanceof Refusal) [this.#made, this.#others] = [[], []];
+      if (!presents && error instanceof Refusal) this.#known.forgetTold();
       throw error;
     } finally {
       if (presented !== undefined) closeSync(presented);
@@ -250,12 +243,6 @@ export class SharedContext {
     }
   }
 
-  #inherit(before: Uint8Array): void {
-    const table = readTable(Buffer.from(before));
-    for (const {kind, id, handle} of table.others) if (kind === 'OLD_DEK') this.#old.set(id, handle);
-    this.#take(table);
-  }
-
   #hear({record, fds}: ReceivedRecord): SharedEvent | undefined {
     switch (record.type) {
       case 'context':
@@ -267,71 +254,34 @@ export class SharedContext {
         const [fd] = fds as [number];
         try {
           const isFirst = this.#device === '';
-          const event = this.#take(readTable(readSealed(fd)));
-          if (!this.#isLent || !isFirst) this.#pdHandle = this.#table!.pdHandle;
-          this.#device = this.#table!.nic;
-          return isFirst ? undefined : event;
+          const table = readTable(readSealed(fd));
+          const differences = this.#known.take(table);
+          if (!this.#isLent || !isFirst) this.#pdHandle = table.pdHandle;
+          this.#device = table.nic;
+          return isFirst ? undefined : {type: 'change', ...differences};
         } finally {
           closeSync(fd);
         }
       }
-      case 'change': {
-        const names: string[] = [];
-        const old: number[] = [];
-        const entries = this.#table!.entries as TableEntry[];
-        for (const {index, oldId, entry} of record.changes) {
-          const before = entries[index];
-          if (!before) throw new DekError('IO', 'a change of an entry that there is not');
-          if (oldId !== 0) {
-            this.#old.set(oldId, before.handle);
-            old.push(oldId);
-          }
-          entries[index] = {...entry, name: before.name};
-          this.#deks.set(before.name, sharedDek(entries[index]));
-          names.push(before.name);
-        }
-        return {type: 'change', names, old};
-      }
+      case 'change':
+        return {type: 'change', ...this.#known.change(record.changes)};
       case 'others':
-        this.#others = readOthers(record.payload);
+        this.#known.takeOthers(record.payload);
         return undefined;
       case 'made':
-        if (this.#device === '') this.#made.push(...readOthers(record.payload));
+        if (this.#device === '') this.#known.takeMade(record.payload);
         return undefined;
       case 'gone':
-        this.#old.clear();
+        this.#known.forgetOld();
         return {type: 'gone', text: record.text, next: record.nextFollows};
       case 'expired':
-        for (const id of record.ids) this.#old.delete(id);
+        this.#known.forget(record.ids);
         return {type: 'expired', ids: record.ids};
       case 'refusal':
         throw new Refusal(record);
       default:
         return undefined;
     }
-  }
-
-  #take(table: Table): SharedEvent {
-    const before = new Map(this.#table?.entries.map((entry) => [entry.name, entry]));
-    const names: string[] = [];
-    const old: number[] = [];
-    const deks = new Map<string, SharedDek>();
-    for (const entry of table.entries) {
-      deks.set(entry.name, sharedDek(entry));
-      if (before.get(entry.name)?.id !== entry.id) names.push(entry.name);
-      else before.delete(entry.name);
-    }
-    for (const [name, {id, handle}] of before) {
-      if (!deks.has(name)) names.push(name);
-      if (id === 0) continue;
-      this.#old.set(id, handle);
-      old.push(id);
-    }
-    this.#table = table;
-    this.#deks = deks;
-    this.#others = table.others.filter(({kind}) => kind !== 'OLD_DEK');
-    this.#made = [];
-    return {type: 'change', names, old};
   }
 }
 
