@@ -21,29 +21,10 @@ export interface SmallFile {
 
 /** Throws NO_INPUT, PERMISSION, IO; BAD_INPUT when it is no regular file, or holds more than `maxBytes`. */
 export async function readSmallFile(path: string, maxBytes: number, limit = READ_LIMIT): Promise<SmallFile> {
-  const deadline = new Deadline(path, limit);
-  try {
-    // Not to wait for a writer where there is a pipe: that is refused.
-    const flags = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK;
-    const fd = await deadline.wait(() => open(path, flags), closeSync);
-    try {
-      const stat = await deadline.wait(() => fstat(fd));
-      if (!stat.isFile()) throw new DekError('BAD_INPUT', `${path} is not a regular file`);
-      const bytes = new Uint8Array(Math.min(stat.size, maxBytes) + 1);
-      let length = 0;
-      while (length < bytes.length) {
-        const {bytesRead} = await deadline.wait(() => read(fd, bytes, length, bytes.length - length, length));
-        if (bytesRead === 0) return {bytes: bytes.slice(0, length), isOpenToWriters: (stat.mode & 0o022) !== 0};
-        length += bytesRead;
-      }
-      if (length > maxBytes) throw new DekError('BAD_INPUT', `${path} holds more than ${maxBytes} bytes`);
-      throw new DekError('BAD_INPUT', `${path} changed while it was read`, {hint: 'write a new file and rename it'});
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    throw systemError('read', path, error);
-  }
+  const {bytes, size, mode} = await firstBytes(path, (size) => Math.min(size, maxBytes) + 1, limit);
+  if (bytes.length > maxBytes) throw new DekError('BAD_INPUT', `${path} holds more than ${maxBytes} bytes`);
+  if (bytes.length <= size) return {bytes, isOpenToWriters: (mode & 0o022) !== 0};
+  throw new DekError('BAD_INPUT', `${path} changed while it was read`, {hint: 'write a new file and rename it'});
 }
 
 /** The same; null where there is no such file. */
@@ -56,18 +37,30 @@ export async function readIfThere(path: string, maxBytes: number, limit = READ_L
   }
 }
 
+/** A file, or the beginning of one. */
+interface Head {
+  readonly bytes: Uint8Array;
+  /** Of all of it. */
+  readonly size: number;
+  readonly mode: number;
+}
+
 /** The first `maxBytes` of a file, and how long all of it is. Throws as `readSmallFile`. */
-export async function readHead(
-  path: string,
-  maxBytes: number,
-): Promise<{bytes: Uint8Array; size: number; mode: number}> {
-  const deadline = new Deadline(path, READ_LIMIT);
+export function readHead(path: string, maxBytes: number): Promise<Head> {
+  return firstBytes(path, (size) => Math.min(size, maxBytes), READ_LIMIT);
+}
+
+/** As many bytes as there are and there is room for, which `roomFor` tells by the size of the file. */
+async function firstBytes(path: string, roomFor: (size: number) => number, limit: Limit): Promise<Head> {
+  const deadline = new Deadline(path, limit);
   try {
-    const fd = await deadline.wait(() => open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK), closeSync);
+    // Not to wait for a writer where there is a pipe: that is refused.
+    const flags = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK;
+    const fd = await deadline.wait(() => open(path, flags), closeSync);
     try {
       const stat = await deadline.wait(() => fstat(fd));
       if (!stat.isFile()) throw new DekError('BAD_INPUT', `${path} is not a regular file`);
-      const bytes = new Uint8Array(Math.min(stat.size, maxBytes));
+      const bytes = new Uint8Array(roomFor(stat.size));
       let length = 0;
       while (length < bytes.length) {
         const {bytesRead} = await deadline.wait(() => read(fd, bytes, length, bytes.length - length, length));
