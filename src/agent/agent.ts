@@ -1,6 +1,5 @@
 /** An agent, whole: NICs, manifest, health check, socket, server. `dek agent` runs one; `dek run` one for a command. */
 
-import {release} from 'node:os';
 import type {LoginOptions} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {lockSecrets} from '../memory/protect.js';
@@ -15,9 +14,8 @@ import {Memory} from './gate/memory.js';
 import {HealthCheck} from './health/health.js';
 import {forbidDumps} from './host/ffi.js';
 import type {LastResort} from './host/last-resort.js';
-import type {LendingCore} from './lending/core.js';
-import {isSafeKernel} from './lending/kernel.js';
-import {isAmong, Lending, type LendingOptions} from './lending/lending.js';
+import {lendingCore} from './lending/core.js';
+import {Lending, type LendingOptions} from './lending/lending.js';
 import {trySpareLogin} from './nic/spare-login.js';
 import {
   type AgentStatus,
@@ -31,7 +29,6 @@ import {listenOn} from './server/keep-socket.js';
 import {Listener} from './server/listener.js';
 import {handlerLoader} from './server/load-handler.js';
 import type {PassedSocket} from './server/passed-socket.js';
-import {isAllowed} from './server/peers.js';
 import {DekSet} from './set/dek-set.js';
 import {ManifestFollower} from './set/manifest-follower.js';
 import {KeptContexts, type StoredDescriptor} from './store/kept.js';
@@ -132,7 +129,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     startAudit(events, () => follower.applied);
     const health = new HealthCheck(dekSet, follower, checkIntervalMs);
     let store: ContextStore | undefined;
-    const shared = lendingCore(options, dekSet, follower, health, events, signal);
+    const shared = lendingCore({options, dekSet, follower, health, events, stopping: signal});
     const tenantChanged = (device: string): void => store?.writeTenant(device);
     const lending = new Lending({...shared, tenantChanged}, options);
     const status = (): AgentStatus => statusOf(dekSet, follower, health, lending);
@@ -234,41 +231,3 @@ function statusOf(dekSet: DekSet, follower: ManifestFollower, health: HealthChec
 }
 
 const DEK_STATES = ['total', 'ready', 'error', 'unknown', 'proven', 'wrong'] as const;
-
-function lendingCore(
-  {devices, groupMayAttach, gid, query, checkIntervalMs, allowOldKernel}: AgentOptions,
-  dekSet: DekSet,
-  follower: ManifestFollower,
-  health: HealthCheck,
-  events: Events,
-  stopping: AbortSignal,
-): Omit<LendingCore, 'tenantChanged'> {
-  const notReady = (what: string): DekError<'NOT_READY'> =>
-    new DekError('NOT_READY', what, {hint: 'try again when dek status says that all is READY'});
-  return {
-    dekSet,
-    follower,
-    events,
-    stopping,
-    checkIntervalMs,
-    // A proof rings a doorbell, which is not safe there.
-    lentProveShare: allowOldKernel || isSafeKernel(release()) ? dekSet.proveShare : 0,
-    allows: (peer) => isAllowed(peer, groupMayAttach ? gid : undefined),
-    manifestOf: () => {
-      const {applied, kek} = follower;
-      if (!health.started) throw notReady('the agent is still starting');
-      if (!applied) throw notReady('the agent has no manifest to make DEKs from');
-      const login = dekSet.nics.map((nic) => nic.login.last).find((last) => last !== undefined);
-      const source = {kek: kek?.spec, kekFormat: kek?.format};
-      return {request: {path: applied.path, ...source, dryRun: false, keepGoing: false, query}, login};
-    },
-    assertApplied: (applied) => {
-      if (applied?.digest !== follower.applied?.digest) throw notReady('the manifest on disk is not the one applied');
-    },
-    assertHolds: (info) => {
-      if (isAmong(devices, info) && (devices.length > 0 || dekSet.nics.some((nic) => nic.isCalled(info.name)))) return;
-      throw new DekError('NO_DEVICE', `this agent is for ${dekSet.deviceNames}, not for ${info.name}`);
-    },
-    wake: (device) => health.wake(device),
-  };
-}

@@ -7,7 +7,6 @@ import type {Socket} from 'node:net';
 import {constants, release} from 'node:os';
 import type {Duplex} from 'node:stream';
 import {DekError, withMessage} from '../../errors.js';
-import {type DeviceInfo, isCalled} from '../../rdma/index.js';
 import type {Peer} from '../host/ffi.js';
 import type {ApplyPlan, ApplyRequest, ApplyResult, ContextStatus, LoginStatus} from '../protocol.js';
 import {peerOfSocket} from '../server/peers.js';
@@ -275,11 +274,6 @@ function notAllowed(peer: Peer | undefined): DekError {
   return new DekError('PERMISSION', `user id ${peer?.uid ?? '?'} may neither lend nor attach`, {
     hint: 'the user of the agent and root may; members of its group with --group-may-attach',
   });
-}
-
-/** Whether `devices` means this NIC; all when there are none. */
-export function isAmong(devices: readonly string[], info: DeviceInfo): boolean {
-  return devices.length === 0 || devices.some((name) => isCalled(info, name));
 }
 
 /** Resolves when the connection is no more. */
