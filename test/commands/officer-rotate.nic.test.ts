@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
+import {tryHold} from '../../src/files/lock.js';
 import {buildBlockstore, Service} from '../client/stage.js';
 import {AgentProcess} from '../support/agent-process.js';
 import {Card} from '../support/officer.js';
@@ -111,6 +112,21 @@ describe('dek officer rotate', function () {
     const rotated = await card.json<Rotated>(...rotate, '--yes');
     expect(outcomes(rotated)).to.equal('before before done before done done done');
     expect(keks()).to.deep.equal([[1], [1]]);
+  });
+
+  it('is refused while another one of the manifest is running', async () => {
+    await begin(10);
+    const lock = tryHold(`${manifest}.rotation.lock`)!;
+    const {status, stderr} = await card.dek(...rotate, '--yes');
+    expect([status, stderr]).to.deep.equal([
+      5,
+      `error: another rotation of ${manifest} is running\nhint: wait for its end\n`,
+    ]);
+    expect((await card.dek(...rotate, '--dry-run')).status).to.equal(0);
+    lock.release();
+    expect(keks()).to.deep.equal([[card.device.kekId], [card.device.kekId]]);
+    await card.json<Rotated>(...rotate, '--yes');
+    expect(fs.readdirSync(card.directory).filter((name) => name.includes('.rotation'))).to.deep.equal([]);
   });
 
   it('finds a KEK that was added before the rotation could write that down', async () => {

@@ -5,6 +5,7 @@
  */
 import fs from 'node:fs/promises';
 import {DekError, systemCode} from '../../errors.js';
+import {type HeldLock, tryHold} from '../../files/lock.js';
 import {systemError} from '../../files/system-error.js';
 import {writeWholeFile} from '../../files/whole-file.js';
 
@@ -25,6 +26,19 @@ const VERSION = 'dek-rotation';
 /** The journal of a manifest. */
 export function journalOf(manifest: string): string {
   return `${manifest}.rotation`;
+}
+
+/** Keeps other rotations of the manifest off until it is released. Throws BUSY while one is running, PERMISSION, IO. */
+export function holdRotation(manifest: string): HeldLock {
+  const path = `${journalOf(manifest)}.lock`;
+  let lock: HeldLock | undefined;
+  try {
+    lock = tryHold(path);
+  } catch (error) {
+    throw systemError('write', path, error);
+  }
+  if (lock) return lock;
+  throw new DekError('BUSY', `another rotation of ${manifest} is running`, {hint: 'wait for its end'});
 }
 
 /** What stands in it; undefined: there is none. Throws BAD_INPUT, and what reading it throws. */

@@ -6,7 +6,7 @@ import {idFlag, socketFlag} from '../../cli/flags/flags.js';
 import {formatFlag} from '../../cli/flags/format-flag.js';
 import {withKek} from '../../cli/flags/kek.js';
 import {describeId} from '../../cli/output/describe.js';
-import {removeJournal, writeJournal} from '../../cli/rotation/journal.js';
+import {holdRotation, removeJournal, writeJournal} from '../../cli/rotation/journal.js';
 import {openRotation, type Rotation, readHeader} from '../../cli/rotation/rotation.js';
 import {STEPS, type Step} from '../../cli/rotation/steps.js';
 import {readCiphertext} from '../../custody/source.js';
@@ -110,7 +110,14 @@ export default class OfficerRotate extends DekCommand {
       (from) =>
         withKek(
           {kek: flags.to, 'kek-format': flags['to-format']},
-          (to) => this.#rotate(args.manifest, flags, credential, from, to),
+          async (to) => {
+            const lock = flags['dry-run'] ? undefined : holdRotation(args.manifest);
+            try {
+              return await this.#rotate(args.manifest, flags, credential, from, to);
+            } finally {
+              lock?.release();
+            }
+          },
           'to',
         ),
       'from',
