@@ -3,7 +3,7 @@ import {DekError} from '../../errors.js';
 import type {ManifestEntry, ManifestHeader} from '../../manifest/index.js';
 import {Device} from '../../rdma/device.js';
 import {sendOnce} from '../../rdma/refusal/ask-again.js';
-import {statusName, type Told} from '../../rdma/refusal/status.js';
+import {statusName} from '../../rdma/refusal/status.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
 
 /** The verdict on an assumption; `open`: it could not be asked, or the answer decides nothing. */
@@ -40,9 +40,9 @@ export function answer(number: number, holds: boolean | undefined, seen: string)
 }
 
 /** The name of the firmware's status for a command, `OK` when it did it: what it made is destroyed at once. */
-export function statusOf(nic: Device, makeMailbox: () => Uint8Array): {name: string; told: Told | undefined} {
+export function statusOf(nic: Device, makeMailbox: () => Uint8Array): string {
   const told = sendOnce(Device.contextOf(nic), makeMailbox);
-  return {told, name: told === undefined ? 'no answer' : told === 'not repeated' ? 'OK' : nameOf(told.status)};
+  return told === undefined ? 'no answer' : told === 'not repeated' ? 'OK' : nameOf(told.status);
 }
 
 /** The status in an error of the bindings, or its code. */

@@ -21,7 +21,7 @@ const strangers: Experiment = {
   async run({nic}) {
     const {importMode, operational} = nic.readCaps();
     const login = {credential: new Uint8Array(WRAPPED_CREDENTIAL_BYTES), credentialId: MAX_ID, importKekId: MAX_ID};
-    const {name} = statusOf(nic, loginCommand(login));
+    const name = statusOf(nic, loginCommand(login));
     const seen = `${importMode} import${importMode === 'wrapped' && !operational ? ', not operational' : ''}: ${name}`;
     return [
       answer(7, importMode === 'wrapped' && !operational ? name === 'BAD_SYS_STATE' : undefined, seen),
@@ -38,16 +38,16 @@ const statuses: Experiment = {
     if (!login || nic.readCaps().importMode !== 'wrapped') return [answer(1, undefined, NO_MANIFEST)];
     const flipped = Uint8Array.from(login.credential, (byte, i) => (i === 9 ? byte ^ 1 : byte));
     const wanted: [string, string, string][] = [
-      ['another KEK id', 'BAD_IX', statusOf(nic, loginCommand({...login, importKekId: MAX_ID})).name],
-      ['another credential id', 'BAD_IX', statusOf(nic, loginCommand({...login, credentialId: MAX_ID})).name],
-      ['an altered credential', 'BAD_PARAM', statusOf(nic, loginCommand({...login, credential: flipped})).name],
+      ['another KEK id', 'BAD_IX', statusOf(nic, loginCommand({...login, importKekId: MAX_ID}))],
+      ['another credential id', 'BAD_IX', statusOf(nic, loginCommand({...login, credentialId: MAX_ID}))],
+      ['an altered credential', 'BAD_PARAM', statusOf(nic, loginCommand({...login, credential: flipped}))],
     ];
     const [dek] = material!.deks;
     if (dek) {
       using _session = nic.login(login);
       const altered = {...dek, wrapped: Uint8Array.from(dek.wrapped, (byte, i) => (i === 9 ? byte ^ 1 : byte))};
-      wanted.push(['an altered key', 'BAD_PARAM', statusOf(nic, dekCommand(nic, altered)).name]);
-      wanted.push(['a bit without a name', 'BAD_PARAM', statusOf(nic, dekCommand(nic, dek, setReserved)).name]);
+      wanted.push(['an altered key', 'BAD_PARAM', statusOf(nic, dekCommand(nic, altered))]);
+      wanted.push(['a bit without a name', 'BAD_PARAM', statusOf(nic, dekCommand(nic, dek, setReserved))]);
     }
     const seen = wanted.map(([what, , status]) => `${what} ${status}`).join(', ');
     return [
@@ -68,9 +68,9 @@ const underLogin: Experiment = {
     const [dek] = material?.deks ?? [];
     if (!login || !dek) return [2, 4, 5, 6].map((number) => answer(number, undefined, NO_MANIFEST));
     using _session = nic.login(login);
-    const second = statusOf(nic, loginCommand(login)).name;
+    const second = statusOf(nic, loginCommand(login));
     const goes = pdGoes(nic, dek);
-    const behind = statusOf(nic, dekCommand(nic, dek, setBehind(dek.wrapped.length))).name;
+    const behind = statusOf(nic, dekCommand(nic, dek, setBehind(dek.wrapped.length)));
     return [
       answer(2, second === 'BAD_RES_STATE', `the second login: ${second}`),
       answer(4, goes, goes === undefined ? 'no DEK could be made for it' : goes ? 'the PD went' : 'the PD is busy'),
@@ -83,7 +83,7 @@ const underLogin: Experiment = {
 async function equalHalves(nic: Device, kek: NonNullable<Bench['kek']>): Promise<Answer> {
   const plaintext = new Uint8Array(32).fill(0x5a);
   const wrapped = await kek.wrap(plaintext, plaintext.length);
-  const {name} = statusOf(nic, dekCommand(nic, {wrapped, keySize: 128, keytag: false}));
+  const name = statusOf(nic, dekCommand(nic, {wrapped, keySize: 128, keytag: false}));
   wipe(plaintext, wrapped);
   return answer(5, name === 'OK', `key1 == key2: ${name}`);
 }
