@@ -192,11 +192,6 @@ describe('doctor', function () {
     for (const [verdict, stage] of stages) {
       it(verdict, async () => expectFirst(await onNic.verdicts({}, {agent: {}, ...stage}), verdict));
     }
-    it('asks a NIC once for what it can do', async () => {
-      const before = device.nic.show().total.commands;
-      await onNic.examine({}, {agent: {}});
-      expect(device.nic.show().total.commands - before, 'two of the open, four of what it can do').to.equal(6);
-    });
     it('under an old kernel', async () => {
       expectFirst(await onNic.verdicts({kernel: '5.10.0-30-amd64'}), 'kernel-before-5.13');
     });
