@@ -11,6 +11,7 @@ import {Store} from '../../fleet/etcd/store.js';
 import {assertOffered} from '../../fleet/host/accept.js';
 import {fetchBlob, fetchManifest} from '../../fleet/host/fetch.js';
 import {HeldCopy} from '../../fleet/host/held.js';
+import {Nap} from '../../fleet/host/nap.js';
 import {pointersOf} from '../../fleet/host/pointer-watch.js';
 import {Reporter} from '../../fleet/host/reporter.js';
 import {FleetKeys} from '../../fleet/layout/keys.js';
@@ -50,7 +51,7 @@ export class FleetSource implements ManifestSource {
   /** What is to be held; null: nothing was published. */
   #wanted: Pointer | null = null;
   #isNews = false;
-  #wake = (): void => {};
+  readonly #untilNews = new Nap();
   /** Why it is not held, or why the store cannot be used. */
   #why: string | undefined;
   #lost: string | undefined;
@@ -117,7 +118,7 @@ export class FleetSource implements ManifestSource {
 
   async close(): Promise<void> {
     this.#stop.abort();
-    this.#wake();
+    this.#untilNews.end();
     clearInterval(this.#timer);
     await this.#running;
     await this.#nextLogin?.ended();
@@ -164,7 +165,7 @@ export class FleetSource implements ManifestSource {
         this.#wanted = null;
         this.#refuse(error, null);
       }
-      this.#wake();
+      this.#untilNews.end();
       this.#report();
     }
   }
@@ -175,7 +176,7 @@ export class FleetSource implements ManifestSource {
       const wanted = this.#wanted;
       if (!wanted || wanted.digest === this.#copy.held?.target.digest) {
         if (wanted) this.#why = undefined;
-        await this.#sleep(RETRY_MS);
+        await this.#untilNews.take(RETRY_MS);
         continue;
       }
       await pause(Math.random() * JITTER_MS, undefined, {signal}).catch(() => {});
@@ -188,7 +189,7 @@ export class FleetSource implements ManifestSource {
       } catch (error) {
         if (signal.aborted) return;
         this.#refuse(error, wanted.generation);
-        if (!this.#isNews) await this.#sleep(RETRY_MS * (1 + Math.random()));
+        if (!this.#isNews) await this.#untilNews.take(RETRY_MS * (1 + Math.random()));
       }
       this.#report();
     }
@@ -229,17 +230,6 @@ export class FleetSource implements ManifestSource {
     const agent = this.#agent!;
     const nextLogin = this.#nextLogin?.result ?? null;
     this.#reporter?.tell(reportOf(agent.status(), {held: this.#copy.held, nextLogin, why: this.#why}));
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      if (this.#stop.signal.aborted) this.#wake();
-    });
   }
 }
 

@@ -7,6 +7,7 @@ import {DekError} from '../../errors.js';
 import type {Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
 import {type Report, reportBytes} from '../layout/report.js';
+import {Nap} from './nap.js';
 
 const PACE_MS = 1000;
 /** How long a report outlives its host. */
@@ -25,7 +26,7 @@ export class Reporter {
   #lease: number | undefined;
   #wanted: Uint8Array | undefined;
   #written: Uint8Array | undefined;
-  #wake = (): void => {};
+  readonly #untilNews = new Nap();
 
   constructor(store: Store, keys: FleetKeys, host: string, leaseSeconds = LEASE_SECONDS) {
     this.#store = store;
@@ -38,13 +39,13 @@ export class Reporter {
   /** What is to be told from now on. */
   tell(report: Report): void {
     this.#wanted = reportBytes(report);
-    this.#wake();
+    this.#untilNews.end();
   }
 
   /** Ends; the report is taken back where the store is there. */
   async close(): Promise<void> {
     this.#stop.abort();
-    this.#wake();
+    this.#untilNews.end();
     await this.#running;
     if (this.#lease !== undefined) await this.#store.revokeLease(this.#lease, {totalMs: 2000}).catch(() => {});
   }
@@ -62,7 +63,7 @@ export class Reporter {
         } else if (isNews) {
           await this.#write(this.#wanted!);
         } else {
-          await this.#sleep(KEEP_MS / 4);
+          await this.#untilNews.take(KEEP_MS / 4);
           continue;
         }
         await pause(PACE_MS, undefined, {signal}).catch(() => {});
@@ -89,17 +90,6 @@ export class Reporter {
       if (error instanceof DekError && error.message.includes('lease not found')) this.#lease = undefined;
       throw error;
     }
-  }
-
-  /** Until there is news, but not longer. */
-  async #sleep(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
 
