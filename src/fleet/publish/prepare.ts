@@ -39,7 +39,7 @@ export interface Prepared {
   readonly deliveries: readonly Delivery[];
   /** Hosts that are to hold it already. */
   readonly unchanged: readonly string[];
-  /** DEKs without a DCV. */
+  /** DEKs without a DCV: nobody can tell whether their names stand for one key in the fleet. */
   readonly untold: number;
   /** Blobs and bytes that were new to the store. */
   readonly blobs: number;

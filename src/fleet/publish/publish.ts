@@ -12,7 +12,7 @@ import {Tables} from './heirs.js';
 import {type Move, moveHosts, moveTo} from './move.js';
 import {Obstacles} from './obstacles.js';
 import {Operator} from './operator.js';
-import {type PublishRequest, prepare} from './prepare.js';
+import {type Prepared, type PublishRequest, prepare} from './prepare.js';
 
 /** A host that keeps what it has, and why. */
 export interface LeftOut {
@@ -28,16 +28,9 @@ export interface Moved {
   readonly deks: number;
 }
 
-export interface Published {
+export interface Published extends Pick<Prepared, 'unchanged' | 'untold' | 'blobs' | 'bytes'> {
   readonly moved: readonly Moved[];
-  /** Hosts that were to hold it already. */
-  readonly unchanged: readonly string[];
   readonly leftOut: readonly LeftOut[];
-  /** DEKs without a DCV: nobody can tell whether their names stand for one key in the fleet. */
-  readonly untold: number;
-  /** Blobs and bytes that were new to the store. */
-  readonly blobs: number;
-  readonly bytes: number;
   /** Earlier generations that were forgotten, and blobs that nothing needed any more. */
   readonly forgotten: number;
   readonly removed: number;
