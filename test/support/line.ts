@@ -8,19 +8,22 @@ export class Line {
   readonly port: number;
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
+  /** How much later than it came each answer is passed on. */
+  readonly #delayMs: number;
   #state: LineState = 'passing';
   /** Bytes that came from the server. */
   received = 0;
 
-  private constructor(server: net.Server) {
+  private constructor(server: net.Server, delayMs: number) {
     this.#server = server;
+    this.#delayMs = delayMs;
     this.port = (server.address() as net.AddressInfo).port;
   }
 
-  static async to(port: number): Promise<Line> {
+  static async to(port: number, {delayMs = 0} = {}): Promise<Line> {
     const server = net.createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const proxy = new Line(server);
+    const proxy = new Line(server, delayMs);
     server.on('connection', (client) => proxy.#connect(client, port));
     return proxy;
   }
@@ -57,7 +60,8 @@ export class Line {
       });
       from.on('data', (chunk) => {
         if (from === server) this.received += chunk.length;
-        to.write(chunk);
+        if (from === server && this.#delayMs > 0) setTimeout(() => to.write(chunk), this.#delayMs);
+        else to.write(chunk);
       });
       if (this.#state === 'stopped') from.pause();
     }

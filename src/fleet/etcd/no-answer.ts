@@ -6,6 +6,6 @@ export class NoAnswer extends Error {
 
   constructor(timeoutMs: number) {
     super('no answer');
-    this.details = `it gives no answer for ${timeoutMs / 1000} s`;
+    this.details = `it gives no answer for ${Math.round(timeoutMs / 100) / 10} s`;
   }
 }

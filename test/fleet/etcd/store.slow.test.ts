@@ -1,6 +1,7 @@
 import {expect} from 'chai';
 import {Compacted} from '../../../src/fleet/etcd/failure.js';
 import {EtcdCluster} from '../../support/etcd.js';
+import {Line} from '../../support/line.js';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const text = (value: Uint8Array | undefined): string => Buffer.from(value ?? []).toString();
@@ -72,6 +73,15 @@ describe('store', () => {
     const first = etcd.store().watch({key: '/never'}, revision, {signal: stop.signal}).next();
     stop.abort();
     expect((await first).done).to.equal(true);
+  });
+
+  it('waits longer for a store that is slow to answer all, a connection included', async () => {
+    const line = await Line.to(etcd.ports[0]!, {delayMs: 1700});
+    try {
+      expect(await etcd.store('root', [line.port]).get('/none')).to.equal(null);
+    } finally {
+      line.close();
+    }
   });
 
   it('loses what a lease holds with the lease', async () => {
