@@ -4,6 +4,7 @@
  */
 import {setTimeout as pause} from 'node:timers/promises';
 import {DekError} from '../../errors.js';
+import type {CallOptions} from '../etcd/members.js';
 import type {Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
 import {type Report, reportBytes} from '../layout/report.js';
@@ -24,6 +25,8 @@ export class Reporter {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   #lease: number | undefined;
+  /** Of our key, as far as we know; 0: there is none. */
+  #revision = 0;
   #wanted: Uint8Array | undefined;
   #written: Uint8Array | undefined;
   readonly #untilNews = new Nap();
@@ -83,13 +86,30 @@ export class Reporter {
     const how = {signal: this.#stop.signal, totalMs: WRITE_MS};
     try {
       this.#lease ??= await this.#store.grantLease(this.#leaseSeconds, how);
-      const put = {put: this.#keys.status(this.#host), value, lease: this.#lease};
-      await this.#store.txn({compare: [], success: [put]}, how);
+      while (!(await this.#swap(value, this.#lease, how)));
       this.#written = value;
     } catch (error) {
       if (error instanceof DekError && error.message.includes('lease not found')) this.#lease = undefined;
       throw error;
     }
+  }
+
+  /**
+   * By a compare: a member that was paused does what it was asked for long ago when it wakes up, and must not put an
+   * earlier report in the place of a later one. False: it was not what we knew of, and is known now.
+   */
+  async #swap(value: Uint8Array, lease: number, how: CallOptions): Promise<boolean> {
+    const key = this.#keys.status(this.#host);
+    const {succeeded, revision, found} = await this.#store.txn(
+      {
+        compare: [{key, modRevision: this.#revision}],
+        success: [{put: key, value, lease}],
+        failure: [{get: key}],
+      },
+      how,
+    );
+    this.#revision = succeeded ? revision : (found[0]?.modRevision ?? 0);
+    return succeeded || (found[0]?.lease === lease && sameBytes(value, found[0].value));
   }
 }
 
