@@ -6,6 +6,7 @@
 import {type ChildProcess, fork} from 'node:child_process';
 import fs from 'node:fs';
 import {join} from 'node:path';
+import {setTimeout as pause} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 import {EtcdCluster} from '../../support/etcd.js';
 import {newOfficerKeys, TestSet, volumes} from '../../support/fleet.js';
@@ -19,6 +20,8 @@ const keys = newOfficerKeys(1);
 
 interface Seen {
   connected: number;
+  /** Tries that the store did not answer in time. */
+  failed: number;
   holds: [generation: number, hosts: number][];
 }
 
@@ -33,15 +36,21 @@ async function measure(count: number): Promise<object> {
     const file = join(directory, 'hosts');
     fs.writeFileSync(file, Array.from({length: count}, (_, i) => `node-${i}\n`).join(''));
     const seen = new Map<ChildProcess, Seen>();
+    let fail = (_: Error): void => {};
+    const failed = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+    failed.catch(() => {});
     for (let first = 0; first < count; first += HOSTS_A_PROCESS) {
       const some = Math.min(HOSTS_A_PROCESS, count - first);
       const child = fork(HOSTS, [etcd.uri('root'), `${first}`, `${some}`]);
       children.push(child);
       child.on('message', (message) => seen.set(child, message as Seen));
+      child.on('exit', (code) => fail(new Error(`hosts from ${first} on ended with ${code}`)));
     }
     const sum = (of: (one: Seen) => number): number => [...seen.values()].reduce((all, one) => all + of(one), 0);
     const when = async (done: () => boolean, everyMs = 50): Promise<void> => {
-      while (!done()) await new Promise((resolve) => setTimeout(resolve, everyMs));
+      while (!done()) await Promise.race([pause(everyMs), failed]);
     };
     const connecting = performance.now();
     await when(() => sum(({connected}) => connected) === count);
@@ -70,7 +79,8 @@ async function measure(count: number): Promise<object> {
       statuses.push({seconds: seconds(started), well: JSON.parse(run.stdout.toString()).summary.well});
     }
     const etcdMegabytes = Math.round(residentBytes(etcd.pid(0)) / 1e6);
-    return {hosts: count, deks: DEKS, connectSeconds, generations: results, statuses, etcdMegabytes};
+    const failures = sum((one) => one.failed);
+    return {hosts: count, deks: DEKS, connectSeconds, generations: results, statuses, etcdMegabytes, failures};
   } finally {
     for (const child of children) child.kill('SIGKILL');
     await etcd.stop();
