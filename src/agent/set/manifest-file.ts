@@ -4,13 +4,10 @@
  */
 
 import {createHash} from 'node:crypto';
-import fs, {closeSync, constants, readSync} from 'node:fs';
+import {closeSync} from 'node:fs';
 import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
-import {promisify} from 'node:util';
 import {equalBytes, fromHex} from '../../bytes.js';
-import {Deadline} from '../../deadline.js';
 import {DekError} from '../../errors.js';
-import {systemError} from '../../files/system-error.js';
 import type {Offered} from '../../manifest/acceptance/offer.js';
 import type {Columns} from '../../manifest/columns.js';
 import {faultError} from '../../manifest/fault.js';
@@ -18,16 +15,8 @@ import {type ManifestHeader, parseHeader, versionOf} from '../../manifest/fields
 import {type Lines, linesOf} from '../../manifest/lines.js';
 import {columnsOf} from '../../manifest/read.js';
 import {type DekBatch, dekBatches, pick} from './dek-batch.js';
+import {chunksOf, fastReader, openManifest, slowReader} from './manifest-chunks.js';
 
-// The first reading goes by the pool, as a mount that does not answer must not stop this thread. It has then been seen
-// to answer, and the file is in the cache: the second one, while DEKs are made, is on this thread, since the pool is
-// busy with firmware commands, behind which a read would wait.
-const openFile = promisify(fs.open);
-const fstat = promisify(fs.fstat);
-const read = promisify(fs.read);
-
-/** How long a file may give nothing. */
-const TIMEOUT_MS = 10_000;
 const NEVER = new AbortController().signal;
 
 /** Some 1,600 DEKs of 256 bits. */
@@ -80,17 +69,13 @@ export class ManifestFile {
 
   /** Opens the file and reads the header. Throws NO_INPUT, PERMISSION, IO, BAD_INPUT. */
   static async open(path: string, options: OpenOptions = {}): Promise<ManifestFile> {
-    const deadline = new Deadline(path, {timeoutMs: TIMEOUT_MS, signal: options.signal ?? NEVER});
-    const fd = await open(path, deadline);
+    const {signal = NEVER} = options;
+    const {fd, bytes} = await openManifest(path, signal);
     try {
-      const stat = await deadline.wait(() => fstat(fd)).catch(unreadable(path));
-      if (!stat.isFile()) {
-        throw new DekError('BAD_INPUT', `${path} is not a file`, {hint: 'the agent reads a manifest more than once'});
-      }
-      const lines = linesOf(chunksOf(path, HEADER_BYTES, slowReader(path, fd, options.signal)));
+      const lines = linesOf(chunksOf(path, HEADER_BYTES, slowReader(path, fd, signal)));
       const headerLine = await firstLine(lines);
       await lines.return();
-      return new ManifestFile(path, fd, stat.size, headerLine, options);
+      return new ManifestFile(path, fd, bytes, headerLine, options);
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -210,52 +195,4 @@ function positionsOf(batch: DekBatch, is: (batch: DekBatch, i: number) => boolea
 async function firstLine(lines: AsyncGenerator<Lines, void>): Promise<Uint8Array> {
   const {value} = await lines.next();
   return (value as Lines).text; // an empty file throws
-}
-
-/** Reads from a place in the file into a buffer; resolves to how many bytes came. */
-type Reader = (buffer: Uint8Array, position: number) => Promise<number>;
-
-/** By the pool, with a deadline. */
-function slowReader(path: string, fd: number, signal = NEVER): Reader {
-  return async (buffer, position) => {
-    const deadline = new Deadline(path, {timeoutMs: TIMEOUT_MS, signal});
-    return (await deadline.wait(() => read(fd, buffer, 0, buffer.length, position))).bytesRead;
-  };
-}
-
-/** On this thread. */
-function fastReader(fd: number): Reader {
-  return async (buffer, position) => {
-    await turnOfTheLoop();
-    return readSync(fd, buffer, 0, buffer.length, position);
-  };
-}
-
-async function* chunksOf(
-  path: string,
-  bytes: number,
-  readAt: Reader,
-  tap?: (chunk: Uint8Array) => void,
-): AsyncGenerator<Uint8Array, void> {
-  const buffer = new Uint8Array(bytes);
-  for (let position = 0; ; ) {
-    const bytesRead = await readAt(buffer, position).catch(unreadable(path));
-    if (bytesRead === 0) return;
-    position += bytesRead;
-    const chunk = buffer.subarray(0, bytesRead);
-    tap?.(chunk);
-    yield chunk;
-  }
-}
-
-function open(path: string, deadline: Deadline): Promise<number> {
-  // Not to wait for a writer where there is a pipe: that is refused.
-  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
-  return deadline.wait(() => openFile(path, flags), closeSync).catch(unreadable(path));
-}
-
-function unreadable(path: string): (cause: unknown) => never {
-  return (cause) => {
-    throw systemError('read', path, cause);
-  };
 }
