@@ -175,7 +175,7 @@ describe('follower', function () {
   });
 
   it('refuses a second apply as BUSY', async () => {
-    device.nic.set({latencyUs: 20_000});
+    device.nic.set({latencyUs: 200_000}); // it takes seconds: a busy machine has time for the second one
     const first = apply(agent, writeManifestFile(device, vols(1, 200)));
     await until(() => live(device).deks > 0);
     const error = await thrownBy(() => apply(agent, writeManifestFile(device, vols(1, 3), {file: 'second'})));
