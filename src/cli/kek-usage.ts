@@ -12,7 +12,7 @@ import {DekError} from '../errors.js';
 import {statNow} from '../files/stat.js';
 import {systemError} from '../files/system-error.js';
 import {isUnfinished} from '../files/whole-file.js';
-import {openManifest} from '../manifest/index.js';
+import {readHeader} from '../manifest/read.js';
 import {describeId} from './output/describe.js';
 
 /** A manifest that names it. */
@@ -119,9 +119,7 @@ export function loginsOf({devices, contexts}: AgentStatus): LoginUse[] {
 }
 
 async function usesIn(path: string, kcv: string | null, ids: readonly number[]): Promise<ManifestUse[]> {
-  const {header, entries} = await openManifest(path);
-  await entries.return();
-  const {edition, login, importKekKcv} = header;
+  const {edition, login, importKekKcv} = await readHeader(path);
   const generation = edition?.generation ?? null;
   const names = (key: Uint8Array | null, by: LoginOptions | null): boolean =>
     key && kcv !== null ? toHex(key) === kcv : by !== null && ids.includes(by.importKekId);

@@ -96,6 +96,13 @@ export async function openLines(source: ByteSource | string): Promise<ManifestLi
   }
 }
 
+/** The header of a manifest alone: nothing is said of its DEKs. Throws what `openManifest` throws. */
+export async function readHeader(path: string): Promise<ManifestHeader> {
+  const {header, lines} = await openLines(path);
+  await lines.return();
+  return header;
+}
+
 async function sizeOf(path: string): Promise<number> {
   try {
     return (await fs.stat(path)).size;

@@ -5,7 +5,8 @@ import type {AgentStatus} from '../../agent/protocol.js';
 import {toHex} from '../../bytes.js';
 import {CREDENTIAL_BYTES, type LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import {type ManifestHeader, openManifest} from '../../manifest/index.js';
+import type {ManifestHeader} from '../../manifest/index.js';
+import {readHeader} from '../../manifest/read.js';
 import {functionNamed} from '../../officer/card.js';
 import type {DeviceInfo} from '../../rdma/index.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
@@ -95,13 +96,6 @@ export async function openRotation(options: RotationOptions): Promise<Rotation> 
     isBegun: begun !== undefined,
     hasAgent: status !== undefined,
   };
-}
-
-/** The header of the manifest as it is now. */
-export async function readHeader(manifest: string): Promise<ManifestHeader> {
-  const {header, entries} = await openManifest(manifest);
-  await entries.return();
-  return header;
 }
 
 /** The officer's login under the new KEK. */

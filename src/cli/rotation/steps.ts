@@ -10,6 +10,7 @@ import {toHex} from '../../bytes.js';
 import {CREDENTIAL_BYTES, type LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {ManifestHeader} from '../../manifest/index.js';
+import {readHeader} from '../../manifest/read.js';
 import {openDevice} from '../../nics.js';
 import {addToAll} from '../../officer/functions.js';
 import {Officer} from '../../officer/officer.js';
@@ -20,7 +21,7 @@ import {rewrapManifest} from '../manifest/rewrap-manifest.js';
 import {namesOf} from '../officer.js';
 import {describeId} from '../output/describe.js';
 import {removeJournal, writeJournal} from './journal.js';
-import {nextOfficer, type Rotation, readHeader} from './rotation.js';
+import {nextOfficer, type Rotation} from './rotation.js';
 
 /** A step. */
 export interface Step {

@@ -7,7 +7,7 @@ import {changedManifestFlags, deliverManifest} from '../../cli/manifest/replace-
 import {countDeks} from '../../cli/output/phrases.js';
 import {DekError} from '../../errors.js';
 import type {ManifestHeader} from '../../manifest/fields/header.js';
-import {openLines} from '../../manifest/read.js';
+import {readHeader} from '../../manifest/read.js';
 
 interface ManifestUpgradeResult {
   deks: number;
@@ -38,8 +38,7 @@ export default class ManifestUpgrade extends DekCommand {
     const {args, flags} = await this.parse(ManifestUpgrade);
     const {file} = args;
     const output = flags.output ?? file;
-    const {header, lines} = await openLines(file);
-    await lines.return();
+    const header = await readHeader(file);
     if (header.edition) {
       throw new DekError('BAD_ARGUMENT', `${file} is of version 2 already`, {
         hint: `dek manifest check ${file} --kek SOURCE --add-dcv adds the check values that are missing`,

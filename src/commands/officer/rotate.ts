@@ -7,13 +7,14 @@ import {formatFlag} from '../../cli/flags/format-flag.js';
 import {withKek} from '../../cli/flags/kek.js';
 import {describeId} from '../../cli/output/describe.js';
 import {holdRotation, removeJournal, writeJournal} from '../../cli/rotation/journal.js';
-import {openRotation, type Rotation, readHeader} from '../../cli/rotation/rotation.js';
+import {openRotation, type Rotation} from '../../cli/rotation/rotation.js';
 import {STEPS, type Step} from '../../cli/rotation/steps.js';
 import {readCiphertext} from '../../custody/source.js';
 import {KEK_FORMS, SOURCE_FORMS} from '../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import {WRAPPED_CREDENTIAL_BYTES} from '../../dek-layout.js';
 import {DekError, withMessage} from '../../errors.js';
+import {readHeader} from '../../manifest/read.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
 
 interface RotateResult {

@@ -1,7 +1,7 @@
 /** Whether a host takes up what its pointer names: it has to be what it says, for this host, and no step back. */
 import {toHex} from '../../bytes.js';
 import {DekError} from '../../errors.js';
-import {openLines} from '../../manifest/read.js';
+import {readHeader} from '../../manifest/read.js';
 import type {Target} from '../layout/pointer.js';
 
 export interface Taker {
@@ -12,8 +12,7 @@ export interface Taker {
 
 /** Throws BAD_INPUT, EXPIRED. The file is whole and has the digest that the pointer says. */
 export async function assertOffered(path: string, target: Target, {host, held}: Taker): Promise<void> {
-  const {header, lines} = await openLines(path);
-  await lines.return();
+  const header = await readHeader(path);
   const {edition} = header;
   if (!edition || toHex(edition.id) !== target.id || edition.generation !== target.generation) {
     throw refused('its pointer gives it another id or generation than it has');
