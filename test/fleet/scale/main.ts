@@ -1,7 +1,7 @@
 /**
- * How a fleet grows: `npm run bench:fleet -- HOSTS...`. Hosts are simulated (hosts.ts), etcd is real, one member with
- * TLS on both sides. Connections are made before the clock starts; then a generation is published, and the clock
- * stops when the last host holds it. Printed as JSON, a line a number of hosts.
+ * How a fleet grows: `npm run bench:fleet -- HOSTS...`, 10,000 unless said. Hosts are simulated (hosts.ts), etcd is
+ * real, one member with TLS on both sides. Connections are made before the clock starts; then a generation is
+ * published, and the clock stops when the last host holds it. Printed as JSON, a line a number of hosts.
  */
 import {type ChildProcess, fork} from 'node:child_process';
 import fs from 'node:fs';
@@ -25,7 +25,8 @@ interface Seen {
   holds: [generation: number, hosts: number][];
 }
 
-for (const count of process.argv.slice(2).map(Number)) console.log(JSON.stringify(await measure(count)));
+const counts = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [10_000];
+for (const count of counts) console.log(JSON.stringify(await measure(count)));
 
 async function measure(count: number): Promise<object> {
   const etcd = await EtcdCluster.start();
