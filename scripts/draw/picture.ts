@@ -1,11 +1,9 @@
 /**
- * Draws the pictures of docs/, NAME.svg from NAME.pic: boxes in columns and rows, with arrows between them. The
- * source says what its lines mean; a line that means nothing is an error.
+ * A picture from its text: boxes in columns and rows, with arrows between them. The text says what its lines mean; a
+ * line that means nothing is an error.
  */
-import fs from 'node:fs';
-import {fileURLToPath} from 'node:url';
+import {escaped} from './escape.js';
 
-const FOLDER = fileURLToPath(new URL('../../docs/', import.meta.url));
 const BOX = {width: 330, height: 46} as const;
 const STEP = {x: 392, y: 68} as const;
 const ORIGIN = {x: 20, y: 92} as const;
@@ -98,15 +96,4 @@ function arrow(from: Place, to: Place, text: string): string[] {
 
 function label(x: number, y: number, text: string, kind = ''): string {
   return text && `<text${kind && ` class="${kind}"`} x="${x}" y="${y}">${escaped(text)}</text>`;
-}
-
-function escaped(text: string): string {
-  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;');
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const file of fs.readdirSync(FOLDER).filter((name) => name.endsWith('.pic'))) {
-    const source = fs.readFileSync(`${FOLDER}${file}`, 'utf8');
-    fs.writeFileSync(`${FOLDER}${file.replace(/pic$/, 'svg')}`, drawPicture(source));
-  }
 }

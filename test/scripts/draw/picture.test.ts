@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {drawPicture} from '../../scripts/picture.js';
+import {drawPicture} from '../../../scripts/draw/picture.js';
 
-const DOCS = fileURLToPath(new URL('../../../docs/', import.meta.url));
+const DOCS = fileURLToPath(new URL('../../../../docs/', import.meta.url));
 const SOURCE = fs.readFileSync(`${DOCS}architecture.pic`, 'utf8');
 
 describe('a picture of the documents', () => {
