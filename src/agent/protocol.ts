@@ -157,11 +157,27 @@ export interface AgentStatus {
  * Whether the agent has started, every login that is needed is VALID, every DEK was READY when it was asked last, none
  * was shown to be wrong, and no DEK was left out.
  */
-export function isReady({starting, devices, deks, manifest}: AgentStatus): boolean {
-  const loggedIn = devices.every(
-    ({gone, login, importMode}) => !gone && (login?.state === 'VALID' || importMode === 'plaintext'),
-  );
-  return !starting && loggedIn && deks.ready === deks.total && deks.wrong === 0 && (manifest?.failed ?? 0) === 0;
+export function isReady(status: AgentStatus): boolean {
+  return whyNotReady(status).length === 0;
+}
+
+/** What of that is not so, in words: `login INVALID on mlx5_0`, `1 of 3 DEKs in ERROR`. */
+export function whyNotReady({starting, devices, deks, manifest}: AgentStatus): string[] {
+  const {total, ready, error, wrong} = deks;
+  const failed = manifest?.failed ?? 0;
+  const others = total - ready - error;
+  return [
+    ...(starting ? ['its manifest is still being applied'] : []),
+    ...devices.flatMap(({name, gone, login, importMode}) => {
+      if (gone) return [`${name} is gone`];
+      if (importMode === 'plaintext' || login?.state === 'VALID') return [];
+      return [login ? `login ${login.state} on ${name}` : `no login on ${name}`];
+    }),
+    ...(error > 0 ? [`${error} of ${total} DEKs in ERROR`] : []),
+    ...(others > 0 ? [`${others} of ${total} DEKs UNKNOWN`] : []),
+    ...(wrong > 0 ? [`${wrong} of ${total} DEKs shown to be wrong`] : []),
+    ...(failed > 0 ? [`${failed} ${failed === 1 ? 'DEK' : 'DEKs'} of the manifest could not be made`] : []),
+  ];
 }
 
 /** A DEK to create: size and keytag follow from the length of its key. */

@@ -1,6 +1,13 @@
 /** How a DEK, a login and an agent read in a terminal. */
 import type {ProofStatus} from '../../agent/proof.js';
-import type {AgentStatus, ContextStatus, DekStatus, LoginStatus, NicStatus} from '../../agent/protocol.js';
+import {
+  type AgentStatus,
+  type ContextStatus,
+  type DekStatus,
+  type LoginStatus,
+  type NicStatus,
+  whyNotReady,
+} from '../../agent/protocol.js';
 import {describeShare} from '../flags/prove-flags.js';
 import {formatOpaque} from './opaque.js';
 import {countDeks} from './phrases.js';
@@ -47,7 +54,9 @@ export function describeAgent(socket: string, status: AgentStatus): string[] {
     deks.proven ? `${deks.proven} PROVEN` : '',
     deks.wrong ? `${deks.wrong} wrong` : '',
   ];
+  const why = whyNotReady(status);
   return factLines([
+    ['state', why.length === 0 ? 'READY' : `NOT READY: ${why.join('; ')}`],
     ['agent', `dek ${version}, process ${pid}, ${socket}${starting ? ', still starting' : ''}`],
     ...devices.map((device) => ['device', describeNic(device)] as const),
     [
