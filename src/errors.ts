@@ -74,6 +74,9 @@ const EXIT_STATUS = {
 /** What went wrong, for programs. dek(1) has the exit status of each. */
 export type DekErrorCode = keyof typeof EXIT_STATUS;
 
+/** All of them, as docs/errors.md lists them. @internal */
+export const DEK_ERROR_CODES = Object.keys(EXIT_STATUS) as readonly DekErrorCode[];
+
 /** What the firmware of a NIC said of a command that it refused. */
 export interface FirmwareAnswer {
   /** Its name in the kernel, such as `BAD_PARAM`, or `0x` and its number. */

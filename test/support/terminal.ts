@@ -62,7 +62,8 @@ export class Terminal {
       output += text;
     });
     const [exit] = await once(child, 'close');
-    return {output: output.replaceAll(this.#directory, '~'), exit};
+    // On a busy machine a pipe is waited for so long that dek says so.
+    return {output: output.replaceAll(this.#directory, '~').replace(/^waiting for .*\n/gm, ''), exit};
   }
 
   /** Ends what runs in the background, by SIGTERM: each has to exit with 0 and leave nothing on the NIC. */
