@@ -3,7 +3,7 @@ import {connectAgent} from '../agent/client.js';
 import {type AgentStatus, isReady} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
 import {socketFlag} from '../cli/flags/flags.js';
-import {describeAgent} from '../cli/output/describe.js';
+import {describeAgent} from '../cli/output/describe-agent.js';
 import {jsonText} from '../printable.js';
 
 export default class Status extends DekCommand {
