@@ -177,6 +177,7 @@ _dek() {
     'hardware-report --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
     'hardware-report --kek-format') _dek_words 'raw hex base64'; return ;;
     'hardware-report --kcv') :; return ;;
+    'hardware-report --deks') :; return ;;
     'hardware-report --output' | 'hardware-report -o') _dek_file; return ;;
     'inspect --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
     'inspect --kek-component') _dek_source 'file: fd: cred: cmd: keyring:'; return ;;
@@ -450,7 +451,7 @@ _dek() {
     'fleet status')
       if [[ $cur == -* ]]; then _dek_words '--json --follow --unwell --prove --kek --prometheus --fleet --help -h'; else :; fi ;;
     'hardware-report')
-      if [[ $cur == -* ]]; then _dek_words '--json --device --manifest --kek --kek-component --kek-format --kcv --output -o --force --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --device --manifest --kek --kek-component --kek-format --kcv --deks --no-service --output -o --force --help -h'; else :; fi ;;
     'inspect')
       if [[ $cur == -* ]]; then _dek_words '--json --kek --kek-component --kek-format --kcv --help -h'; else _dek_file; fi ;;
     'kek components')

@@ -239,6 +239,8 @@ complete -c dek -n '__dek_in hardware-report' -l kek -r -F -a 'file: fd: cred: c
 complete -c dek -n '__dek_in hardware-report' -l kek-component -r -F -a 'file: fd: cred: cmd: keyring:' -d 'a component of the import KEK, in place of --kek'
 complete -c dek -n '__dek_in hardware-report' -l kek-format -x -a 'raw hex base64' -d 'encoding of the KEK'
 complete -c dek -n '__dek_in hardware-report' -l kcv -x -d 'key check value that the KEK has to have, 10 hex digits'
+complete -c dek -n '__dek_in hardware-report' -l deks -x -d 'make so many DEKs at a time at most'
+complete -c dek -n '__dek_in hardware-report' -l no-service -d 'do not compile a service in C that moves data by lend and by attach'
 complete -c dek -n '__dek_in hardware-report' -l output -s o -r -F -d 'write to this new file instead of stdout'
 complete -c dek -n '__dek_in hardware-report' -l force -d 'replace the output file if it exists'
 complete -c dek -n '__dek_in hardware-report' -l help -s h -d 'show what it does'

@@ -5,7 +5,7 @@
  */
 
 export const IMAGE_MAGIC = 'mlx5vnic';
-export const IMAGE_VERSION = 5;
+export const IMAGE_VERSION = 6;
 
 /** How many of each an image has room for. */
 export const KEYS = 64;
@@ -56,6 +56,7 @@ export const IMAGE = {
   bytes_encrypted: 184,
   bytes_decrypted: 192,
   firmware_free: 200,
+  no_crypto_objects: 208,
   lane_free: 264,
   kek: 776,
   credential: 4872,

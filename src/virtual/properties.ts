@@ -21,9 +21,9 @@ export type Tweak = (typeof TWEAKS)[number];
 
 /**
  * Assumptions of docs/virtual-connectx.md, by number, that a virtual ConnectX can be made not to hold to: the others
- * have settings of their own (5: policy, 13: tweak, 17: loopback), or none.
+ * have settings of their own (5: policy, 13: tweak, 17: loopback, 30: devx-registers), or none.
  */
-export const CONTRARIES = [1, 2, 4, 6, 7, 12, 15, 16] as const;
+export const CONTRARIES = [1, 2, 4, 6, 7, 8, 9, 10, 12, 15, 16] as const;
 /** The number of such an assumption. */
 export type Contrary = (typeof CONTRARIES)[number];
 

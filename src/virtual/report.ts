@@ -54,6 +54,8 @@ export interface VirtualReport {
   readonly fwctl: boolean;
   /** Whether the firmware lets users of DEVX at the officer's registers. */
   readonly devxRegisters: boolean;
+  /** Whether the firmware knows the objects that logins and DEKs are. */
+  readonly cryptoObjects: boolean;
   readonly gone: boolean;
   /** The C name of the errno that opening fails with, or null. */
   readonly openError: string | null;
@@ -123,6 +125,7 @@ function reportOf(name: string, image: Buffer, contexts: string, fwctlThere: boo
     loopback: image[IMAGE.no_loopback] === 0,
     fwctl: fwctlThere,
     devxRegisters: image[IMAGE.devx_registers] !== 0,
+    cryptoObjects: image[IMAGE.no_crypto_objects] === 0,
     gone: image[IMAGE.gone] !== 0,
     openError: openErrno === 0 ? null : errnoName(openErrno),
     importKeks: validKeys(image, IMAGE.kek).map((at) => importKek(image, at)),

@@ -46,6 +46,7 @@ const KEYS: Readonly<Record<string, Key>> = {
   loopback: yesOrNo('loopback'),
   fwctl: yesOrNo('fwctl'),
   'devx-registers': yesOrNo('devxRegisters'),
+  'crypto-objects': yesOrNo('cryptoObjects'),
   gone: yesOrNo('gone'),
   'open-error': {values: 'none|ERRNO, such as EACCES', parse: (value) => one('openErrno', errnoOf(value))},
   kek: {

@@ -61,6 +61,8 @@ export interface Settings {
   readonly fwctl?: boolean;
   /** Whether the firmware lets users of DEVX at the officer's registers. */
   readonly devxRegisters?: boolean;
+  /** Whether the firmware knows the objects that logins and DEKs are. */
+  readonly cryptoObjects?: boolean;
   readonly gone?: boolean;
   /** The errno that opening the device fails with; 0 for none. */
   readonly openErrno?: number;
@@ -111,6 +113,8 @@ export function applySettings(image: Buffer, settings: Settings): ImageWrite[] {
   number(IMAGE.no_loopback, 1, settings.loopback === undefined ? undefined : Number(!settings.loopback), 1, 'loopback');
   const devxRegisters = settings.devxRegisters === undefined ? undefined : Number(settings.devxRegisters);
   number(IMAGE.devx_registers, 1, devxRegisters, 1, 'devxRegisters');
+  const noObjects = settings.cryptoObjects === undefined ? undefined : Number(!settings.cryptoObjects);
+  number(IMAGE.no_crypto_objects, 1, noObjects, 1, 'cryptoObjects');
   // A NIC that goes takes all objects along: what was opened before belongs to an era that is over.
   if (settings.gone && image[IMAGE.gone] === 0) put(IMAGE.era, le((image.readUInt32LE(IMAGE.era) + 1) >>> 0, 4));
   number(IMAGE.gone, 1, settings.gone === undefined ? undefined : Number(settings.gone), 1, 'gone');

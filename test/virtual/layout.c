@@ -50,6 +50,7 @@ int main(void)
 	FIELD(image, bytes_encrypted);
 	FIELD(image, bytes_decrypted);
 	FIELD(image, firmware_free);
+	FIELD(image, no_crypto_objects);
 	FIELD(image, lane_free);
 	FIELD(image, kek);
 	FIELD(image, credential);

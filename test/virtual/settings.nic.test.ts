@@ -31,6 +31,7 @@ describe('the settings of a virtual ConnectX', () => {
     ['loopback=no', {loopback: false}],
     ['fwctl=no', {fwctl: false}],
     ['devx-registers=yes', {devxRegisters: true}],
+    ['crypto-objects=no', {cryptoObjects: false}],
     ['contrary=none', {contrary: []}],
     ['contrary=2,12', {contrary: [2, 12]}],
     ['gone=yes', {gone: true}],

@@ -67,6 +67,7 @@ function facts(report: VirtualReport): [string, string][] {
   if (!report.loopback) facts.push(['force loopback', 'refused']);
   if (!report.fwctl) facts.push(['fwctl', 'none']);
   if (report.devxRegisters) facts.push(['registers', 'open to users of DEVX']);
+  if (!report.cryptoObjects) facts.push(['crypto objects', 'none: no logins, no DEKs']);
   if (report.failedSelftests !== 0) facts.push(['failed self-tests', `0x${report.failedSelftests.toString(16)}`]);
   if (report.openError !== null) facts.push(['open fails with', report.openError]);
   for (const {command, object, status, syndrome, left, hits} of report.faults) {

@@ -33,15 +33,16 @@ export const ASSUMPTIONS: Readonly<Record<number, string>> = {
   30: 'users of DEVX at the registers get BAD_OP',
 };
 
-/** Why the report cannot ask for some of them. */
+/** Why no report can judge the others. */
 export const NOT_ASKED: Readonly<Record<number, string>> = {
-  3: 'an officer has to delete and to load a KEK',
-  8: 'nothing here turns a DEK to ERROR',
-  11: 'the NIC would have to be reset',
-  14: 'proofs use whole units of 512 bytes',
-  18: 'not asked: a second process is needed',
+  3: 'a crypto officer would have to delete a KEK and to load it again',
+  11: 'the NIC would have to be reset, which takes it from all who use it',
+  14: 'proofs have whole data units of 512 bytes; tests of rdma-core have others',
+  18: 'a service would have to be killed while it moves data',
   ...Object.fromEntries(
-    [19, 20, 21, 22, 23, 24].map((number) => [number, 'not asked: no part of making or using a DEK']),
+    [19, 20, 21, 22, 23, 24].map((number) => [number, "no part of making or using a DEK; rdma-core's own tests ask"]),
   ),
-  ...Object.fromEntries([25, 26, 27, 28, 29, 30].map((number) => [number, "not asked: the crypto officer's half"])),
+  ...Object.fromEntries(
+    [25, 26, 27, 28, 29].map((number) => [number, "the crypto officer's half: his KEK and credential would be needed"]),
+  ),
 };

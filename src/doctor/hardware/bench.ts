@@ -14,6 +14,14 @@ export interface Answer {
   readonly seen: string;
 }
 
+/** What was tried besides, which no assumption stands for. */
+export interface Trial {
+  readonly what: string;
+  readonly result: 'done' | 'failed' | 'not run';
+  /** What was seen, or why it was not run: never a key. */
+  readonly seen: string;
+}
+
 /** Of a manifest: a login and DEKs. */
 export interface Material {
   readonly header: ManifestHeader;
@@ -26,17 +34,42 @@ export interface Bench {
   readonly material: Material | null;
   /** Null: no KEK was given. */
   readonly kek: KekHandle | null;
+  /** How many DEKs are made at most, to see where the NIC's limit is. */
+  readonly mostDeks: number;
+  /** Whether a service in C is compiled and run. */
+  readonly runsService: boolean;
+}
+
+/** What came of an experiment. */
+export interface Outcome {
+  readonly answers?: readonly Answer[];
+  readonly trials?: readonly Trial[];
 }
 
 export interface Experiment {
   readonly title: string;
+  /** The assumptions that it decides. */
   readonly numbers: readonly number[];
-  run(bench: Bench): Promise<readonly Answer[]>;
+  run(bench: Bench): Promise<Outcome>;
 }
+
+export const NO_LOGIN = 'not asked: no manifest with a login was given';
 
 /** One answer: `holds` decides it, undefined leaves it open. */
 export function answer(number: number, holds: boolean | undefined, seen: string): Answer {
   return {number, verdict: holds === undefined ? 'open' : holds ? 'confirmed' : 'refuted', seen};
+}
+
+/** One trial: `went` is undefined where it was not run. */
+export function trial(what: string, went: boolean | undefined, seen: string): Trial {
+  return {what, result: went === undefined ? 'not run' : went ? 'done' : 'failed', seen};
+}
+
+/** Logs in where the NIC takes wrapped keys; where it takes plaintext ones nothing is needed. Text: why it cannot. */
+export function logIn({nic, material}: Bench): Disposable | string {
+  if (nic.readCaps().importMode === 'plaintext') return {[Symbol.dispose]: () => {}};
+  const login = material?.header.login;
+  return login ? nic.login(login) : NO_LOGIN;
 }
 
 /** The name of the firmware's status for a command, `OK` when it did it: what it made is destroyed at once. */
@@ -51,6 +84,7 @@ export function statusIn(error: unknown): string {
   return error.firmware?.status ?? error.errno ?? error.code;
 }
 
-function nameOf(status: number): string {
+/** The name of a status, or its number. */
+export function nameOf(status: number): string {
   return statusName(status) ?? `0x${status.toString(16)}`;
 }

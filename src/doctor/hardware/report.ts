@@ -4,7 +4,7 @@ import {packageVersion} from '../../package.js';
 import type {Device} from '../../rdma/index.js';
 import {libraryVersion} from '../../rdma/index.js';
 import {ASSUMPTIONS, NOT_ASKED} from './assumptions.js';
-import {type Answer, answer, type Bench} from './bench.js';
+import {type Answer, answer, type Bench, type Trial} from './bench.js';
 import {attempt, EXPERIMENTS} from './experiments.js';
 
 export interface HardwareReport {
@@ -12,20 +12,25 @@ export interface HardwareReport {
   virtual: boolean;
   facts: Record<string, unknown>;
   answers: readonly Answer[];
+  trials: readonly Trial[];
 }
 
 /** Asks all that can be asked; `progress` is told each experiment. */
 export async function hardwareReport(bench: Bench, progress: (title: string) => void): Promise<HardwareReport> {
   const answers = new Map<number, Answer>();
+  const trials: Trial[] = [];
   for (const experiment of EXPERIMENTS) {
     progress(experiment.title);
-    for (const one of await attempt(experiment, bench)) answers.set(one.number, one);
+    const outcome = await attempt(experiment, bench);
+    for (const one of outcome.answers ?? []) answers.set(one.number, one);
+    trials.push(...(outcome.trials ?? []));
   }
   const all = Object.keys(ASSUMPTIONS).map(Number);
   return {
     virtual: process.env['DEK_VIRTUAL'] !== undefined,
     facts: await factsOf(bench.nic),
     answers: all.map((number) => answers.get(number) ?? answer(number, undefined, NOT_ASKED[number] ?? 'not asked')),
+    trials,
   };
 }
 
@@ -48,7 +53,7 @@ async function factsOf(nic: Device): Promise<Record<string, unknown>> {
 }
 
 /** The report as Markdown, to be pasted into an issue. */
-export function asMarkdown({virtual, facts, answers}: HardwareReport): string {
+export function asMarkdown({virtual, facts, answers, trials}: HardwareReport): string {
   const count = (verdict: Answer['verdict']): number => answers.filter((one) => one.verdict === verdict).length;
   const rows = answers.map(
     ({number, verdict, seen}) => `| ${number} | ${ASSUMPTIONS[number]} | ${verdict} | ${cell(seen)} |`,
@@ -63,6 +68,10 @@ export function asMarkdown({virtual, facts, answers}: HardwareReport): string {
     '| # | assumption | verdict | what was seen |',
     '|---|---|---|---|',
     ...rows,
+    '',
+    '| tried | result | what was seen |',
+    '|---|---|---|',
+    ...trials.map(({what, result, seen}) => `| ${what} | ${result} | ${cell(seen)} |`),
     '',
     '```json',
     JSON.stringify(facts, null, 1),

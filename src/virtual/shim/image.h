@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC "mlx5vnic"
-#define IMAGE_VERSION 5
+#define IMAGE_VERSION 6
 #define KEYS 64
 #define RULES 16
 #define LANES 64
@@ -107,7 +107,9 @@ struct image {
 	uint64_t bytes_encrypted;
 	uint64_t bytes_decrypted;
 	uint64_t firmware_free; /* when the firmware is free again: CLOCK_MONOTONIC, ns */
-	uint64_t reserved2[7];
+	uint8_t no_crypto_objects; /* 1: the firmware knows no logins and no DEKs */
+	uint8_t reserved1[7];
+	uint64_t reserved2[6];
 	uint64_t lane_free[LANES]; /* the same, of each lane */
 	struct key kek[KEYS];
 	struct key credential[KEYS];
@@ -126,9 +128,12 @@ enum contrary {
 	CONTRARY_PD = 1 << 2, /* 4 */
 	CONTRARY_TRAILING = 1 << 3, /* 6 */
 	CONTRARY_STATE = 1 << 4, /* 7 */
-	CONTRARY_HALVES = 1 << 5, /* 12 */
-	CONTRARY_KEYTAG = 1 << 6, /* 15 */
-	CONTRARY_LOGIN = 1 << 7, /* 16 */
+	CONTRARY_IDS = 1 << 5, /* 8 */
+	CONTRARY_PLAINTEXT = 1 << 6, /* 9 */
+	CONTRARY_TIME = 1 << 7, /* 10 */
+	CONTRARY_HALVES = 1 << 8, /* 12 */
+	CONTRARY_KEYTAG = 1 << 9, /* 15 */
+	CONTRARY_LOGIN = 1 << 10, /* 16 */
 };
 enum service { SERVE_CREATE, SERVE_QUERY, SERVE_DESTROY, SERVE_OTHER };
 

@@ -15,8 +15,9 @@ static void query_caps(const struct image *image, uint16_t op_mod, uint8_t *out,
 	uint8_t caps[4096] = {0};
 
 	if (op_mod >> 1 == CAPS_GENERAL) {
-		put32(caps + 132, 1u << TYPE_DEK | 1u << TYPE_IMPORT_KEK | 1u << TYPE_CREDENTIAL |
-					  1u << TYPE_LOGIN); /* general_obj_types 0x400/64 */
+		if (!LOAD(image->no_crypto_objects))
+			put32(caps + 132, 1u << TYPE_DEK | 1u << TYPE_IMPORT_KEK | 1u << TYPE_CREDENTIAL |
+						  1u << TYPE_LOGIN); /* general_obj_types 0x400/64 */
 		caps[126] = (image->engines & 1 ? 0x40 : 0) | (image->engines & 2 ? 0x20 : 0); /* 0x3f1, 0x3f2 */
 		caps[141] = image->engines ? 0xc0 : 0; /* 0x468 (the engine's bit up to rdma-core 41), crypto 0x469 */
 		caps[54] = 0x01; /* port_type 0x1b6/2: Ethernet */

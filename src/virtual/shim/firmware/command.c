@@ -14,12 +14,18 @@ static bool take_time(struct image *image, uint16_t opcode)
 	return true;
 }
 
+/* Against assumption 10: what makes an object takes its time when it has made it, and none when it is refused. */
+static bool costs_when_done(const struct image *image, uint16_t opcode)
+{
+	return opcode == CREATE_OBJECT && is_contrary(image, CONTRARY_TIME);
+}
+
 /* Takes a command in: latency, then the faults that were set. Returns an errno, or 0 with the verdict so far. */
 static int begin(struct context *c, uint16_t opcode, uint16_t type, struct verdict *v)
 {
 	struct image *image = c->nic->image;
 
-	if (take_time(image, opcode) && !present(c))
+	if (!costs_when_done(image, opcode) && take_time(image, opcode) && !present(c))
 		return EIO;
 	ADD(image->commands, 1);
 	*v = verdict_of_faults(image, opcode, type);

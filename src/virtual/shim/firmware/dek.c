@@ -103,7 +103,7 @@ static struct verdict query_object(struct context *c, struct object *o, uint8_t 
 	}
 	if (o->kind == IMPORT_KEK || o->kind == CREDENTIAL)
 		return query_officer_object(c, o, out);
-	if (o->wrapped && !login_valid(c))
+	if ((o->wrapped || is_contrary(c->nic->image, CONTRARY_PLAINTEXT)) && !login_valid(c))
 		return REFUSE(BAD_RES_STATE, LOAD(c->shared->login) ? LOGIN_INVALID : LOGIN_NEEDED);
 	turn_to_error(c->nic->image, o);
 	body[8] = o->error;

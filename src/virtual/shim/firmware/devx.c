@@ -78,6 +78,8 @@ static int devx_create(struct context *c, attrs a)
 		a[0]->data = handle;
 		id = c->objects[handle].id;
 	}
+	if (v.status == OK && costs_when_done(c->nic->image, opcode) && take_time(c->nic->image, opcode) && !present(c))
+		return EIO;
 	if (v.status == OK && opcode == CREATE_PSV && a[2]->len >= PSV_INDEX_AT + 4)
 		put32(out + PSV_INDEX_AT, id);
 	return answer(c, out, v, id);

@@ -15,7 +15,7 @@ static bool login_valid(const struct context *c)
 
 static struct verdict check_crypto(const struct image *image)
 {
-	if (!image->engines)
+	if (!image->engines || LOAD(image->no_crypto_objects))
 		return REFUSE(BAD_OP, NO_CRYPTO);
 	if (image->wrapped_import && image->state == COMMISSIONING)
 		return REFUSE(is_contrary(image, CONTRARY_STATE) ? BAD_OP : BAD_SYS_STATE, NOT_OPERATIONAL);

@@ -222,6 +222,15 @@ static void count_users(struct context *c, const struct object *o, int32_t n)
 		ADD(c->objects[o->srq - 1].cq[0], n);
 }
 
+/* Against assumption 8: the id of the last DEK is that of the next one as well. */
+static void use_id_again(struct image *image, uint32_t id)
+{
+	uint32_t next = id + 1;
+
+	if (is_contrary(image, CONTRARY_IDS))
+		__atomic_compare_exchange_n(&image->next_object, &next, id, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 static void free_object(struct context *c, uint32_t handle)
 {
 	struct object *o = &c->objects[handle];
@@ -233,8 +242,10 @@ static void free_object(struct context *c, uint32_t handle)
 	if (!__atomic_compare_exchange_n(&o->kind, &kind, FREE, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) ||
 	    kind == FREE)
 		return; /* another process was faster */
-	if (kind == DEK)
+	if (kind == DEK) {
 		ADD(c->slot->deks, -1);
+		use_id_again(c->nic->image, o->id);
+	}
 	if (kind == LOGIN)
 		STORE(c->shared->login, 0);
 	if (kind == QP)
