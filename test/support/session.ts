@@ -48,6 +48,9 @@ export function parseSession(text: string): Part[] {
   return parts;
 }
 
+/** What a command says of another that it waits for, on a busy machine alone. */
+const WAITING = /^waiting for .*\n/gm;
+
 /**
  * The session as it went, to be compared with its file: where the output is as expected the patterns stand in its
  * place, so that only differences differ.
@@ -57,7 +60,11 @@ export function renderSession(parts: readonly Part[], outcomes: ReadonlyMap<Step
     if (typeof part === 'string') return [part];
     const {output, exit} = outcomes.get(part)!;
     const status = exit === 0 ? [] : [`[exit ${exit}]`];
-    return [`$ ${part.command.replaceAll('\n', '\n> ')}`, ...shownOutput(part.output, output.trimEnd()), ...status];
+    return [
+      `$ ${part.command.replaceAll('\n', '\n> ')}`,
+      ...shownOutput(part.output, output.replace(WAITING, '').trimEnd()),
+      ...status,
+    ];
   });
   return `${lines.join('\n')}\n`;
 }

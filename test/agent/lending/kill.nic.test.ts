@@ -112,19 +112,27 @@ describe('kills while a context is shared', () => {
   it('of the agent in the middle of a first lend: the next one goes on, and nothing is there twice', async () => {
     const deks = 40;
     writeManifestFile(device, vols(1, deks));
-    agent = await start(true);
-    await agent.client.status(); // what answers is loaded now, and keeps the agent from nothing later
+    // Without checks meanwhile: each asks for the login on the agent's thread, and stands behind the creates.
+    const lender = ['--manifest', `${device.directory}/manifest`, '--lend'];
+    agent = await AgentProcess.start(device, {args: lender});
+    await agent.client.listDeks().catch(() => {}); // refused, without the NIC; what answers is loaded now
     device.nic.set({latencyUs: 20_000, parallel: 1});
     const service = new Service(device);
     const lending = service.lend(agent.socket);
     lending.catch(() => {});
     await until(() => live(device).deks >= 15); // the first ones are made in one turn of the agent's event loop
     device.nic.set({latencyUs: 1_000_000}); // of the commands that begin now: 16 have begun, and end within 320 ms
-    await pause(900); // it has told of all that is there, and waits for the NIC
+    for (let made = 0; live(device).deks !== made; ) {
+      const before = live(device).deks;
+      await until(() => live(device).deks > before);
+      made = live(device).deks; // the next one is a second away
+      // When it has answered three times, it has told of these.
+      for (let turn = 0; turn < 3; turn++) await agent.client.listDeks().catch(() => {});
+    }
     await agent.end('SIGKILL');
     expect(live(device).deks).to.be.within(15, deks - 1);
     device.nic.set({latencyUs: 0});
-    agent = await start(true);
+    agent = await AgentProcess.start(device, {args: lender});
     expect(await lending).to.have.length(deks);
     expect(live(device)).to.include({deks, logins: 2, contexts: 2});
     expect(Object.values(await service.states())).to.deep.equal(new Array(deks).fill('READY'));
