@@ -5,13 +5,15 @@
 import {escaped} from './escape.js';
 
 const BOX = {width: 330, height: 46} as const;
-const STEP = {x: 392, y: 68} as const;
+const STEP = {x: 420, y: 68} as const;
 const ORIGIN = {x: 20, y: 92} as const;
 const STYLE = `text { font: 12px sans-serif; fill: #59636e } .name { font: bold 13px sans-serif; fill: #1f2328 }
   .title { font: bold 17px sans-serif; fill: #1f2328 } .back { fill: #fff } .box { fill: #f6f8fa; stroke: #59636e }
+  .secret { fill: #fff8c5; stroke: #9a6700; stroke-width: 1.5 }
   .arrow { fill: none; stroke: #0969da; stroke-width: 1.5 } .head { fill: #0969da } .middle { text-anchor: middle }
   @media (prefers-color-scheme: dark) { text { fill: #9198a1 } .name, .title { fill: #f0f6fc } .back { fill: #0d1117 }
-  .box { fill: #151b23; stroke: #9198a1 } .arrow { stroke: #4493f8 } .head { fill: #4493f8 } }`;
+  .box { fill: #151b23; stroke: #9198a1 } .secret { fill: #2e2611; stroke: #d29922 }
+  .arrow { stroke: #4493f8 } .head { fill: #4493f8 } }`;
 
 /** The upper left corner of a box. */
 interface Place {
@@ -24,12 +26,28 @@ export function drawPicture(source: string): string {
   const columns = new Map<string, number>();
   const boxes = new Map<string, Place>();
   const parts: string[] = [];
+  let hasSecrets = false;
   let height = 0;
   let name = '';
   const known = <T>(map: ReadonlyMap<string, T>, name: string, line: number): T => {
     const value = map.get(name);
     if (value === undefined) throw new Error(`line ${line}: there is no "${name}" above it`);
     return value;
+  };
+  const at = (where: string, line: number): Place => {
+    const [column, row] = where.split(' ');
+    const place = {x: known(columns, column!, line), y: ORIGIN.y + Number(row) * STEP.y};
+    height = Math.max(height, place.y + BOX.height + 20);
+    return place;
+  };
+  const drawBox = (kind: string, place: Place, id: string, name: string, what: string): void => {
+    boxes.set(id, place);
+    const x = place.x + BOX.width / 2;
+    parts.push(
+      rectangle(kind, place.x, place.y, BOX.width, BOX.height),
+      label(x, place.y + (what === '' ? 28 : 19), name, 'name middle'),
+      label(x, place.y + 36, what, 'middle'),
+    );
   };
   const draw: Record<string, (line: number, ...words: string[]) => void> = {
     title(_, text) {
@@ -41,16 +59,14 @@ export function drawPicture(source: string): string {
       columns.set(id!, x);
       parts.push(label(x, 66, heading!, 'name'));
     },
-    box(line, id, where, name, what) {
-      const [column, row] = where!.split(' ');
-      const place = {x: known(columns, column!, line), y: ORIGIN.y + Number(row) * STEP.y};
-      boxes.set(id!, place);
-      height = Math.max(height, place.y + BOX.height + 20);
-      parts.push(
-        `<rect class="box" x="${place.x}" y="${place.y}" width="${BOX.width}" height="${BOX.height}" rx="6"/>`,
-        label(place.x + BOX.width / 2, place.y + 19, name!, 'name middle'),
-        label(place.x + BOX.width / 2, place.y + 36, what!, 'middle'),
-      );
+    heading(line, where, text) {
+      const {x, y} = at(where!, line);
+      parts.push(label(x, y + BOX.height / 2 + 12, text!, 'name'));
+    },
+    box: (line, id, where, name, what) => drawBox('box', at(where!, line), id!, name!, what!),
+    secret(line, id, where, name, what) {
+      hasSecrets = true;
+      drawBox('secret', at(where!, line), id!, name!, what!);
     },
     arrow(line, from, to, text = '') {
       parts.push(...arrow(known(boxes, from!, line), known(boxes, to!, line), text));
@@ -63,6 +79,10 @@ export function drawPicture(source: string): string {
     if (!drawOne) throw new Error(`line ${i + 1}: "${kind}" is not a kind of line`);
     drawOne(i + 1, ...words);
   }
+  if (hasSecrets) {
+    parts.push(rectangle('secret', ORIGIN.x, height, 24, 14), label(ORIGIN.x + 34, height + 12, 'a key in plaintext'));
+    height += 34;
+  }
   const size = [ORIGIN.x * 2 + (columns.size - 1) * STEP.x + BOX.width, height];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.join(' ')}" role="img" aria-label="${name}">`,
@@ -74,14 +94,15 @@ export function drawPicture(source: string): string {
   ].join('\n');
 }
 
-/** Down within a column, to either side within a row. */
+/** Up or down within a column, to either side within a row. */
 function arrow(from: Place, to: Place, text: string): string[] {
   if (from.x === to.x) {
-    const [x, top, end] = [from.x + BOX.width / 2, from.y + BOX.height, to.y];
+    const x = from.x + BOX.width / 2;
+    const [begin, end, way] = from.y < to.y ? [from.y + BOX.height, to.y, 1] : [from.y, to.y + BOX.height, -1];
     return [
-      `<path class="arrow" d="M${x} ${top}V${end - 6}"/>`,
-      `<path class="head" d="M${x - 4} ${end - 8}h8l-4 8z"/>`,
-      label(x + 10, (top + end) / 2 + 4, text),
+      `<path class="arrow" d="M${x} ${begin}V${end - 6 * way}"/>`,
+      `<path class="head" d="M${x - 4} ${end - 8 * way}h8l-4 ${8 * way}z"/>`,
+      label(x + 10, (begin + end) / 2 + 4, text),
     ];
   }
   if (from.y !== to.y) throw new Error('an arrow from column to column stays in its row');
@@ -92,6 +113,11 @@ function arrow(from: Place, to: Place, text: string): string[] {
     `<path class="head" d="M${end - 8 * way} ${y - 4}v8l${8 * way}-4z"/>`,
     label((begin + end) / 2, y - 8, text, 'middle'),
   ];
+}
+
+function rectangle(kind: string, x: number, y: number, width: number, height: number): string {
+  const radius = Math.min(6, height / 3);
+  return `<rect class="${kind}" x="${x}" y="${y}" width="${width}" height="${height}" rx="${radius}"/>`;
 }
 
 function label(x: number, y: number, text: string, kind = ''): string {

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {type Declaration, exportsOf, signatureOf} from '../support/declarations.js';
+import {type Declaration, exportsOf, signatureOf} from '../../scripts/site/reference/declarations.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const {exports} = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
