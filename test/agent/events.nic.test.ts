@@ -115,7 +115,7 @@ describe('events', function () {
     await exit;
     const events = stdout.split('\n').filter((line) => line.startsWith('{'));
     expect(namesOf(events.map((line) => JSON.parse(line)))).to.deep.equal(['status', 'login', 'create']);
-    expect(stdout).to.match(/^agent/);
+    expect(stdout).to.match(/^state: .*\n(.+\n)*agent: /);
     expect(stderr).to.equal('');
   });
 

@@ -142,6 +142,27 @@ describe('the audit', function () {
     }
   });
 
+  it('keeps no signature from its file, and no command from its end, when journald stands still', async () => {
+    const manifest = await writeMarked(device, markedDeks(['a']));
+    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', `${device.directory}/key`], {});
+    const [file, ...prefix] = journal!.prefix;
+    const fill = `import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK); s.connect('/run/systemd/journal/socket')
+try:
+    while True: s.send(b'MESSAGE=full\\n')
+except BlockingIOError: pass`;
+    journal!.halt();
+    try {
+      expect((await run(file!, [...prefix, '/usr/bin/python3', '-c', fill], {})).status).to.equal(0);
+      const signed = await dek('manifest', 'sign', manifest, '--key', `file:${device.directory}/key`);
+      expect(signed.status, signed.stderr).to.equal(1);
+      expect(signed.stderr).to.match(/^signed generation 1 .*\nerror: the journal /);
+      expect(fs.existsSync(`${manifest}.sig`)).to.equal(true);
+    } finally {
+      journal!.goOn();
+    }
+  });
+
   it('says what is no time, no kind and no name', async () => {
     expect((await dek('events', '--since', 'noon-ish')).stderr).to.contain('--since expected a time, got "noon-ish"');
     expect(await dek('events', '--kind', 'delete')).to.include({status: 2});

@@ -3,7 +3,6 @@
  * closed again, so that the login of now and what hangs on it stay as they are.
  */
 import type {LoginOptions} from '../../dek-layout.js';
-import {DekError} from '../../errors.js';
 import {openDevice} from '../../nics.js';
 import type {DekSet} from '../set/dek-set.js';
 
@@ -20,8 +19,7 @@ export async function trySpareLogin({nics}: Pick<DekSet, 'nics'>, login: LoginOp
         device.close();
       }
     } catch (error) {
-      if (!(error instanceof DekError)) throw error;
-      return `${name}: ${error.message}`;
+      return `${name}: ${(error as Error).message}`;
     }
   }
   return undefined;

@@ -3,6 +3,7 @@
  * is added until the old one is deleted, so that a rotation that was interrupted goes on where it was. Nothing in it is
  * secret.
  */
+import {realpathSync} from 'node:fs';
 import fs from 'node:fs/promises';
 import {DekError, systemCode} from '../../errors.js';
 import {type HeldLock, tryHold} from '../../files/lock.js';
@@ -23,9 +24,13 @@ export interface Progress {
 
 const VERSION = 'dek-rotation';
 
-/** The journal of a manifest. */
+/** The journal of a manifest: beside the file itself, by whatever links it is named. */
 export function journalOf(manifest: string): string {
-  return `${manifest}.rotation`;
+  let real = manifest;
+  try {
+    real = realpathSync.native(manifest);
+  } catch {} // what reads it tells
+  return `${real}.rotation`;
 }
 
 /** Keeps other rotations of the manifest off until it is released. Throws BUSY while one is running, PERMISSION, IO. */

@@ -1,6 +1,7 @@
 import fs from 'node:fs/promises';
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import {LastResort} from '../../agent/host/last-resort.js';
 import {hasJournal, writeAudit} from '../../audit/journal.js';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
@@ -71,12 +72,12 @@ export default class ManifestSign extends DekCommand {
     const {text, kept, dropped} = addSignature(before, signature, digests);
     await writeSignatures(file, output, Buffer.from(text), before !== null);
     const {fingerprint, type: keyType} = key.publicKey;
-    await audit(signable, fingerprint);
     const edition = kind === 'manifest' ? editionJson(signable.offered.header.edition!) : null;
     const manifests = kind === 'release' ? signable.release.manifests.length : null;
     const what = edition ? describeEdition(edition) : `a release of ${countManifests(manifests!)}`;
     this.note(`signed ${what} with ${fingerprint}: ${output}`);
     if (dropped > 0) this.note(`dropped ${dropped} of an earlier content: have it signed again`);
+    await audit(signable, fingerprint);
     const digest = toHex(digests.sha256);
     return {kind, edition, manifests, digest, fingerprint, keyType, signatures: kept + 1, output};
   }
@@ -96,7 +97,12 @@ async function audit(signable: Signable, detail: string): Promise<void> {
   const {id, generation} = signable.kind === 'manifest' ? signable.offered.header.edition! : {};
   const who = {uid: process.getuid?.() ?? 0, pid: process.pid};
   const facts = {manifest: id && toHex(id), generation, digest: toHex(signable.digests.sha256)};
-  await writeAudit({kind: 'sign', result: 'ok', ...who, deks: [], ...facts, detail});
+  try {
+    await writeAudit({kind: 'sign', result: 'ok', ...who, deks: [], ...facts, detail});
+  } catch (error) {
+    new LastResort().begin(); // a journal that stands still keeps the thread of the call
+    throw error;
+  }
 }
 
 /** Readable by whoever can read the manifest. */

@@ -48,9 +48,11 @@ export async function openKek(rest: string, {title}: OpenOptions): Promise<KekHa
 function bytesOf(type: string, key: Serial, name: string): number | undefined {
   try {
     if (type === 'user') return payloadBytes(key, name);
-    // `default user:MASTER LENGTH HEX`, ciphertext.
-    if (type === 'encrypted')
-      return withPayload(key, name, (text) => Number(Buffer.from(text).toString('latin1').split(' ').at(-2)));
+    // `default user:MASTER LENGTH HEX`, ciphertext; other formats have other words.
+    if (type === 'encrypted') {
+      const length = withPayload(key, name, (text) => Number(Buffer.from(text).toString('latin1').split(' ').at(-2)));
+      return Number.isInteger(length) ? length : undefined;
+    }
   } catch (error) {
     // It may be used without being read.
     if (!(error instanceof DekError && error.code === 'PERMISSION')) throw error;
