@@ -1,6 +1,13 @@
 /**
- * A picture from its text: boxes in columns and rows, with arrows between them. The text says what its lines mean; a
- * line that means nothing is an error.
+ * A picture from its text: boxes in columns and rows, with arrows between them, up, down, or to either side in a row. A
+ * line of the text is one of these, or a comment that begins with #; anything else is an error:
+ *
+ *     title | of the picture
+ *     column | ID | heading
+ *     box | ID | COLUMN ROW | name | what it does
+ *     secret | ID | COLUMN ROW | name | what is there in plaintext: a box of another colour
+ *     heading | COLUMN ROW | text without a box
+ *     arrow | FROM | TO | what passes
  */
 import {escaped} from './escape.js';
 

@@ -3,9 +3,10 @@
 import {escaped} from '../draw/escape.js';
 import {type Content, pageHtml} from './layout.js';
 import {Links} from './links.js';
+import type {Made} from './made.js';
 import {manualPage} from './manual.js';
 import {codeBox, markdownPage} from './markdown.js';
-import {type Made, PAGES, PARTS, type Page} from './pages.js';
+import {PAGES, PARTS, type Page} from './pages.js';
 import {indexPage, searchIndex} from './search-index.js';
 import {read} from './tree.js';
 

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import {posix} from 'node:path';
 import {escaped} from '../draw/escape.js';
+import {headingId} from './markdown.js';
 import type {Page} from './pages.js';
 import {ROOT} from './tree.js';
 
@@ -12,7 +13,7 @@ export class Links {
   /** Pictures, by their file in the site. */
   readonly pictures = new Map<string, string>();
   readonly #files: ReadonlySet<string>;
-  /** By what they are made of; of two that are made of one file, the one that has all of it. */
+  /** By what they are made of: a file of the tree, or FILE#SECTION. */
   readonly #pages: ReadonlyMap<string, Page>;
 
   constructor(pages: readonly Page[]) {
@@ -20,7 +21,8 @@ export class Links {
     const made = pages.flatMap((page): [string, Page][] => {
       const {from} = page;
       if ('manual' in from) return [[from.manual, page]];
-      return 'markdown' in from && from.section === undefined ? [[from.markdown, page]] : [];
+      if (!('markdown' in from)) return [];
+      return [[from.markdown + (from.section === undefined ? '' : `#${headingId(from.section)}`), page]];
     });
     this.#pages = new Map(made);
   }
@@ -46,6 +48,8 @@ export class Links {
     if (this.#files.has(href.replace(/#.*$/, ''))) return [href];
     const [, to = '', anchor = ''] = /^([^#]*)(#.*)?$/.exec(href)!;
     const wanted = posix.normalize(posix.join(folder, to));
+    const section = this.#pages.get(wanted + anchor);
+    if (section) return [section.file, section.name];
     const page = this.#pages.get(wanted);
     if (page) return [page.file + anchor, page.name];
     if (!fs.statSync(ROOT + wanted, {throwIfNoEntry: false})?.isFile()) {

@@ -1,7 +1,7 @@
 /** Manual pages as HTML, by mandoc(1). */
 import {spawnSync} from 'node:child_process';
+import type {Made} from './made.js';
 import {scrolling} from './markdown.js';
-import type {Made} from './pages.js';
 import {ROOT} from './tree.js';
 
 /** A manual page. Its links to others are as mandoc writes them: `dek-run.1.html`. */

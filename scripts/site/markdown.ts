@@ -1,7 +1,7 @@
 /** Markdown as HTML: headings with the ids by which GitHub links to them, tables and code in boxes that scroll. */
 import {Marked, type Tokens} from 'marked';
 import {escaped} from '../draw/escape.js';
-import type {Made} from './pages.js';
+import type {Made} from './made.js';
 import {read} from './tree.js';
 
 /** A file of Markdown as a page; of `section` alone, if there is one, which has its heading as the title then. */
@@ -24,7 +24,7 @@ export function markdownToHtml(text: string): string {
   const marked = new Marked({
     renderer: {
       heading({tokens, depth, text}: Tokens.Heading) {
-        const id = headingId(plain(text), ids);
+        const id = unused(headingId(plain(text)), ids);
         const anchor = `<a class="permalink" href="#${id}">${this.parser.parseInline(tokens)}</a>`;
         return `<h${depth} id="${id}">${anchor}</h${depth}>\n`;
       },
@@ -62,12 +62,16 @@ export function scrolling(html: string): string {
   return `<div class="scroll" tabindex="0">${html}</div>`;
 }
 
-/** As GitHub makes them: lower case, no punctuation, a hyphen for a space, a number behind what was there before. */
-function headingId(text: string, ids: Map<string, number>): string {
-  const id = text
+/** The id of a heading as GitHub makes it: lower case, no punctuation, a hyphen for a space. */
+export function headingId(text: string): string {
+  return text
     .toLowerCase()
     .replace(/[^\w\- ]/g, '')
     .replaceAll(' ', '-');
+}
+
+/** With a number behind it if it was there before on this page, as GitHub does as well. */
+function unused(id: string, ids: Map<string, number>): string {
   const before = ids.get(id) ?? 0;
   ids.set(id, before + 1);
   return before === 0 ? id : `${id}-${before}`;

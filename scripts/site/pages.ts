@@ -3,18 +3,10 @@
  * and is not in the tree is an error of the build.
  */
 import fs from 'node:fs';
+import type {Made} from './made.js';
 import {explainPage} from './reference/explain.js';
 import {libraryPage} from './reference/library.js';
 import {ROOT} from './tree.js';
-
-/** A page as it was made, with links as they stand in the tree. */
-export interface Made {
-  title: string;
-  /** A sentence, for search engines and for lists of pages. */
-  about: string;
-  /** HTML; its headings begin with h2. */
-  body: string;
-}
 
 /** What a page is made of. */
 export type Origin =

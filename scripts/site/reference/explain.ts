@@ -4,8 +4,8 @@ import {explain, knownWords} from '../../../src/doctor/explain/explain.js';
 import type {Explanation} from '../../../src/doctor/explain/explanation.js';
 import {explainSyndrome, knownSyndromes} from '../../../src/doctor/explain/firmware.js';
 import {escaped} from '../../draw/escape.js';
+import type {Made} from '../made.js';
 import {scrolling} from '../markdown.js';
-import type {Made} from '../pages.js';
 
 export function explainPage(): Made {
   const {errnos, statuses, verdicts} = knownWords();

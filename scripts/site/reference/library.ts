@@ -1,7 +1,7 @@
 /** The names that a module of the package exports, from the comments in its declarations. */
 import {escaped} from '../../draw/escape.js';
+import type {Made} from '../made.js';
 import {codeBox} from '../markdown.js';
-import type {Made} from '../pages.js';
 import {ROOT, read} from '../tree.js';
 import {type Declaration, exportsOf} from './declarations.js';
 

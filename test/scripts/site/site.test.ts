@@ -112,6 +112,7 @@ describe('a page of the site', () => {
     const links = new Links(PAGES);
     const linked = (to: string): string => links.resolve(markdownToHtml(`[x](${to})`), 'docs/signed.md');
     expect(linked('custody.md#sources')).to.include('href="custody.html#sources"');
+    expect(linked('virtual-connectx.md#what-it-assumes')).to.include('href="assumptions.html"');
     expect(linked('../client/mlx5dek.h')).to.include('href="client-mlx5dek.h.html"');
     expect(() => linked('no-such-page.md')).to.throw('docs/signed.md: the link "no-such-page.md" leads to nothing');
     expect(() => markdownToHtml('<div>x</div>\n')).to.throw('HTML of its own');
