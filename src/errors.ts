@@ -16,8 +16,12 @@ const EXIT_STATUS = {
   NO_DEK: 3,
   /** No login where one is needed. */
   NO_LOGIN: 3,
-  /** libibverbs or libmlx5, or a function of theirs, is missing. */
+  /** libibverbs or libmlx5 is missing. */
   NO_LIBRARY: 3,
+  /** A library is older than what is needed. */
+  OLD_LIBRARY: 3,
+  /** Libraries that belong together are of different releases. */
+  MIXED_LIBRARIES: 3,
   /** A file, descriptor or credential that was named is not there. */
   NO_INPUT: 3,
   /** The NIC or its firmware refused the command. */

@@ -138,7 +138,7 @@ _dek() {
     'credential wrap --format') _dek_words 'raw hex base64'; return ;;
     'destroy --socket') _dek_file; return ;;
     'doctor --device') :; return ;;
-    'doctor --manifest') _dek_file; return ;;
+    'doctor --manifest') :; return ;;
     'doctor --allowed-signers') _dek_file; return ;;
     'doctor --kek') _dek_source 'file: fd: cred: cmd: keyring: pkcs11: afalg: kmip:'; return ;;
     'doctor --probe') _dek_file; return ;;

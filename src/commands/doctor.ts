@@ -4,7 +4,7 @@ import {explainFlag} from '../cli/flags/agent-options.js';
 import {socketFlag} from '../cli/flags/flags.js';
 import {describeReport} from '../cli/output/describe-report.js';
 import {KEK_FORMS} from '../custody/sources/table.js';
-import {probeOf} from '../doctor/checks/probe.js';
+import {probeOf} from '../doctor/checks/nic/probe.js';
 import {examine, type Report} from '../doctor/examine.js';
 import {Scene} from '../doctor/scene.js';
 import {CHECKS} from '../doctor/table.js';
@@ -15,10 +15,12 @@ export default class Doctor extends DekCommand {
   static override summary = 'find out what keeps DEKs from being made';
   static override description =
     'Looks, in this order, at the libraries, the RDMA devices and their nodes, the kernel, the firmware, crypto and ' +
-    'room of each NIC, its port and loopback, locked memory, the agent and its socket, its manifest, and its systemd ' +
-    'unit with drop-ins. What is to be fixed comes first, with the fix; the first is the one to begin with. It ' +
-    'changes nothing. With --probe, it also logs in to each NIC and creates, proves and destroys the first DEK of a ' +
-    'manifest. Exits with 0 if nothing is to be fixed, and with 7 if something is.';
+    'room of each NIC, its port and loopback, locked memory, the agent and its socket, whom it believes, its ' +
+    'manifest, its rollback index, the fleet that it follows, and its systemd unit with drop-ins. What the agent was ' +
+    'started with is read from its process, or where none runs from the unit. What is to be fixed comes first, with ' +
+    'the fix; the first is the one to begin with. It changes nothing. With --probe, it also logs in to each NIC and ' +
+    'creates, proves and destroys the first DEK of a manifest. Exits with 0 if nothing is to be fixed, and with 7 if ' +
+    'something is.';
   static override examples = [
     'dek doctor',
     'dek doctor --device mlx5_0 --probe /etc/dek/manifest',
@@ -29,7 +31,10 @@ export default class Doctor extends DekCommand {
       helpValue: 'NAME',
       description: 'look at this NIC alone: mlx5_0, a PCI address or a node GUID (default: all)',
     }),
-    manifest: Flags.string({helpValue: 'FILE', description: "manifest to look at (default: the agent's)"}),
+    manifest: Flags.string({
+      helpValue: 'MANIFEST',
+      description: "manifest to look at, a file or a fleet, etcd://... (default: the agent's)",
+    }),
     'allowed-signers': Flags.string({
       helpValue: 'FILE',
       description: 'who may sign the manifest, as ssh-keygen(1) has it under ALLOWED SIGNERS',

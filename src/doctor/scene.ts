@@ -17,7 +17,7 @@ export interface SceneOptions {
   /** Only this NIC. */
   readonly device?: string | undefined;
   readonly socket?: string | undefined;
-  /** The manifest; left out: the agent's. */
+  /** The manifest, or a fleet; left out: the agent's. */
   readonly manifest?: string | undefined;
   /** Who may have signed it, for its signatures. */
   readonly allowedSigners?: string | undefined;
@@ -104,7 +104,8 @@ export class Scene {
 
   /** The path of the manifest: the one named, else the agent's; undefined: none is known. */
   async manifestPath(): Promise<string | undefined> {
-    if (this.options.manifest !== undefined) return this.options.manifest;
+    const {manifest} = this.options;
+    if (manifest !== undefined && !manifest.startsWith('etcd:')) return manifest;
     const status = await this.agent();
     return status instanceof DekError ? undefined : status.manifest?.path;
   }

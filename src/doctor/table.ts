@@ -1,18 +1,21 @@
 /** All checks, in the order in which one rests on another: the first verdict is the one to begin with. */
 import type {Check} from './check.js';
-import {agent} from './checks/agent.js';
-import {capacity} from './checks/capacity.js';
-import {crypto} from './checks/crypto.js';
-import {dataPath} from './checks/data-path.js';
-import {devices} from './checks/devices.js';
-import {firmware} from './checks/firmware.js';
-import {kernel} from './checks/kernel.js';
-import {libraries} from './checks/libraries.js';
-import {manifest} from './checks/manifest.js';
-import {memory} from './checks/memory.js';
-import {socket} from './checks/socket.js';
-import {source} from './checks/source.js';
-import {unit} from './checks/unit.js';
+import {agent} from './checks/agent/agent.js';
+import {fleet} from './checks/agent/fleet.js';
+import {gate} from './checks/agent/gate.js';
+import {manifest} from './checks/agent/manifest.js';
+import {rollback} from './checks/agent/rollback.js';
+import {socket} from './checks/agent/socket.js';
+import {source} from './checks/agent/source.js';
+import {kernel} from './checks/host/kernel.js';
+import {libraries} from './checks/host/libraries.js';
+import {memory} from './checks/host/memory.js';
+import {unit} from './checks/host/unit.js';
+import {capacity} from './checks/nic/capacity.js';
+import {crypto} from './checks/nic/crypto.js';
+import {dataPath} from './checks/nic/data-path.js';
+import {devices} from './checks/nic/devices.js';
+import {firmware} from './checks/nic/firmware.js';
 
 export const CHECKS: readonly Check[] = [
   libraries,
@@ -25,7 +28,10 @@ export const CHECKS: readonly Check[] = [
   memory,
   agent,
   socket,
+  gate,
   manifest,
+  rollback,
+  fleet,
   source,
   unit,
 ];

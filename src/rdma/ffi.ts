@@ -135,8 +135,8 @@ let loaded: Library | undefined;
 
 /**
  * The libraries, loaded at the first call and kept for the life of the process. Throws NO_LIBRARY when one of them is
- * missing, older than rdma-core 37, or of another release than the other; UNSUPPORTED on a machine whose C layouts
- * differ from c-layout.ts.
+ * missing, OLD_LIBRARY before rdma-core 37, MIXED_LIBRARIES when they are of different releases; UNSUPPORTED on a
+ * machine whose C layouts differ from c-layout.ts.
  */
 export function library(): Library {
   loaded ??= load();
@@ -158,7 +158,7 @@ function load(): Library {
     try {
       return from.func(name, result, args) as F;
     } catch (cause) {
-      throw new DekError('NO_LIBRARY', `the installed libmlx5 has no function ${name}`, {
+      throw new DekError('OLD_LIBRARY', `the installed libmlx5 has no function ${name}`, {
         hint: 'rdma-core 37 or later is needed: update libibverbs1 and ibverbs-providers',
         cause,
       });

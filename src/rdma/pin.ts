@@ -20,10 +20,10 @@ export function pin(koffi: Koffi, names: readonly string[]): void {
 }
 
 /** The error for a library that dlopen(3) refused, from dlerror(3)'s text. */
-export function loadFailed(name: string, reason: string | null): DekError<'NO_LIBRARY'> {
+export function loadFailed(name: string, reason: string | null): DekError<'NO_LIBRARY' | 'MIXED_LIBRARIES'> {
   const text = reason ?? 'no reason given';
   if (/version `\S+' not found/.test(text)) {
-    return new DekError('NO_LIBRARY', `libibverbs and libmlx5 are of different releases: ${text}`, {
+    return new DekError('MIXED_LIBRARIES', `libibverbs and libmlx5 are of different releases: ${text}`, {
       hint: 'install libibverbs1 and ibverbs-providers of one release; look for a second copy in LD_LIBRARY_PATH',
     });
   }

@@ -1,7 +1,7 @@
 import {expect} from 'chai';
-import {capacity} from '../../src/doctor/checks/capacity.js';
-import {crypto} from '../../src/doctor/checks/crypto.js';
-import {dataPath} from '../../src/doctor/checks/data-path.js';
+import {capacity} from '../../src/doctor/checks/nic/capacity.js';
+import {crypto} from '../../src/doctor/checks/nic/crypto.js';
+import {dataPath} from '../../src/doctor/checks/nic/data-path.js';
 import {Scene} from '../../src/doctor/scene.js';
 import {DekError} from '../../src/errors.js';
 import type {Device} from '../../src/rdma/index.js';
@@ -19,7 +19,14 @@ describe('the scene of dek doctor', () => {
       name: 'mlx5_0',
       caps: {importMode: 'wrapped'},
       readCaps: answer('caps', {importMode: 'wrapped', operational: true, failedSelftests: 0, maxDeks: 16}),
-      readHcaCaps: answer('hca', {crypto: true, deks: true, logins: true, singleBlock: true, logDekMaxAlloc: 0}),
+      readHcaCaps: answer('hca', {
+        isTold: true,
+        crypto: true,
+        deks: true,
+        logins: true,
+        singleBlock: true,
+        logDekMaxAlloc: 0,
+      }),
       readPort: answer('port', {isUp: true, address: undefined}),
       releaseWithOldTweak: () => null,
     };

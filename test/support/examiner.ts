@@ -46,7 +46,7 @@ export class Examiner {
         const {Scene} = (await module('doctor/scene')) as unknown as typeof import('../../src/doctor/scene.js');
         const {examine} = (await module('doctor/examine')) as unknown as typeof import('../../src/doctor/examine.js');
         const {CHECKS} = (await module('doctor/table')) as unknown as typeof import('../../src/doctor/table.js');
-        const {probeOf} = (await module('doctor/checks/probe')) as unknown as {probeOf(path: string): never};
+        const {probeOf} = (await module('doctor/checks/nic/probe')) as unknown as {probeOf(path: string): never};
         const {DekError} = (await module('errors')) as unknown as typeof import('../../src/errors.js');
         const scene = new Scene(options);
         const {devices, agent, caps, hca, probe} = stage;

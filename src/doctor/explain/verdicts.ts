@@ -2,7 +2,7 @@
 import {REASONS, type Reason, type Verdict} from '../../agent/proof.js';
 import {nextStepOf, PROOF_VERDICTS, wayOf} from '../../agent/proof-words.js';
 import type {Check} from '../check.js';
-import {PROBE_VERDICTS} from '../checks/probe.js';
+import {PROBE_VERDICTS} from '../checks/nic/probe.js';
 import {CHECKS} from '../table.js';
 import type {Explanation} from './explanation.js';
 

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import {toHex} from '../../bytes.js';
 import {readSignable} from '../../manifest/acceptance/signable.js';
+import {releasePath, signaturePath} from '../../manifest/acceptance/signed-files.js';
 import {chunksOf} from '../../manifest/read.js';
 
 export interface ManifestFacts {
@@ -11,10 +12,8 @@ export interface ManifestFacts {
 
 /** Its facts. Throws BAD_INPUT where it is broken. */
 export async function manifestFacts(path: string): Promise<ManifestFacts> {
-  const signed = fs.existsSync(`${path}.sig`)
-    ? `signatures beside it: ${path}.sig (dek manifest verify says whose)`
-    : 'no signatures beside it';
   const signable = await readSignable(chunksOf(path));
+  const signed = signaturesBeside(path, signable.kind);
   if (signable.kind === 'release') {
     const {manifests, issued} = signable.release;
     return {kind: 'release', is: [`a release of ${manifests.length} manifests, issued ${issued}`, signed]};
@@ -38,4 +37,17 @@ export async function manifestFacts(path: string): Promise<ManifestFacts> {
       signed,
     ],
   };
+}
+
+/** What makes it authentic, by the names of files: a release beside a manifest, else signatures. */
+function signaturesBeside(path: string, kind: 'manifest' | 'release'): string {
+  const release = releasePath(path);
+  if (kind === 'manifest' && fs.existsSync(release)) {
+    const signatures = signaturePath(release);
+    const how = fs.existsSync(signatures) ? `and its signatures, ${signatures}` : 'without signatures';
+    return `a release beside it: ${release}, ${how} (dek manifest verify says whose)`;
+  }
+  const signatures = signaturePath(path);
+  if (!fs.existsSync(signatures)) return 'no signatures beside it';
+  return `signatures beside it: ${signatures} (dek manifest verify says whose)`;
 }

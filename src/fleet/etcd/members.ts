@@ -103,9 +103,13 @@ export class Members {
 
   #channel(member: number): Promise<Channel> {
     if (this.#isClosed) throw new DekError('CLOSED', 'the connection to etcd was closed');
-    const host = this.#uri.hosts[member]!;
-    this.#channels[member] ??= this.#open(host);
-    return this.#channels[member];
+    const open = this.#channels[member];
+    if (open) return open;
+    const opening = this.#open(this.#uri.hosts[member]!);
+    // Who asks for it learns of its failure, also where a password that cannot be had fails before.
+    opening.catch(() => {});
+    this.#channels[member] = opening;
+    return opening;
   }
 
   async #open(host: Host): Promise<Channel> {

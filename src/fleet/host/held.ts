@@ -53,8 +53,8 @@ export class HeldCopy {
   }
 
   /** Where a manifest is, or is to be. */
-  pathOf({generation, digest}: Target): string {
-    return join(this.directory, `manifest-${generation}-${digest.slice(0, 12)}`);
+  pathOf(target: Target): string {
+    return manifestIn(this.directory, target);
   }
 
   /** From now on that one is held; others are removed. Throws IO. */
@@ -78,7 +78,13 @@ export class HeldCopy {
   }
 }
 
-async function readHeld(path: string, host: string): Promise<Held | undefined> {
+/** Where a manifest is in the directory. */
+export function manifestIn(directory: string, {generation, digest}: Target): string {
+  return join(directory, `manifest-${generation}-${digest.slice(0, 12)}`);
+}
+
+/** What held.json says; undefined: there is none. Throws PERMISSION, IO, BAD_INPUT. */
+export async function readHeld(path: string, host: string): Promise<Held | undefined> {
   let bytes: Uint8Array;
   try {
     bytes = await fs.readFile(path);

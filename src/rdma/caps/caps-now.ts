@@ -53,10 +53,10 @@ export function hasMultiBlock(lib: Library, context: ContextPtr, about: About): 
   return out[OUT.status] === 0 && (out[MULTI_BLOCK.byte]! & MULTI_BLOCK.mask) !== 0;
 }
 
-/** A page, 4,096 bytes; zeros when the firmware refused to tell. Throws as `readCapsNow`. */
-export function askCaps(lib: Library, context: ContextPtr, page: number, about: About): Uint8Array {
+/** A page, 4,096 bytes; undefined when the firmware refused to tell. Throws as `readCapsNow`. */
+export function askCaps(lib: Library, context: ContextPtr, page: number, about: About): Uint8Array | undefined {
   const out = ask(lib, context, mailbox(page), about);
-  return out[OUT.status] === 0 ? out.subarray(IN_BYTES) : new Uint8Array(OUT_BYTES - IN_BYTES);
+  return out[OUT.status] === 0 ? out.subarray(IN_BYTES) : undefined;
 }
 
 /** The answer, whose first byte is not 0 when the firmware refused. */

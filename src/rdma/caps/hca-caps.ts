@@ -8,6 +8,8 @@ import type {About} from '../refusal/errno-table.js';
 import {askCaps, PAGES} from './caps-now.js';
 
 export interface HcaCaps {
+  /** Whether it has told; if not, all below is false or 0. */
+  readonly isTold: boolean;
   /** Whether the firmware has crypto on at all: DATA_CRYPTO_ENGINE of mlxconfig may have it off. */
   readonly crypto: boolean;
   /** Whether it knows the objects by which DEKs are made, and logins. */
@@ -46,12 +48,16 @@ const LOG_MASK = 31;
 const DEK = 0x0c;
 const CRYPTO_LOGIN = 0x1f;
 
+const NOTHING = new Uint8Array(4096);
+
 /** Asks the NIC; what it refuses to tell is false or 0. Throws DEVICE_GONE. */
 export function readHcaCaps(lib: Library, context: ContextPtr, about: About): HcaCaps {
-  const general = askCaps(lib, context, PAGES.general, about);
-  const roce = askCaps(lib, context, PAGES.roce, about);
-  const crypto = askCaps(lib, context, PAGES.crypto, about);
+  const told = askCaps(lib, context, PAGES.general, about);
+  const general = told ?? NOTHING;
+  const roce = askCaps(lib, context, PAGES.roce, about) ?? NOTHING;
+  const crypto = askCaps(lib, context, PAGES.crypto, about) ?? NOTHING;
   return {
+    isTold: told !== undefined,
     crypto: bit(general, BITS.crypto),
     deks: hasType(general, DEK),
     logins: hasType(general, CRYPTO_LOGIN),

@@ -1,8 +1,8 @@
 /** The source of the import KEK: whether it answers, and whether the KEK is that of the manifest. */
-import {equalBytes, toHex} from '../../bytes.js';
-import {DekError} from '../../errors.js';
-import {type Check, found, well} from '../check.js';
-import {askedAsync} from '../scene.js';
+import {equalBytes, toHex} from '../../../bytes.js';
+import {DekError} from '../../../errors.js';
+import {type Check, found, well} from '../../check.js';
+import {askedAsync} from '../../scene.js';
 
 /** KCVs of KEKs that everybody knows: of all zeros, in NVIDIA's documents, a public lab script and DPDK's tests. */
 const PUBLIC_KCVS: ReadonlySet<string> = new Set(['763cbcde81', '9211053c55']);
@@ -29,7 +29,7 @@ export const source: Check = {
   async look(scene) {
     const spec = scene.options.kek;
     if (spec === undefined) return [];
-    const {openKek} = await import('../../custody/kek.js');
+    const {openKek} = await import('../../../custody/kek.js');
     const kcv = await askedAsync(async () => {
       const kek = await openKek(spec, {title: 'kek', format: undefined, kcv: undefined});
       try {

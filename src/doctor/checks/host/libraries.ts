@@ -1,6 +1,6 @@
 /** libibverbs and libmlx5: whether they load, are of one release, and what that release knows. */
-import {DekError} from '../../errors.js';
-import {type Check, found, well} from '../check.js';
+import {DekError} from '../../../errors.js';
+import {type Check, found, well} from '../../check.js';
 
 const UPDATE = 'update libibverbs1 and ibverbs-providers, both to one release';
 
@@ -46,7 +46,7 @@ export const libraries: Check = {
   },
   look(scene) {
     const release = scene.release();
-    if (release instanceof DekError) return [found(failure(release), release.message)];
+    if (release instanceof DekError) return [found(FAILURES[release.code] ?? 'libraries-missing', release.message)];
     const devices = scene.devices();
     if (devices instanceof DekError && devices.code === 'UNSUPPORTED') {
       return [found('virtual-not-loaded', devices.message)];
@@ -57,7 +57,7 @@ export const libraries: Check = {
   },
 };
 
-function failure({message}: DekError): string {
-  if (message.includes('different releases')) return 'libraries-mixed';
-  return message.includes('has no function') ? 'libraries-old' : 'libraries-missing';
-}
+const FAILURES: Readonly<Record<string, string>> = {
+  MIXED_LIBRARIES: 'libraries-mixed',
+  OLD_LIBRARY: 'libraries-old',
+};

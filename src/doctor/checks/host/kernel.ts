@@ -1,7 +1,7 @@
 /** The kernel: what its version lets services and officers do. */
 import {release} from 'node:os';
-import {isSafeKernel} from '../../agent/lending/kernel.js';
-import {type Check, found, well} from '../check.js';
+import {isSafeKernel} from '../../../agent/lending/kernel.js';
+import {type Check, found, well} from '../../check.js';
 
 export const kernel: Check = {
   name: 'kernel',

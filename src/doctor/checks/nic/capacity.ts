@@ -1,8 +1,14 @@
 /** Room for DEKs, and whether the firmware knows the objects that they are made by. */
-import {type Check, type Finding, found, well} from '../check.js';
+import type {AgentStatus} from '../../../agent/protocol.js';
+import {type Check, type Finding, found, well} from '../../check.js';
 
 /** The share of a NIC's room from which on it is nearly full. */
 const NEARLY = 0.9;
+
+/** DEKs of the agent on this NIC: its own, and those in contexts that services lend. */
+function heldOn(nic: string, {contexts}: AgentStatus): number {
+  return contexts.filter(({device}) => device === nic).reduce((sum, {deks}) => sum + deks.total, 0);
+}
 
 export const capacity: Check = {
   name: 'capacity',
@@ -25,8 +31,8 @@ export const capacity: Check = {
       const {caps, hca} = scene.capsOf(nic);
       const {maxDeks, importMode} = caps;
       const {deks, logins, logDekMaxAlloc} = hca;
-      if (importMode === 'none') return well('no DEKs', nic.name);
-      const used = agent instanceof Error ? undefined : agent.deks.total;
+      if (!hca.isTold || importMode === 'none') return well('no DEKs', nic.name);
+      const used = agent instanceof Error ? undefined : heldOn(nic.name, agent);
       const room = maxDeks === 0 ? 'unknown room' : `room for ${maxDeks} DEKs`;
       const bulk = logDekMaxAlloc === 0 ? '' : `, up to ${2 ** logDekMaxAlloc} a command`;
       const seen = `${room}${bulk}${used === undefined ? '' : `, the agent holds ${used}`}`;

@@ -2,13 +2,14 @@
  * The manifest: whether it reads, the one that the agent has applied, and whether a host would take it up, which is
  * asked as the agent asks it: signed, or in a release, for this host and in time.
  */
-import {staticHostName} from '../../agent/gate/host-name.js';
-import {toHex} from '../../bytes.js';
-import {DekError} from '../../errors.js';
-import {statNow} from '../../files/stat.js';
-import type {Offered} from '../../manifest/acceptance/offer.js';
-import {type Check, type Finding, found, well} from '../check.js';
-import {askedAsync, type Scene} from '../scene.js';
+import {staticHostName} from '../../../agent/gate/host-name.js';
+import {toHex} from '../../../bytes.js';
+import {DekError} from '../../../errors.js';
+import {statNow} from '../../../files/stat.js';
+import type {Offered} from '../../../manifest/acceptance/offer.js';
+import {gateOf} from '../../agent-words.js';
+import {type Check, type Finding, found, well} from '../../check.js';
+import {askedAsync, type Scene} from '../../scene.js';
 
 export const manifest: Check = {
   name: 'manifest',
@@ -97,14 +98,14 @@ async function verdictOn(scene: Scene, path: string, offered: Offered): Promise<
 /** Why a host that does not have the manifest yet would not take it up. */
 async function refusalOf(scene: Scene, path: string, offered: Offered): Promise<DekError | undefined> {
   const [{acceptManifest}, {readProof, readTrust}] = await Promise.all([
-    import('../../manifest/acceptance/accept.js'),
-    import('../../manifest/acceptance/signed-files.js'),
+    import('../../../manifest/acceptance/accept.js'),
+    import('../../../manifest/acceptance/signed-files.js'),
   ]);
-  const {allowedSigners} = scene.options;
+  const {allowedSigners, threshold, release, host: named} = await gateOf(scene);
   const accepted = await askedAsync(async () => {
-    const trust = allowedSigners === undefined ? null : await readTrust(allowedSigners, 1, {isStrict: true});
-    const proof = trust ? await readProof(path, undefined) : {signature: null};
-    const host = staticHostName(scene.path('/etc/hostname'));
+    const trust = allowedSigners === undefined ? null : await readTrust(allowedSigners, threshold, {isStrict: true});
+    const proof = trust ? await readProof(path, release) : {signature: null};
+    const host = named ?? staticHostName(scene.path('/etc/hostname'));
     return acceptManifest(offered, proof, {trust, host, known: null, now: new Date()});
   });
   return accepted instanceof DekError ? accepted : undefined;

@@ -1,9 +1,11 @@
 /** RDMA devices and their nodes: whether the kernel has them, this process sees them, and may open them. */
-import {DekError} from '../../errors.js';
-import type {DeviceInfo} from '../../rdma/index.js';
-import {type Check, type Finding, found, well} from '../check.js';
-import type {Scene} from '../scene.js';
+import {DekError} from '../../../errors.js';
+import type {DeviceInfo} from '../../../rdma/index.js';
+import {type Check, type Finding, found, well} from '../../check.js';
+import type {Scene} from '../../scene.js';
 
+/** Errors that the check of the libraries tells of. */
+const OF_LIBRARIES: ReadonlySet<string> = new Set(['NO_LIBRARY', 'OLD_LIBRARY', 'MIXED_LIBRARIES', 'UNSUPPORTED']);
 /** NVIDIA's networking, by PCI vendor. */
 const VENDOR = '0x15b3';
 /** Modules in the order in which one needs the other. */
@@ -76,7 +78,7 @@ export const devices: Check = {
   async look(scene) {
     const listed = scene.devices();
     if (listed instanceof DekError) {
-      return listed.code === 'NO_LIBRARY' || listed.code === 'UNSUPPORTED' ? [] : [found('not-listed', listed.message)];
+      return OF_LIBRARIES.has(listed.code) ? [] : [found('not-listed', listed.message)];
     }
     if (listed.length === 0) return [none(scene)];
     const nics = listed.filter(({mlx5}) => mlx5);

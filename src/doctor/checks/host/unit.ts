@@ -1,13 +1,7 @@
 /** The systemd unit of the agent with its drop-ins: what it says against what it would need. */
-import {type Check, type Finding, found, well} from '../check.js';
-import type {Scene} from '../scene.js';
-
-const UNIT = 'dek-agent.service';
-/**
- * systemd.unit(5): a file, the unit or a drop-in, of the first stands for those of its name in the later ones, of which
- * the last two are mostly one folder.
- */
-const FOLDERS = ['/etc/systemd/system', '/run/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
+import {type Check, type Finding, found, well} from '../../check.js';
+import type {Scene} from '../../scene.js';
+import {readUnit, type UnitFiles} from '../../unit-files.js';
 
 export const unit: Check = {
   name: 'unit',
@@ -39,40 +33,16 @@ export const unit: Check = {
     },
   },
   look(scene) {
-    const path = FOLDERS.map((folder) => `${folder}/${UNIT}`).find((file) => scene.text(file) !== undefined);
-    if (path === undefined) return [];
-    const dropIns = dropInsOf(scene);
-    const settings = parse([path, ...dropIns].map((file) => scene.text(file) ?? '').join('\n'));
-    return [verdictOn(scene, settings, [path, ...dropIns].join(', '))];
+    const files = readUnit(scene);
+    return files === undefined ? [] : [verdictOn(scene, files)];
   },
 };
 
-/** Their paths, by name from all folders together, which is the order in which systemd reads them. */
-function dropInsOf(scene: Scene): string[] {
-  const paths = new Map<string, string>();
-  for (const folder of FOLDERS.map((path) => `${path}/${UNIT}.d`)) {
-    for (const name of scene.names(folder)) {
-      if (name.endsWith('.conf') && !paths.has(name)) paths.set(name, `${folder}/${name}`);
-    }
-  }
-  return [...paths.keys()].sort().map((name) => paths.get(name)!);
-}
-
-/** `Key=Value` lines by key, in order; an empty value takes those before it away, as systemd has it for lists. */
-function parse(text: string): ReadonlyMap<string, readonly string[]> {
-  const settings = new Map<string, string[]>();
-  for (const line of text.replaceAll('\\\n', ' ').split('\n')) {
-    const [, key, value] = /^([A-Za-z]+)=(.*)$/.exec(line.trim()) ?? [];
-    if (key === undefined) continue;
-    if (value === '') settings.delete(key);
-    else settings.set(key, [...(settings.get(key) ?? []), value!.trim()]);
-  }
-  return settings;
-}
-
 const MEGA = 2 ** 20;
 
-function verdictOn(scene: Scene, settings: ReadonlyMap<string, readonly string[]>, seen: string): Finding {
+function verdictOn(scene: Scene, files: UnitFiles): Finding {
+  const {paths, settings} = files;
+  const seen = paths.join(', ');
   const all = (key: string): string => (settings.get(key) ?? []).join(' ');
   const environment = all('Environment');
   const whole = `${all('ExecStart')} ${environment}`;

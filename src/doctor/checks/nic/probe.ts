@@ -1,12 +1,12 @@
 /** `--probe`: a real login with the login of a manifest, one DEK of it created, proven and destroyed on each NIC. */
-import {Proving} from '../../agent/nic/proving.js';
-import {isWrong} from '../../agent/proof.js';
-import {wordsOf} from '../../agent/proof-words.js';
-import {DekError} from '../../errors.js';
-import type {ManifestEntry, ManifestHeader} from '../../manifest/index.js';
-import type {Device} from '../../rdma/index.js';
-import {type Check, type Finding, found, well} from '../check.js';
-import {askedAsync} from '../scene.js';
+import {Proving} from '../../../agent/nic/proving.js';
+import {isWrong} from '../../../agent/proof.js';
+import {wordsOf} from '../../../agent/proof-words.js';
+import {DekError} from '../../../errors.js';
+import type {ManifestEntry, ManifestHeader} from '../../../manifest/index.js';
+import type {Device} from '../../../rdma/index.js';
+import {type Check, type Finding, found, well} from '../../check.js';
+import {askedAsync} from '../../scene.js';
 
 /** The check, on the first DEK of this manifest. */
 export function probeOf(path: string): Check {
@@ -58,7 +58,7 @@ interface First {
 }
 
 async function firstOf(path: string): Promise<First> {
-  const {openManifest} = await import('../../manifest/index.js');
+  const {openManifest} = await import('../../../manifest/index.js');
   const {header, entries} = await openManifest(path);
   for await (const entry of entries) return {header, entry};
   throw new DekError('BAD_INPUT', `${path} has no DEK to probe with`);

@@ -1,7 +1,7 @@
 /** The agent: whether it answers, and whether its logins and DEKs are good. */
-import type {AgentStatus, NicStatus} from '../../agent/protocol.js';
-import {DekError} from '../../errors.js';
-import {type Check, type Finding, found, well} from '../check.js';
+import type {AgentStatus, NicStatus} from '../../../agent/protocol.js';
+import {DekError} from '../../../errors.js';
+import {type Check, type Finding, found, well} from '../../check.js';
 
 const HEALING = 'the agent heals it at its next check; if it stays so, see its log (journalctl -u dek-agent)';
 

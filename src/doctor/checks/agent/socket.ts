@@ -1,6 +1,6 @@
 /** Who may talk to the agent: the mode of its socket. */
-import {statNow} from '../../files/stat.js';
-import {type Check, found, well} from '../check.js';
+import {statNow} from '../../../files/stat.js';
+import {type Check, found, well} from '../../check.js';
 
 const OTHERS_MAY_WRITE = 0o002;
 

@@ -1,7 +1,7 @@
 /** Whether each NIC makes DEKs as it is: engines, import mode, commissioning, self-tests. */
-import type {Device} from '../../rdma/index.js';
-import {type Check, type Finding, found, well} from '../check.js';
-import type {NicCaps} from '../scene.js';
+import type {Device} from '../../../rdma/index.js';
+import {type Check, type Finding, found, well} from '../../check.js';
+import type {NicCaps} from '../../scene.js';
 
 const OFFICER = 'a crypto officer loads a first KEK and credential and makes it operational: dek officer operational';
 
@@ -73,6 +73,7 @@ function look({caps, hca}: NicCaps, {name}: Device): Finding {
   if (caps.failedSelftests !== 0) {
     return found('selftests-failed', `code 0x${caps.failedSelftests.toString(16).padStart(4, '0')}`, name);
   }
+  if (!hca.isTold) return found('caps-unknown', `${caps.importMode} import, the firmware refuses to tell more`, name);
   if (!hca.crypto || engines.length === 0) return found('crypto-off', seen, name);
   if (caps.importMode === 'unknown') return found('caps-unknown', seen, name);
   if (caps.importMode === 'none') return found('no-engine', seen, name);

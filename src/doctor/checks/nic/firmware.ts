@@ -1,5 +1,5 @@
 /** The firmware of each NIC against the lowest that DPDK's driver for AES-XTS with wrapped keys asks for. */
-import {type Check, type Finding, found, well} from '../check.js';
+import {type Check, type Finding, found, well} from '../../check.js';
 
 /**
  * By model: release and build, after the number of the family. From DPDK's guide of its driver crypto/mlx5, under

@@ -1,5 +1,5 @@
 /** What proofs and data need of a NIC: a way to itself, a port, and a tweak that all others have as well. */
-import {type Check, type Finding, found, well} from '../check.js';
+import {type Check, type Finding, found, well} from '../../check.js';
 
 export const dataPath: Check = {
   name: 'data path',
