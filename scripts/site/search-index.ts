@@ -5,7 +5,7 @@
 import {escaped} from '../draw/escape.js';
 import {type Content, INDEX_FILE} from './layout.js';
 
-/** A piece of a page that can be linked to. */
+/** A piece of a page that can be linked to: a section, or the rows of a table that are about a word. */
 interface Found {
   /** `officer.html#loss` */
   href: string;
@@ -15,16 +15,18 @@ interface Found {
   text: string;
 }
 
-/** Headings that every manual page has say nothing about where they lead. */
+/** Headings that all manual pages have say nothing about where they lead: what stands there is the page's. */
 const COMMON = /^(NAME|SYNOPSIS|DESCRIPTION|EXIT STATUS|EXAMPLES?|SEE ALSO|FILES|ENVIRONMENT|RETURN VALUES|ERRORS)$/;
 
 function sectionsOf({file, title, body}: Content): Found[] {
-  const [before, ...rest] = body.split(/(?=<h[23][^>]* id=")/);
+  const [before, ...rest] = body.split(/(?=<(?:h[23]|th)[^>]* id=")/);
   const sections = rest.map((html): Found => {
-    const [, id, heading] = /^<h[23][^>]* id="([^"]+)">([\s\S]*?)<\/h[23]>/.exec(html)!;
+    const [, id, heading] = /^<\w+[^>]* id="([^"]+)"[^>]*>([\s\S]*?)<\/(?:h[23]|th)>/.exec(html)!;
     return {href: `${file}#${id}`, page: title, heading: textOf(heading!), text: textOf(html)};
   });
-  return [{href: file, page: title, heading: '', text: `${title} ${textOf(before!)}`}, ...sections];
+  const own = sections.filter(({heading}) => COMMON.test(heading)).map(({text}) => text);
+  const page = {href: file, page: title, heading: '', text: [title, textOf(before!), ...own].join(' ')};
+  return [page, ...sections.filter(({heading}) => !COMMON.test(heading))];
 }
 
 /** A script that hands the index to search.js, so that it can be loaded from a disk as well. */
@@ -47,10 +49,11 @@ export function searchIndex(contents: readonly Content[]): string {
 
 /** The index as a page: every heading, by its first letter. */
 export function indexPage(contents: readonly Content[]): Content {
-  const entries = contents.flatMap(sectionsOf).filter(({heading}) => !COMMON.test(heading));
-  const named = entries.map(({href, page, heading}): [string, string, string] =>
-    heading === '' ? [page, href, ''] : [heading, href, page],
-  );
+  const named = contents
+    .flatMap(sectionsOf)
+    .map(({href, page, heading}): [string, string, string] =>
+      heading === '' ? [page, href, ''] : [heading, href, page],
+    );
   const sorted = named.sort(byName);
   const letters = [...new Set(sorted.map(([name]) => letterOf(name)))];
   const body = letters.map((letter) => {

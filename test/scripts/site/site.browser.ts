@@ -11,6 +11,8 @@ import {temporaryDirectory} from '../../support/temporary-directory.js';
 
 const PHONE = {width: 360, height: 780} as const;
 const DESKTOP = {width: 1280, height: 900} as const;
+/** For what comes at once where nothing else runs. */
+const PATIENCE_MS = 120_000;
 /** Debian's; another one by CHROMIUM. */
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
@@ -40,6 +42,7 @@ describe('the site in Chromium', () => {
   /** Calls `use` with a tab; what it reports as an error fails the test. */
   async function withTab(options: BrowserContextOptions, use: (tab: Page) => Promise<void>): Promise<void> {
     const context = await browser.newContext({viewport: DESKTOP, ...options});
+    context.setDefaultTimeout(PATIENCE_MS);
     const errors: string[] = [];
     try {
       const tab = await context.newPage();
@@ -94,7 +97,7 @@ describe('the site in Chromium', () => {
   for (const [words, page, text] of [
     ['dek prove', 'dek-prove.1.html', 'dek-prove(1)'],
     ['rollback index', 'dek-rollback-index-enroll.1.html', 'dek-rollback-index-enroll(1)'],
-    ['EOPNOTSUPP', 'explain.html#errnos', 'Errnos'],
+    ['eopnotsupp', 'explain.html#errnos-EOPNOTSUPP', 'EOPNOTSUPP'],
     ['mlx5dek_next_ev', 'mlx5dek_next_event.3.html', 'mlx5dek_next_event(3)'],
     ['openDevice', 'library.html#openDevice', 'openDevice'],
     ['dek_heals_total', 'metrics.html#of-an-agent', 'Of an agent'],

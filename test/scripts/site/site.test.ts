@@ -89,7 +89,7 @@ describe('the site', () => {
     const found = (word: string): string[] => words[word]!.map((at) => sections[at]![0]);
     expect(found('rollback-index')).to.include('signed.html#no-way-back');
     expect(found('mlx5dek_find')).to.include('mlx5dek_find.3.html');
-    expect(found('eopnotsupp')).to.include('explain.html#errnos');
+    expect(found('eopnotsupp')).to.include('explain.html#errnos-EOPNOTSUPP');
   });
 
   it('is the same each time', () => {
