@@ -41,19 +41,23 @@ interface Topic {
 }
 
 const HEAD = 'Made from the commands by `npm run completion`; not to be edited.';
+/** The name of the program in a script: not that in `--log-max-deks`. */
+const NAME = /(?<![a-z-])dek(?![a-z-])/g;
 const FILE_VALUES = ['FILE', 'PATH'];
 const FILE_ARGUMENTS = ['manifest', 'file', 'key', 'dir'];
 
-export function completionScripts(manifest: Interfaces.Manifest): Script[] {
+/** Of dek, or of another program with its commands. */
+export function completionScripts(manifest: Pick<Interfaces.Manifest, 'commands'>, program = 'dek'): Script[] {
   const commands = Object.values(manifest.commands)
     .map(commandLine)
     .sort((a, b) => (a.words.join(' ') < b.words.join(' ') ? -1 : 1));
   const topics = topicsOf(commands);
-  return [
+  const scripts: Script[] = [
     ['dek.bash', bash(commands, topics)],
     ['_dek', zsh(commands, topics)],
     ['dek.fish', fish(commands, topics)],
   ];
+  return scripts.map(([file, text]) => [file.replace('dek', program), text.replaceAll(NAME, program)]);
 }
 
 function commandLine({id, summary = '', flags, args}: Command.Cached): CommandLine {
@@ -76,7 +80,7 @@ function commandLine({id, summary = '', flags, args}: Command.Cached): CommandLi
       : names.some((name) => FILE_ARGUMENTS.includes(name))
         ? 'file'
         : 'none',
-    runs: id === 'run' || id === 'virtual:exec',
+    runs: id === 'run' || /(^|:)exec$/.test(id),
   };
 }
 

@@ -1,4 +1,7 @@
-/** The help of a command, of a topic and of dek as text, 80 columns wide. Pure: the oclif manifest in, texts out. */
+/**
+ * The help of a command, of a topic and of the program as text, 80 columns wide. Pure: the oclif manifest in, texts
+ * out.
+ */
 import type {Command, Interfaces} from '@oclif/core';
 import {argName, exampleParts, flagText, flagWords, sortedFlags, spacedId, usageLines, usageParts} from './usage.js';
 
@@ -9,7 +12,11 @@ const MAX_NAME = 24;
 type Named = readonly [name: string, text: string];
 
 /** The files in dist: of dek, of every topic, of every command. */
-export function helpFiles(manifest: Interfaces.Manifest, {description, oclif}: Interfaces.PJSON): [string, string][] {
+export function helpFiles(
+  manifest: Pick<Interfaces.Manifest, 'commands'>,
+  {description, oclif}: {description?: unknown; oclif: Interfaces.PJSON['oclif']},
+): [string, string][] {
+  const {bin = 'dek'} = oclif;
   const commands = Object.values(manifest.commands);
   const topics = Object.entries(oclif.topics ?? {}).map(([name, topic]): Named => [name, topic.description ?? '']);
   const ofOneWord = commands.filter(({id}) => !id.includes(':'));
@@ -18,25 +25,28 @@ export function helpFiles(manifest: Interfaces.Manifest, {description, oclif}: I
   const ofTheTop = topics.filter(([name]) => !name.includes(' '));
   const summary = `${description ?? ''}`.replace(/^./, (letter) => letter.toLowerCase());
   return [
-    ['help.txt', rootHelp(summary, ofOneWord, ofTheTop)],
+    ['help.txt', rootHelp(summary, ofOneWord, ofTheTop, bin)],
     ...topics.map(([name, text]): [string, string] => [
       `help/${name.replaceAll(' ', '/')}.txt`,
-      topicHelp(name, text, ofTopic(name)),
+      topicHelp(name, text, ofTopic(name), bin),
     ]),
     ...commands.map((command): [string, string] => [
       `help/${command.id.replaceAll(':', '/')}.txt`,
-      commandHelp(command),
+      commandHelp(command, bin),
     ]),
   ];
 }
 
-export function commandHelp(command: Command.Cached): string {
+export function commandHelp(command: Command.Cached, bin = 'dek'): string {
   const args = Object.values(command.args).map((arg): Named => [argName(arg), arg.description ?? '']);
   const flags = sortedFlags(command);
   const hasChar = flags.some(({char}) => char !== undefined);
   const names = flags.map((flag) => `${flag.char ? `-${flag.char}, ` : hasChar ? '    ' : ''}${flagWords(flag)}`);
   return page(command.summary ?? '', [
-    ['USAGE', usageLines(command).flatMap((line) => usage([...spacedId(command).split(' '), ...usageParts(line)]))],
+    [
+      'USAGE',
+      usageLines(command).flatMap((line) => usage([bin, ...spacedId(command).split(' '), ...usageParts(line)])),
+    ],
     [
       'DESCRIPTION',
       (command.description ?? '').split('\n\n').flatMap((text, i) => [...(i > 0 ? [''] : []), ...wrap(text)]),
@@ -48,17 +58,25 @@ export function commandHelp(command: Command.Cached): string {
 }
 
 /** Of a topic: `commands` are those that begin with its words. */
-export function topicHelp(topic: string, summary: string, commands: readonly Command.Cached[]): string {
+export function topicHelp(topic: string, summary: string, commands: readonly Command.Cached[], bin = 'dek'): string {
   return page(summary, [
-    ['USAGE', usage([...topic.split(' '), 'COMMAND'])],
+    ['USAGE', usage([bin, ...topic.split(' '), 'COMMAND'])],
     ['COMMANDS', list(summaries(commands))],
   ]);
 }
 
-/** Of dek: the commands of one word, and the topics, each with its summary. */
-export function rootHelp(summary: string, commands: readonly Command.Cached[], topics: readonly Named[]): string {
+/** Of the program: the commands of one word, and the topics, each with its summary. */
+export function rootHelp(
+  summary: string,
+  commands: readonly Command.Cached[],
+  topics: readonly Named[],
+  bin = 'dek',
+): string {
   return page(summary, [
-    ['USAGE', [...usage(['COMMAND', '[OPTIONS]']), ...usage(['COMMAND', '--help']), ...usage(['--version'])]],
+    [
+      'USAGE',
+      [...usage([bin, 'COMMAND', '[OPTIONS]']), ...usage([bin, 'COMMAND', '--help']), ...usage([bin, '--version'])],
+    ],
     ['COMMANDS', list(summaries(commands))],
     ['TOPICS', list(topics)],
   ]);
@@ -78,7 +96,7 @@ function page(summary: string, sections: readonly (readonly [title: string, line
 }
 
 function usage(words: readonly string[]): string[] {
-  return fill(['$ dek', ...words]).map((line, i) => (i === 0 ? line : `    ${line}`));
+  return fill(['$', ...words]).map((line, i) => (i === 0 ? line : `    ${line}`));
 }
 
 /** Names in one column, what they are in the other. */

@@ -3,7 +3,7 @@ import type {Command, Interfaces} from '@oclif/core';
 import {argName, exampleParts, flagText, flagValue, sortedFlags, spacedId, usageLines, usageParts} from './usage.js';
 
 /** The date of the pages: change it when what the commands do changes. */
-const DATE = 'November 21, 2026';
+export const DATE = 'November 21, 2026';
 
 type Manifest = Interfaces.Manifest;
 type Page = [file: string, text: string];
@@ -20,8 +20,6 @@ function pageName(command: Command.Cached): string {
 }
 
 function commandPage(command: Command.Cached): string {
-  const flags = sortedFlags(command);
-  const args = Object.values(command.args);
   return [
     `.Dd ${DATE}`,
     `.Dt ${pageName(command).toUpperCase()} 1`,
@@ -30,11 +28,9 @@ function commandPage(command: Command.Cached): string {
     `.Nm ${pageName(command)}`,
     `.Nd ${escapeText(command.summary ?? '')}`,
     '.Sh SYNOPSIS',
-    ...usageLines(command).flatMap((line) => [`.Nm dek ${spacedId(command)}`, ...usageParts(line).map(synopsisLine)]),
+    ...synopsis(`dek ${spacedId(command)}`, command),
     '.Sh DESCRIPTION',
-    ...paragraphs(command.description ?? ''),
-    ...definitions('The arguments are:', args.map(argumentItem)),
-    ...definitions('The options are:', flags.map(flagItem)),
+    ...commandParts(command),
     '.Sh EXIT STATUS',
     'The exit statuses are those of',
     '.Xr dek 1 .',
@@ -44,6 +40,20 @@ function commandPage(command: Command.Cached): string {
     ...seeAlso(command.id),
     '',
   ].join('\n');
+}
+
+/** Each way to use a command that is typed as `name`. */
+export function synopsis(name: string, command: Command.Cached): string[] {
+  return usageLines(command).flatMap((line) => [`.Nm ${name}`, ...usageParts(line).map(synopsisLine)]);
+}
+
+/** What a command does, and its arguments and options. */
+export function commandParts(command: Command.Cached): string[] {
+  return [
+    ...paragraphs(command.description ?? ''),
+    ...definitions('The arguments are:', Object.values(command.args).map(argumentItem)),
+    ...definitions('The options are:', sortedFlags(command).map(flagItem)),
+  ];
 }
 
 /** The pages of other sections that a command's page sends its reader to. */
@@ -103,7 +113,7 @@ function definitions(title: string, items: string[][]): string[] {
   return items.length === 0 ? [] : ['.Pp', title, '.Bl -tag -width Ds', ...items.flat(), '.El'];
 }
 
-function exampleLines(example: Command.Example, first: boolean): string[] {
+export function exampleLines(example: Command.Example, first: boolean): string[] {
   const {description, line} = exampleParts(example);
   const intro = description === undefined ? [] : [...(first ? [] : ['.Pp']), `${escapeText(description)}:`];
   return [...intro, `.Dl $ ${escapeText(line)}`];

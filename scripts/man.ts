@@ -1,16 +1,20 @@
 /**
- * Writes man/dek-COMMAND.1 for every command from oclif.manifest.json, so that help and man page say the same. The
- * pages are committed; a test compares them with what this makes. Written by hand: dek-agent.8, dek-manifest.5, and
- * dek.1 but for its list of sources.
+ * Writes man/dek-COMMAND.1 for every command from oclif.manifest.json, so that help and man page say the same, and
+ * virtual-connectx/man/vcx.1. The pages are committed; a test compares them with what this makes. Written by hand:
+ * dek-agent.8, dek-manifest.5, and dek.1 but for its list of sources.
  */
 import {readFileSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {commandPages} from './man-page.js';
 import {withSources} from './man-sources.js';
+import {vcxCommands} from './vcx/commands.js';
+import {vcxPage} from './vcx/page.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-for (const [file, text] of commandPages(JSON.parse(readFileSync(`${root}oclif.manifest.json`, 'utf8')))) {
+const manifest = JSON.parse(readFileSync(`${root}oclif.manifest.json`, 'utf8'));
+for (const [file, text] of commandPages(manifest)) {
   writeFileSync(`${root}man/${file}`, text);
 }
 const dek = `${root}man/dek.1`;
 writeFileSync(dek, withSources(readFileSync(dek, 'utf8')));
+writeFileSync(`${root}virtual-connectx/man/vcx.1`, vcxPage(vcxCommands(manifest)));

@@ -1,7 +1,7 @@
 /** All commands, by the words after `dek`. Each is loaded when it is asked for, and nothing of another. */
-import type {CommandClass} from './cli/base.js';
+import type {CommandTable} from './cli/start.js';
 
-export const COMMANDS: Readonly<Record<string, () => Promise<{default: CommandClass}>>> = {
+export const COMMANDS: CommandTable = {
   agent: () => import('./commands/agent.js'),
   apply: () => import('./commands/apply.js'),
   convert: () => import('./commands/convert.js'),

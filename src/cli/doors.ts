@@ -31,7 +31,7 @@ export async function shutDoors(): Promise<void> {
       'UNSAFE_SECRET',
       "Node's inspector was open: any user of this machine could run code in this process",
       {
-        hint: `start dek without --inspect, and send it no SIGUSR1 while it starts; ${forCommand('NODE_OPTIONS')}`,
+        hint: `start it without --inspect, and send it no SIGUSR1 while it starts; ${forCommand('NODE_OPTIONS')}`,
       },
     );
   }
@@ -53,9 +53,9 @@ function nodeOptions(): string[] {
 }
 
 function refused(message: string, variable: string): DekError<'UNSAFE_SECRET'> {
-  return new DekError('UNSAFE_SECRET', message, {hint: `start dek without it; ${forCommand(variable)}`});
+  return new DekError('UNSAFE_SECRET', message, {hint: `start it without; ${forCommand(variable)}`});
 }
 
 function forCommand(variable: string): string {
-  return `for the CMD of dek run or virtual exec alone: ... -- env ${variable}=... CMD`;
+  return `for a CMD after -- alone: ... -- env ${variable}=... CMD`;
 }

@@ -123,7 +123,7 @@ describe('doors', function () {
       while (url() === undefined) await setTimeout(5);`;
     const preload = place('early.mjs', early);
     const {status, stderr} = await run(process.execPath, ['--import', preload, DEK, ...wrapping('kek')], {});
-    expect(stderr).to.match(/^error: Node's inspector was open: .*\nhint: start dek without --inspect, .* CMD$/m);
+    expect(stderr).to.match(/^error: Node's inspector was open: .*\nhint: start it without --inspect, .* CMD$/m);
     expect(status).to.equal(2);
     expect(fs.existsSync(join(directory, 'wrapped'))).to.equal(false);
   });
@@ -152,7 +152,7 @@ describe('doors', function () {
       it(`refuses ${option} ${way}`, async () => {
         const [args, env] = way === 'by itself' ? [[option], {}] : [[], {NODE_OPTIONS: `--no-warnings "${option}"`}];
         const {status, stderr} = await run(process.execPath, [...args, DEK, ...wrapping('kek')], {env});
-        expect(stderr).to.include(`error: ${said}`).and.to.include('hint: start dek without');
+        expect(stderr).to.include(`error: ${said}`).and.to.include('hint: start it without');
         expect(status).to.equal(2);
         expect(fs.existsSync(join(directory, 'wrapped'))).to.equal(false);
       });

@@ -10,6 +10,8 @@ import type {Interfaces} from '@oclif/core';
 import {expect} from 'chai';
 import {commandPages} from '../../scripts/man-page.js';
 import {withSources} from '../../scripts/man-sources.js';
+import {vcxCommands} from '../../scripts/vcx/commands.js';
+import {vcxPage} from '../../scripts/vcx/page.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -53,6 +55,11 @@ describe('man', () => {
     const {man, files} = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));
     expect(man.map((path: string) => path.replace('./', ''))).to.have.members(pages.map((page) => `man/${page}`));
     expect(files).to.include('man');
+  });
+
+  it('vcx.1 is what the commands say', () => {
+    const page = fs.readFileSync(join(ROOT, 'virtual-connectx/man/vcx.1'), 'utf8');
+    expect(page, 'run npm run build && npm run man, and commit the page').to.equal(vcxPage(vcxCommands(manifest)));
   });
 
   for (const [file, text] of commandPages(manifest)) {

@@ -5,6 +5,7 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {completionScripts} from '../../scripts/completion-scripts.js';
+import {vcxCommands} from '../../scripts/vcx/commands.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const COMPLETION = join(ROOT, 'contrib', 'completion');
@@ -34,9 +35,11 @@ const SHELLS: Record<string, string[]> = {
 };
 
 describe('completion', () => {
-  for (const [file, text] of completionScripts(manifest)) {
+  const ofVcx = completionScripts(vcxCommands(manifest), 'vcx');
+  for (const [file, text] of [...completionScripts(manifest), ...ofVcx]) {
     it(`${file} is what the commands say`, () => {
-      const found = fs.readFileSync(join(COMPLETION, file), 'utf8');
+      const folder = file.includes('vcx') ? join(ROOT, 'virtual-connectx/completion') : COMPLETION;
+      const found = fs.readFileSync(join(folder, file), 'utf8');
       expect(found, 'run npm run build && npm run completion, and commit the scripts').to.equal(text);
     });
   }

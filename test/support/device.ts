@@ -12,7 +12,7 @@ import {sharedFile, temporaryDirectory} from './temporary-directory.js';
 
 let shim: Promise<string> | undefined;
 
-function compiledShim(): Promise<string> {
+export function compiledShim(): Promise<string> {
   shim ??= (async () => {
     const shared = sharedFile('uverbs.so');
     if (shared !== undefined && fs.existsSync(shared)) return shared;

@@ -35,7 +35,7 @@ export function printError(error: unknown, {json, command}: {json: boolean; comm
 function foreignError(error: unknown, command: string | undefined): DekError {
   const message = error instanceof Error ? error.message : String(error);
   if (!(error instanceof Error && 'oclif' in error)) {
-    const hint = 'this is a defect of dek; DEK_DEBUG=1 prints where it happened';
+    const hint = 'this is a defect; DEK_DEBUG=1 prints where it happened';
     return new DekError('INTERNAL', message, {hint, cause: error});
   }
   return new DekError('BAD_ARGUMENT', usageMessage(message), {hint: `see: ${command ?? 'dek'} --help`, cause: error});

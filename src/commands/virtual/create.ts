@@ -34,10 +34,10 @@ interface Created {
 export default class VirtualCreate extends DekCommand {
   static override summary = 'create a virtual ConnectX';
   static override description =
-    'An mlx5 NIC in software, below the real libibverbs and libmlx5, to try and to test dek without hardware. It ' +
+    'An mlx5 NIC in software, below the real libibverbs and libmlx5, to try and to test without hardware. It ' +
     'unwraps and refuses keys as a NIC does, moves data and encrypts it. The import KEK and the credential are ' +
     'random unless given; DIR/officer has the copies that a crypto officer would keep, raw and with mode 0600. ' +
-    'Needs cc, libc6-dev and linux-libc-dev.';
+    'Needs cc, libc6-dev and linux-libc-dev, except where the package has its library compiled.';
   static override examples = [
     'dek virtual create nic',
     {

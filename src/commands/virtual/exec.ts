@@ -7,19 +7,19 @@ export default class VirtualExec extends DekCommand {
   static override summary = 'run a command on a virtual ConnectX';
   static override description =
     'CMD and its children see the virtual ConnectX in DIR, and no other NIC. CMD may be any program that uses ' +
-    'libibverbs, such as dek, ibv_devinfo or pyverbs. dek refuses to start CMD if the dynamic linker would leave the ' +
+    'libibverbs, such as ibv_devinfo, pyverbs or dek. It is not started if the dynamic linker would leave the ' +
     'virtual ConnectX out: on a file system mounted noexec, or for a program that changes its user, such as sudo. A ' +
-    'statically linked program never sees it. If dek itself is started by CMD without it, dek opens no NIC.\n\n' +
-    'CMD runs as if dek had not started it: it has every descriptor that dek was started with, LISTEN_PID and ' +
-    'WATCHDOG_PID name it if they named dek, and a signal to dek is passed on to it once, even if the terminal or ' +
-    'the service manager sends it to all processes. The exit status is that of CMD: 128 + n if signal n killed it, ' +
-    '127 if it was not found, 126 if it could not be run.\n\n' +
-    'As the first process of a container it needs an init (docker run --init), because dek does not wait for orphans ' +
-    'of CMD.';
+    'statically linked program never sees it. A dek that CMD starts without it opens no NIC.\n\n' +
+    'CMD runs as if it had been started directly: it has every descriptor that this command was started with, ' +
+    'LISTEN_PID and WATCHDOG_PID name it if they named this command, and a signal to this command is passed on to it ' +
+    'once, even if the terminal or the service manager sends it to all processes. The exit status is that of CMD: ' +
+    '128 + n if signal n killed it, 127 if it was not found, 126 if it could not be run.\n\n' +
+    'As the first process of a container it needs an init (docker run --init), because nothing else waits for ' +
+    'orphans of CMD.';
   static override usage = 'DIR -- CMD [ARG...]';
   static override examples = [
     'dek virtual exec nic -- ibv_devinfo',
-    'dek virtual exec nic -- dek device show',
+    'dek virtual exec nic -- ./my-program',
     {description: 'A shell on it', command: 'dek virtual exec nic -- bash'},
   ];
   static override enableJsonFlag = false;

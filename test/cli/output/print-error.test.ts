@@ -134,7 +134,7 @@ describe('print-error', () => {
 
   it('calls any other error a defect, without its stack', () => {
     const {stdout, stderr, status} = printed(foreignError());
-    expect(stderr).to.match(/^error: x is not a function\nhint: this is a defect of dek; DEK_DEBUG=1 .*\n$/);
+    expect(stderr).to.match(/^error: x is not a function\nhint: this is a defect; DEK_DEBUG=1 .*\n$/);
     expect([stdout, status]).to.deep.equal(['', 1]);
     expect(JSON.parse(printed(foreignError(), {json: true}).stdout).error).to.have.all.keys('code', 'message', 'hint');
     expect(printed('only a string').stderr).to.match(/^error: only a string\nhint: /);

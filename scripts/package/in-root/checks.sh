@@ -1,0 +1,46 @@
+# Sourced by what tries packages in a bare root of Debian: checks, a line each, and apt.
+
+readonly architecture=$(dpkg --print-architecture)
+failed=0
+
+# check NAME COMMAND...: a check is a function below, which prints what is to stand in the table if not "passed".
+check() {
+  local name=$1 output
+  shift
+  if output=$("$@" 2>/tmp/check.log); then
+    printf '%s: %s\n' "$name" "${output:-passed}"
+  else
+    printf '%s: FAILED\n' "$name"
+    tail -n 20 /tmp/check.log | sed "s/^/  $name: /" >&2
+    failed=1
+  fi
+}
+
+# Installs or removes, and nothing besides.
+apt() { apt-get -o Dpkg::Use-Pty=0 -qq -y --no-install-recommends "$@" >&2; }
+# The package of that name.
+deb() { realpath packages/"$1"_*_"$architecture".deb; }
+
+# Whether this is arm64 by qemu-user.
+is_emulated() {
+  [ "$(head -n 1 "/proc/sys/fs/binfmt_misc/$(uname -m)" 2>/dev/null)" = enabled ]
+}
+
+# completes COMMAND BEGINNING WORD: bash, zsh and fish have completion of COMMAND, by which BEGINNING becomes WORD.
+completes() {
+  apt install bash-completion zsh fish || return
+  bash -c '. /usr/share/bash-completion/bash_completion; _completion_loader $0
+    COMP_WORDS=($0 $1) COMP_CWORD=1 COMP_LINE="$0 $1" COMP_POINT=$((${#0} + 1 + ${#1}))
+    read -r _ _ function _ <<<"$(complete -p $0)" && $function $0 $1 $0 && [ "${COMPREPLY[*]}" = $2 ] ||
+    { complete -p $0; declare -p COMPREPLY; exit 1; }' "$@" >&2 || return
+  zsh -fc 'autoload -U compinit && compinit -D && [ "$_comps[$0]" = _$0 ]' "$1" >&2 || return
+  fish -c "complete -C '$1 $2'" | grep -q "^$3"
+}
+
+# sizes PACKAGE: bytes of its file, and KiB on the disk, as MB.
+sizes() {
+  printf '%s MB, %s MB installed' "$(tenths "$(stat -c %s "$(deb "$1")")")" \
+    "$(tenths $(($(dpkg-query -W -f '${Installed-Size}' "$1") * 1024)))"
+}
+
+tenths() { printf '%d.%d' $(($1 / 1000000)) $(($1 % 1000000 / 100000)); }
