@@ -63,7 +63,11 @@ function rank({way, root}: Trial): number {
 function readTrial(folder: string, file: string): Trial {
   const [way = '', root = ''] = file.split('.');
   const lines = readFileSync(join(folder, file), 'utf8').trimEnd().split('\n');
-  return {way, root, results: new Map(lines.map((line) => /^(.*?): (.*)$/.exec(line)!.slice(1, 3) as [string, string]))};
+  return {
+    way,
+    root,
+    results: new Map(lines.map((line) => /^(.*?): (.*)$/.exec(line)!.slice(1, 3) as [string, string])),
+  };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

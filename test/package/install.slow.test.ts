@@ -109,6 +109,19 @@ describe('package installed', function () {
     await expectToWork(`'${join(prefix, 'bin/dek')}'`, join(prefix, 'lib'));
   });
 
+  it('virtual-connectx, a package of its own, by npm for all users', async () => {
+    execFileSync(join(ROOT, 'scripts/package/virtual-connectx'), [work]);
+    const [packed] = fs.readdirSync(work).filter((file) => /^virtual-connectx-.*\.tgz$/.test(file));
+    const prefix = project('vcx');
+    await install(prefix, ['npm', 'install', '--global', '--prefix', prefix, join(work, packed!)]);
+    expect(fs.readFileSync(join(prefix, 'share/man/man1/vcx.1'), 'utf8')).to.match(/^\.Dd /m);
+    // Its library is compiled here.
+    const script = `${prefix}/bin/vcx create nic --json > /dev/null && ${prefix}/bin/vcx exec nic -- ibv_devinfo -l`;
+    expect(execFileSync('bash', ['-c', script], {cwd: prefix, encoding: 'utf8'})).to.match(
+      /^1 HCA found:\n\s*mlx5_0$/m,
+    );
+  });
+
   it('by npm --offline --ignore-scripts', async () => {
     const folder = project('npm');
     await install(folder, ['npm', 'install', '--offline', '--ignore-scripts', tarball]);
