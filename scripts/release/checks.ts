@@ -1,6 +1,6 @@
 /** What a tree has to be for a release: each check gives what is wrong, a line each, with what to do. */
 import {execFileSync} from 'node:child_process';
-import {existsSync, readFileSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Interfaces} from '@oclif/core';
 import {completionScripts} from '../completion-scripts.js';
@@ -82,7 +82,8 @@ function versions(candidate: Candidate): string[] {
 /** The names of packages that documents tell people to install. */
 function fileNames(candidate: Candidate): string[] {
   const name = /\b(?:dek|mlx5-dek|virtual-connectx|libmlx5dek\w*)[-_](\d+\.\d+\.\d+(?:-(?:rc|beta|alpha)[.\d]*\d)?)/g;
-  return ['README.md', 'docs/install.md', 'docs/vcx.md'].flatMap((file) => {
+  const documents = readdirSync(join(candidate.root, 'docs')).filter((file) => file.endsWith('.md'));
+  return ['README.md', ...documents.map((file) => `docs/${file}`)].flatMap((file) => {
     const others = [...read(candidate, file).matchAll(name)].filter(([, version]) => version !== candidate.version);
     return [...new Set(others.map(([text]) => text))].map((text) => `${file} names ${text}, not ${candidate.version}`);
   });

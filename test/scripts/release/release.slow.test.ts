@@ -33,7 +33,9 @@ describe('npm run release', function () {
     const {version} = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));
     const named = ['package.json', 'package-lock.json', 'virtual-connectx/package.json', 'debian/changelog'];
     const renamed = new RegExp(`(?<=[-_("])${version.replaceAll('.', '\\.')}(?![\\d])`, 'g');
-    for (const file of [...named, 'README.md', 'docs/install.md', 'docs/vcx.md']) change(file, renamed, VERSION);
+    for (const file of [...named, 'README.md', 'docs/install.md', 'docs/start.md', 'docs/vcx.md']) {
+      change(file, renamed, VERSION);
+    }
     change('CHANGELOG.md', /^## .*$/m, `## ${VERSION} (${DAY})`);
     change('debian/changelog', /> {2}.*$/m, '>  Fri, 02 Jan 2026 12:00:00 +0000');
     git('init', '--quiet', '--initial-branch=main');
