@@ -69,7 +69,8 @@ export function renderSession(parts: readonly Part[], outcomes: ReadonlyMap<Step
   return `${lines.join('\n')}\n`;
 }
 
-function shownOutput(expected: readonly string[], actual: string): readonly string[] {
+/** `expected` where `actual` is as its patterns say, else the lines of `actual` with those patterns that fit. */
+export function shownOutput(expected: readonly string[], actual: string): readonly string[] {
   const anyLines = expected.map((line) => (line === '...' ? '(?:.*\n)*?' : `${linePattern(line)}\n`));
   if (new RegExp(`^${anyLines.join('')}$`).test(actual === '' ? '' : `${actual}\n`)) return expected;
   const lines = actual === '' ? [] : actual.split('\n');

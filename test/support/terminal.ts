@@ -27,6 +27,9 @@ export class Terminal {
     const bin = this.#path('bin');
     fs.mkdirSync(bin);
     this.#script('dek', `exec ${dek} "$@"`);
+    // The shim takes seconds to compile, and is compiled already: for dek virtual create.
+    const shim = join(device.directory, 'uverbs.so');
+    this.#script('cc', `case "$6" in */uverbs.c) exec cp '${shim}' "$5" ;; *) PATH=\${PATH#*:} exec cc "$@" ;; esac`);
     this.#script('flip-a-bit', `exec '${process.execPath}' -e '${FLIP_A_BIT}' "$@"`);
     fs.symlinkSync(device.directory, this.#path('nic'));
     this.#secret('kek', KEK);
@@ -64,6 +67,16 @@ export class Terminal {
     const [exit] = await once(child, 'close');
     // On a busy machine a pipe is waited for so long that dek says so.
     return {output: output.replaceAll(this.#directory, '~').replace(/^waiting for .*\n/gm, ''), exit};
+  }
+
+  /** Takes over the environment that `line`, a command that ends with `bash`, gives its shell: as if it ran there. */
+  async enter(line: string): Promise<void> {
+    const {output, exit} = await this.run(`${line.replace(/bash$/, 'env')} -0`);
+    expect(exit, output).to.equal(0);
+    for (const entry of output.replaceAll('~', this.#directory).split('\0')) {
+      const [name, ...value] = entry.split('=');
+      if (name) this.#env[name] = value.join('=');
+    }
   }
 
   /** Ends what runs in the background, by SIGTERM: each has to exit with 0 and leave nothing on the NIC. */

@@ -1,0 +1,60 @@
+/**
+ * The blocks that are not run from their own text, by page and by how they begin: which test runs the same, or why none
+ * can. A test compares this list with the pages.
+ */
+
+const PACKAGE = 'npm run test:package does it in bare roots of Debian';
+const FLEET = 'npm run test:fleet does it on a real etcd, by scripts/demo-fleet';
+const KEYRING = 'test/commands/kek.test.ts, with keyrings of its own';
+const VM = 'npm run test:vm does it, in a virtual machine';
+const PEERS = 'npm run test:peers does it';
+const SHOWN = 'shows a file, and no command';
+
+export const ELSEWHERE: Readonly<Record<string, readonly (readonly [begins: string, why: string])[]>> = {
+  'README.md': [
+    ['apt install ', PACKAGE],
+    ['npm run demo', 'what .ci/run begins with'],
+  ],
+  'docs/architecture.md': [['main -> commands', 'test/imports.test.ts compares it']],
+  'docs/custody.md': [
+    ['--kek file:', 'words of sources: test/custody/sources tries each'],
+    ['dek kek copy', KEYRING],
+    ["--kek 'pkcs11:", 'words of wrappers: test/custody/wrappers tries each'],
+  ],
+  'docs/fleet.md': [
+    ['export DEK_FLEET', FLEET],
+    ['members=', FLEET],
+    ['dek fleet publish', FLEET],
+    ['dek fleet rollout', FLEET],
+    ['cp vols.manifest', FLEET],
+  ],
+  'docs/install.md': [
+    ['apt install', PACKAGE],
+    ['install -m 644 manifest', `${VM}: systemd-unit.sh`],
+    ['tar -xzf', 'test/package tries what it holds; unpacked by hand, as the page says'],
+    ['cp /opt/dek', `${VM}: systemd-unit.sh, with the units of contrib/systemd`],
+    ['npm pack', 'test/package/install.slow.test.ts'],
+    ['ssh-keygen -Y sign', 'a release key is no part of the tree; the same form: test/manifest/signature'],
+  ],
+  'docs/operator.md': [['# install -m 644', `${VM}: systemd-unit.sh`]],
+  'docs/sealed.md': [['# once', 'needs a CAAM, as the page says']],
+  'docs/service.md': [
+    ['$ make -C client install', 'test/client/install.test.ts'],
+    ['#include <mlx5dek.h>', 'test/client/install.test.ts compiles it'],
+  ],
+  'docs/signed.md': [
+    ['alice namespaces', SHOWN],
+    ['{"dek-release"', SHOWN],
+    ['# dek rollback-index enroll', 'test/agent/gate/rollback.nic.test.ts, with a TPM in software'],
+    ['# dek events', `${VM}: systemd-unit.sh; test/audit/journal.nic.test.ts`],
+  ],
+  'docs/start.md': [['apt install', PACKAGE]],
+  'docs/virtual-connectx.md': [
+    ['$ dek virtual exec nic -- ibv_rc_pingpong', `${PEERS}: test/peers/pairs.ts, at a port that is free`],
+    ['jobs:', 'GitHub runs it; its commands are those of the page'],
+    ['FROM node', 'needs a registry of images; unshare(1) was tried, as the page says'],
+    ['dek virtual create nic --kek-id 0', `${PEERS}: test/peers/pairs.ts`],
+    ['umask 077', `${PEERS}: test/peers/dpdk.ts`],
+    ["import {spawn} from 'node:child_process';", 'test/virtual/index.nic.test.ts, from its own text'],
+  ],
+};

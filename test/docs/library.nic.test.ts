@@ -1,0 +1,57 @@
+/** The program of docs/library.md, from its own text: it compiles strictly, and runs on a virtual ConnectX. */
+import {spawnSync} from 'node:child_process';
+import fs from 'node:fs';
+import {join} from 'node:path';
+import {expect} from 'chai';
+import {temporaryDirectory} from '../support/temporary-directory.js';
+import {Terminal} from '../support/terminal.js';
+import {ROOT, sessionsOf} from './blocks.js';
+
+/** What stands before the program, which leaves to its readers where keys come from. */
+const KEYS = `
+import {randomBytes} from 'node:crypto';
+import {readFileSync} from 'node:fs';
+const [kek, credential] = [readFileSync('kek'), readFileSync('credential.wrapped')] as const;
+const [key1, key2, keytag] = [randomBytes(32), randomBytes(32), randomBytes(8)] as const;
+`;
+
+describe('docs/library.md', function () {
+  this.timeout(120_000);
+  const [imports, ...rest] = sessionsOf('docs/library.md').get('program')!.split('\n\n');
+  let folder: string;
+
+  before(() => {
+    folder = temporaryDirectory();
+    fs.mkdirSync(join(folder, 'node_modules'));
+    fs.symlinkSync(ROOT, join(folder, 'node_modules/mlx5-dek'));
+    fs.symlinkSync(join(ROOT, 'node_modules/@types'), join(folder, 'node_modules/@types'));
+    fs.writeFileSync(join(folder, 'example.mts'), [imports, KEYS, ...rest].join('\n\n'));
+  });
+  after(() => fs.rmSync(folder, {recursive: true}));
+
+  for (const words of ['--module nodenext', '--module esnext --moduleResolution bundler']) {
+    it(`compiles with ${words}`, () => {
+      const strict = [
+        '--strict',
+        '--exactOptionalPropertyTypes',
+        '--noUncheckedIndexedAccess',
+        '--skipLibCheck',
+        'false',
+      ];
+      const flags = ['--ignoreConfig', '--target', 'es2023', '--types', 'node', ...strict, ...words.split(' ')];
+      const tsc = join(ROOT, 'node_modules/.bin/tsc');
+      const {status, stdout} = spawnSync(tsc, [...flags, 'example.mts'], {cwd: folder, encoding: 'utf8'});
+      expect(status, stdout).to.equal(0);
+    });
+  }
+
+  it('runs', async () => {
+    await Terminal.with(async (terminal) => {
+      const wrap = 'dek credential wrap file:nic/officer/credential --kek file:kek --output credential.wrapped';
+      const {output: said, exit: wrapped} = await terminal.run(wrap);
+      expect(wrapped, said).to.equal(0);
+      const {output, exit} = await terminal.run(`dek run -- '${process.execPath}' '${join(folder, 'example.mjs')}'`);
+      expect({output, exit}).to.deep.equal({output: 'READY\n', exit: 0});
+    });
+  });
+});
