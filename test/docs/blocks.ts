@@ -1,6 +1,6 @@
 /**
- * The blocks between fences of README.md and of docs/. One after a line `<!-- run: NAME -->` is run; those of a page that
- * have one name are one session. Whatever is not run stands in elsewhere.ts, with the reason.
+ * The blocks between fences of README.md and of docs/. One after a line `<!-- run: NAME -->` is run; those of a page
+ * that have one name are one session. Whatever is not run stands in elsewhere.ts, with the reason.
  */
 import fs from 'node:fs';
 import {join} from 'node:path';
@@ -48,7 +48,7 @@ export function sessionsOf(page: string): Map<string, string> {
   return sessions;
 }
 
-/** Commands with what they print; one that ends with a backslash goes on in the next line, and may end with a comment. */
+/** Commands with what they print. One that ends with a backslash goes on in the next line; one may end with a comment. */
 export function commandsOf(text: string): {command: string; shown: string}[] {
   return text
     .replaceAll('\\\n', ' ')

@@ -1,6 +1,6 @@
 /**
- * What is there before each session of a page that is run, besides what test/support/terminal.ts names, as commands of a
- * shell. One that ends with `bash` is a shell in which all that follows runs.
+ * What is there before each session of a page that is run, besides what test/support/terminal.ts names, as commands of
+ * a shell. One that ends with `bash` is a shell in which all that follows runs.
  */
 import {ROOT} from './blocks.js';
 
@@ -128,7 +128,8 @@ export const STAGES: Readonly<Record<string, Readonly<Record<string, Stage>>>> =
       before: [
         CREDENTIAL,
         manifest(2),
-        'cp manifest node-7.manifest; mkdir old; cp manifest old/node-7.manifest; dek keygen --manifest node-7.manifest --name vol-9 --keytag --kek file:kek',
+        'mkdir old && cp manifest node-7.manifest && cp manifest old/node-7.manifest',
+        'dek keygen --manifest node-7.manifest --name vol-9 --keytag --kek file:kek',
         ...SIGNERS,
       ],
     },
