@@ -48,7 +48,7 @@ export function sessionsOf(page: string): Map<string, string> {
   return sessions;
 }
 
-/** Commands with what they print. One that ends with a backslash goes on in the next line; one may end with a comment. */
+/** Commands with what they print. One goes on in the next line after a backslash; a comment at its end is left out. */
 export function commandsOf(text: string): {command: string; shown: string}[] {
   return text
     .replaceAll('\\\n', ' ')
