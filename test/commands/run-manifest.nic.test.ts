@@ -47,7 +47,7 @@ describe('run --manifest', function () {
     ['SIGHUP', 129],
   ] as const) {
     it(`exits with ${status} at ${signal} while it applies, and does not start CMD`, async () => {
-      device.nic.set({latencyUs: 20_000});
+      device.nic.set({latencyUs: 200_000});
       const path = writeManifestFile(device, vols(1, 600));
       const child = device.spawn(process.execPath, [DEK, 'run', '--manifest', path, '--', 'echo', 'started'], {
         stdio: ['ignore', 'pipe', 'ignore'],

@@ -140,7 +140,7 @@ describe('apply under faults', function () {
   });
 
   it('makes the old set again when the NIC goes away in the middle of it', async () => {
-    device.nic.set({latencyUs: 20_000});
+    device.nic.set({latencyUs: 200_000});
     const path = writeManifestFile(device, vols(1, 300, 2));
     const failed = thrownBy(() => apply(agent, path));
     await until(() => live(device).deks > OLD.length + 20);

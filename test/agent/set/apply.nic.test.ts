@@ -293,7 +293,7 @@ describe('apply', function () {
   });
 
   it('refuses what would come meanwhile as BUSY, and answers questions', async () => {
-    device.nic.set({latencyUs: 20_000});
+    device.nic.set({latencyUs: 200_000});
     const applied = apply(agent, manifest(...vols(1, 200)));
     let busy = 0;
     for (let i = 0; i < 200 && busy === 0 && live(device).deks < 200; i++) {
@@ -305,8 +305,8 @@ describe('apply', function () {
     }
     expect((await agent.client.status()).deks.total).to.equal(0);
     expect(busy).to.equal(1);
-    await applied;
     device.nic.set({latencyUs: 0});
+    await applied;
     expect(live(device).deks).to.equal(200);
   });
 });

@@ -92,7 +92,7 @@ describe('follower', function () {
     const longNames = vols(1, 20_000, 2).map((vol) => ({...vol, name: `${vol.name}-${'x'.repeat(100)}`}));
     const path = writeManifestFile(device, longNames);
     expect(fs.statSync(path).size).to.be.greaterThan(2 ** 22);
-    device.nic.set({latencyUs: 5000});
+    device.nic.set({latencyUs: 50_000});
     const failed = thrownBy(() => apply(agent, path));
     await until(() => live(device).deks > 20);
     const content = fs.readFileSync(path, 'utf8');
@@ -109,7 +109,7 @@ describe('follower', function () {
   it('applies what it has read when a small manifest changes while it is applied', async () => {
     const path = writeManifestFile(device, vols(1, 4000)); // more than one read takes
     const {size} = fs.statSync(path);
-    device.nic.set({latencyUs: 5000});
+    device.nic.set({latencyUs: 50_000});
     const applied = apply(agent, path);
     await until(() => live(device).deks > 20);
     fs.writeFileSync(path, fs.readFileSync(path, 'utf8').replaceAll('"vol-4', '"vol-5'));
@@ -121,7 +121,7 @@ describe('follower', function () {
 
   it('tells who applies when it ends meanwhile, and leaves nothing', async () => {
     const path = writeManifestFile(device, vols(1, 4000));
-    device.nic.set({latencyUs: 5000});
+    device.nic.set({latencyUs: 50_000});
     const failed = thrownBy(() => apply(agent, path));
     await until(() => live(device).deks > 20);
     agent.child.kill('SIGTERM');
@@ -133,7 +133,7 @@ describe('follower', function () {
   describe('undoes an apply', () => {
     beforeEach(async () => {
       await apply(agent, writeManifestFile(device, vols(1, 3)));
-      device.nic.set({latencyUs: 20_000});
+      device.nic.set({latencyUs: 200_000});
     });
 
     async function undone(): Promise<void> {
@@ -186,7 +186,7 @@ describe('follower', function () {
   });
 
   it('ends in good order when it is told to while it applies', async () => {
-    device.nic.set({latencyUs: 20_000});
+    device.nic.set({latencyUs: 200_000});
     const failed = thrownBy(() => apply(agent, writeManifestFile(device, vols(1, 600))));
     await until(() => live(device).deks > 30);
     agent.child.kill('SIGTERM');
