@@ -29,7 +29,7 @@ describe('dek-fleet-start', function () {
     device.remove();
   });
 
-  const args = (): string[] => ['-m', manifest, '-s', socket, '-l', join(device.directory, 'log'), '-t', '20'];
+  const args = (): string[] => ['-m', manifest, '-s', socket, '-l', join(device.directory, 'log'), '-t', '100'];
   /** Runs it to its end: its status, and its two outputs without the prefix. */
   function start(...more: string[]): {status: number | null; stdout: string; stderr: string} {
     const {status, stdout, stderr} = device.run('sh', [SCRIPT, ...args(), ...more], {env: {DEK}});

@@ -16,7 +16,13 @@ export async function runDek(
   args: readonly string[],
   {input = '', fds = [], env = {}}: {input?: Uint8Array | string; fds?: number[]; env?: Record<string, string>} = {},
 ): Promise<Run> {
-  return run(process.execPath, [DEK, ...args], {input, fds, env});
+  const {stderr, ...more} = await run(process.execPath, [DEK, ...args], {input, fds, env});
+  return {...more, stderr: withoutWaiting(stderr)};
+}
+
+/** Without what a command says while its input is late: on a busy machine alone. */
+export function withoutWaiting(output: string): string {
+  return output.replace(/^waiting for .*\n/gm, '');
 }
 
 /** Runs `dek ARGS` on a pseudo-terminal, by script(1) of Debian's bsdutils; both its outputs come as `stdout`. */

@@ -4,6 +4,7 @@
  * with `# ` are comments. In the output `[..]` stands for any text within a line, and `...` alone for any number of
  * lines.
  */
+import {withoutWaiting} from './run-dek.js';
 
 /** One command of a session with what it should print. */
 export interface Step {
@@ -48,9 +49,6 @@ export function parseSession(text: string): Part[] {
   return parts;
 }
 
-/** What a command says of another that it waits for, on a busy machine alone. */
-const WAITING = /^waiting for .*\n/gm;
-
 /**
  * The session as it went, to be compared with its file: where the output is as expected the patterns stand in its
  * place, so that only differences differ.
@@ -62,7 +60,7 @@ export function renderSession(parts: readonly Part[], outcomes: ReadonlyMap<Step
     const status = exit === 0 ? [] : [`[exit ${exit}]`];
     return [
       `$ ${part.command.replaceAll('\n', '\n> ')}`,
-      ...shownOutput(part.output, output.replace(WAITING, '').trimEnd()),
+      ...shownOutput(part.output, withoutWaiting(output).trimEnd()),
       ...status,
     ];
   });

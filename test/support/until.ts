@@ -2,7 +2,7 @@
 import {setTimeout as pause} from 'node:timers/promises';
 
 /** The last resort against a test that hangs, shorter than mocha's; nothing is measured by it. */
-const PATIENCE_MS = 50_000;
+const PATIENCE_MS = 100_000;
 /** From the first look on the pauses grow, so that what comes soon is seen soon and long waits cost little. */
 const PAUSES_MS = {first: 1, growth: 1.3, longest: 20};
 
