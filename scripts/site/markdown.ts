@@ -44,12 +44,15 @@ export function markdownToHtml(text: string): string {
   return html.replace(/<table>[\s\S]*?<\/table>/g, scrolling);
 }
 
-/** Code in a box of its own; what is typed in a terminal stands out from what is printed. */
+/** Code in a box of its own; what is typed in a terminal stands out from what is printed, and from remarks. */
 export function codeBox(text: string): string {
-  const lines = escaped(text).replace(/^((?:\w+)?[$#] )(.+(?:\\\n.+)*)$/gm, (whole, prompt: string, line: string) =>
-    isSession(text) ? `<span class="prompt">${prompt}</span><b>${line}</b>` : whole,
-  );
-  return `<pre tabindex="0"><code>${lines}</code></pre>`;
+  const code = isSession(text) ? escaped(text).replace(/^(\w*[$#] )((?:.+\\\n)*.+)$/gm, typed) : escaped(text);
+  return `<pre tabindex="0"><code>${code}</code></pre>`;
+}
+
+function typed(_: string, prompt: string, command: string): string {
+  const [, words, remark = ''] = /^([\s\S]*?)( {2,}# .*)?$/.exec(command)!;
+  return `<span class="prompt">${prompt}</span><b>${words}</b>${remark && `<span class="remark">${remark}</span>`}`;
 }
 
 /** Whether it shows prompts: a comment of a shell script begins like root's. */

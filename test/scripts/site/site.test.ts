@@ -19,6 +19,7 @@ describe('the site', () => {
       ['docs', '.md'],
       ['man', ''],
       ['client/man', ''],
+      ['virtual-connectx/man', ''],
     ] as const) {
       const there = fs.readdirSync(ROOT + folder).filter((name) => name.endsWith(ending));
       expect(made).to.include.members(there.map((name) => `${folder}/${name}`));
@@ -101,6 +102,9 @@ describe('a page of the site', () => {
   it('shows code as it stands, and what is typed apart from what is printed', () => {
     const html = markdownToHtml('```\n$ dek list > a\nNAME <b>\n```\n');
     expect(html).to.include('<span class="prompt">$ </span><b>dek list > a</b>\nNAME &lt;b>');
+    const two = markdownToHtml('```\n$ dek keygen \\\n    --keytag\n$ dek list   # which\nvol-1\n```\n');
+    expect(two).to.include('<b>dek keygen \\\n    --keytag</b>');
+    expect(two).to.include('<b>dek list</b><span class="remark">   # which</span>\nvol-1');
   });
 
   it('has the ids that GitHub makes of headings', () => {
