@@ -4,6 +4,7 @@ import tls, {type SecureContext} from 'node:tls';
 import type {ChannelCredentials, ClientDuplexStream, Client as GrpcClient, Metadata, ServiceError} from '@grpc/grpc-js';
 import type {Host} from '../../server-uri.js';
 import {NoAnswer} from './no-answer.js';
+import {Patience} from './patience.js';
 
 export type {ServiceError};
 
@@ -70,17 +71,17 @@ export class Channel {
         this.#metadata(token),
         {},
         (error, answer) => {
-          clearTimeout(timer);
+          patience.end();
           signal?.removeEventListener('abort', cancel);
           if (error) reject(isLate ? new NoAnswer(timeoutMs) : error);
           else resolve(answer!);
         },
       );
       const cancel = (): void => call.cancel();
-      const timer = setTimeout(() => {
+      const patience = new Patience(timeoutMs, () => {
         isLate = true;
         cancel();
-      }, timeoutMs);
+      });
       signal?.addEventListener('abort', cancel);
       if (signal?.aborted) cancel();
     });

@@ -57,9 +57,9 @@ export class Members {
       const at = this.#current;
       const channel = this.#channel(at);
       const patienceMs = ATTEMPT_MS * 2 ** Math.floor((tries - 1) / this.#uri.hosts.length);
+      const timeoutMs = Math.min(patienceMs, Math.max(1, end - performance.now()));
       try {
         signal?.throwIfAborted();
-        const timeoutMs = Math.min(patienceMs, Math.max(1, end - performance.now()));
         const token = await this.#tokenFor();
         return await (await channel).unary(method, request, {token, timeoutMs, signal});
       } catch (error) {
@@ -69,7 +69,9 @@ export class Members {
           continue;
         }
         if (!mayDoElsewhere(error)) throw storeError(error);
-        lost.set(memberText(this.#uri.hosts[at]!), reasonOf(error));
+        const member = memberText(this.#uri.hosts[at]!);
+        // A try that was cut short by the end says less than the one before.
+        if (timeoutMs === patienceMs || !lost.has(member)) lost.set(member, reasonOf(error));
         this.#leave(at, channel);
         if (performance.now() >= end) throw unreachable(lost);
         if (tries % this.#uri.hosts.length === 0) await pause(PAUSE_MS * (0.5 + Math.random() / 2));

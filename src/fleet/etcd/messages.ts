@@ -29,6 +29,8 @@ export type Operation =
   | {readonly put: string; readonly value: Uint8Array; readonly lease?: number | undefined}
   | {readonly remove: Keys}
   | {readonly get: string}
+  /** As `get`, by one member alone, which may be behind the others. */
+  | {readonly peek: string}
   /** As `get`, without the value. */
   | {readonly exists: string};
 
@@ -63,11 +65,15 @@ export interface RangeRequest {
   /** As it was at this revision; 0: now. */
   readonly revision?: number;
   readonly keysOnly?: boolean;
+  /** One member answers without asking whether it is behind the others. */
+  readonly isSerializable?: boolean;
 }
 
-export function encodeRange({keys, from, limit = 0, revision = 0, keysOnly = false}: RangeRequest): Uint8Array {
+export function encodeRange(request: RangeRequest): Uint8Array {
+  const {keys, from, limit = 0, revision = 0, keysOnly = false, isSerializable = false} = request;
   const [key, end] = rangeOf(keys);
-  return encodeMessage([1, from === undefined ? key : text(from)], [2, end], [3, limit], [4, revision], [8, keysOnly]);
+  const first = from === undefined ? key : text(from);
+  return encodeMessage([1, first], [2, end], [3, limit], [4, revision], [7, isSerializable], [8, keysOnly]);
 }
 
 export interface RangeAnswer {
@@ -115,6 +121,9 @@ function encodeOperation(operation: Operation): Uint8Array {
     return encodeMessage([2, encodeMessage([1, text(put)], [2, value], [3, lease])]);
   }
   if ('get' in operation) return encodeMessage([1, encodeRange({keys: {key: operation.get}})]);
+  if ('peek' in operation) {
+    return encodeMessage([1, encodeRange({keys: {key: operation.peek}, isSerializable: true})]);
+  }
   if ('exists' in operation) return encodeMessage([1, encodeRange({keys: {key: operation.exists}, keysOnly: true})]);
   const [key, end] = rangeOf(operation.remove);
   return encodeMessage([3, encodeMessage([1, key], [2, end])]);
@@ -139,7 +148,7 @@ export function encodeTxn({compare, success, failure = []}: Txn): Uint8Array {
 export interface TxnAnswer {
   readonly succeeded: boolean;
   readonly revision: number;
-  /** What each `get` and `exists` of the branch that was taken found, in order; null: no such key. */
+  /** What each `get`, `peek` and `exists` of the branch that was taken found, in order; null: no such key. */
   readonly found: readonly (KeyValue | null)[];
 }
 

@@ -7,9 +7,9 @@ import type {Limit} from '../../deadline.js';
 import {DekError} from '../../errors.js';
 import type {FleetUri} from '../uri.js';
 import {Identity} from './identity.js';
+import {LeaseKeeper} from './lease-keeper.js';
 import {type CallOptions, Members} from './members.js';
 import {
-  decodeKeepAlive,
   decodeRange,
   decodeTxn,
   encodeLease,
@@ -28,16 +28,16 @@ import {type WatchBatch, type WatchOptions, watch} from './watch.js';
 const PAGE = 1000;
 /** etcd's limit on the operations of a transaction. */
 export const MAX_OPERATIONS = 128;
-/** How long a sign of life of a lease may take. */
-const KEEP_ALIVE_MS = 3000;
 
 export class Store {
   readonly identity: Identity;
   readonly #members: Members;
+  readonly #leases: LeaseKeeper;
 
   constructor(uri: FleetUri, limit: Limit) {
     this.identity = new Identity(uri, limit);
     this.#members = new Members(uri, this.identity);
+    this.#leases = new LeaseKeeper(this.#members);
   }
 
   /** What this key holds; null: there is no such key. */
@@ -50,6 +50,14 @@ export class Store {
   async read(key: string, options?: CallOptions): Promise<{revision: number; kv: KeyValue | null}> {
     const answer = decodeRange(await this.#members.call(METHODS.range, encodeRange({keys: {key}}), options));
     return {revision: answer.revision, kv: answer.kvs[0] ?? null};
+  }
+
+  /**
+   * What each of these keys holds, null for none, by the member of now alone, which may be behind the others: for what
+   * never changes once it is there. It costs the store less than `get` does.
+   */
+  async peek(keys: readonly string[], options?: CallOptions): Promise<readonly (KeyValue | null)[]> {
+    return (await this.txn({compare: [], success: keys.map((peek) => ({peek}))}, options)).found;
   }
 
   /**
@@ -94,26 +102,8 @@ export class Store {
   }
 
   /** A sign of life: the seconds that the lease still has; 0: it is gone. */
-  async keepLease(id: number): Promise<number> {
-    const {stream, leave} = await this.#members.stream(METHODS.leaseKeepAlive);
-    try {
-      return await new Promise<number>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new DekError('IO', 'etcd: no sign of the lease')), KEEP_ALIVE_MS);
-        const end = (how: () => void): void => {
-          clearTimeout(timer);
-          how();
-        };
-        stream.on('error', (error) => end(() => reject(error)));
-        stream.on('end', () => end(() => reject(new DekError('IO', 'etcd: the stream of the lease has ended'))));
-        stream.on('data', (bytes: Uint8Array) => end(() => resolve(decodeKeepAlive(bytes))));
-        stream.write(encodeLease(id));
-      });
-    } catch (error) {
-      leave();
-      throw error;
-    } finally {
-      stream.cancel();
-    }
+  keepLease(id: number): Promise<number> {
+    return this.#leases.keep(id);
   }
 
   /** What it holds goes with it; one that is gone is no error. */

@@ -7,10 +7,16 @@ import {Compacted, isTokenRefused, mayDoElsewhere, reasonOf, storeError} from '.
 import type {Duplex} from './grpc.js';
 import type {Members} from './members.js';
 import {decodeWatch, encodeWatchCreate, type Keys, METHODS, WATCH_PROGRESS, type WatchEvent} from './messages.js';
+import {Patience} from './patience.js';
 
-/** After so much silence a sign of life is asked for, which may take so long. */
-const SILENCE_MS = 10_000;
+/**
+ * After so much silence a sign of life is asked for, which may take so long. A host finds sooner that a member is lost,
+ * by its lease: this is for a watch that is silent while its member is not.
+ */
+const SILENCE_MS = 30_000;
 const SIGN_MS = 4000;
+/** The first sign may take as long, and with each try twice that, a connection included: others want theirs as well. */
+const MAX_DOUBLINGS = 3;
 /** The first pause before another try, and the longest; each up to half as long by chance. */
 const PAUSE_MS = {first: 200, longest: 10_000};
 
@@ -33,14 +39,15 @@ export async function* watch(
   revision: number,
   {signal, onLost = () => {}}: WatchOptions,
 ): AsyncGenerator<WatchBatch, void> {
-  let pauseMs = PAUSE_MS.first;
+  let tries = 0;
   while (!signal.aborted) {
     let leave = (): void => {};
     try {
       const opened = await members.stream(METHODS.watch);
       leave = opened.leave;
-      for await (const events of answersOf(opened.stream, keys, revision + 1, signal)) {
-        pauseMs = PAUSE_MS.first;
+      const firstMs = SIGN_MS * 2 ** Math.min(tries, MAX_DOUBLINGS);
+      for await (const events of answersOf(opened.stream, keys, revision + 1, {firstMs, signal})) {
+        tries = 0;
         onLost(undefined);
         if (events.length === 0) continue;
         revision = Math.max(...events.map(({kv}) => kv.modRevision));
@@ -52,8 +59,8 @@ export async function* watch(
       if (!mayDoElsewhere(error) && !isTokenRefused(error) && !(error instanceof Silence)) throw storeError(error);
       leave();
       onLost(error instanceof Silence ? error.message : reasonOf(error));
+      const pauseMs = Math.min(PAUSE_MS.first * 2 ** tries++, PAUSE_MS.longest);
       await pause(pauseMs * (1 - Math.random() / 2), undefined, {signal}).catch(() => {});
-      pauseMs = Math.min(2 * pauseMs, PAUSE_MS.longest);
     }
   }
 }
@@ -65,22 +72,25 @@ async function* answersOf(
   stream: Duplex,
   keys: Keys,
   startRevision: number,
-  signal: AbortSignal,
+  {firstMs, signal}: {firstMs: number; signal: AbortSignal},
 ): AsyncGenerator<readonly WatchEvent[], void> {
   const queue: Uint8Array[] = [];
   let error: unknown;
   let wake = (): void => {};
-  let timer: NodeJS.Timeout | undefined;
+  let patience: Patience | undefined;
+  const wait = (ms: number, onEnd: () => void): void => {
+    patience?.end();
+    patience = new Patience(ms, onEnd);
+  };
   const fail = (why: unknown): void => {
     error ??= why;
     wake();
   };
   const listen = (): void => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
+    wait(SILENCE_MS, () => {
       stream.write(WATCH_PROGRESS);
-      timer = setTimeout(() => fail(new Silence('the watch has gone silent')), SIGN_MS);
-    }, SILENCE_MS);
+      wait(SIGN_MS, () => fail(new Silence('the watch has gone silent')));
+    });
   };
   const onAbort = (): void => fail(new Silence('not wanted any more'));
   signal.addEventListener('abort', onAbort);
@@ -95,7 +105,7 @@ async function* answersOf(
   stream.on('end', () => fail(new Silence('the watch has ended')));
   try {
     // A member that does not even say that it watches is told from its first silence on.
-    timer = setTimeout(() => fail(new Silence('it does not begin to watch')), SIGN_MS);
+    wait(firstMs, () => fail(new Silence('it does not begin to watch')));
     stream.write(encodeWatchCreate(keys, startRevision));
     for (;;) {
       while (queue.length > 0) {
@@ -111,7 +121,7 @@ async function* answersOf(
       });
     }
   } finally {
-    clearTimeout(timer);
+    patience?.end();
     signal.removeEventListener('abort', onAbort);
     stream.cancel();
   }

@@ -3,16 +3,16 @@
  * and the whole are compared with their digests, and the file is there when all of it is right.
  */
 import {createHash} from 'node:crypto';
-import fs from 'node:fs/promises';
+import fs, {type FileHandle} from 'node:fs/promises';
 import {DekError} from '../../errors.js';
 import {writeWholeFile} from '../../files/whole-file.js';
 import type {Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
 import {piecesOf} from '../layout/pieces.js';
 import type {Target} from '../layout/pointer.js';
-import {readBlob, readList} from '../publish/blobs.js';
+import {readBlob, readBlobs, readList} from '../publish/blobs.js';
 
-/** Pieces that are asked for at once. */
+/** Pieces of one request: half a megabyte each at the most. */
 const AT_ONCE = 8;
 
 /** Writes the manifest of `target` to `path`. Throws BAD_INPUT when the store does not have what it says; IO. */
@@ -26,20 +26,18 @@ export async function fetchManifest(
   const places = local === undefined ? new Map<string, Place>() : await placesIn(local);
   const file = places.size > 0 ? await fs.open(local!) : undefined;
   const counts = {fetched: 0, bytes: 0};
-  const pieceOf = async (digest: string): Promise<Uint8Array> => {
-    const place = places.get(digest);
-    if (place) {
-      const bytes = new Uint8Array(place.length);
-      await file!.read(bytes, 0, place.length, place.at);
-      return bytes;
+  const piecesFor = async (some: readonly string[]): Promise<Uint8Array[]> => {
+    const missing = [...new Set(some.filter((digest) => !places.has(digest)))];
+    const fetched = new Map<string, Uint8Array>();
+    for (const [i, bytes] of (await readBlobs(store, keys, missing, signal)).entries()) {
+      fetched.set(missing[i]!, bytes);
+      counts.fetched++;
+      counts.bytes += bytes.length;
     }
-    const bytes = await readBlob(store, keys, digest, signal);
-    counts.fetched++;
-    counts.bytes += bytes.length;
-    return bytes;
+    return Promise.all(some.map(async (digest) => fetched.get(digest) ?? (await readAt(file!, places.get(digest)!))));
   };
   try {
-    await writeWholeFile(path, checked(piecesInOrder(digests, pieceOf), target), {force: true});
+    await writeWholeFile(path, checked(piecesInOrder(digests, piecesFor), target), {force: true});
   } finally {
     await file?.close();
   }
@@ -58,11 +56,15 @@ export async function fetchBlob(
 
 async function* piecesInOrder(
   digests: readonly string[],
-  pieceOf: (digest: string) => Promise<Uint8Array>,
+  piecesFor: (digests: readonly string[]) => Promise<Uint8Array[]>,
 ): AsyncGenerator<Uint8Array, void> {
-  for (let at = 0; at < digests.length; at += AT_ONCE) {
-    yield* await Promise.all(digests.slice(at, at + AT_ONCE).map(pieceOf));
-  }
+  for (let at = 0; at < digests.length; at += AT_ONCE) yield* await piecesFor(digests.slice(at, at + AT_ONCE));
+}
+
+async function readAt(file: FileHandle, {at, length}: Place): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  await file.read(bytes, 0, length, at);
+  return bytes;
 }
 
 async function* checked(pieces: AsyncIterable<Uint8Array>, target: Target): AsyncGenerator<Uint8Array, void> {

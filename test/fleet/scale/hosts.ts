@@ -9,7 +9,7 @@ import {pointersOf} from '../../../src/fleet/host/pointer-watch.js';
 import {Reporter} from '../../../src/fleet/host/reporter.js';
 import {FleetKeys} from '../../../src/fleet/layout/keys.js';
 import {parsePointer, type Target} from '../../../src/fleet/layout/pointer.js';
-import {readBlob, readList} from '../../../src/fleet/publish/blobs.js';
+import {readBlobs, readList} from '../../../src/fleet/publish/blobs.js';
 import {parseFleetUri} from '../../../src/fleet/uri.js';
 import {LIMIT} from '../../support/etcd.js';
 import {Gate} from './gate.js';
@@ -61,7 +61,8 @@ async function fetchAll(store: Store, keys: FleetKeys, {pieces, digest, generati
   for (let isWhole = false; !isWhole; ) {
     const hash = createHash('sha256');
     try {
-      for (const piece of await readList(store, keys, pieces)) hash.update(await readBlob(store, keys, piece));
+      const digests = await readList(store, keys, pieces);
+      for (const bytes of await readBlobs(store, keys, digests)) hash.update(bytes);
       isWhole = hash.digest('hex') === digest;
       if (!isWhole) throw new Error(`generation ${generation} is not whole`);
     } catch {

@@ -1,0 +1,85 @@
+/**
+ * Signs of life of leases, on one stream that stays open: to open one for each sign costs a member several times as
+ * much as the sign, and ten thousand hosts give a thousand of them each second.
+ */
+import {DekError} from '../../errors.js';
+import type {Duplex} from './grpc.js';
+import type {Members} from './members.js';
+import {decodeKeepAlive, encodeLease, METHODS} from './messages.js';
+import {Patience} from './patience.js';
+
+/** How long an answer may take. */
+const ANSWER_MS = 3000;
+
+export class LeaseKeeper {
+  readonly #members: Members;
+  #line: Promise<Line> | undefined;
+
+  constructor(members: Members) {
+    this.#members = members;
+  }
+
+  /** The seconds that the lease still has; 0: it is gone. Throws IO when the member of now gives no answer. */
+  async keep(id: number): Promise<number> {
+    this.#line ??= this.#open();
+    return (await this.#line).ask(id);
+  }
+
+  async #open(): Promise<Line> {
+    const forget = (): void => {
+      this.#line = undefined;
+    };
+    try {
+      const {stream, leave} = await this.#members.stream(METHODS.leaseKeepAlive);
+      return new Line(stream, leave, forget);
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+}
+
+/** The stream, until it fails, ends or does not answer. */
+class Line {
+  readonly #stream: Duplex;
+  readonly #leave: () => void;
+  readonly #onEnd: () => void;
+  /** In the order of their questions, which is that of the answers. */
+  readonly #waiting: ((seconds: number | undefined) => void)[] = [];
+  #hasEnded = false;
+
+  constructor(stream: Duplex, leave: () => void, onEnd: () => void) {
+    [this.#stream, this.#leave, this.#onEnd] = [stream, leave, onEnd];
+    stream.on('data', (bytes: Uint8Array) => this.#waiting.shift()?.(decodeKeepAlive(bytes)));
+    stream.on('error', () => this.#end());
+    stream.on('end', () => this.#end());
+  }
+
+  async ask(id: number): Promise<number> {
+    const seconds = await new Promise<number | undefined>((resolve) => {
+      const patience = new Patience(ANSWER_MS, () => this.#end());
+      this.#waiting.push((answer) => {
+        patience.end();
+        resolve(answer);
+      });
+      if (this.#hasEnded) this.#tellAll();
+      else this.#stream.write(encodeLease(id));
+    });
+    if (seconds !== undefined) return seconds;
+    throw new DekError('IO', 'etcd: no sign of the lease');
+  }
+
+  #end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#onEnd();
+    // One that ends while nobody asks says nothing against its member.
+    if (this.#waiting.length > 0) this.#leave();
+    this.#tellAll();
+    this.#stream.cancel();
+  }
+
+  #tellAll(): void {
+    for (const tell of this.#waiting.splice(0)) tell(undefined);
+  }
+}
