@@ -16,9 +16,9 @@ const RETRY_MS = 5;
 export function withLock<T>(path: string, body: () => T): T {
   const fd = fs.openSync(path, 'r');
   try {
-    const until = Date.now() + WAIT_MS;
+    const until = performance.now() + WAIT_MS;
     while (!tryLock(fd)) {
-      if (Date.now() > until) throw locked(path);
+      if (performance.now() > until) throw locked(path);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
     }
     return body();
@@ -41,12 +41,12 @@ export interface HeldLock {
  * seconds, EXISTS when the name is taken by what is no such file, and the system's error.
  */
 export async function holdLock(path: string, held: () => Promise<unknown>): Promise<HeldLock> {
-  const until = Date.now() + WAIT_MS;
+  const until = performance.now() + WAIT_MS;
   for (;;) {
     const lock = tryHold(path);
     if (lock) return lock;
     await held();
-    if (Date.now() > until) throw locked(path);
+    if (performance.now() > until) throw locked(path);
     await pause(RETRY_MS);
   }
 }
