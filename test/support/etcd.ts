@@ -58,25 +58,32 @@ interface Member {
   process: ChildProcess | undefined;
 }
 
+interface ClusterOptions {
+  readonly members?: number;
+  readonly names?: readonly string[];
+  /** A program that each member is started by. */
+  readonly prefix?: readonly string[];
+}
+
 export class EtcdCluster {
   readonly authority: Authority;
   readonly #members: readonly Member[];
+  readonly #prefix: readonly string[];
   readonly #stores: Store[] = [];
 
-  private constructor(authority: Authority, members: readonly Member[]) {
-    this.authority = authority;
-    this.#members = members;
+  private constructor(authority: Authority, members: readonly Member[], prefix: readonly string[]) {
+    [this.authority, this.#members, this.#prefix] = [authority, members, prefix];
   }
 
   /** Starts one of so many members, with certificates for root and for these. */
-  static async start({members: count = 1, names = []}: {members?: number; names?: readonly string[]} = {}) {
+  static async start({members: count = 1, names = [], prefix = []}: ClusterOptions = {}) {
     const authority = new Authority();
     for (const name of ['server', 'root', ...names]) authority.issue(name);
     const members: Member[] = [];
     for (let i = 1; i <= count; i++) {
       members.push({name: `m${i}`, port: await freePort(), peerPort: await freePort(), process: undefined});
     }
-    const cluster = new EtcdCluster(authority, members);
+    const cluster = new EtcdCluster(authority, members, prefix);
     await Promise.all(members.map((_, i) => cluster.run(i, {wait: false})));
     await cluster.ready();
     return cluster;
@@ -122,9 +129,8 @@ export class EtcdCluster {
     };
     const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
     const log = fs.openSync(file(`${name}.log`), 'a');
-    this.#members[i]!.process = spawn('etcd', args, {
-      stdio: ['ignore', log, log],
-    });
+    const [program, ...rest] = [...this.#prefix, 'etcd', ...args];
+    this.#members[i]!.process = spawn(program!, rest, {stdio: ['ignore', log, log]});
     fs.closeSync(log);
     if (wait) await this.ready();
   }

@@ -91,6 +91,16 @@ export function volumes(count: number): string[] {
   return Array.from({length: count}, (_, i) => `vol-${i + 1}`);
 }
 
+/** How a host is started. */
+interface StartOptions {
+  readonly args?: readonly string[];
+  readonly uri?: string;
+  /** Its clock runs faster: fast-clock.ts. */
+  readonly fastClock?: boolean;
+  /** A program that it is started by. */
+  readonly prefix?: string[];
+}
+
 /** A host of a fleet: a virtual ConnectX of its own with the officer's keys, and an agent on it. */
 export class TestHost {
   readonly name: string;
@@ -119,11 +129,10 @@ export class TestHost {
   }
 
   /** What of the past a restart is to start with lies in `state`. */
-  async start({args = [], uri = this.#etcd.uri(this.name)}: {args?: string[]; uri?: string} = {}): Promise<void> {
-    this.#agent = await AgentProcess.start(this.device, {
-      args: ['--manifest', uri, '--state', this.state, ...args],
-      fastClock: true,
-    });
+  async start(options: StartOptions = {}): Promise<void> {
+    const {args = [], uri = this.#etcd.uri(this.name), fastClock = true, prefix = []} = options;
+    const words = ['--manifest', uri, '--state', this.state, ...args];
+    this.#agent = await AgentProcess.start(this.device, {args: words, fastClock, prefix});
   }
 
   /** The generation that it holds, by its agent; null: none. */

@@ -18,6 +18,8 @@ import {LIMIT} from './etcd.js';
 export interface Simulation {
   /** Why it does not take this up, as an agent whose NIC refuses it; undefined: it does. */
   readonly refuses?: (target: Target) => string | undefined;
+  /** Whether its DEKs are READY and its login VALID. */
+  readonly isReady?: boolean;
   /** Whether it proves its DEKs. */
   readonly proves?: boolean;
   /** Whether its NICs take the next login. */
@@ -63,6 +65,12 @@ export class SimulatedHost {
     this.#report();
   }
 
+  /** As one that was killed: what it has said is not taken back. */
+  async die(): Promise<void> {
+    this.#store.close();
+    await this.stop();
+  }
+
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
@@ -97,7 +105,7 @@ export class SimulatedHost {
 
   #report(): void {
     const {held} = this;
-    const {proves = false, nextLogin = null} = this.#how;
+    const {isReady = true, proves = false, nextLogin = null} = this.#how;
     const deks = held?.deks ?? 0;
     this.#reporter.tell({
       id: held?.id ?? null,
@@ -108,7 +116,7 @@ export class SimulatedHost {
       ready: deks,
       proven: proves ? deks : 0,
       wrong: 0,
-      isReady: true,
+      isReady,
       login: 'VALID',
       nextLogin,
       old: 0,
