@@ -95,6 +95,11 @@ export class Channel {
     return this.#client.makeBidiStreamRequest(method, asBuffer, asIs, metadata, {});
   }
 
+  /** Bytes that came from the member so far: one that is slow still sends some, one that is lost or paused does not. */
+  get heard(): number {
+    return [...this.#sockets].reduce((sum, {bytesRead}) => sum + bytesRead, 0);
+  }
+
   /** What is under way fails. gRPC alone would wait for the other side, which may be paused. */
   close(): void {
     this.#client.close();

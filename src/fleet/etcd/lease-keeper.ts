@@ -3,8 +3,7 @@
  * much as the sign, and ten thousand hosts give a thousand of them each second.
  */
 import {DekError} from '../../errors.js';
-import type {Duplex} from './grpc.js';
-import type {Members} from './members.js';
+import type {MemberStream, Members} from './members.js';
 import {decodeKeepAlive, encodeLease, METHODS} from './messages.js';
 import {Patience} from './patience.js';
 
@@ -30,8 +29,7 @@ export class LeaseKeeper {
       this.#line = undefined;
     };
     try {
-      const {stream, leave} = await this.#members.stream(METHODS.leaseKeepAlive);
-      return new Line(stream, leave, forget);
+      return new Line(await this.#members.stream(METHODS.leaseKeepAlive), forget);
     } catch (error) {
       forget();
       throw error;
@@ -41,42 +39,45 @@ export class LeaseKeeper {
 
 /** The stream, until it fails, ends or does not answer. */
 class Line {
-  readonly #stream: Duplex;
-  readonly #leave: () => void;
+  readonly #member: MemberStream;
   readonly #onEnd: () => void;
   /** In the order of their questions, which is that of the answers. */
   readonly #waiting: ((seconds: number | undefined) => void)[] = [];
   #hasEnded = false;
 
-  constructor(stream: Duplex, leave: () => void, onEnd: () => void) {
-    [this.#stream, this.#leave, this.#onEnd] = [stream, leave, onEnd];
+  constructor(member: MemberStream, onEnd: () => void) {
+    [this.#member, this.#onEnd] = [member, onEnd];
+    const {stream, leave} = member;
     stream.on('data', (bytes: Uint8Array) => this.#waiting.shift()?.(decodeKeepAlive(bytes)));
-    stream.on('error', () => this.#end());
-    stream.on('end', () => this.#end());
+    // One that ends while nobody asks says nothing against its member.
+    const fail = (): void => this.#end(this.#waiting.length > 0 ? leave : () => {});
+    stream.on('error', fail);
+    stream.on('end', fail);
   }
 
   async ask(id: number): Promise<number> {
+    const {stream, heard, giveUp} = this.#member;
+    const before = heard();
     const seconds = await new Promise<number | undefined>((resolve) => {
-      const patience = new Patience(ANSWER_MS, () => this.#end());
+      const patience = new Patience(ANSWER_MS, () => this.#end(() => giveUp(before)));
       this.#waiting.push((answer) => {
         patience.end();
         resolve(answer);
       });
       if (this.#hasEnded) this.#tellAll();
-      else this.#stream.write(encodeLease(id));
+      else stream.write(encodeLease(id));
     });
     if (seconds !== undefined) return seconds;
     throw new DekError('IO', 'etcd: no sign of the lease');
   }
 
-  #end(): void {
+  #end(leave: () => void): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#onEnd();
-    // One that ends while nobody asks says nothing against its member.
-    if (this.#waiting.length > 0) this.#leave();
+    leave();
     this.#tellAll();
-    this.#stream.cancel();
+    this.#member.stream.cancel();
   }
 
   #tellAll(): void {

@@ -11,6 +11,7 @@ import {isTokenRefused, mayDoElsewhere, reasonOf, storeError} from './failure.js
 import {Channel, type Duplex} from './grpc.js';
 import type {Identity} from './identity.js';
 import {decodeToken, encodeAuthenticate, METHODS} from './messages.js';
+import {NoAnswer} from './no-answer.js';
 
 /**
  * How long one member may take for an answer, a connection with TLS before it included; twice as long in each round of
@@ -26,6 +27,17 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** For all tries together. */
   readonly totalMs?: number | undefined;
+}
+
+/** A stream of a member, which may be lost by itself or with its member. */
+export interface MemberStream {
+  readonly stream: Duplex;
+  /** Bytes that came from the member so far, by whatever stream. */
+  readonly heard: () => number;
+  /** It gave no answer since it had sent so many. */
+  readonly giveUp: (heard: number) => void;
+  /** It is lost. */
+  readonly leave: () => void;
 }
 
 export class Members {
@@ -56,12 +68,15 @@ export class Members {
     for (let tries = 1; ; tries++) {
       const at = this.#current;
       const channel = this.#channel(at);
+      let heard = Number.POSITIVE_INFINITY;
       const patienceMs = ATTEMPT_MS * 2 ** Math.floor((tries - 1) / this.#uri.hosts.length);
       const timeoutMs = Math.min(patienceMs, Math.max(1, end - performance.now()));
       try {
         signal?.throwIfAborted();
         const token = await this.#tokenFor();
-        return await (await channel).unary(method, request, {token, timeoutMs, signal});
+        const open = await channel;
+        heard = open.heard;
+        return await open.unary(method, request, {token, timeoutMs, signal});
       } catch (error) {
         if (signal?.aborted) throw new DekError('IO', 'etcd: what was asked for is not wanted any more');
         if (this.#uri.user !== undefined && isTokenRefused(error) && tokensLeft-- > 0) {
@@ -72,24 +87,40 @@ export class Members {
         const member = memberText(this.#uri.hosts[at]!);
         // A try that was cut short by the end says less than the one before.
         if (timeoutMs === patienceMs || !lost.has(member)) lost.set(member, reasonOf(error));
-        this.#leave(at, channel);
+        if (error instanceof NoAnswer) await this.#giveUp(at, channel, heard);
+        else this.#leave(at, channel);
         if (performance.now() >= end) throw unreachable(lost);
         if (tries % this.#uri.hosts.length === 0) await pause(PAUSE_MS * (0.5 + Math.random() / 2));
       }
     }
   }
 
-  /** A stream to the member of now, and how to leave that member. Rejects where it cannot even be begun. */
-  async stream(method: string): Promise<{stream: Duplex; leave: () => void}> {
+  /** A stream to the member of now. Rejects where it cannot even be begun. */
+  async stream(method: string): Promise<MemberStream> {
     const member = this.#current;
     const channel = this.#channel(member);
-    const stream = (await channel).duplex(method, await this.#tokenFor());
-    return {stream, leave: () => this.#leave(member, channel)};
+    const open = await channel;
+    const stream = open.duplex(method, await this.#tokenFor());
+    return {
+      stream,
+      heard: () => open.heard,
+      giveUp: (heard) => void this.#giveUp(member, channel, heard),
+      leave: () => this.#leave(member, channel),
+    };
   }
 
   close(): void {
     this.#isClosed = true;
     for (const [member, channel] of this.#channels.entries()) if (channel) this.#leave(member, channel);
+  }
+
+  /**
+   * A member that gave no answer in time: the next one is asked. The connection is kept where something has come by it
+   * since then: its member has much to do, and another connection would be one thing more.
+   */
+  async #giveUp(member: number, channel: Promise<Channel>, heard: number): Promise<void> {
+    if ((await channel).heard <= heard) this.#leave(member, channel);
+    else if (member === this.#current) this.#current = (member + 1) % this.#channels.length;
   }
 
   /** That connection is not used any more; its member may come to its turn again. */

@@ -4,8 +4,7 @@
  */
 import {setTimeout as pause} from 'node:timers/promises';
 import {Compacted, isTokenRefused, mayDoElsewhere, reasonOf, storeError} from './failure.js';
-import type {Duplex} from './grpc.js';
-import type {Members} from './members.js';
+import type {MemberStream, Members} from './members.js';
 import {decodeWatch, encodeWatchCreate, type Keys, METHODS, WATCH_PROGRESS, type WatchEvent} from './messages.js';
 import {Patience} from './patience.js';
 
@@ -41,12 +40,15 @@ export async function* watch(
 ): AsyncGenerator<WatchBatch, void> {
   let tries = 0;
   while (!signal.aborted) {
-    let leave = (): void => {};
+    let leave = (_: unknown): void => {};
     try {
       const opened = await members.stream(METHODS.watch);
-      leave = opened.leave;
+      leave = (error) => {
+        if (error instanceof Silence) opened.giveUp(error.heard);
+        else opened.leave();
+      };
       const firstMs = SIGN_MS * 2 ** Math.min(tries, MAX_DOUBLINGS);
-      for await (const events of answersOf(opened.stream, keys, revision + 1, {firstMs, signal})) {
+      for await (const events of answersOf(opened, keys, revision + 1, {firstMs, signal})) {
         tries = 0;
         onLost(undefined);
         if (events.length === 0) continue;
@@ -57,7 +59,7 @@ export async function* watch(
       if (signal.aborted) return;
       if (error instanceof Compacted) throw error;
       if (!mayDoElsewhere(error) && !isTokenRefused(error) && !(error instanceof Silence)) throw storeError(error);
-      leave();
+      leave(error);
       onLost(error instanceof Silence ? error.message : reasonOf(error));
       const pauseMs = Math.min(PAUSE_MS.first * 2 ** tries++, PAUSE_MS.longest);
       await pause(pauseMs * (1 - Math.random() / 2), undefined, {signal}).catch(() => {});
@@ -65,11 +67,19 @@ export async function* watch(
   }
 }
 
-class Silence extends Error {}
+class Silence extends Error {
+  /** Bytes that had come from the member before. */
+  readonly heard: number;
+
+  constructor(message: string, heard: number) {
+    super(message);
+    this.heard = heard;
+  }
+}
 
 /** The events of each answer on one stream, none in a sign of life. Throws what ended it. */
 async function* answersOf(
-  stream: Duplex,
+  {stream, heard}: MemberStream,
   keys: Keys,
   startRevision: number,
   {firstMs, signal}: {firstMs: number; signal: AbortSignal},
@@ -88,11 +98,12 @@ async function* answersOf(
   };
   const listen = (): void => {
     wait(SILENCE_MS, () => {
+      const before = heard();
       stream.write(WATCH_PROGRESS);
-      wait(SIGN_MS, () => fail(new Silence('the watch has gone silent')));
+      wait(SIGN_MS, () => fail(new Silence('the watch has gone silent', before)));
     });
   };
-  const onAbort = (): void => fail(new Silence('not wanted any more'));
+  const onAbort = (): void => fail(new Error('not wanted any more'));
   signal.addEventListener('abort', onAbort);
   // It may have fired while the stream was opened: then no event comes.
   if (signal.aborted) onAbort();
@@ -102,10 +113,11 @@ async function* answersOf(
     wake();
   });
   stream.on('error', fail);
-  stream.on('end', () => fail(new Silence('the watch has ended')));
+  stream.on('end', () => fail(new Silence('the watch has ended', heard())));
   try {
     // A member that does not even say that it watches is told from its first silence on.
-    wait(firstMs, () => fail(new Silence('it does not begin to watch')));
+    const before = heard();
+    wait(firstMs, () => fail(new Silence('it does not begin to watch', before)));
     stream.write(encodeWatchCreate(keys, startRevision));
     for (;;) {
       while (queue.length > 0) {
