@@ -13,7 +13,7 @@ const TAB = 8;
 
 /** Files that are not measured: generated ones, data, and what programs print, a line each. */
 const EXEMPT = [
-  /^(contrib\/completion|virtual-connectx\/(completion|man)|man|client\/build)\/|\.svg$/,
+  /^(contrib\/completion|virtual-connectx\/(completion|man)|man|client\/build)\/|\.(svg|png)$/,
   /^(vectors|bench\/results)\/(?!README)|\.json$/,
   /^(test\/commands\/sessions\/|docs\/session\.txt)/,
 ];

@@ -1,4 +1,4 @@
-/** The terminal session of the README: docs/session.txt is what the commands print, docs/session.svg its picture. */
+/** The terminal session of docs/start.md: docs/session.txt is what the commands print, docs/session.svg its picture. */
 import fs from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
@@ -10,7 +10,7 @@ const RECORD = fs.readFileSync(`${DOCS}session.txt`, 'utf8');
 /** What `{...}` marks differs each time. */
 const EXPECTED = RECORD.replace(/\{[^{}\n]*\}/g, '[..]');
 
-describe('the session of the README', function () {
+describe('the session of docs/start.md', function () {
   this.timeout(120_000);
 
   it('is what its commands print: UPDATE=1 records it anew', async () => {
