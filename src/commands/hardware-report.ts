@@ -5,6 +5,7 @@ import {fileFlags} from '../cli/output/output.js';
 import type {Material} from '../doctor/hardware/bench.js';
 import {asMarkdown, hardwareReport, type HardwareReport as Report} from '../doctor/hardware/report.js';
 import {writeDescriptor} from '../files/descriptor.js';
+import {readHead} from '../files/small-file.js';
 import {writeWholeFile} from '../files/whole-file.js';
 import {type ManifestEntry, openManifest} from '../manifest/index.js';
 import {protectSecrets} from '../memory/protect.js';
@@ -74,6 +75,7 @@ export default class HardwareReport extends DekCommand {
 }
 
 async function readMaterial(path: string): Promise<Material> {
+  await readHead(path, 1); // no pipe, which might give nothing for ever
   const {header, entries} = await openManifest(path);
   const deks: ManifestEntry[] = [];
   for await (const entry of entries) {

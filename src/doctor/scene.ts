@@ -8,6 +8,7 @@ import {connectAgent} from '../agent/client.js';
 import type {AgentStatus} from '../agent/protocol.js';
 import {socketPath} from '../agent/socket-path.js';
 import {DekError} from '../errors.js';
+import {readHead} from '../files/small-file.js';
 import type {Offered} from '../manifest/acceptance/offer.js';
 import {listDevices, openDevice} from '../nics.js';
 import type {HcaCaps} from '../rdma/caps/hca-caps.js';
@@ -117,6 +118,7 @@ export class Scene {
       return askedAsync(async () => {
         const {readOffered} = await import('../manifest/acceptance/offer.js');
         const {chunksOf} = await import('../manifest/read.js');
+        await readHead(path, 1); // no pipe, which might give nothing for ever
         return readOffered(chunksOf(path));
       });
     });
@@ -126,7 +128,8 @@ export class Scene {
   /** The text of a file of this host, or undefined. */
   text(path: string): string | undefined {
     try {
-      return fs.readFileSync(this.path(path), 'utf8');
+      const file = this.path(path);
+      return fs.statSync(file).isFile() ? fs.readFileSync(file, 'utf8') : undefined;
     } catch {
       return undefined;
     }

@@ -10,8 +10,10 @@ import {keyRequest} from './key-request.js';
 
 /** SPDK's reactor answers within milliseconds. */
 const TIMEOUT_MS = 10_000;
-/** An answer is a word or an error. */
-const MAX_ANSWER = 65_536;
+/** Characters of an answer, which is a word or an error. */
+export const MAX_ANSWER = 65_536;
+/** Characters of its words that are repeated. */
+const MAX_WORDS = 200;
 /** -EEXIST, as SPDK passes it on: in the code of an older one, in the text of a newer one. */
 const EXISTS = /exists|-17\b/i;
 
@@ -25,14 +27,16 @@ interface Answer {
 export class SpdkClient {
   readonly #socket: Socket;
   readonly #path: string;
+  readonly #timeoutMs: number;
   #next = 1;
   #received = '';
   #ended: DekError | undefined;
   #wake: () => void = () => {};
 
-  private constructor(socket: Socket, path: string) {
+  private constructor(socket: Socket, path: string, timeoutMs: number) {
     this.#socket = socket;
     this.#path = path;
+    this.#timeoutMs = timeoutMs;
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => {
       this.#received += text;
@@ -48,21 +52,21 @@ export class SpdkClient {
 
   /**
    * Connects. Throws NO_INPUT where no application listens; UNSAFE_SECRET for a socket of another user, who would get
-   * the keys; PERMISSION, IO.
+   * the keys; PERMISSION, IO. An answer is waited for `timeoutMs`.
    */
-  static async connect(path: string): Promise<SpdkClient> {
+  static async connect(path: string, timeoutMs = TIMEOUT_MS): Promise<SpdkClient> {
     assertTrusted(path);
     const socket = connect(path);
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       socket.once('error', (cause) => reject(lost(path, cause)));
     });
-    return new SpdkClient(socket, path);
+    return new SpdkClient(socket, path, timeoutMs);
   }
 
   /**
    * Gives the application a key under a name; `keys` are key1 and key2, 32 or 64 bytes. Throws EXISTS for a name that
-   * it has, REFUSED with its words, IO when it does not answer within ten seconds.
+   * it has, REFUSED with its words, IO when it does not answer in time, or answers what is no answer.
    */
   async createKey(name: string, keys: Uint8Array): Promise<void> {
     const id = this.#next++;
@@ -74,7 +78,7 @@ export class SpdkClient {
     }
     const {error, result} = await this.#answer(id);
     if (error === undefined && result === true) return;
-    const words = typeof error?.message === 'string' ? error.message : 'an answer that is none';
+    const words = typeof error?.message === 'string' ? withoutKeys(error.message) : 'an answer that is none';
     const code = EXISTS.test(words) ? 'EXISTS' : 'REFUSED';
     throw new DekError(code, `SPDK does not take ${JSON.stringify(name)}: ${words}`, {
       hint: HINTS[code],
@@ -87,17 +91,18 @@ export class SpdkClient {
   }
 
   async #answer(id: number): Promise<Answer> {
-    const end = performance.now() + TIMEOUT_MS;
+    const end = performance.now() + this.#timeoutMs;
     for (;;) {
+      // Before it is read: an answer that is too long is none, however it ends.
+      if (this.#received.length > MAX_ANSWER) throw new DekError('IO', `${this.#path} does not speak JSON-RPC`);
       const answer = this.#take();
       if (answer !== undefined) {
         if (answer.id === id) return answer;
         throw new DekError('IO', `what ${this.#path} answered is no answer to what was asked`);
       }
       if (this.#ended) throw this.#ended;
-      if (this.#received.length > MAX_ANSWER) throw new DekError('IO', `${this.#path} does not speak JSON-RPC`);
       const left = end - performance.now();
-      if (left <= 0) throw new DekError('IO', `no answer from ${this.#path} within ${TIMEOUT_MS / 1000} s`);
+      if (left <= 0) throw new DekError('IO', `no answer from ${this.#path} within ${this.#timeoutMs / 1000} s`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
         this.#wake = () => {
@@ -124,6 +129,12 @@ const HINTS = {
   EXISTS: 'it has a key of that name already: rpc.py accel_crypto_key_destroy -n NAME takes it away',
   REFUSED: 'see the log of the application; rpc.py accel_get_module_info lists what it encrypts with',
 } as const;
+
+/** What the other side says, which may repeat what it was sent, as far as a person reads it. */
+function withoutKeys(words: string): string {
+  const told = words.replace(/[0-9a-f]{16,}/gi, '(digits)');
+  return told.length > MAX_WORDS ? `${told.slice(0, MAX_WORDS)}...` : told;
+}
 
 /** The error of a connection that failed. */
 function lost(path: string, cause: Error): DekError {

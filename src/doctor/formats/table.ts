@@ -3,6 +3,7 @@ import {toHex} from '../../bytes.js';
 import {decode} from '../../custody/encoding.js';
 import {DEK_WRAPPED_BYTES, type LoginOptions, layoutOfWrapped} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
+import {readHead} from '../../files/small-file.js';
 import {newEdition, openManifest, writeManifest} from '../../manifest/index.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
 import {readDpdk, writeDpdk} from './dpdk.js';
@@ -69,6 +70,7 @@ export type FileFormatName = keyof typeof FILE_FORMATS;
 export const FILE_FORMAT_NAMES = Object.keys(FILE_FORMATS) as FileFormatName[];
 
 async function readFromManifest(path: string): Promise<Material> {
+  await readHead(path, 1); // as the others: a pipe that nobody writes to is not waited for
   const {header, entries} = await openManifest(path);
   const deks: NamedDek[] = [];
   for await (const {name, wrapped} of entries) deks.push({name, wrapped});

@@ -159,7 +159,7 @@ function streamOf(length: number, encoding: Encoding): Identified {
     const is = fits.map((bytes) => `a raw stream of ${length / bytes} values of ${bytes} bytes, if it is one`);
     return {kind: 'bytes', is, wrapped: [], maybeSecret: true};
   }
-  return {kind: 'unknown', is: [`nothing that dek knows: ${length} bytes`], wrapped: [], maybeSecret: true};
+  return {kind: 'unknown', is: [`nothing that dek knows: ${length} bytes`], wrapped: [], maybeSecret: length > 0};
 }
 
 const named = ({name, wrapped}: {name: string; wrapped: Uint8Array}) => ({name, bytes: wrapped});

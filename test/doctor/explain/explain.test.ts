@@ -1,6 +1,7 @@
 import {expect} from 'chai';
 import {REASONS} from '../../../src/agent/proof.js';
 import {PROOF_VERDICTS} from '../../../src/agent/proof-words.js';
+import {PROBE_VERDICTS} from '../../../src/doctor/checks/nic/probe.js';
 import {knownErrnos} from '../../../src/doctor/explain/errnos.js';
 import {explain, knownWords} from '../../../src/doctor/explain/explain.js';
 import {knownSyndromes} from '../../../src/doctor/explain/firmware.js';
@@ -42,7 +43,7 @@ describe('explain', () => {
     it(`verdict ${word} of a proof`, () => expect(explain(word).explanations[0]!.kind).to.equal('proof'));
   }
 
-  for (const {verdicts} of CHECKS) {
+  for (const {verdicts} of [...CHECKS, {verdicts: PROBE_VERDICTS}]) {
     for (const [word, {text, fix}] of Object.entries(verdicts)) {
       it(`verdict ${word} of dek doctor, also where a proof has the word too`, () => {
         const own = explain(word).explanations.filter(({kind}) => kind === 'doctor');
@@ -50,6 +51,24 @@ describe('explain', () => {
       });
     }
   }
+
+  it('has a test above for every word that it lists, and lists every word of its tables', () => {
+    const {errnos, statuses, verdicts} = knownWords();
+    expect(errnos).to.deep.equal(knownErrnos());
+    expect(statuses).to.deep.equal(Object.keys(STATUSES));
+    const doctor = [...CHECKS, {verdicts: PROBE_VERDICTS}].flatMap((check) => Object.keys(check.verdicts));
+    expect(new Set(verdicts)).to.deep.equal(
+      new Set([...Object.keys(PROOF_VERDICTS), ...Object.keys(REASONS), ...doctor]),
+    );
+  });
+
+  it('has each cause of a refusal under its status, with what it rests on', () => {
+    for (const {status, asked, text, hint, basis} of CAUSES) {
+      const found = explain(status).explanations.filter((one) => one.text === text);
+      expect(found, text).to.have.length(asked.length);
+      for (const one of found) expect([one.next, one.basis]).to.deep.equal([hint, basis]);
+    }
+  });
 
   it('lists each word once', () => {
     for (const words of Object.values(knownWords())) expect(new Set(words).size).to.equal(words.length);
