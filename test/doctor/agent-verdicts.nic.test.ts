@@ -284,8 +284,22 @@ describe('doctor, of an agent', function () {
     for (const wrong of ['halves-swapped', 'wrong-key']) {
       it(`probe-wrong: ${wrong}`, async () => expectFirst(await probe(markedDeks([], [wrong])), 'probe-wrong'));
     }
-    it('probe-wrong: a NIC with AES_XTS_TWEAK_INC_64', async () => {
-      expectFirst(await probe(markedDeks(['vol-1']), {tweak: 'inc64'}, {tweak: 'ieee-1619'}), 'probe-wrong');
+    it('probe-tweak: a NIC with AES_XTS_TWEAK_INC_64', async () => {
+      expectFirst(await probe(markedDeks(['vol-1']), {tweak: 'inc64'}, {tweak: 'ieee-1619'}), 'probe-tweak');
+    });
+    it('probe-policy: a NIC with CRYPTO_POLICY of FIPS, as far as a KEK is there to tell', async () => {
+      const equal = [
+        {name: 'vol-1', alter: (p: Buffer) => Buffer.concat([p.subarray(0, 32), p.subarray(0, 32), p.subarray(64)])},
+      ];
+      const path = await writeMarked(device, equal);
+      device.nic.set({policy: 'fips'});
+      const look = (kek?: string) => onNic.verdicts({kek, manifest: path}, {agent: {}, probe: path});
+      try {
+        expect(await look()).to.deep.equal(['probe-dek-refused']);
+        expectFirst(await look(`file:${device.nic.kekFile}`), 'probe-policy');
+      } finally {
+        device.nic.set({policy: 'default'});
+      }
     });
     it('probe-not-proven', async () => {
       expectFirst(await probe([{name: 'vol-1', unmarked: true}]), 'probe-not-proven');

@@ -1,4 +1,4 @@
-/** Files that nobody means well with, for `dek inspect` and `dek convert`: one clear error each, and nothing of a key. */
+/** Files that nobody means well with, for dek inspect and dek convert: one clear error each, and nothing of a key. */
 import {execFileSync} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';

@@ -77,7 +77,8 @@ describe('SPDK JSON-RPC', () => {
 
   it('repeats the words of the other side, but no key that they repeat', async () => {
     const hex = Buffer.from(KEYS).toString('hex');
-    const message = `cannot parse {"key":"${hex.slice(0, 64)}","key2":"${hex.slice(64).toUpperCase()}"}${' '.repeat(500)}`;
+    const [key, key2] = [hex.slice(0, 64), hex.slice(64).toUpperCase()];
+    const message = `cannot parse {"key":"${key}","key2":"${key2}"}${' '.repeat(500)}`;
     const error = await refused((peer, id) => peer.write(answer(id, {error: {code: -32602, message}})));
     expect(error.message).to.contain('cannot parse {"key":"(digits)","key2":"(digits)"}');
     expect(error.message.length).to.be.below(300);
