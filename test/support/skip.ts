@@ -46,9 +46,18 @@ const NEEDS = {
     missing: 'keyrings of the kernel are needed: the filter of a container may forbid keyctl(2)',
     isHere: () => spawnSync('keyctl', ['session', '-', 'true']).status === 0,
   },
+  'memory for 100 agents': {
+    missing: '12 GB of free memory are needed: for 100 agents',
+    isHere: () => availableBytes() > 12e9,
+  },
   memfd_secret: {missing: 'memfd_secret(2) is needed: Linux 5.14, secretmem.enable=1', isHere: undefined},
   mounts: {missing: "mounts of one's own are needed: root, or user namespaces", isHere: undefined},
 } satisfies Record<string, {missing: string; isHere: (() => boolean) | undefined}>;
+
+/** What may be used without a word to the swap: proc(5), meminfo. */
+function availableBytes(): number {
+  return 1024 * Number(/^MemAvailable: +(\d+)/m.exec(fs.readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? 0);
+}
 
 export type Need = keyof typeof NEEDS;
 
