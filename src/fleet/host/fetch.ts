@@ -10,10 +10,7 @@ import type {Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
 import {piecesOf} from '../layout/pieces.js';
 import type {Target} from '../layout/pointer.js';
-import {readBlob, readBlobs, readList} from '../publish/blobs.js';
-
-/** Pieces of one request: half a megabyte each at the most. */
-const AT_ONCE = 8;
+import {BLOBS_AT_ONCE, readBlob, readBlobs, readList} from '../publish/blobs.js';
 
 /** Writes the manifest of `target` to `path`. Throws BAD_INPUT when the store does not have what it says; IO. */
 export async function fetchManifest(
@@ -58,7 +55,9 @@ async function* piecesInOrder(
   digests: readonly string[],
   piecesFor: (digests: readonly string[]) => Promise<Uint8Array[]>,
 ): AsyncGenerator<Uint8Array, void> {
-  for (let at = 0; at < digests.length; at += AT_ONCE) yield* await piecesFor(digests.slice(at, at + AT_ONCE));
+  for (let at = 0; at < digests.length; at += BLOBS_AT_ONCE) {
+    yield* await piecesFor(digests.slice(at, at + BLOBS_AT_ONCE));
+  }
 }
 
 async function readAt(file: FileHandle, {at, length}: Place): Promise<Uint8Array> {

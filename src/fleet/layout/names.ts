@@ -9,8 +9,8 @@ export const RECORD_BYTES = 32;
 const HASH_BYTES = 16;
 /** The fleet's names are in so many parts, by the first ten bits of their hash. */
 export const PARTS = 1024;
-/** A blob of them. */
-const BLOB_RECORDS = 2 ** 14;
+/** A blob of them has some 4,000, 128 KiB. */
+const BLOB_RECORDS = 2 ** 12;
 const UNTOLD = '0'.repeat(32);
 
 /** By the hash of the name, the DCV in hex; null: not told. */
@@ -45,10 +45,15 @@ export function readTable(bytes: Uint8Array, table: NameTable): boolean {
   return true;
 }
 
-/** The records of a manifest as blobs. */
+/** The records of a manifest as blobs, each of a part of all hashes: a name more is one blob more. */
 export function* tableBlobs(table: ReadonlyMap<string, string | null>): Generator<Uint8Array, void> {
   const bytes = tableBytes(table);
-  for (let at = 0; at < bytes.length; at += BLOB_RECORDS * RECORD_BYTES) {
-    yield bytes.subarray(at, at + BLOB_RECORDS * RECORD_BYTES);
+  const parts = 2 ** Math.max(0, Math.ceil(Math.log2(table.size / BLOB_RECORDS)));
+  const partAt = (at: number): number => Math.floor((((bytes[at]! << 8) | bytes[at + 1]!) * parts) / 2 ** 16);
+  let from = 0;
+  for (let at = RECORD_BYTES; at <= bytes.length; at += RECORD_BYTES) {
+    if (at < bytes.length && partAt(at) === partAt(from)) continue;
+    yield bytes.subarray(from, at);
+    from = at;
   }
 }

@@ -8,6 +8,9 @@ import {digestOf, type Piece, parseList} from '../layout/pieces.js';
 /** Of a transaction: etcd's limit is 1.5 MiB for a request. */
 const MAX_TXN_BYTES = 2 ** 20;
 
+/** Blobs of one request: half a megabyte each at the most. */
+export const BLOBS_AT_ONCE = 8;
+
 /** A change that only who has the fleet may do: whether it was done. */
 export interface Guard {
   readonly compare: Compare;
@@ -52,6 +55,14 @@ function checked({value}: KeyValue, keys: FleetKeys, digest: string): Uint8Array
   throw new DekError('BAD_INPUT', `blob ${digest.slice(0, 12)} was altered in the store`, {
     hint: `etcdctl del ${keys.blob(digest)}, and then ${PUBLISH}`,
   });
+}
+
+/** Reads all blobs that a list names, some in a request, in their order. */
+export async function* readListed(store: Store, keys: FleetKeys, list: string): AsyncGenerator<Uint8Array, void> {
+  const digests = await readList(store, keys, list);
+  for (let at = 0; at < digests.length; at += BLOBS_AT_ONCE) {
+    yield* await readBlobs(store, keys, digests.slice(at, at + BLOBS_AT_ONCE));
+  }
 }
 
 /** The digests that this blob lists. */

@@ -8,7 +8,7 @@ import type {FleetKeys} from '../layout/keys.js';
 import {type NameTable, readTable} from '../layout/names.js';
 import {parsePointer} from '../layout/pointer.js';
 import type {FleetHost} from '../status/hosts.js';
-import {readBlob, readList} from './blobs.js';
+import {readListed} from './blobs.js';
 
 /** Names of manifests by the digest of their table, which is what a pointer calls `names`: many hosts share few. */
 export class Tables {
@@ -53,9 +53,7 @@ export class Tables {
 
   async #read(digest: string): Promise<NameTable> {
     const table: NameTable = new Map();
-    for (const blob of await readList(this.#store, this.#keys, digest)) {
-      readTable(await readBlob(this.#store, this.#keys, blob), table);
-    }
+    for await (const bytes of readListed(this.#store, this.#keys, digest)) readTable(bytes, table);
     return table;
   }
 }

@@ -4,7 +4,7 @@ import {Members, malformed} from '../layout/json.js';
 import type {FleetKeys} from '../layout/keys.js';
 import {listBytes} from '../layout/pieces.js';
 import {targetOf} from '../layout/pointer.js';
-import {type BlobWriter, readBlob, readList} from '../publish/blobs.js';
+import {type BlobWriter, readListed} from '../publish/blobs.js';
 import type {Delivery} from '../publish/prepare.js';
 
 /** Of a blob: some 300 hosts. */
@@ -29,8 +29,8 @@ export async function writePlan(writer: BlobWriter, deliveries: readonly Deliver
 /** Throws BAD_INPUT when it is not whole. */
 export async function readPlan(store: Store, keys: FleetKeys, digest: string): Promise<Delivery[]> {
   const deliveries: Delivery[] = [];
-  for (const blob of await readList(store, keys, digest)) {
-    const text = Buffer.from(await readBlob(store, keys, blob)).toString('utf8');
+  for await (const bytes of readListed(store, keys, digest)) {
+    const text = Buffer.from(bytes).toString('utf8');
     for (const line of text.split('\n').slice(0, -1)) deliveries.push(deliveryOf(line));
   }
   return deliveries;
