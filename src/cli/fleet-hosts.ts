@@ -27,26 +27,29 @@ interface HostFlags {
   all?: boolean | undefined;
 }
 
-/** Their names; undefined: all. Throws BAD_ARGUMENT when none is said, or one is no name of a host. */
+/** Their names; undefined: all. Throws BAD_ARGUMENT when none is said, or one is no name of a host; BAD_INPUT. */
 export async function whichHosts({host = [], hosts, all}: HostFlags): Promise<string[] | undefined> {
   if (all) return undefined;
-  const names = [...host, ...(hosts === undefined ? [] : await hostsIn(hosts))];
-  if (names.length === 0) {
+  if (host.length === 0 && hosts === undefined) {
     throw new DekError('BAD_ARGUMENT', 'for which hosts is not said', {hint: '--host NAME, --hosts FILE or --all'});
   }
-  const wrong = names.findIndex((name) => !isHost(name));
-  if (wrong < 0) return [...new Set(names)];
-  throw new DekError('BAD_ARGUMENT', `host ${wrong + 1} of those named is no name of a host`, {
-    hint: 'letters, digits and . _ -, a letter or a digit first',
-  });
+  if (!host.every(isHost)) throw new DekError('BAD_ARGUMENT', '--host is no name of a host', {hint: FORM});
+  return [...new Set([...host, ...(hosts === undefined ? [] : await hostsIn(hosts))])];
 }
+
+const FORM = 'letters, digits and . _ -, a letter or a digit first';
 
 async function hostsIn(path: string): Promise<string[]> {
   const text = await fs.readFile(path, 'utf8').catch((error: unknown) => {
     throw systemError('read', path, error);
   });
-  return text
-    .split('\n')
-    .map((line) => line.replace(/#.*/, '').trim())
-    .filter((line) => line !== '');
+  const names: string[] = [];
+  for (const [i, line] of text.split('\n').entries()) {
+    const name = line.replace(/#.*/, '').trim();
+    if (name === '') continue;
+    if (!isHost(name)) throw new DekError('BAD_INPUT', `${path}: line ${i + 1} is no name of a host`, {hint: FORM});
+    names.push(name);
+  }
+  if (names.length > 0) return names;
+  throw new DekError('BAD_INPUT', `${path} names no host`, {hint: 'a name a line; what follows # is left out'});
 }

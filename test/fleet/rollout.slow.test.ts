@@ -145,6 +145,23 @@ describe('dek fleet', () => {
       await done('publish', without, '--host', 'node-1');
     });
 
+    it('gives the fleet back when it is interrupted: each host is as it was, or moved', async () => {
+      const many = join(directory, 'many');
+      fs.writeFileSync(many, Array.from({length: 400}, (_, i) => `host-${i}`).join('\n'));
+      await done('publish', await write(2), '--hosts', many);
+      const words = ['fleet', 'publish', await write(3000), '--hosts', many, '--fleet', etcd.uri('ops')];
+      const child = spawn(process.execPath, [DEK, ...words]);
+      const ended = once(child, 'exit');
+      await until(() => etcd.etcdctl('get', '/dek/operator').includes('a publication'));
+      child.kill('SIGINT');
+      // It may have come to its end before.
+      expect([0, 'SIGINT']).to.include((await ended).find((how) => how !== null));
+      expect(etcd.etcdctl('get', '/dek/operator')).to.equal('');
+      const held = etcd.etcdctl('get', '--prefix', '/dek/hosts/', '--print-value-only').match(/"generation":\d+/g)!;
+      expect(held).to.have.length(400);
+      for (const generation of held) expect(['"generation":1', '"generation":2']).to.include(generation);
+    });
+
     it('tells the second of two operators at once', async () => {
       await started();
       await done('publish', await write(2), ...names.flatMap((name) => ['--host', name]));

@@ -11,6 +11,7 @@ import {stopSignal} from '../../cli/stop-signal.js';
 import {DekError} from '../../errors.js';
 import {abortRollout, beginRollout, type Driving, resumeRollout, rollBack} from '../../fleet/rollout/rollout.js';
 import type {RolloutState} from '../../fleet/rollout/state.js';
+import {parseWaves} from '../../fleet/rollout/waves.js';
 
 /** What may stand in the place of a file. */
 const STEPS = ['resume', 'abort', 'rollback'] as const;
@@ -72,6 +73,7 @@ export default class FleetRollout extends DekCommand {
     const step = STEPS.find((one) => one === args.file);
     if (step) assertAlone(step, this.argv);
     const waitSeconds = parseDuration(flags.wait, '--wait');
+    parseWaves(flags.waves, 100);
     const hosts = step ? undefined : await whichHosts(flags);
     const progress = new Progress(!this.jsonEnabled());
     const stop = new AbortController();

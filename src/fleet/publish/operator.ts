@@ -33,6 +33,7 @@ export class Operator implements Guard {
   readonly by: string;
   readonly compare: Compare;
   readonly #timer: NodeJS.Timeout;
+  #givingBack: Promise<void> | undefined;
 
   private constructor(store: Store, keys: FleetKeys, lease: number, by: string, createRevision: number) {
     this.#store = store;
@@ -55,10 +56,16 @@ export class Operator implements Guard {
     try {
       return await use(operator);
     } finally {
-      clearInterval(operator.#timer);
-      // It ends by itself where the store is away.
-      await store.revokeLease(operator.#lease, {totalMs: 2000}).catch(() => {});
+      await operator.giveBack();
     }
+  }
+
+  /** What was begun changes nothing more from here on. */
+  giveBack(): Promise<void> {
+    clearInterval(this.#timer);
+    // It ends by itself where the store is away.
+    this.#givingBack ??= this.#store.revokeLease(this.#lease, {totalMs: 2000}).catch(() => {});
+    return this.#givingBack;
   }
 
   static async #take(store: Store, keys: FleetKeys, what: string): Promise<Operator> {
@@ -80,6 +87,7 @@ export class Operator implements Guard {
   }
 
   async lost(): Promise<never> {
+    if (this.#givingBack) throw new DekError('IO', 'interrupted: each host is as it was, or moved');
     const kv = await this.#store.get(this.#keys.operator);
     if (kv && parseHolder(kv.value).lease !== this.#lease) throw busy(parseHolder(kv.value));
     throw new DekError('IO', 'the store was away too long, and the right to change the fleet is lost', {

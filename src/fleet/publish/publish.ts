@@ -3,6 +3,7 @@
  * written, and last the pointers move. One who is ended in the middle leaves hosts as they were, or moved; never half
  * of a manifest.
  */
+import {hearSignals, raiseAgain} from '../../signals.js';
 import type {Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
 import {assertNoneOpen} from '../rollout/state.js';
@@ -45,28 +46,60 @@ export interface PublishOptions extends PublishRequest {
 
 /** Throws BUSY, WRONG_KEY, BAD_ARGUMENT, BAD_INPUT, NO_INPUT, PERMISSION, IO. */
 export async function publish(store: Store, keys: FleetKeys, options: PublishOptions): Promise<Published> {
-  return Operator.while(store, keys, 'a publication', async (operator) => {
-    const last = await assertNoneOpen(store, keys);
-    const known = await readHosts(store, keys);
-    const {deliveries, unchanged, untold, blobs, bytes} = await prepare(store, keys, operator, known, options);
-    const obstacles = new Obstacles(new Tables(store, keys), known, options.letGo);
-    const [moves, leftOut]: [Move[], LeftOut[]] = [[], []];
-    for (const delivery of deliveries) {
-      const why = await obstacles.of(delivery);
-      if (why === undefined) {
-        moves.push(moveTo(hostOf(known, delivery.host), delivery, options.replaceKeys, operator.by));
-      } else leftOut.push({host: delivery.host, why});
-    }
-    await moveHosts(store, keys, operator, moves, (done) => options.onProgress('moved', done, moves.length));
-    const moved = moves.map(({to: {host, generation, digest, deks}}) => ({host, generation, digest, deks}));
-    const forgotten = await forgetOld(
-      store,
-      keys,
-      operator,
-      moved.map(({host}) => host),
-      options.keep,
-    );
-    const removed = forgotten === 0 ? 0 : await collectGarbage(store, keys, operator, last ? [last.plan] : []);
-    return {moved, unchanged, leftOut, untold, blobs, bytes, forgotten, removed};
+  return untilSignal((onSignal) =>
+    Operator.while(store, keys, 'a publication', (operator) => {
+      onSignal(() => void operator.giveBack());
+      return publishAs(operator, store, keys, options);
+    }),
+  );
+}
+
+/** The first signal is told to `body`, and ends the process when that has settled; the second ends it at once. */
+async function untilSignal<T>(body: (onSignal: (hear: () => void) => void) => Promise<T>): Promise<T> {
+  let first: NodeJS.Signals | undefined;
+  let hear = (): void => {};
+  const end = (signal: NodeJS.Signals | undefined): void => {
+    letGo();
+    raiseAgain(signal);
+  };
+  const letGo = hearSignals((signal) => {
+    if (first !== undefined) return end(signal);
+    first = signal;
+    hear();
   });
+  const onSignal = (listener: () => void): void => {
+    hear = listener;
+    if (first !== undefined) hear();
+  };
+  return body(onSignal).finally(() => end(first));
+}
+
+async function publishAs(
+  operator: Operator,
+  store: Store,
+  keys: FleetKeys,
+  options: PublishOptions,
+): Promise<Published> {
+  const last = await assertNoneOpen(store, keys);
+  const known = await readHosts(store, keys);
+  const {deliveries, unchanged, untold, blobs, bytes} = await prepare(store, keys, operator, known, options);
+  const obstacles = new Obstacles(new Tables(store, keys), known, options.letGo);
+  const [moves, leftOut]: [Move[], LeftOut[]] = [[], []];
+  for (const delivery of deliveries) {
+    const why = await obstacles.of(delivery);
+    if (why === undefined) {
+      moves.push(moveTo(hostOf(known, delivery.host), delivery, options.replaceKeys, operator.by));
+    } else leftOut.push({host: delivery.host, why});
+  }
+  await moveHosts(store, keys, operator, moves, (done) => options.onProgress('moved', done, moves.length));
+  const moved = moves.map(({to: {host, generation, digest, deks}}) => ({host, generation, digest, deks}));
+  const forgotten = await forgetOld(
+    store,
+    keys,
+    operator,
+    moved.map(({host}) => host),
+    options.keep,
+  );
+  const removed = forgotten === 0 ? 0 : await collectGarbage(store, keys, operator, last ? [last.plan] : []);
+  return {moved, unchanged, leftOut, untold, blobs, bytes, forgotten, removed};
 }

@@ -36,7 +36,6 @@ export async function beginRollout(
   return Operator.while(store, keys, 'a rollout', async (operator) => {
     await assertNoneOpen(store, keys);
     const known = await readHosts(store, keys);
-    parseWaves(request.waves, 100);
     const {deliveries, name} = await prepare(store, keys, operator, known, request);
     const waves = parseWaves(request.waves, deliveries.length);
     const plan = await sourcesLast(store, keys, known, deliveries);
