@@ -59,6 +59,30 @@ describe('dek convert and dek inspect', function () {
     expect(ended()).to.include({test_mlx5_crypto_wrapped_dek: 'FAIL'});
   });
 
+  it('writes for pyverbs byte by byte what Python makes of the same values, and reads what Python writes', async () => {
+    const info = path('python.json');
+    await dek('convert', manifest, '--from', 'manifest', '--to', 'pyverbs', '-o', info);
+    const raw = async (name: string): Promise<string> => {
+      const file = path(`${name}.python`);
+      await dek('convert', manifest, '--from', 'manifest', '--to', 'raw', '--name', name, '-o', file);
+      return file;
+    };
+    // As the tests of rdma-core take the file: json.load, and numbers of 64 bits in the order of the network.
+    const script = `
+import json, struct, sys
+values = [open(path, 'rb').read() for path in sys.argv[2:]]
+numbers = [list(struct.unpack('>%dQ' % (len(value) // 8), value)) for value in values]
+wanted = dict(zip(['credential', 'wrapped_key', 'wrapped_256_bits_key'], numbers))
+assert json.load(open(sys.argv[1])) == [wanted], 'what was written is another'
+json.dump([wanted], open(sys.argv[1] + '.py', 'w'))`;
+    const files = [credential, await raw('short'), await raw('long')];
+    execFileSync('python3', ['-c', script, info, ...files]);
+    const back = path('back.raw');
+    const words = ['--from', 'pyverbs', '--to', 'raw', '--name', 'wrapped_256_bits_key', '-o', back];
+    await dek('convert', `${info}.py`, ...words);
+    expect(fs.readFileSync(back).equals(fs.readFileSync(files[2]!))).to.equal(true);
+  });
+
   it('makes the wcs_file with which DPDK logs in', async function () {
     skipWithout('dpdk-test', this);
     const wcs = path('credential.hex');

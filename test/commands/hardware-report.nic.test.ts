@@ -1,17 +1,22 @@
 /** `dek hardware-report` on a virtual ConnectX, with the assumptions switched both ways. */
+import {once} from 'node:events';
 import fs from 'node:fs';
+import {hostname, userInfo} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {toHex} from '../../src/bytes.js';
 import {ASSUMPTIONS, NOT_ASKED} from '../../src/doctor/hardware/assumptions.js';
 import type {Answer, Trial} from '../../src/doctor/hardware/bench.js';
+import {openManifest} from '../../src/manifest/index.js';
 import type {Settings} from '../../src/virtual/index.js';
 import {CONTRARIES} from '../../src/virtual/properties.js';
+import {DEK} from '../support/agent-process.js';
 import {type TestDevice, testDevice} from '../support/device.js';
 import {markedDeks, writeMarked} from '../support/marked-manifest.js';
 import {needing} from '../support/release.js';
 import {runDek} from '../support/run-dek.js';
+import {until} from '../support/until.js';
 
 const USUAL: Settings = {
   contrary: [],
@@ -205,15 +210,46 @@ needing('multi-block AES-XTS').describe('dek hardware-report', function () {
   it('writes one file with nothing secret in it, and nothing that names the machine', async () => {
     const output = join(device.directory, 'report.md');
     const env = device.nic.environment() as Record<string, string>;
-    const words = ['hardware-report', '--manifest', manifest, '--output', output];
+    const words = ['hardware-report', '--manifest', manifest, '--kek', kek(), '--deks', '8', '--output', output];
     expect((await runDek(words, {env})).status).to.equal(0);
     const text = fs.readFileSync(output, 'utf8');
     expect(text).to.match(/^# dek hardware report \(of a virtual ConnectX\)\n/);
     for (const number of Object.keys(ASSUMPTIONS)) expect(text).to.contain(`\n| ${number} | `);
     const {nodeGuid} = device.nic.show();
-    for (const secret of [nodeGuid, '0000:3b:00.0', toHex(device.kek), toHex(device.wrappedCredential)]) {
-      expect(text).not.to.contain(secret);
-    }
+    const {header, entries} = await openManifest(manifest);
+    const bytes = [device.kek, device.credential, header.login!.credential];
+    for await (const {wrapped, dcv, keytagValue} of entries) bytes.push(wrapped, dcv!, keytagValue!);
+    const names = [
+      nodeGuid,
+      nodeGuid.replaceAll(':', ''),
+      '0000:3b:00.0',
+      hostname(),
+      userInfo().homedir,
+      device.directory,
+    ];
+    const written = bytes.flatMap((one) => [
+      toHex(one),
+      Buffer.from(one).toString('base64'),
+      [...one.slice(0, 4)].join(),
+    ]);
+    for (const secret of [...names, ...written]) expect(text.toLowerCase()).not.to.contain(secret.toLowerCase());
+    expect(text, 'no digits of a serial number, a GUID or a key').not.to.match(/[0-9a-f]{13}/i);
+  });
+
+  it('leaves nothing when it is interrupted while a service runs', async () => {
+    const folder = join(device.directory, 'tmp');
+    fs.mkdirSync(folder);
+    const words = [DEK, 'hardware-report', '--manifest', manifest, '--kek', kek(), '--deks', '8'];
+    const child = device.spawn(process.execPath, words, {
+      env: {TMPDIR: folder, PATH: process.env['PATH']},
+      stdio: ['ignore', 'ignore', 'ignore'],
+    });
+    const ended = once(child, 'exit');
+    await until(() => fs.readdirSync(folder).some((name) => name.startsWith('dek-hardware-')), 'the service begins');
+    child.kill('SIGINT');
+    expect(await ended).to.deep.equal([null, 'SIGINT']);
+    expect(fs.readdirSync(folder)).to.deep.equal([]);
+    await until(() => device.nic.show().live.contexts === 0, 'nothing is left on the NIC');
   });
 
   it('is tried with each assumption both ways, but for those of which it says that no report can judge them', () => {

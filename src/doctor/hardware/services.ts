@@ -38,16 +38,16 @@ export const services: Experiment = {
     if (typeof plain === 'string') return none(plain);
     if (typeof tagged === 'string') return none(tagged);
     if (tagged.keytagValue === null) return none('the keytag of the DEK is not known');
-    const folder = fs.mkdtempSync(join(tmpdir(), 'dek-hardware-'));
     let interrupted: NodeJS.Signals | undefined;
     const stopping = new AbortController();
     const letGo = hearSignals((signal) => {
       interrupted ??= signal;
       stopping.abort();
     });
+    const folder = fs.mkdtempSync(join(tmpdir(), 'dek-hardware-'));
     try {
       const program = join(folder, 'blockstore');
-      const why = await compile(program, stopping.signal);
+      const why = await compile(program, folder, stopping.signal);
       if (why !== undefined) return none(why);
       const manifest = join(folder, 'manifest');
       await write(manifest, bench, {plain, tagged});
@@ -55,7 +55,7 @@ export const services: Experiment = {
       for (const road of ROADS) trials.push(await played(road, nic.name, folder, stopping.signal));
       return {trials};
     } finally {
-      fs.rmSync(folder, {recursive: true, force: true});
+      fs.rmSync(folder, {recursive: true, force: true, maxRetries: 5, retryDelay: 100}); // cc may end a moment later
       letGo();
       raiseAgain(interrupted);
     }
@@ -67,14 +67,14 @@ function titleOf(road: string): string {
 }
 
 /** Why it cannot be. */
-async function compile(program: string, signal: AbortSignal): Promise<string | undefined> {
+async function compile(program: string, folder: string, signal: AbortSignal): Promise<string | undefined> {
   const client = fileURLToPath(packageFile('client'));
   const sources = [join(client, 'examples/blockstore.c'), join(client, 'mlx5dek.c')];
   if (!sources.every((path) => fs.existsSync(path))) return 'the sources of libmlx5dek are not installed here';
   const args = ['-std=gnu11', '-O2', '-pthread', `-I${client}`, '-o', program, ...sources, '-lmlx5', '-libverbs'];
   try {
     // Not on the virtual ConnectX, if this is one: a compiler has other descriptors to close.
-    await promisify(execFile)('cc', args, {signal, env: {...process.env, LD_PRELOAD: ''}});
+    await promisify(execFile)('cc', args, {signal, env: {...process.env, LD_PRELOAD: '', TMPDIR: folder}});
     return undefined;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return 'no C compiler (cc) is here';
