@@ -167,9 +167,9 @@ needing('multi-block AES-XTS').describe('dek hardware-report', function () {
 
   it('tells a firmware that does one command after the other from one that does several', async () => {
     const find = async () => (await askAll()).trials.get('the time of commands at once')!.seen;
-    device.nic.set({serviceUs: {query: 10_000}});
+    device.nic.set({serviceUs: {query: 30_000}});
     expect(await find()).to.match(/^serial/);
-    device.nic.set({serviceUs: {}, latencyUs: 10_000});
+    device.nic.set({serviceUs: {}, latencyUs: 20_000});
     expect(await find()).to.match(/^several commands at once/);
   });
 
@@ -190,8 +190,8 @@ needing('multi-block AES-XTS').describe('dek hardware-report', function () {
     [7, {state: 'commissioning', contrary: [7]}, 'refuted'],
     [9, {importMode: 'plaintext'}, 'confirmed'],
     [9, {importMode: 'plaintext', contrary: [9]}, 'refuted'],
-    [10, {serviceUs: {create: 5000}}, 'confirmed'],
-    [10, {serviceUs: {create: 5000}, contrary: [10]}, 'refuted'],
+    [10, {serviceUs: {create: 10_000}}, 'confirmed'],
+    [10, {serviceUs: {create: 10_000}, contrary: [10]}, 'refuted'],
     [13, {tweak: 'reversed'}, 'refuted'],
     [13, {tweak: 'inc64'}, 'refuted'],
     [17, {port: 'down'}, 'confirmed'],

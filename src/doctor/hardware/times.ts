@@ -11,6 +11,8 @@ import {type Subject, subjectOf} from './subject.js';
 const TIMES = 16;
 /** How often all are at once. The best counts: a busy machine makes it look slow, and nothing makes it look fast. */
 const ROUNDS = 3;
+/** The share of its time alone that a command takes among others: from here on serial, up to there together. */
+const [SERIAL, TOGETHER] = [0.65, 0.5];
 /** A command that is answered faster than this is done before another call is under way, and is made of our own. */
 const TOO_FAST_US = 15;
 
@@ -134,9 +136,9 @@ function serialWords(one: number, together: number): string {
   const verdict =
     one < TOO_FAST_US
       ? 'not told: it answers before another call is under way'
-      : share >= 0.8
+      : share >= SERIAL
         ? 'serial: one command after the other'
-        : share <= 0.6
+        : share <= TOGETHER
           ? 'several commands at once'
           : 'not told';
   return `${verdict} (a query ${one} us alone, ${Math.round(together)} us each of ${TIMES} together)`;
