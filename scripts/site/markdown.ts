@@ -41,7 +41,12 @@ export function markdownToHtml(text: string): string {
     },
   });
   const html = marked.parse(text, {async: false});
-  return html.replace(/<table>[\s\S]*?<\/table>/g, scrolling);
+  return html.replace(/<table>[\s\S]*?<\/table>/g, (table) => scrolling(modern(table)));
+}
+
+/** A table as HTML has it today: no attribute that is for style, and no empty cell that says it is a heading. */
+function modern(table: string): string {
+  return table.replace(/ align="(\w+)"/g, ' class="$1"').replace(/<th([^>]*)><\/th>/g, '<td$1></td>');
 }
 
 /** Code in a box of its own; what is typed in a terminal stands out from what is printed, and from remarks. */
