@@ -79,8 +79,17 @@ export function rootHelp(
     ],
     ['COMMANDS', list(summaries(commands))],
     ['TOPICS', list(topics)],
+    ['FIRST STEPS', list(FIRST_STEPS)],
   ]);
 }
+
+/** Of who has just installed it. */
+const FIRST_STEPS: readonly Named[] = [
+  ['dek doctor', 'what is here, and what to mend first'],
+  ['dek virtual create nic', 'a NIC in software, to try all of it'],
+  ['man dek', 'words, sources of keys, exit statuses'],
+  ['docs/start.md', 'five minutes, without a NIC and on one'],
+];
 
 function summaries(commands: readonly Command.Cached[]): Named[] {
   return commands

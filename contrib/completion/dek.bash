@@ -449,7 +449,7 @@ _dek() {
     'fleet rollout')
       if [[ $cur == -* ]]; then _dek_words '--json --waves --max-unavailable --wait --prove --host --hosts --all --fallback --manifests --keep --replace-key --replace-set --let-go --fleet --help -h'; else _dek_file; fi ;;
     'fleet status')
-      if [[ $cur == -* ]]; then _dek_words '--json --follow --unwell --prove --kek --prometheus --fleet --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --follow --watch --unwell --prove --kek --prometheus --fleet --help -h'; else :; fi ;;
     'hardware-report')
       if [[ $cur == -* ]]; then _dek_words '--json --device --manifest --kek --kek-component --kek-format --kcv --deks --no-service --output -o --force --help -h'; else :; fi ;;
     'inspect')
@@ -529,7 +529,7 @@ _dek() {
     'spdk load')
       if [[ $cur == -* ]]; then _dek_words '--json --socket --manifest --name --kek --kek-component --kek-format --kcv --help -h'; else :; fi ;;
     'status')
-      if [[ $cur == -* ]]; then _dek_words '--json --socket --follow --help -h'; else :; fi ;;
+      if [[ $cur == -* ]]; then _dek_words '--json --socket --follow --watch --help -h'; else :; fi ;;
     'unseal')
       if [[ $cur == -* ]]; then _dek_words '--json --name --with-key --with-key-format --output -o --force --help -h'; else _dek_file; fi ;;
     'unwrap')

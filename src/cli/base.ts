@@ -77,9 +77,9 @@ export abstract class DekCommand {
     return this.#hasJson && this.argv.slice(0, dashes < 0 ? undefined : dashes).includes('--json');
   }
 
-  /** Prints a line of the result as text: a path in it begins no other. */
-  protected log(text: string): void {
-    if (!this.jsonEnabled()) console.log(printable(text));
+  /** Prints a line of the result as text: a path in it begins no other. `dress` adds colours, say. */
+  protected log(text: string, dress = (line: string): string => line): void {
+    if (!this.jsonEnabled()) console.log(dress(printable(text)));
   }
 
   /** Tells the person at the terminal something that is not data: on stderr, and not under `--json`. */

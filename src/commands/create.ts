@@ -8,6 +8,7 @@ import {formatFlag} from '../cli/flags/format-flag.js';
 import {hexFlag} from '../cli/flags/hex-flag.js';
 import {describeDeks} from '../cli/output/describe.js';
 import {parseOpaque} from '../cli/output/opaque.js';
+import {screen} from '../cli/output/screen.js';
 import {readCiphertext, withSecretDescriptor} from '../custody/source.js';
 import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {DCV_BYTES, DEK_PLAINTEXT_BYTES, DEK_WRAPPED_BYTES, KEYTAG_BYTES} from '../dek-layout.js';
@@ -80,7 +81,7 @@ export default class Create extends DekCommand {
           create({plaintext: {fd, format: flags.format, allowEqualKeys: flags['allow-equal-keys']}}),
         )
       : await create({wrapped: await readCiphertext(args.key, DEK_WRAPPED_BYTES, 'wrapped key', flags.format)});
-    for (const line of describeDeks([dek])) this.log(line);
+    for (const line of describeDeks([dek], screen())) this.log(line);
     return dek;
   }
 }

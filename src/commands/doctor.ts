@@ -3,6 +3,7 @@ import {DekCommand} from '../cli/base.js';
 import {explainFlag} from '../cli/flags/agent-options.js';
 import {socketFlag} from '../cli/flags/flags.js';
 import {describeReport} from '../cli/output/describe-report.js';
+import {screen} from '../cli/output/screen.js';
 import {KEK_FORMS} from '../custody/sources/table.js';
 import {probeOf} from '../doctor/checks/nic/probe.js';
 import {examine, type Report} from '../doctor/examine.js';
@@ -57,8 +58,7 @@ export default class Doctor extends DekCommand {
     try {
       const checks = flags.probe === undefined ? CHECKS : [...CHECKS, probeOf(flags.probe)];
       const report = await examine(checks, scene);
-      const colour = process.stdout.isTTY && !process.env['NO_COLOR'];
-      if (!this.jsonEnabled()) for (const line of describeReport(report, colour)) console.log(line);
+      if (!this.jsonEnabled()) for (const line of describeReport(report, screen())) console.log(line);
       if (!report.ok) process.exitCode = 7;
       return report;
     } finally {

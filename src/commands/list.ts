@@ -3,6 +3,7 @@ import type {DekStatus} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
 import {socketFlag} from '../cli/flags/flags.js';
 import {describeDeks} from '../cli/output/describe.js';
+import {screen} from '../cli/output/screen.js';
 
 export default class List extends DekCommand {
   static override summary = 'list the DEKs of the agent';
@@ -17,7 +18,7 @@ export default class List extends DekCommand {
     const agent = await connectAgent(flags.socket);
     const deks = await agent.listDeks();
     if (deks.length === 0) this.note('the agent holds no DEKs');
-    else for (const line of describeDeks(deks)) this.log(line);
+    else for (const line of describeDeks(deks, screen())) this.log(line);
     return deks;
   }
 }

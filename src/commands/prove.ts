@@ -11,6 +11,7 @@ import {describeProofs} from '../cli/output/describe-proofs.js';
 import {outputPath} from '../cli/output/output.js';
 import {countDeks} from '../cli/output/phrases.js';
 import {Progress} from '../cli/output/progress.js';
+import {screen} from '../cli/output/screen.js';
 import {DekError} from '../errors.js';
 
 /** For USAGE. */
@@ -67,7 +68,7 @@ export default class Prove extends DekCommand {
       .proveDeks({...which, record: manifest !== undefined}, (done) => progress.update('proven', done))
       .finally(() => progress.end());
     if (proofs.length === 0) this.note('the agent holds no DEKs');
-    else for (const line of describeProofs(proofs)) this.log(line);
+    else for (const line of describeProofs(proofs, screen())) this.log(line);
     if (manifest) await this.#record(proofs, manifest, record!, force);
     process.exitCode = proofExitStatus(proofs);
     return proofs;

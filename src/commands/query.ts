@@ -4,6 +4,7 @@ import type {DekStatus} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
 import {socketFlag} from '../cli/flags/flags.js';
 import {describeDeks} from '../cli/output/describe.js';
+import {screen} from '../cli/output/screen.js';
 import {assertDekName} from '../dek-name.js';
 
 export default class Query extends DekCommand {
@@ -20,7 +21,7 @@ export default class Query extends DekCommand {
     assertDekName(args.name);
     const agent = await connectAgent(flags.socket);
     const dek = await agent.queryDek(args.name);
-    for (const line of describeDeks([dek])) this.log(line);
+    for (const line of describeDeks([dek], screen())) this.log(line);
     if (dek.state !== 'READY') process.exitCode = 7;
     return dek;
   }

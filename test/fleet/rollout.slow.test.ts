@@ -5,6 +5,7 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import {EtcdCluster} from '../support/etcd.js';
 import {newOfficerKeys, TestSet, volumes} from '../support/fleet.js';
+import {PseudoTerminal} from '../support/pseudo-terminal.js';
 import {DEK, type Run, runDek} from '../support/run-dek.js';
 import {SimulatedHost, type Simulation} from '../support/simulated-host.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
@@ -220,6 +221,22 @@ describe('dek fleet', () => {
       expect(hosts[0]!.text().split('\n').length).to.equal(1 + 2 + 1);
       expect((await fleet('rollout', 'rollback')).status).to.equal(3);
     });
+  });
+
+  it('status --watch shows on a terminal how it changes, and ends with the status of what it showed last', async () => {
+    await started();
+    await done('publish', await write(2), ...names.flatMap((name) => ['--host', name]));
+    const words = `'${process.execPath}' '${DEK}' fleet status --watch --fleet '${etcd.uri('ops')}'`;
+    const terminal = new PseudoTerminal(words, {columns: 60});
+    try {
+      await terminal.shows(/4 of 4 hosts well/);
+      await hosts.pop()!.stop();
+      await terminal.shows(/\x1b\[\d+A\r3 of 4 hosts well: 1 down.*\x1b\[31mdown\x1b\[0m +node-4/s);
+      terminal.interrupt();
+      expect(await terminal.exit()).to.equal(7);
+    } finally {
+      terminal.kill();
+    }
   });
 
   it('says who needs a KEK', async () => {

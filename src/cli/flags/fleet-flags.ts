@@ -31,19 +31,28 @@ export function fleetUri({fleet}: {fleet?: string | undefined}): FleetUri {
   throw new DekError('BAD_ARGUMENT', 'which fleet is not said', {hint: `--fleet ${FLEET_FORM}, or set DEK_FLEET`});
 }
 
-/** Calls `use` with it, and closes it then. */
-export async function withFleet<T>(
+/** It; to be closed. */
+export function openFleet(
   flags: {fleet?: string | undefined},
-  use: (fleet: Fleet) => Promise<T>,
   signal: AbortSignal = new AbortController().signal,
-): Promise<T> {
+): Fleet & {close: () => void} {
   const uri = fleetUri(flags);
   protectSecrets();
   const limit: Limit = {timeoutMs: SOURCE_TIMEOUT_MS, signal};
   const store = new Store(uri, limit);
+  return {store, keys: new FleetKeys(uri.prefix), close: () => store.close()};
+}
+
+/** Calls `use` with it, and closes it then. */
+export async function withFleet<T>(
+  flags: {fleet?: string | undefined},
+  use: (fleet: Fleet) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const {close, ...fleet} = openFleet(flags, signal);
   try {
-    return await use({store, keys: new FleetKeys(uri.prefix)});
+    return await use(fleet);
   } finally {
-    store.close();
+    close();
   }
 }

@@ -3,10 +3,11 @@ import {type AgentStatus, type ContextStatus, type NicStatus, whyNotReady} from 
 import {describeShare} from '../flags/prove-flags.js';
 import {describeLogin} from './describe.js';
 import {countDeks} from './phrases.js';
+import type {Screen} from './screen.js';
 import {factLines} from './table.js';
 
 /** The facts of `dek status`. */
-export function describeAgent(socket: string, status: AgentStatus): string[] {
+export function describeAgent(socket: string, status: AgentStatus, on?: Screen): string[] {
   const {starting, devices, deks, manifest, proveShare, heals, pid, version} = status;
   const states = [
     `${deks.ready} READY`,
@@ -16,27 +17,32 @@ export function describeAgent(socket: string, status: AgentStatus): string[] {
     deks.wrong ? `${deks.wrong} wrong` : '',
   ];
   const why = whyNotReady(status);
-  return factLines([
-    ['state', why.length === 0 ? 'READY' : `NOT READY: ${why.join('; ')}`],
-    ['agent', `dek ${version}, process ${pid}, ${socket}${starting ? ', still starting' : ''}`],
-    ...devices.map((device) => ['device', describeNic(device)] as const),
+  return factLines(
     [
-      'DEKs',
-      deks.total === 0
-        ? status.lends
-          ? 'none: no service lends a context'
-          : 'none'
-        : `${deks.total}: ${states.filter(Boolean).join(', ')}`,
+      ['state', why.length === 0 ? 'READY' : `NOT READY: ${why.join('; ')}`],
+      ['agent', `dek ${version}, process ${pid}, ${socket}${starting ? ', still starting' : ''}`],
+      ...devices.map((device) => ['device', describeNic(device)] as const),
+      [
+        'DEKs',
+        deks.total === 0
+          ? status.lends
+            ? 'none: no service lends a context'
+            : 'none'
+          : `${deks.total}: ${states.filter(Boolean).join(', ')}`,
+      ],
+      [
+        'manifest',
+        manifest ? `${manifest.path}, applied ${manifest.appliedAt}${describeFailed(manifest.failed)}` : 'none',
+      ],
+      ...(status.signedOnly ? [['signed by', describeSigners(manifest)] as const] : []),
+      ...(proveShare === null ? [] : [['proofs', describeShare(proveShare)] as const]),
+      ['heals', `${heals}`],
+      ...status.contexts
+        .filter(({pid}) => pid !== null)
+        .map((context) => ['context', describeContext(context)] as const),
     ],
-    [
-      'manifest',
-      manifest ? `${manifest.path}, applied ${manifest.appliedAt}${describeFailed(manifest.failed)}` : 'none',
-    ],
-    ...(status.signedOnly ? [['signed by', describeSigners(manifest)] as const] : []),
-    ...(proveShare === null ? [] : [['proofs', describeShare(proveShare)] as const]),
-    ['heals', `${heals}`],
-    ...status.contexts.filter(({pid}) => pid !== null).map((context) => ['context', describeContext(context)] as const),
-  ]);
+    on,
+  );
 }
 
 /** `mlx5_0, lent by process 4711: 10 DEKs, all READY`. */

@@ -1,19 +1,17 @@
 /** How the report of `dek doctor` reads in a terminal: what is to be fixed first, each with the fix, on one screen. */
 import type {Report, ReportLine} from '../../doctor/examine.js';
 import {printable} from '../../printable.js';
-import {wrapLines} from './wrap-lines.js';
+import {ENDLESS, paint, type Screen} from './screen.js';
+import {PAGE_WIDTH, wrapLines} from './wrap-lines.js';
 
-/** Columns of a line. */
-const WIDTH = 80;
-
-const COLOURS = {fix: 31, unknown: 31, note: 33, ok: 32} as const;
+const HOW = {fix: 'bad', unknown: 'bad', note: 'note', ok: 'good'} as const;
 const MARKS = {fix: 'FIX', unknown: 'FIX', note: 'note', ok: 'ok'} as const;
 
-/** The lines; with `colour` the marks have one. */
-export function describeReport(report: Report, colour: boolean): string[] {
+/** The lines, of at most 80 columns. */
+export function describeReport(report: Report, on: Screen = ENDLESS): string[] {
   const {lines, toFix, toNote} = report;
-  const paint = (level: ReportLine['level'], text: string): string =>
-    colour ? `\x1b[${COLOURS[level]}m${text}\x1b[0m` : text;
+  const width = Math.min(PAGE_WIDTH, on.width);
+  const wrap = (text: string, indent: string): string[] => wrapLines(printable(text), indent, width);
   const bad = lines.filter(({level}) => level === 'fix' || level === 'unknown');
   const notes = lines.filter(({level}) => level === 'note');
   const good = lines.filter(({level}) => level === 'ok');
@@ -21,15 +19,15 @@ export function describeReport(report: Report, colour: boolean): string[] {
     summary(toFix, toNote, lines.length),
     ...[...bad, ...notes].flatMap(({level, check, of, seen, text, fix}) => {
       const mark = MARKS[level];
-      const [first, ...rest] = wrapLines(printable(`${mark}  ${subject({check, of})}${text}`), '     ');
+      const [first, ...rest] = wrap(`${mark}  ${subject({check, of})}${text}`, '     ');
       return [
-        paint(level, mark) + first!.slice(mark.length),
+        paint(mark, HOW[level], on) + first!.slice(mark.length),
         ...rest,
-        ...wrapLines(printable(`     seen: ${seen}`), '           '),
-        ...(fix === null ? [] : wrapLines(printable(`     fix:  ${fix}`), '           ')),
+        ...wrap(`     seen: ${seen}`, '           '),
+        ...(fix === null ? [] : wrap(`     fix:  ${fix}`, '           ')),
       ];
     }),
-    ...good.map((line) => paint('ok', 'ok') + cut(printable(`  ${subject(line)}${line.seen}`), WIDTH - 2)),
+    ...good.map((line) => paint('ok', HOW.ok, on) + cut(printable(`  ${subject(line)}${line.seen}`), width - 2)),
   ];
 }
 

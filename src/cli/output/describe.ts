@@ -2,10 +2,11 @@
 import type {ProofStatus} from '../../agent/proof.js';
 import type {DekStatus, LoginStatus} from '../../agent/protocol.js';
 import {formatOpaque} from './opaque.js';
+import type {Screen} from './screen.js';
 import {tableLines} from './table.js';
 
 /** A line each: `vol-1  READY  256-bit  yes  wrapped  "vol-1"`, and what proofs found where there was one. */
-export function describeDeks(deks: readonly DekStatus[]): string[] {
+export function describeDeks(deks: readonly DekStatus[], on?: Screen): string[] {
   const anyProof = deks.some(({proof}) => proof !== null);
   const rows = deks.map((dek) => [
     dek.name,
@@ -16,7 +17,8 @@ export function describeDeks(deks: readonly DekStatus[]): string[] {
     ...(anyProof ? [describeProof(dek.proof)] : []),
     formatOpaque(dek.opaque),
   ]);
-  return tableLines(['NAME', 'STATE', 'KEY', 'KEYTAG', 'IMPORT', ...(anyProof ? ['PROOF'] : []), 'OPAQUE'], rows);
+  const heading = ['NAME', 'STATE', 'KEY', 'KEYTAG', 'IMPORT', ...(anyProof ? ['PROOF'] : []), 'OPAQUE'];
+  return tableLines(heading, rows, {on, least: ['IMPORT', 'KEYTAG', 'KEY', 'OPAQUE']});
 }
 
 /** `PROVEN`, `wrong-key`, or `no` where no proof was made. */

@@ -1,11 +1,20 @@
 /** A fleet as text: the sum first, then a line a host. */
 import type {RolloutState} from '../../fleet/rollout/state.js';
 import type {FleetStatus, HostStatus} from '../../fleet/status/status.js';
+import {ENDLESS, type Screen} from './screen.js';
 import {tableLines} from './table.js';
+import {wrapLines} from './wrap-lines.js';
 
-const HEADING = ['HOST', 'WANTED', 'HELD', 'READY', 'PROVEN', 'LOGIN', 'KCV', 'AGE', 'WHY'];
+const HEADING = ['STATE', 'HOST', 'WANTED', 'HELD', 'READY', 'PROVEN', 'LOGIN', 'KCV', 'AGE', 'WHY'];
+const LEAST = ['KCV', 'AGE', 'PROVEN', 'LOGIN', 'WANTED', 'HELD', 'READY'];
 
-export function summaryLine({summary}: FleetStatus): string {
+export function fleetLines(status: FleetStatus, on: Screen = ENDLESS, nowMs = Date.now()): string[] {
+  const {rollout, hosts} = status;
+  const sums = [summaryLine(status), ...(rollout === null ? [] : [rolloutLine(rollout)])];
+  return [...sums.flatMap((text) => wrapLines(text, '  ', on.width)), ...hostLines(hosts, nowMs, on)];
+}
+
+function summaryLine({summary}: FleetStatus): string {
   const {hosts, well, down, behind} = summary;
   const others = [
     [down, 'down'],
@@ -21,22 +30,30 @@ export function rolloutLine({name, phase, wave, waves, why}: RolloutState): stri
   return `the rollout of ${name} is ${phase}, wave ${wave + 1} of ${waves.length}${why === null ? '' : `: ${why}`}`;
 }
 
-export function hostLines(hosts: readonly HostStatus[], nowMs: number): string[] {
+/** Those that are not well come first. */
+function hostLines(hosts: readonly HostStatus[], nowMs: number, on: Screen): string[] {
   if (hosts.length === 0) return [];
-  return tableLines(
-    HEADING,
-    hosts.map((one) => [
-      one.host,
-      cell(one.wanted),
-      cell(one.held),
-      one.deks === null ? '-' : `${one.ready}/${one.deks}`,
-      one.deks === null ? '-' : `${one.proven}/${one.deks}`,
-      cell(one.login),
-      cell(one.kcv),
-      one.since === null ? '-' : ageText(nowMs - Date.parse(one.since)),
-      one.why ?? '-',
-    ]),
-  );
+  const inOrder = [...hosts.filter(({why}) => why !== null), ...hosts.filter(({why}) => why === null)];
+  const rows = inOrder.map((one) => [
+    stateOf(one),
+    one.host,
+    cell(one.wanted),
+    cell(one.held),
+    one.deks === null ? '-' : `${one.ready}/${one.deks}`,
+    one.deks === null ? '-' : `${one.proven}/${one.deks}`,
+    cell(one.login),
+    cell(one.kcv),
+    one.since === null ? '-' : ageText(nowMs - Date.parse(one.since)),
+    one.why ?? '-',
+  ]);
+  return tableLines(HEADING, rows, {on, least: LEAST});
+}
+
+/** In the words of the summary. */
+function stateOf({why, isUp, wantedDigest, heldDigest}: HostStatus): string {
+  if (why === null) return 'well';
+  if (!isUp) return 'down';
+  return heldDigest === wantedDigest ? 'not ready' : 'behind';
 }
 
 function cell(value: string | number | null): string {

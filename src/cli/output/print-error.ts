@@ -5,6 +5,7 @@ import {DekError, errorJson} from '../../errors.js';
 import {jsonText, printable} from '../../printable.js';
 import {mappedStack} from '../stack.js';
 import {usageMessage, withoutFrame} from '../usage-error.js';
+import {documentOf} from './documents.js';
 
 /**
  * Prints `error` (JSON on stdout, text on stderr) and sets `process.exitCode`. `command` is named for its help.
@@ -24,6 +25,8 @@ export function printError(error: unknown, {json, command}: {json: boolean; comm
   else {
     process.stderr.write(`error: ${printable(shown.message)}\n`);
     if (shown.hint !== undefined) process.stderr.write(`hint: ${printable(shown.hint)}\n`);
+    const more = process.stderr.isTTY ? documentOf(shown.code) : undefined; // a log has no use for it
+    if (more !== undefined) process.stderr.write(`see:  ${printable(more)}\n`);
     if (process.env['DEK_DEBUG']) {
       const stack = withoutKeys(mappedStack(String(error instanceof Error ? error.stack : error)));
       process.stderr.write(`${stack.split('\n').map(printable).join('\n')}\n`);

@@ -1,4 +1,5 @@
 import {DekCommand} from '../../cli/base.js';
+import {screen} from '../../cli/output/screen.js';
 import {tableLines} from '../../cli/output/table.js';
 import {listDevices} from '../../nics.js';
 import type {DeviceInfo} from '../../rdma/index.js';
@@ -14,12 +15,13 @@ export default class DeviceList extends DekCommand {
     await this.parse(DeviceList);
     const devices = listDevices();
     if (devices.length === 0) this.note('no RDMA device on this host; to try dek without a NIC: dek virtual create');
-    else for (const line of tableLines(HEADING, devices.map(row))) this.log(line);
+    else for (const line of tableLines(HEADING, devices.map(row), {on: screen(), least: LEAST})) this.log(line);
     return devices;
   }
 }
 
 const HEADING = ['NAME', 'MODEL', 'PCI ADDRESS', 'NODE GUID', 'FIRMWARE'];
+const LEAST = ['FIRMWARE', 'NODE GUID', 'MODEL'];
 
 function row({name, model, mlx5, pciAddress, nodeGuid, firmware}: DeviceInfo): string[] {
   return [name, mlx5 ? (model ?? 'mlx5') : 'not mlx5', pciAddress ?? '-', nodeGuid, firmware ?? '-'];

@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import {DekCommand} from '../../cli/base.js';
+import {screen} from '../../cli/output/screen.js';
 import {factLines} from '../../cli/output/table.js';
 import {openDevice} from '../../nics.js';
 import {type Caps, type Device, type DeviceInfo, type LoginApiName, libraryVersion} from '../../rdma/index.js';
@@ -108,7 +109,7 @@ function render(shown: Shown): string[] {
     ['rdma-core', shown.rdmaCore ?? 'unknown'],
   );
   return [
-    ...factLines(facts),
+    ...factLines(facts, screen()),
     ...(shown.next === null ? [] : ['', `not ready: ${shown.next}`]),
     ...(shown.warning === null ? [] : ['', `warning: ${shown.warning}`]),
   ];

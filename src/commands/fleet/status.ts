@@ -1,10 +1,12 @@
 import * as Flags from '@oclif/core/flags';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
-import {fleetFlag, withFleet} from '../../cli/flags/fleet-flags.js';
+import {fleetFlag, openFleet, withFleet} from '../../cli/flags/fleet-flags.js';
 import {parseKcv} from '../../cli/flags/hex-flag.js';
-import {hostLines, prometheusLines, rolloutLine, summaryLine} from '../../cli/output/fleet-table.js';
+import {fleetLines, prometheusLines} from '../../cli/output/fleet-table.js';
+import {painted, screen} from '../../cli/output/screen.js';
 import {stopSignal} from '../../cli/stop-signal.js';
+import {type View, watch, watchFlag} from '../../cli/watch.js';
 import {readRollout} from '../../fleet/rollout/state.js';
 import {followHosts} from '../../fleet/status/follow.js';
 import {readHosts} from '../../fleet/status/hosts.js';
@@ -15,29 +17,33 @@ import {jsonText} from '../../printable.js';
 export default class FleetStatusCommand extends DekCommand {
   static override summary = 'show what the hosts of a fleet hold';
   static override description =
-    'Prints a summary and a line a host: the generation that it is to hold and the one that it holds, how many of ' +
-    'its DEKs are READY and PROVEN, its login, the KCV of the KEK that it uses, since when, and why all is not well. ' +
+    'Prints a summary and a line a host, those that are not well first: its state, the generation that it is to hold ' +
+    'and the one that it holds, how many of its DEKs are READY and PROVEN, its login, the KCV of the KEK that it ' +
+    'uses, since when, and why all is not well. On a narrow terminal long names lose their middle, and columns that ' +
+    'matter least are left out. ' +
     'A host that died is down at the latest 30 seconds later.\n\n' +
-    'The exit status is 0 when each host holds what it should and is READY (with --prove: PROVEN), else 7.\n\n' +
+    'The exit status is 0 when each host holds what it should and is READY (with --prove: PROVEN), else 7. With ' +
+    '--watch it is that of what was shown last.\n\n' +
     'With --kek it says who still needs a KEK: hosts that hold or are to hold a manifest under it, hosts that are ' +
     'down and may, and generations that are kept. The exit status is 0 when it may go, else 7.';
   static override examples = [
     {description: 'Only what is not well', command: 'dek fleet status --unwell'},
-    {description: 'As it changes', command: 'dek fleet status --follow'},
+    {description: 'Stay on the terminal', command: 'dek fleet status --watch'},
     {description: 'May the old KEK go?', command: 'dek fleet status --kek c1d29b9744'},
   ];
   static override flags = {
-    follow: Flags.boolean({description: 'print it again whenever it changes, until it is interrupted'}),
+    follow: Flags.boolean({description: 'print it again whenever it changes, until Ctrl-C'}),
+    watch: watchFlag,
     unwell: Flags.boolean({description: 'only hosts with which something is wrong'}),
     prove: Flags.boolean({description: 'well is who has proven all of its DEKs'}),
     kek: Flags.string({
       helpValue: 'KCV',
       description: 'who still needs the KEK with this key check value, 10 hex digits',
-      exclusive: ['follow', 'unwell', 'prove', 'prometheus'],
+      exclusive: ['follow', 'watch', 'unwell', 'prove', 'prometheus'],
     }),
     prometheus: Flags.boolean({
       description: "print it in Prometheus' text format, for node_exporter's textfile collector",
-      exclusive: ['follow', 'json'],
+      exclusive: ['follow', 'watch', 'json'],
     }),
     ...fleetFlag,
   };
@@ -47,47 +53,30 @@ export default class FleetStatusCommand extends DekCommand {
     const {kek, prove, unwell, follow, prometheus} = flags;
     if (kek !== undefined) return this.#kek(flags.fleet, kek);
     if (follow) return this.#follow(flags);
+    if (flags.watch) return watch((signal) => views(flags, signal));
     const status = await withFleet(flags, async ({store, keys}) => {
       return statusOf((await readHosts(store, keys)).values(), await readRollout(store, keys), {prove});
     });
-    const shown = unwell ? {...status, hosts: status.hosts.filter(({why}) => why !== null)} : status;
+    const shown = unwell ? unwellOf(status) : status;
     if (prometheus) for (const line of prometheusLines(status)) this.log(line);
     else this.#print(shown);
-    if (status.summary.well < status.summary.hosts || status.summary.hosts === 0) process.exitCode = 7;
+    process.exitCode = exitStatusOf(status);
     return shown;
   }
 
   #print(status: FleetStatus): void {
-    this.log(summaryLine(status));
-    const {rollout} = status;
-    if (rollout) this.log(rolloutLine(rollout));
-    for (const line of hostLines(status.hosts, Date.now())) this.log(line);
+    const on = screen();
+    for (const line of fleetLines(status, on)) this.log(line, (text) => painted(text, on));
   }
 
-  async #follow({
-    fleet,
-    prove,
-    unwell,
-  }: {
-    fleet: string | undefined;
-    prove: boolean;
-    unwell: boolean;
-  }): Promise<undefined> {
+  async #follow(which: Which): Promise<undefined> {
     const stop = new AbortController();
     const isJson = this.jsonEnabled();
     const stopped = stopSignal().then(() => stop.abort());
-    await withFleet(
-      {fleet},
-      async ({store, keys}) => {
-        for await (const hosts of followHosts(store, keys, stop.signal)) {
-          const status = statusOf(hosts.values(), await readRollout(store, keys), {prove});
-          const shown = unwell ? {...status, hosts: status.hosts.filter(({why}) => why !== null)} : status;
-          if (isJson) console.log(jsonText(shown));
-          else this.#print(shown);
-        }
-      },
-      stop.signal,
-    );
+    for await (const status of statuses(which, stop.signal)) {
+      if (isJson) console.log(jsonText(status));
+      else this.#print(status);
+    }
     await stopped;
     process.exit();
   }
@@ -108,6 +97,41 @@ export default class FleetStatusCommand extends DekCommand {
     if (!mayGo) process.exitCode = 7;
     return use;
   }
+}
+
+/** What of a fleet is looked at. */
+interface Which {
+  fleet: string | undefined;
+  prove: boolean;
+  unwell: boolean;
+}
+
+/** How it is, again and again as it changes. */
+async function* statuses({fleet, prove, unwell}: Which, signal: AbortSignal): AsyncGenerator<FleetStatus, void> {
+  const {store, keys, close} = openFleet({fleet}, signal);
+  try {
+    for await (const hosts of followHosts(store, keys, signal)) {
+      const status = statusOf(hosts.values(), await readRollout(store, keys), {prove});
+      yield unwell ? unwellOf(status) : status;
+    }
+  } finally {
+    close();
+  }
+}
+
+async function* views(which: Which, signal: AbortSignal): AsyncGenerator<View, void> {
+  for await (const status of statuses(which, signal)) {
+    process.exitCode = exitStatusOf(status);
+    yield () => fleetLines(status, screen());
+  }
+}
+
+function unwellOf(status: FleetStatus): FleetStatus {
+  return {...status, hosts: status.hosts.filter(({why}) => why !== null)};
+}
+
+function exitStatusOf({summary}: FleetStatus): number {
+  return summary.well < summary.hosts || summary.hosts === 0 ? 7 : 0;
 }
 
 function some(all: readonly string[]): string {

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import {DekCommand} from '../../cli/base.js';
 import {describeKeys, officerLogin, optionalOfficerFlags} from '../../cli/officer.js';
+import {screen} from '../../cli/output/screen.js';
 import {factLines} from '../../cli/output/table.js';
 import {functionNamed, mlx5Devices} from '../../officer/card.js';
 import {type FunctionReport, reportFunction} from '../../officer/report.js';
@@ -70,7 +71,7 @@ function render(report: FunctionReport): string[] {
   facts.push(['way', way ?? 'none: --plan of the other commands tells what to write by other means']);
   for (const {name, reason, hint} of closedWays) facts.push([`no ${name}`, hint ? `${reason}: ${hint}` : reason]);
   return [
-    ...factLines(facts),
+    ...factLines(facts, screen()),
     ...(keks && caps ? describeKeys('kek', '', caps.room.kek, keks) : []),
     ...(credentials && caps ? describeKeys('credential', '', caps.room.credential, credentials) : []),
   ];

@@ -2,6 +2,7 @@ import * as Args from '@oclif/core/args';
 import {DekCommand} from '../../cli/base.js';
 import {describeId} from '../../cli/output/describe.js';
 import {formatOpaque} from '../../cli/output/opaque.js';
+import {screen} from '../../cli/output/screen.js';
 import {factLines} from '../../cli/output/table.js';
 import {openVirtual, type VirtualReport} from '../../virtual/index.js';
 
@@ -27,7 +28,7 @@ export default class VirtualShow extends DekCommand {
     const nic = openVirtual(args.dir);
     const reports = nic.devices.map((name) => nic.show(name));
     for (const [i, report] of reports.entries()) {
-      for (const line of [...(i === 0 ? [] : ['']), ...factLines(facts(report))]) this.log(line);
+      for (const line of [...(i === 0 ? [] : ['']), ...factLines(facts(report), screen())]) this.log(line);
     }
     return reports;
   }

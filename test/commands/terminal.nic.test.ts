@@ -1,0 +1,84 @@
+/** Commands on a terminal of a person: --watch, and lines that no terminal has to break. */
+import {spawnSync} from 'node:child_process';
+import {expect} from 'chai';
+import {type AgentProcess, agentForEach, DEK} from '../support/agent-process.js';
+import {PseudoTerminal} from '../support/pseudo-terminal.js';
+
+const dek = (words: string): string => `'${process.execPath}' '${DEK}' ${words}`;
+
+describe('on a terminal', function () {
+  this.timeout(120_000);
+  let agent: AgentProcess;
+  let terminal: PseudoTerminal | undefined;
+
+  agentForEach([], (_device, own) => {
+    agent = own;
+  });
+  afterEach(() => terminal?.kill());
+
+  const open = (words: string, options: ConstructorParameters<typeof PseudoTerminal>[1]): PseudoTerminal => {
+    terminal = new PseudoTerminal(dek(`${words} --socket '${agent.socket}'`), options);
+    return terminal;
+  };
+  /** Its lines, without what moves the cursor or colours. */
+  const lines = ({text}: PseudoTerminal): string[] =>
+    text
+      .replace(/\x1b\[[\d;]*[A-Za-z]/g, '')
+      .split(/\r*\n/)
+      .filter((line) => line !== '');
+
+  it('dek status says first how all is, in colour, and breaks no line', async () => {
+    const status = open('status', {columns: 40});
+    expect(await status.exit()).to.equal(7);
+    expect(status.text).to.match(/^state: +\x1b\[31mNOT READY\x1b\[0m: no login/);
+    for (const line of lines(status)) expect(line.length, line).to.be.at.most(40);
+  });
+
+  it('dek status has no colour where NO_COLOR is set', async () => {
+    const status = open('status', {columns: 40, env: {NO_COLOR: '1'}});
+    await status.exit();
+    expect(status.text).to.not.include('\x1b');
+  });
+
+  it('dek status --watch shows changes in its place, and ends with the status of what it showed last', async () => {
+    const status = open('status --watch', {columns: 80});
+    await status.shows(/NOT READY.*no login/s);
+    await agent.login();
+    await status.shows(/\x1b\[\d+A\r.*\x1b\[32mREADY/s);
+    status.interrupt();
+    expect(await status.exit()).to.equal(0);
+  });
+
+  it('dek status --watch stays while there is no agent, and shows the next one', async () => {
+    const status = open('status --watch', {columns: 80});
+    await status.shows(/no login/);
+    await agent.end();
+    await status.shows(/no agent listens/);
+    status.interrupt();
+    expect(await status.exit()).to.equal(3);
+  });
+
+  it('dek status --watch shows as many lines as there are rows, and says how many more', async () => {
+    const status = open('status --watch', {columns: 80, rows: 4});
+    await status.shows(/\.\.\. and \d+ more lines/);
+    status.interrupt();
+    expect(await status.exit()).to.equal(7);
+  });
+
+  it('names the file, the line and the section that say more of an error', async () => {
+    const query = open('login --credential /dev/null --credential-id 1 --import-kek-id 1', {columns: 80});
+    await query.exit();
+    expect(query.text).to.not.include('see:'); // dek login --help says it
+    query.kill();
+    await agent.end();
+    const status = open('status', {columns: 80});
+    await status.exit();
+    expect(status.text).to.match(/^see: {2}\S+\/docs\/operator\.md:\d+, "Start a service with its DEKs"/m);
+  });
+
+  it('dek status --watch refuses a pipe, and says what is for programs', () => {
+    const {status, stderr} = spawnSync(process.execPath, [DEK, 'status', '--watch'], {encoding: 'utf8'});
+    expect(stderr).to.equal('error: --watch needs a terminal\nhint: for a program or a file: --follow, --json\n');
+    expect(status).to.equal(2);
+  });
+});
