@@ -17,7 +17,8 @@ const USUAL_ROWS = 24;
 
 /**
  * Draws each view in the place of the one before, until Ctrl-C, and ends the process with `process.exitCode`, which
- * the views set. They end when their signal fires. Throws BAD_ARGUMENT where standard output is no terminal; what `views` throws.
+ * the views set. They end when their signal fires. Throws BAD_ARGUMENT where standard output is no terminal; what
+ * `views` throws.
  */
 export async function watch(views: (signal: AbortSignal) => AsyncIterable<View>): Promise<never> {
   if (!process.stdout.isTTY) {
