@@ -23,28 +23,28 @@ describe('on a terminal', function () {
   /** Its lines, without what moves the cursor or colours. */
   const lines = ({text}: PseudoTerminal): string[] =>
     text
-      .replace(/\x1b\[[\d;]*[A-Za-z]/g, '')
+      .replace(/␛\[[\d;]*[A-Za-z]/g, '')
       .split(/\r*\n/)
       .filter((line) => line !== '');
 
   it('dek status says first how all is, in colour, and breaks no line', async () => {
     const status = open('status', {columns: 40});
     expect(await status.exit()).to.equal(7);
-    expect(status.text).to.match(/^state: +\x1b\[31mNOT READY\x1b\[0m: no login/);
+    expect(status.text).to.match(/^state: +␛\[31mNOT READY␛\[0m: no login/);
     for (const line of lines(status)) expect(line.length, line).to.be.at.most(40);
   });
 
   it('dek status has no colour where NO_COLOR is set', async () => {
     const status = open('status', {columns: 40, env: {NO_COLOR: '1'}});
     await status.exit();
-    expect(status.text).to.not.include('\x1b');
+    expect(status.text).to.not.include('␛');
   });
 
   it('dek status --watch shows changes in its place, and ends with the status of what it showed last', async () => {
     const status = open('status --watch', {columns: 80});
     await status.shows(/NOT READY.*no login/s);
     await agent.login();
-    await status.shows(/\x1b\[\d+A\r.*\x1b\[32mREADY/s);
+    await status.shows(/␛\[\d+A\r.*␛\[32mREADY/s);
     status.interrupt();
     expect(await status.exit()).to.equal(0);
   });

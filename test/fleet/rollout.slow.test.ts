@@ -231,7 +231,7 @@ describe('dek fleet', () => {
     try {
       await terminal.shows(/4 of 4 hosts well/);
       await hosts.pop()!.stop();
-      await terminal.shows(/\x1b\[\d+A\r3 of 4 hosts well: 1 down.*\x1b\[31mdown\x1b\[0m +node-4/s);
+      await terminal.shows(/␛\[\d+A\r3 of 4 hosts well: 1 down.*␛\[31mdown␛\[0m +node-4/s);
       terminal.interrupt();
       expect(await terminal.exit()).to.equal(7);
     } finally {

@@ -7,7 +7,7 @@ const CTRL_C = '\x03';
 
 export class PseudoTerminal {
   readonly #child: ChildProcess;
-  /** All that was written to it so far. */
+  /** All that was written to it so far, with ␛ for the character that begins what moves the cursor or colours. */
   text = '';
 
   /** Runs `command`, words of a shell, with `exec`. */
@@ -20,7 +20,7 @@ export class PseudoTerminal {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#child.stdout!.setEncoding('utf8').on('data', (piece: string) => {
-      this.text += piece;
+      this.text += piece.replaceAll('\x1b', '␛');
     });
   }
 

@@ -27,19 +27,19 @@ export function tableLines(
   let columns = [...heading.keys()];
   const all = [heading, ...rows];
   const natural = heading.map((_, column) => all.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0));
-  const fit = (atLeast: number): number[] =>
+  const widthsFor = (atLeast: number): number[] =>
     narrowed(
       columns.map((column) => natural[column]!),
       on.width,
       atLeast,
     );
-  let widths = fit(GOOD_CELL);
+  let widths = widthsFor(GOOD_CELL);
   for (const name of least) {
     if (total(widths) <= on.width) break;
     columns = columns.filter((column) => heading[column] !== name);
-    widths = fit(GOOD_CELL);
+    widths = widthsFor(GOOD_CELL);
   }
-  if (total(widths) > on.width) widths = fit(LEAST_CELL);
+  if (total(widths) > on.width) widths = widthsFor(LEAST_CELL);
   return all.map((row) => {
     const cells = columns.map((column, i) => shortened(row[column] ?? '', widths[i]!).padEnd(widths[i]!));
     return cells.join(' '.repeat(GAP)).trimEnd().slice(0, on.width);
