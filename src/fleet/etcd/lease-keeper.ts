@@ -8,7 +8,7 @@ import {decodeKeepAlive, encodeLease, METHODS} from './messages.js';
 import {Patience} from './patience.js';
 
 /** How long an answer may take. */
-const ANSWER_MS = 5000;
+const ANSWER_MS = 3000;
 
 export class LeaseKeeper {
   readonly #members: Members;

@@ -18,8 +18,6 @@ import {NoAnswer} from './no-answer.js';
  * all of them, since one that has ten thousand hosts before it gives no answer to any that do not wait.
  */
 const ATTEMPT_MS = 3000;
-/** A connection on which nothing comes is given up so long after its first silence. */
-const SILENT_MS = 6000;
 /** How long all of them together may take: an election is over by then. */
 const TOTAL_MS = 20_000;
 /** Between two rounds of all members, up to: others wait as well, and not all come back at once. */
@@ -37,7 +35,7 @@ export interface MemberStream {
   /** Bytes that came from the member so far, by whatever stream. */
   readonly heard: () => number;
   /** It gave no answer since it had sent so many. */
-  readonly giveUp: (before: number) => void;
+  readonly giveUp: (heard: number) => void;
   /** It is lost. */
   readonly leave: () => void;
 }
@@ -49,8 +47,6 @@ export class Members {
   readonly #channels: (Promise<Channel> | undefined)[];
   #token: Promise<string> | undefined;
   #current: number;
-  /** Gave no answer in time and not a byte, and since when, by the monotonic clock. */
-  readonly #silent = new Map<Promise<Channel>, number>();
   #isClosed = false;
 
   constructor(uri: FleetUri, identity: Identity) {
@@ -72,17 +68,15 @@ export class Members {
     for (let tries = 1; ; tries++) {
       const at = this.#current;
       const channel = this.#channel(at);
-      let before = Number.POSITIVE_INFINITY;
+      let heard = Number.POSITIVE_INFINITY;
       const patienceMs = ATTEMPT_MS * 2 ** Math.floor((tries - 1) / this.#uri.hosts.length);
       const timeoutMs = Math.min(patienceMs, Math.max(1, end - performance.now()));
       try {
         signal?.throwIfAborted();
         const token = await this.#tokenFor();
         const open = await channel;
-        before = open.heard;
-        const answer = await open.unary(method, request, {token, timeoutMs, signal});
-        this.#leaveSilent(channel);
-        return answer;
+        heard = open.heard;
+        return await open.unary(method, request, {token, timeoutMs, signal});
       } catch (error) {
         if (signal?.aborted) throw new DekError('IO', 'etcd: what was asked for is not wanted any more');
         if (this.#uri.user !== undefined && isTokenRefused(error) && tokensLeft-- > 0) {
@@ -93,7 +87,7 @@ export class Members {
         const member = memberText(this.#uri.hosts[at]!);
         // A try that was cut short by the end says less than the one before.
         if (timeoutMs === patienceMs || !lost.has(member)) lost.set(member, reasonOf(error));
-        if (error instanceof NoAnswer) await this.#giveUp(at, channel, before);
+        if (error instanceof NoAnswer) await this.#giveUp(at, channel, heard);
         else this.#leave(at, channel);
         if (performance.now() >= end) throw unreachable(lost);
         if (tries % this.#uri.hosts.length === 0) await pause(PAUSE_MS * (0.5 + Math.random() / 2));
@@ -110,7 +104,7 @@ export class Members {
     return {
       stream,
       heard: () => open.heard,
-      giveUp: (before) => void this.#giveUp(member, channel, before),
+      giveUp: (heard) => void this.#giveUp(member, channel, heard),
       leave: () => this.#leave(member, channel),
     };
   }
@@ -121,31 +115,18 @@ export class Members {
   }
 
   /**
-   * A member that gave no answer in time: the next one is asked. The connection is kept until another member answers,
-   * or not a byte has come for longer: if its member has much to do, another connection is one thing more.
+   * A member that gave no answer in time: the next one is asked. The connection is kept where something has come by it
+   * since then: its member has much to do, and another connection would be one thing more.
    */
-  async #giveUp(member: number, channel: Promise<Channel>, before: number): Promise<void> {
-    const {heard} = await channel;
-    const known = this.#silent.get(channel);
-    if (heard > before) this.#silent.delete(channel);
-    else if (known === undefined) this.#silent.set(channel, performance.now());
-    else if (performance.now() - known >= SILENT_MS) return this.#leave(member, channel);
-    if (member === this.#current) this.#current = (member + 1) % this.#channels.length;
-  }
-
-  /** The one that answers is not silent; those that were are left for it, and what they should have told. */
-  #leaveSilent(answers: Promise<Channel>): void {
-    if (this.#silent.size === 0) return;
-    this.#silent.delete(answers);
-    for (const channel of this.#silent.keys()) this.#leave(this.#channels.indexOf(channel), channel);
-    this.#silent.clear();
+  async #giveUp(member: number, channel: Promise<Channel>, heard: number): Promise<void> {
+    if ((await channel).heard <= heard) this.#leave(member, channel);
+    else if (member === this.#current) this.#current = (member + 1) % this.#channels.length;
   }
 
   /** That connection is not used any more; its member may come to its turn again. */
   #leave(member: number, channel: Promise<Channel>): void {
     if (this.#channels[member] !== channel) return;
     this.#channels[member] = undefined;
-    this.#silent.delete(channel);
     channel.then(
       (open) => open.close(),
       () => {},
@@ -158,8 +139,10 @@ export class Members {
     const open = this.#channels[member];
     if (open) return open;
     const opening = this.#open(this.#uri.hosts[member]!);
-    // Who asks for it learns of its failure, also where a password that cannot be had fails before.
-    opening.catch(() => {});
+    // Who asks for it learns of its failure; who asks later tries anew: a source may give what it did not give before.
+    opening.catch(() => {
+      if (this.#channels[member] === opening) this.#channels[member] = undefined;
+    });
     this.#channels[member] = opening;
     return opening;
   }

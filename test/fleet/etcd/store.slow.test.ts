@@ -1,6 +1,8 @@
+import fs from 'node:fs';
 import {expect} from 'chai';
 import {Compacted} from '../../../src/fleet/etcd/failure.js';
-import {EtcdCluster} from '../../support/etcd.js';
+import {Store} from '../../../src/fleet/etcd/store.js';
+import {EtcdCluster, LIMIT} from '../../support/etcd.js';
 import {Line} from '../../support/line.js';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
@@ -94,6 +96,19 @@ describe('store', () => {
     await store.revokeLease(lease);
     expect(await store.get('/lease')).to.equal(null);
     expect(await store.keepLease(lease)).to.equal(0);
+  });
+
+  it('is reached when its sources give what they did not give before', async () => {
+    const ca = etcd.authority.path('late.crt');
+    const store = new Store({...etcd.parsed('root'), ca}, LIMIT);
+    try {
+      const refused = await store.get('/a').catch((error: unknown) => error);
+      expect(refused).to.have.property('message').that.includes('late.crt');
+      fs.copyFileSync(etcd.authority.path('ca.crt'), ca);
+      expect(await store.get('/never')).to.equal(null);
+    } finally {
+      store.close();
+    }
   });
 
   it('knows who it is from its certificate', async () => {
