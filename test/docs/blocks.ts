@@ -8,15 +8,15 @@ import {fileURLToPath} from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** test/vm/tests/dm-crypt.sh runs it in a virtual machine, all of its blocks. */
-const IN_VM = 'encrypted-store.md';
+/** Run from their own text elsewhere: by test/vm/tests/dm-crypt.sh, and by the test of the package virtual-connectx. */
+const ELSEWHERE_WHOLE = ['encrypted-store.md', 'vcx.md'];
 
 /** `README.md`, `docs/start.md`, ... */
 export const PAGES: readonly string[] = [
   'README.md',
   ...fs
     .readdirSync(join(ROOT, 'docs'))
-    .filter((name) => name.endsWith('.md') && name !== IN_VM)
+    .filter((name) => name.endsWith('.md') && !ELSEWHERE_WHOLE.includes(name))
     .map((name) => `docs/${name}`),
 ];
 
