@@ -6,8 +6,8 @@ import {randomBytes} from 'node:crypto';
 import {openKek} from '../src/custody/kek.js';
 import {Servers} from '../src/kmip/servers.js';
 import {BytesKek, type KekHandle} from '../src/wrap/kek-handle.js';
-import {Certificates, PyKmip} from '../test/support/kmip.js';
-import {TestToken} from '../test/support/token.js';
+import {Certificates, PyKmip} from '../test/support/keys/kmip.js';
+import {TestToken} from '../test/support/keys/token.js';
 import {median, table} from './stats.js';
 
 /** pkcs11-tool takes AES keys only: the keys are those of a 128-bit DEK. */

@@ -2,7 +2,7 @@ import {getEventListeners} from 'node:events';
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import {Deadline} from '../src/deadline.js';
-import {thrownBy} from './support/errors-thrown.js';
+import {thrownBy} from './support/process/errors-thrown.js';
 
 describe('deadline', () => {
   const never = (): Promise<never> => new Promise(() => {});

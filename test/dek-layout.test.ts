@@ -7,7 +7,7 @@ import {
   plaintextBytes,
   wrappedBytes,
 } from '../src/dek-layout.js';
-import {refusal} from './support/arbitrary.js';
+import {refusal} from './support/keys/arbitrary.js';
 
 describe('layout', () => {
   for (const layout of DEK_LAYOUTS) {

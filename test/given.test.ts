@@ -1,7 +1,7 @@
 /** Odd values for what the library promises to refuse by a DekError. */
 import {expect} from 'chai';
 import {openManifest, readManifest, unwrapKeys, wrapDek, writeManifest} from '../src/index.js';
-import {thrownBy} from './support/errors-thrown.js';
+import {thrownBy} from './support/process/errors-thrown.js';
 
 const KEK = new Uint8Array(32).map((_, i) => i);
 const HEADER = {devices: [], importKekKcv: new Uint8Array(5), login: null};

@@ -3,10 +3,10 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {wrapDek} from '../../src/wrap/index.js';
-import {AgentProcess, agentForEach, live, NOTHING, wrappedDek} from '../support/agent-process.js';
-import type {TestDevice} from '../support/device.js';
-import {thrownBy} from '../support/errors-thrown.js';
-import {describeHits, needlesOf, searchMemory} from '../support/memory.js';
+import {AgentProcess, agentForEach, live, NOTHING, wrappedDek} from '../support/agent/agent-process.js';
+import type {TestDevice} from '../support/nic/device.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
+import {describeHits, needlesOf, searchMemory} from '../support/process/memory.js';
 import {skipWithout} from '../support/skip.js';
 
 describe('agent', () => {

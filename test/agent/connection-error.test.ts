@@ -3,7 +3,7 @@ import {createServer} from 'node:net';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {connectAgent} from '../../src/agent/client.js';
-import {thrownBy} from '../support/errors-thrown.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 describe('client without an agent', () => {

@@ -3,11 +3,11 @@ import fs from 'node:fs';
 import {connect} from 'node:net';
 import {expect} from 'chai';
 import type {AgentEvent} from '../../src/agent/events.js';
-import {allReady, untilLogged} from '../support/agent-log.js';
-import {type AgentProcess, agentForEach, DEK, wrappedDek} from '../support/agent-process.js';
-import type {TestDevice} from '../support/device.js';
-import {writeFleet} from '../support/fleet-file.js';
-import {needlesOf} from '../support/memory.js';
+import {allReady, untilLogged} from '../support/agent/agent-log.js';
+import {type AgentProcess, agentForEach, DEK, wrappedDek} from '../support/agent/agent-process.js';
+import {writeFleet} from '../support/manifest/fleet-file.js';
+import type {TestDevice} from '../support/nic/device.js';
+import {needlesOf} from '../support/process/memory.js';
 import {until} from '../support/until.js';
 
 describe('events', function () {

@@ -5,9 +5,9 @@ import {request} from 'node:http';
 import {connect} from 'node:net';
 import {expect} from 'chai';
 import {AgentClient} from '../../src/agent/client.js';
-import {AgentProcess, DEK, live, NOTHING, wrappedDek} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {thrownBy} from '../support/errors-thrown.js';
+import {AgentProcess, DEK, live, NOTHING, wrappedDek} from '../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 import {until} from '../support/until.js';
 
 describe('agent under faults', () => {

@@ -8,10 +8,10 @@ import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import type {CreateOptions} from '../../src/virtual/virtual.js';
-import {apply, held, setOf, vols, writeManifestFile} from '../support/agent-manifests.js';
-import {AgentProcess, DEK, live, NOTHING, wrappedDek} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {thrownBy} from '../support/errors-thrown.js';
+import {apply, held, setOf, vols, writeManifestFile} from '../support/agent/agent-manifests.js';
+import {AgentProcess, DEK, live, NOTHING, wrappedDek} from '../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 import {skipWithout} from '../support/skip.js';
 import {until} from '../support/until.js';
 

@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {AgentProcess} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {thrownBy} from '../support/errors-thrown.js';
+import {AgentProcess} from '../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 

@@ -2,10 +2,10 @@
 import {expect} from 'chai';
 import type {DekError} from '../../src/errors.js';
 import type {Caps} from '../../src/rdma/index.js';
-import {allReady, logged, untilLogged} from '../support/agent-log.js';
-import {AgentProcess, DEK, live} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {writeFleet} from '../support/fleet-file.js';
+import {allReady, logged, untilLogged} from '../support/agent/agent-log.js';
+import {AgentProcess, DEK, live} from '../support/agent/agent-process.js';
+import {writeFleet} from '../support/manifest/fleet-file.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {until} from '../support/until.js';
 
 /** No check comes within a test. */

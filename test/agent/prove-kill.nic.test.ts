@@ -7,9 +7,9 @@ import {once} from 'node:events';
 import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
-import {AgentProcess, DEK, live, NOTHING} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {markedDeks, writeMarked} from '../support/marked-manifest.js';
+import {AgentProcess, DEK, live, NOTHING} from '../support/agent/agent-process.js';
+import {markedDeks, writeMarked} from '../support/manifest/marked-manifest.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {until} from '../support/until.js';
 
 const KILLS = Number(process.env['KILLS'] ?? (process.env['SLOW'] ? 300 : 15));

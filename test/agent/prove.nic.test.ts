@@ -1,8 +1,8 @@
 import {expect} from 'chai';
-import {AgentProcess, live, NOTHING} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {thrownBy} from '../support/errors-thrown.js';
-import {provable} from '../support/provable.js';
+import {AgentProcess, live, NOTHING} from '../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {provable} from '../support/nic/provable.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 
 function dataPathOf(device: TestDevice): {cqs: number; qps: number; mrs: number; mkeys: number} {
   const {cqs, qps, mrs, mkeys} = device.nic.show().live;

@@ -1,9 +1,9 @@
 /** PROVEN, the state beside READY: what leaves it, what takes it away, and an agent that uses nothing without it. */
 import {expect} from 'chai';
-import {AgentProcess, DEK, live, NOTHING} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {thrownBy} from '../support/errors-thrown.js';
-import {provable} from '../support/provable.js';
+import {AgentProcess, DEK, live, NOTHING} from '../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {provable} from '../support/nic/provable.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 import {until} from '../support/until.js';
 
 function eventsOf({log}: AgentProcess, event: string): Record<string, unknown>[] {

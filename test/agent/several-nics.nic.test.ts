@@ -1,10 +1,10 @@
 /** Changes of an agent with two NICs, of which the second refuses: what was there before is there again. */
 import {expect} from 'chai';
 import {STATUSES} from '../../src/virtual/faults.js';
-import {allReady} from '../support/agent-log.js';
-import {AgentProcess} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {thrownBy} from '../support/errors-thrown.js';
+import {allReady} from '../support/agent/agent-log.js';
+import {AgentProcess} from '../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 
 describe('agent of two NICs', () => {
   let device: TestDevice;

@@ -3,9 +3,9 @@ import {execFileSync, spawnSync} from 'node:child_process';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {AgentClient} from '../../src/agent/client.js';
-import {vols, writeManifestFile} from '../support/agent-manifests.js';
-import {AgentProcess, DEK} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
+import {vols, writeManifestFile} from '../support/agent/agent-manifests.js';
+import {AgentProcess, DEK} from '../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {until} from '../support/until.js';
 
 describe('agent that starts', () => {

@@ -3,10 +3,10 @@ import {once} from 'node:events';
 import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
-import {logged, untilLogged} from '../support/agent-log.js';
-import {AgentProcess} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {fleetPath, writeFleet} from '../support/fleet-file.js';
+import {logged, untilLogged} from '../support/agent/agent-log.js';
+import {AgentProcess} from '../support/agent/agent-process.js';
+import {fleetPath, writeFleet} from '../support/manifest/fleet-file.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {until} from '../support/until.js';
 
 /** The service manager's end: a line in hex for each datagram. */

@@ -1,7 +1,7 @@
 import {expect} from 'chai';
 import fc from 'fast-check';
 import {AUDIT_KINDS, fieldsOf, MESSAGE_IDS, parseEntry} from '../../src/audit/entry.js';
-import {refusal} from '../support/arbitrary.js';
+import {refusal} from '../support/keys/arbitrary.js';
 
 /** As they were released. */
 const FIXED = {

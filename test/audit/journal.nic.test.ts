@@ -1,14 +1,14 @@
 import fs from 'node:fs';
 import {expect} from 'chai';
 import type {ReadEntry} from '../../src/audit/entry.js';
-import {untilLogged} from '../support/agent-log.js';
-import {apply, vols} from '../support/agent-manifests.js';
-import {AgentProcess, DEK} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {Journal} from '../support/journal.js';
-import {markedDeks, writeMarked} from '../support/marked-manifest.js';
-import {type Run, run} from '../support/run-dek.js';
-import {SignedManifests} from '../support/signed-manifests.js';
+import {untilLogged} from '../support/agent/agent-log.js';
+import {apply, vols} from '../support/agent/agent-manifests.js';
+import {AgentProcess, DEK} from '../support/agent/agent-process.js';
+import {Journal} from '../support/agent/journal.js';
+import {markedDeks, writeMarked} from '../support/manifest/marked-manifest.js';
+import {SignedManifests} from '../support/manifest/signed-manifests.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {type Run, run} from '../support/process/run-dek.js';
 import {skipWithout} from '../support/skip.js';
 import {until} from '../support/until.js';
 

@@ -7,7 +7,7 @@ import {openLines} from '../../src/manifest/read.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
 import {BytesKek} from '../../src/wrap/kek-handle.js';
 import {unwrapKey} from '../../src/wrap/kw.js';
-import {readAll} from '../support/manifest-text.js';
+import {readAll} from '../support/manifest/manifest-text.js';
 
 const KEK = new Uint8Array(32).fill(3);
 const COUNT = 3000;

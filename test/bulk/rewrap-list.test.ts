@@ -6,7 +6,7 @@ import {DekError} from '../../src/errors.js';
 import {newEdition, writeManifest} from '../../src/manifest/index.js';
 import {keyCheckValue, wrapDek} from '../../src/wrap/index.js';
 import {BytesKek} from '../../src/wrap/kek-handle.js';
-import {thrownBy} from '../support/errors-thrown.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const KEK = new Uint8Array(32).fill(1);

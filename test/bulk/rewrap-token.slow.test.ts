@@ -5,8 +5,8 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
 import {wrapKey} from '../../src/wrap/kw.js';
-import {runDek} from '../support/run-dek.js';
-import {TestToken} from '../support/token.js';
+import {TestToken} from '../support/keys/token.js';
+import {runDek} from '../support/process/run-dek.js';
 
 describe('rewrap within a token', function () {
   this.timeout(60_000);

@@ -9,7 +9,7 @@ import {type ManifestDek, type ManifestHeader, writeManifest} from '../../src/ma
 import {rewrapKeys} from '../../src/wrap/bulk.js';
 import {keyCheckValue, wrapCredential, wrapDek} from '../../src/wrap/index.js';
 import {BytesKek, type KekHandle} from '../../src/wrap/kek-handle.js';
-import {thrownBy} from '../support/errors-thrown.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 
 const [from, to] = [new Uint8Array(32).fill(1), new Uint8Array(16).fill(2)];
 

@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import {splitAtDashes} from '../../src/cli/child.js';
-import {thrownBy} from '../support/errors-thrown.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 
 describe('child', () => {
   for (const [argv, own, command] of [

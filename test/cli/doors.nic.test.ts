@@ -7,10 +7,10 @@ import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {AgentProcess, DEK} from '../support/agent-process.js';
-import {testDevice} from '../support/device.js';
-import {needlesOf} from '../support/memory.js';
-import {run, runDek} from '../support/run-dek.js';
+import {AgentProcess, DEK} from '../support/agent/agent-process.js';
+import {testDevice} from '../support/nic/device.js';
+import {needlesOf} from '../support/process/memory.js';
+import {run, runDek} from '../support/process/run-dek.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 /** Where the inspector would listen: 9229 may be taken, and nothing would be opened then. */

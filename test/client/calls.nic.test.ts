@@ -2,8 +2,8 @@
 import {execFileSync} from 'node:child_process';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {compileProgram, LIBMLX5DEK, SANITIZED} from '../support/compile.js';
-import {type TestDevice, testDevice} from '../support/device.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {compileProgram, LIBMLX5DEK, SANITIZED} from '../support/process/compile.js';
 
 describe('libmlx5dek', function () {
   this.timeout(60_000);

@@ -3,8 +3,8 @@
  */
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {compileProgram, LIBMLX5DEK, SANITIZED} from '../support/compile.js';
-import {type TestDevice, testDevice} from '../support/device.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {compileProgram, LIBMLX5DEK, SANITIZED} from '../support/process/compile.js';
 
 const ROUNDS = process.env['SLOW'] ? 200_000 : 1000;
 

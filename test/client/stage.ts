@@ -14,11 +14,11 @@ import {formatHeader} from '../../src/manifest/fields/header.js';
 import {dekCheckValue} from '../../src/wrap/dcv/dcv.js';
 import {wrapCredential, wrapDek} from '../../src/wrap/index.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
-import {AgentProcess} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
+import {AgentProcess} from '../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {xtsDecrypt} from '../support/nic/xts.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 import {until} from '../support/until.js';
-import {xtsDecrypt} from '../support/xts.js';
 
 const CLIENT = fileURLToPath(new URL('../../../client', import.meta.url));
 const BLOCK = 4096;

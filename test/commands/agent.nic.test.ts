@@ -1,7 +1,7 @@
 import {once} from 'node:events';
 import {expect} from 'chai';
-import {type AgentProcess, agentForEach, live} from '../support/agent-process.js';
-import type {TestDevice} from '../support/device.js';
+import {type AgentProcess, agentForEach, live} from '../support/agent/agent-process.js';
+import type {TestDevice} from '../support/nic/device.js';
 
 describe('agent, as a process', () => {
   let device: TestDevice;

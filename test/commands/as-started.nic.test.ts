@@ -4,8 +4,8 @@
  */
 import {spawnSync} from 'node:child_process';
 import {expect} from 'chai';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {DEK} from '../support/run-dek.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {DEK} from '../support/process/run-dek.js';
 
 /** Opens descriptors, and becomes the command that its arguments are. */
 const WITH_DESCRIPTORS = `

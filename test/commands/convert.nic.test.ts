@@ -4,9 +4,9 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {outcomes, PYTHON, Suite} from '../peers/rdma-core.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {has, skipping} from '../support/release.js';
-import {runDek} from '../support/run-dek.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {has, skipping} from '../support/nic/release.js';
+import {runDek} from '../support/process/run-dek.js';
 import {skipWithout} from '../support/skip.js';
 
 const {stderr} = spawnSync(PYTHON, ['-c', 'import pyverbs.providers.mlx5.mlx5dv'], {encoding: 'utf8'});

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import {expect} from 'chai';
 import {unwrapCredential, wrapCredential} from '../../src/wrap/index.js';
-import {json, KCV, KEK, KeyFiles} from '../support/key-files.js';
-import {runDek} from '../support/run-dek.js';
+import {json, KCV, KEK, KeyFiles} from '../support/keys/key-files.js';
+import {runDek} from '../support/process/run-dek.js';
 
 const CREDENTIAL = new Uint8Array(40).map((_, i) => 0xc0 + i);
 

@@ -2,10 +2,10 @@
 import {expect} from 'chai';
 import type {Report} from '../../src/doctor/examine.js';
 import type {Settings} from '../../src/virtual/index.js';
-import {AgentProcess} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {markedDeks, writeMarked} from '../support/marked-manifest.js';
-import {runDek} from '../support/run-dek.js';
+import {AgentProcess} from '../support/agent/agent-process.js';
+import {markedDeks, writeMarked} from '../support/manifest/marked-manifest.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {runDek} from '../support/process/run-dek.js';
 import {skipWithout} from '../support/skip.js';
 
 describe('dek doctor', function () {

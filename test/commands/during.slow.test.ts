@@ -3,7 +3,7 @@ import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {needlesOfKek, searchDuring} from '../support/search-during.js';
+import {needlesOfKek, searchDuring} from '../support/process/search-during.js';
 import {skipWithout} from '../support/skip.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 

@@ -6,8 +6,8 @@ import {connectAgent} from '../../src/agent/client.js';
 import type {DekCommand} from '../../src/cli/base.js';
 import {COMMANDS} from '../../src/command-table.js';
 import {createVirtual, openVirtual} from '../../src/virtual/index.js';
-import {thrownBy} from '../support/errors-thrown.js';
-import {runDek} from '../support/run-dek.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
+import {runDek} from '../support/process/run-dek.js';
 
 const path = new URL('../../../oclif.manifest.json', import.meta.url);
 const manifest: Interfaces.Manifest = JSON.parse(fs.readFileSync(path, 'utf8'));

@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {type AgentProcess, agentForEach, wrappedDek} from '../support/agent-process.js';
-import type {TestDevice} from '../support/device.js';
-import {runDek} from '../support/run-dek.js';
+import {type AgentProcess, agentForEach, wrappedDek} from '../support/agent/agent-process.js';
+import type {TestDevice} from '../support/nic/device.js';
+import {runDek} from '../support/process/run-dek.js';
 
 describe('firmware commands of a command', () => {
   let device: TestDevice;

@@ -11,11 +11,11 @@ import type {Answer, Trial} from '../../src/doctor/hardware/bench.js';
 import {openManifest} from '../../src/manifest/index.js';
 import type {Settings} from '../../src/virtual/index.js';
 import {CONTRARIES} from '../../src/virtual/properties.js';
-import {DEK} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {markedDeks, writeMarked} from '../support/marked-manifest.js';
-import {needing} from '../support/release.js';
-import {runDek} from '../support/run-dek.js';
+import {DEK} from '../support/agent/agent-process.js';
+import {markedDeks, writeMarked} from '../support/manifest/marked-manifest.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {needing} from '../support/nic/release.js';
+import {runDek} from '../support/process/run-dek.js';
 import {until} from '../support/until.js';
 
 const USUAL: Settings = {

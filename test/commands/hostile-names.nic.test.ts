@@ -5,10 +5,10 @@
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {vols, writeManifestFile} from '../support/agent-manifests.js';
-import {AgentProcess} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {runDek} from '../support/run-dek.js';
+import {vols, writeManifestFile} from '../support/agent/agent-manifests.js';
+import {AgentProcess} from '../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {runDek} from '../support/process/run-dek.js';
 
 /** A title, another colour, and a line that the agent never said; C1 and a turn of the text for what takes them. */
 const NAME = 'm\x1b]0;pwned\x07\x1b[31m\nDEKs: 1000: 1000 READY\u009b2J\u202ex';

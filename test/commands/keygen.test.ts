@@ -2,8 +2,8 @@ import fs from 'node:fs';
 import {expect} from 'chai';
 import {toHex} from '../../src/bytes.js';
 import {DEK_LAYOUTS, dekCheckValue, unwrapDek, unwrapKey} from '../../src/wrap/index.js';
-import {KCV, KEK, KeyFiles} from '../support/key-files.js';
-import {DEK, run, runDek, runDekOnTerminal} from '../support/run-dek.js';
+import {KCV, KEK, KeyFiles} from '../support/keys/key-files.js';
+import {DEK, run, runDek, runDekOnTerminal} from '../support/process/run-dek.js';
 
 describe('keygen', function () {
   this.timeout(60_000);

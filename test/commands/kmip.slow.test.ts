@@ -4,9 +4,9 @@ import fs from 'node:fs';
 import {expect} from 'chai';
 import {openManifest} from '../../src/manifest/index.js';
 import {unwrapKey, wrapKey} from '../../src/wrap/kw.js';
-import {json, plaintextOf} from '../support/key-files.js';
-import {Certificates, PyKmip} from '../support/kmip.js';
-import {runDek} from '../support/run-dek.js';
+import {json, plaintextOf} from '../support/keys/key-files.js';
+import {Certificates, PyKmip} from '../support/keys/kmip.js';
+import {runDek} from '../support/process/run-dek.js';
 
 describe('commands with kmip://', function () {
   this.timeout(60_000);

@@ -6,10 +6,10 @@ import type {ManifestEntry} from '../../src/manifest/index.js';
 import {wrapCredential} from '../../src/wrap/credential.js';
 import {dcvHints, dekCheckValue} from '../../src/wrap/dcv/dcv.js';
 import {unwrapKey, wrapKey} from '../../src/wrap/kw.js';
-import {json, KCV, KEK} from '../support/key-files.js';
-import {CREDENTIAL, ManifestFiles, OTHER_KCV, OTHER_KEK} from '../support/manifest-files.js';
-import {readAll} from '../support/manifest-text.js';
-import {runDek} from '../support/run-dek.js';
+import {json, KCV, KEK} from '../support/keys/key-files.js';
+import {CREDENTIAL, ManifestFiles, OTHER_KCV, OTHER_KEK} from '../support/manifest/manifest-files.js';
+import {readAll} from '../support/manifest/manifest-text.js';
+import {runDek} from '../support/process/run-dek.js';
 
 const HOSTS = Array.from({length: 100}, (_, i) => ['--host', `${'h'.repeat(60)}${i}`]).flat();
 

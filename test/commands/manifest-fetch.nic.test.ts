@@ -7,10 +7,10 @@ import {openManifest} from '../../src/manifest/index.js';
 import {readHeader} from '../../src/manifest/read.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
 import {unwrapKey} from '../../src/wrap/kw.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {json} from '../support/key-files.js';
-import {AnsweringServer, Certificates, freePort, PyKmip} from '../support/kmip.js';
-import {DEK, type Run, runDek} from '../support/run-dek.js';
+import {json} from '../support/keys/key-files.js';
+import {AnsweringServer, Certificates, freePort, PyKmip} from '../support/keys/kmip.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {DEK, type Run, runDek} from '../support/process/run-dek.js';
 
 describe('manifest fetch', function () {
   this.timeout(60_000);

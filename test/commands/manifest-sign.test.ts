@@ -2,9 +2,9 @@ import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {ManifestFiles} from '../support/manifest-files.js';
-import {type Run, runDek} from '../support/run-dek.js';
-import {KEY_KINDS, SshKeys} from '../support/ssh-keys.js';
+import {KEY_KINDS, SshKeys} from '../support/keys/ssh-keys.js';
+import {ManifestFiles} from '../support/manifest/manifest-files.js';
+import {type Run, runDek} from '../support/process/run-dek.js';
 
 describe('dek manifest sign, verify and release', () => {
   const files = new ManifestFiles();

@@ -5,10 +5,10 @@ import {toHex} from '../../src/bytes.js';
 import {dcvHints, dekCheckValue} from '../../src/wrap/dcv/dcv.js';
 import {unwrapDek} from '../../src/wrap/dek-keys.js';
 import {unwrapKey, wrapKey} from '../../src/wrap/kw.js';
-import {json, KCV, KEK, plaintextOf} from '../support/key-files.js';
-import {ManifestFiles, OTHER_KCV} from '../support/manifest-files.js';
-import {base64, dekLine, headerLine, readAll, text} from '../support/manifest-text.js';
-import {runDek, runDekOnTerminal} from '../support/run-dek.js';
+import {json, KCV, KEK, plaintextOf} from '../support/keys/key-files.js';
+import {ManifestFiles, OTHER_KCV} from '../support/manifest/manifest-files.js';
+import {base64, dekLine, headerLine, readAll, text} from '../support/manifest/manifest-text.js';
+import {runDek, runDekOnTerminal} from '../support/process/run-dek.js';
 
 describe('keygen into a manifest', function () {
   this.timeout(60_000);

@@ -13,9 +13,9 @@ import {expect} from 'chai';
 import {openManifest} from '../../src/manifest/index.js';
 import {unwrapDek, wrapDek} from '../../src/wrap/dek-keys.js';
 import {wrapKey} from '../../src/wrap/kw.js';
-import {describeHits, type Needle, needlesOf} from '../support/memory.js';
-import {runDek} from '../support/run-dek.js';
-import {searchAfter} from '../support/search-after.js';
+import {describeHits, type Needle, needlesOf} from '../support/process/memory.js';
+import {runDek} from '../support/process/run-dek.js';
+import {searchAfter} from '../support/process/search-after.js';
 
 const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
 

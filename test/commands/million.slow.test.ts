@@ -9,9 +9,9 @@ import {viewOf} from '../../src/bytes.js';
 import {hash, randomFingerprintKey} from '../../src/manifest/fingerprint.js';
 import {FingerprintTable} from '../../src/manifest/fingerprint-table.js';
 import {type ManifestDek, writeManifest} from '../../src/manifest/index.js';
-import {DEK} from '../support/run-dek.js';
+import {DEK} from '../support/process/run-dek.js';
 
-const PRELOAD = new URL('../support/max-rss.js', import.meta.url).href;
+const PRELOAD = new URL('../support/process/max-rss.js', import.meta.url).href;
 const COUNT = process.env['SLOW'] ? 1_000_000 : 100_000;
 
 describe(`a manifest of ${COUNT} DEKs`, function () {

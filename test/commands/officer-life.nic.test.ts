@@ -6,8 +6,8 @@ import {type ChildProcess, spawn} from 'node:child_process';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import type {AgentStatus} from '../../src/agent/protocol.js';
-import {Card} from '../support/officer.js';
-import {DEK} from '../support/run-dek.js';
+import {Card} from '../support/nic/officer.js';
+import {DEK} from '../support/process/run-dek.js';
 import {until} from '../support/until.js';
 
 describe('the life of a card', function () {

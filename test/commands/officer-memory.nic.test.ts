@@ -5,10 +5,10 @@
 import fs from 'node:fs';
 import {expect} from 'chai';
 import {wrapKey} from '../../src/wrap/index.js';
-import {describeHits, type Mapping, needlesOf} from '../support/memory.js';
-import {Card} from '../support/officer.js';
-import {DEK} from '../support/run-dek.js';
-import {isProgramText, searchAfter} from '../support/search-after.js';
+import {Card} from '../support/nic/officer.js';
+import {describeHits, type Mapping, needlesOf} from '../support/process/memory.js';
+import {DEK} from '../support/process/run-dek.js';
+import {isProgramText, searchAfter} from '../support/process/search-after.js';
 
 describe('memory after an officer’s command', function () {
   this.timeout(120_000);

@@ -10,9 +10,9 @@ import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import {tryHold} from '../../src/files/lock.js';
 import {buildBlockstore, Service} from '../client/stage.js';
-import {AgentProcess} from '../support/agent-process.js';
-import {Card} from '../support/officer.js';
-import {DEK} from '../support/run-dek.js';
+import {AgentProcess} from '../support/agent/agent-process.js';
+import {Card} from '../support/nic/officer.js';
+import {DEK} from '../support/process/run-dek.js';
 
 interface Rotated {
   importKekId: number;

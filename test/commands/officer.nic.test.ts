@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import {expect} from 'chai';
 import {wrapKey} from '../../src/wrap/index.js';
-import {Card} from '../support/officer.js';
-import {DEK, run} from '../support/run-dek.js';
+import {Card} from '../support/nic/officer.js';
+import {DEK, run} from '../support/process/run-dek.js';
 
 interface Listed {
   keys: {id: number; state: string; bytes?: number; role?: string}[];

@@ -6,9 +6,9 @@ import {expect} from 'chai';
 import {openManifest} from '../../src/manifest/index.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
 import {unwrapKey, wrapKey} from '../../src/wrap/kw.js';
-import {json, plaintextOf} from '../support/key-files.js';
-import {type Run, runDek} from '../support/run-dek.js';
-import {PIN, TestToken} from '../support/token.js';
+import {json, plaintextOf} from '../support/keys/key-files.js';
+import {PIN, TestToken} from '../support/keys/token.js';
+import {type Run, runDek} from '../support/process/run-dek.js';
 
 describe('commands with pkcs11:', function () {
   this.timeout(60_000);

@@ -6,9 +6,9 @@ import type {Proof} from '../../src/agent/proof.js';
 import {type ManifestEntry, openManifest} from '../../src/manifest/index.js';
 import {dekCheckValue} from '../../src/wrap/dcv/dcv.js';
 import {unwrapKey} from '../../src/wrap/index.js';
-import {AgentProcess, DEK} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {writeMarked} from '../support/marked-manifest.js';
+import {AgentProcess, DEK} from '../support/agent/agent-process.js';
+import {writeMarked} from '../support/manifest/marked-manifest.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {until} from '../support/until.js';
 
 describe('dek prove --record', function () {

@@ -7,10 +7,10 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import type {Proof} from '../../src/agent/proof.js';
 import type {Settings} from '../../src/virtual/index.js';
-import {AgentProcess, DEK, live, NOTHING} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {thrownBy} from '../support/errors-thrown.js';
-import {type MarkedDek, markedDeks, WRONG, writeMarked} from '../support/marked-manifest.js';
+import {AgentProcess, DEK, live, NOTHING} from '../support/agent/agent-process.js';
+import {type MarkedDek, markedDeks, WRONG, writeMarked} from '../support/manifest/marked-manifest.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 
 const VERDICTS = Object.keys(WRONG);
 const WORDS: Readonly<Record<string, string>> = {

@@ -5,10 +5,10 @@ import fs from 'node:fs';
 import {buffer} from 'node:stream/consumers';
 import {expect} from 'chai';
 import {DEK_LAYOUTS, unwrapDek, wrapKey} from '../../src/wrap/index.js';
-import {json, KCV, KEK} from '../support/key-files.js';
-import {ManifestFiles} from '../support/manifest-files.js';
-import {readAll} from '../support/manifest-text.js';
-import {DEK, type Run, runDek, runDekOnTerminal} from '../support/run-dek.js';
+import {json, KCV, KEK} from '../support/keys/key-files.js';
+import {ManifestFiles} from '../support/manifest/manifest-files.js';
+import {readAll} from '../support/manifest/manifest-text.js';
+import {DEK, type Run, runDek, runDekOnTerminal} from '../support/process/run-dek.js';
 import {until} from '../support/until.js';
 
 /** More than a crew does without threads: 64 pieces of 256 KiB. */

@@ -3,8 +3,8 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import {openManifest} from '../../src/manifest/index.js';
 import {unwrapKey, wrapCredential} from '../../src/wrap/index.js';
-import {newOfficerKeys, TestSet, volumes} from '../support/fleet.js';
-import {runDek} from '../support/run-dek.js';
+import {newOfficerKeys, TestSet, volumes} from '../support/fleet/fleet.js';
+import {runDek} from '../support/process/run-dek.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 describe('dek rewrap --to-list', () => {

@@ -4,10 +4,10 @@ import {expect} from 'chai';
 import {toHex} from '../../src/bytes.js';
 import {unwrapCredential} from '../../src/wrap/credential.js';
 import {unwrapKey, wrapKey} from '../../src/wrap/kw.js';
-import {json, KCV, KEK} from '../support/key-files.js';
-import {CREDENTIAL, ManifestFiles, OTHER_KCV, OTHER_KEK} from '../support/manifest-files.js';
-import {readAll} from '../support/manifest-text.js';
-import {DEK, type Run, runDek} from '../support/run-dek.js';
+import {json, KCV, KEK} from '../support/keys/key-files.js';
+import {CREDENTIAL, ManifestFiles, OTHER_KCV, OTHER_KEK} from '../support/manifest/manifest-files.js';
+import {readAll} from '../support/manifest/manifest-text.js';
+import {DEK, type Run, runDek} from '../support/process/run-dek.js';
 import {until} from '../support/until.js';
 
 /** DEKs of the manifest: enough for threads. */

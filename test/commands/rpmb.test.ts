@@ -1,6 +1,6 @@
 /** What `dek rpmb` refuses before it has a memory to talk to; test/vm/tests/rpmb.sh has the rest, on QEMU's eMMC. */
 import {expect} from 'chai';
-import {runDek} from '../support/run-dek.js';
+import {runDek} from '../support/process/run-dek.js';
 
 const NODE = '/dev/mmcblk250rpmb';
 

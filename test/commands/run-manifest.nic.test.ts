@@ -1,10 +1,10 @@
 import {once} from 'node:events';
 import {text} from 'node:stream/consumers';
 import {expect} from 'chai';
-import {vols, writeManifestFile} from '../support/agent-manifests.js';
-import {live, NOTHING} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {DEK} from '../support/run-dek.js';
+import {vols, writeManifestFile} from '../support/agent/agent-manifests.js';
+import {live, NOTHING} from '../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {DEK} from '../support/process/run-dek.js';
 import {until} from '../support/until.js';
 
 const LIST = `"${process.execPath}" "${DEK}" list --json`;

@@ -4,9 +4,9 @@ import fs from 'node:fs';
 import {dirname, relative} from 'node:path';
 import {text} from 'node:stream/consumers';
 import {expect} from 'chai';
-import {live, NOTHING, wrappedDek} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {DEK} from '../support/run-dek.js';
+import {live, NOTHING, wrappedDek} from '../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {DEK} from '../support/process/run-dek.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 import {until} from '../support/until.js';
 

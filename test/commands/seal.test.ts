@@ -6,10 +6,10 @@ import {seal} from '../../src/seal/envelope.js';
 import {sealingKeyOf} from '../../src/seal/sealing-key.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
 import {BytesKek} from '../../src/wrap/kek-handle.js';
-import {json, KeyFiles} from '../support/key-files.js';
-import {DEK, run, runDek, runDekOnTerminal} from '../support/run-dek.js';
+import {json, KeyFiles} from '../support/keys/key-files.js';
+import {DEK, run, runDek, runDekOnTerminal} from '../support/process/run-dek.js';
 
-const MAX_RSS = new URL('../support/max-rss.js', import.meta.url).href;
+const MAX_RSS = new URL('../support/process/max-rss.js', import.meta.url).href;
 
 describe('seal', function () {
   this.timeout(60_000);

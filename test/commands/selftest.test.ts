@@ -5,8 +5,8 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {secretKeeping} from '../../src/memory/arena.js';
-import {DEK, run, runDek} from '../support/run-dek.js';
-import {readVectors} from '../support/vectors.js';
+import {readVectors} from '../support/keys/vectors.js';
+import {DEK, run, runDek} from '../support/process/run-dek.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 

@@ -3,8 +3,8 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {parseSession, renderSession, type Step} from '../support/session.js';
-import {runSession} from '../support/terminal.js';
+import {parseSession, renderSession, type Step} from '../support/process/session.js';
+import {runSession} from '../support/process/terminal.js';
 
 const SESSIONS = fileURLToPath(new URL('../../../test/commands/sessions/', import.meta.url));
 

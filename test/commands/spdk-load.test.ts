@@ -6,7 +6,7 @@ import {toHex} from '../../src/bytes.js';
 import {newEdition, writeManifest} from '../../src/manifest/index.js';
 import {keyRequest} from '../../src/spdk/key-request.js';
 import {keyCheckValue, wrapDek, wrapKey} from '../../src/wrap/index.js';
-import {runDek} from '../support/run-dek.js';
+import {runDek} from '../support/process/run-dek.js';
 import {SpdkServer} from '../support/spdk-server.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 

@@ -1,7 +1,7 @@
 /** Commands on a terminal of a person: --watch, and lines that no terminal has to break. */
 import {spawnSync} from 'node:child_process';
 import {expect} from 'chai';
-import {type AgentProcess, agentForEach, DEK} from '../support/agent-process.js';
+import {type AgentProcess, agentForEach, DEK} from '../support/agent/agent-process.js';
 import {PseudoTerminal} from '../support/pseudo-terminal.js';
 
 const dek = (words: string): string => `'${process.execPath}' '${DEK}' ${words}`;

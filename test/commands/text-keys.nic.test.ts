@@ -5,8 +5,8 @@ import fs from 'node:fs';
 import {expect} from 'chai';
 import {unwrapKey, wrapCredential, wrapKey} from '../../src/wrap/index.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
-import {KCV, KEK, KeyFiles, plaintextOf} from '../support/key-files.js';
-import {runDek} from '../support/run-dek.js';
+import {KCV, KEK, KeyFiles, plaintextOf} from '../support/keys/key-files.js';
+import {runDek} from '../support/process/run-dek.js';
 
 describe('text in place of a key', function () {
   this.timeout(60_000);

@@ -2,8 +2,8 @@ import fs from 'node:fs';
 import {expect} from 'chai';
 import {wrapKeys} from '../../src/wrap/bulk.js';
 import {wrapKey} from '../../src/wrap/index.js';
-import {json, KCV, KEK, KeyFiles, plaintextOf} from '../support/key-files.js';
-import {runDek, runDekOnTerminal} from '../support/run-dek.js';
+import {json, KCV, KEK, KeyFiles, plaintextOf} from '../support/keys/key-files.js';
+import {runDek, runDekOnTerminal} from '../support/process/run-dek.js';
 
 describe('unwrap', function () {
   this.timeout(60_000);

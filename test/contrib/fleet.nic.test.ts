@@ -4,9 +4,9 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {AgentClient} from '../../src/agent/client.js';
-import {DEK, live, NOTHING} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {placeManifest} from '../support/manifest-of.js';
+import {DEK, live, NOTHING} from '../support/agent/agent-process.js';
+import {placeManifest} from '../support/manifest/manifest-of.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {until} from '../support/until.js';
 
 const SCRIPT = fileURLToPath(new URL('../../../contrib/fleet/dek-fleet-start', import.meta.url));

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {servedMetrics} from '../support/served-metrics.js';
+import {servedMetrics} from '../support/agent/served-metrics.js';
 
 interface Dashboard {
   panels: {title: string; targets: {expr: string}[]}[];

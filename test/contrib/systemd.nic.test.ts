@@ -7,10 +7,10 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {AgentProcess, DEK, live, NOTHING} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {placeManifest} from '../support/manifest-of.js';
-import {PASS_ON} from '../support/passed-socket.js';
+import {AgentProcess, DEK, live, NOTHING} from '../support/agent/agent-process.js';
+import {PASS_ON} from '../support/agent/passed-socket.js';
+import {placeManifest} from '../support/manifest/manifest-of.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {skipWithout} from '../support/skip.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 

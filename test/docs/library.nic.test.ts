@@ -3,8 +3,8 @@ import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
+import {Terminal} from '../support/process/terminal.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
-import {Terminal} from '../support/terminal.js';
 import {ROOT, sessionsOf} from './blocks.js';
 
 /** What stands before the program, which leaves to its readers where keys come from. */

@@ -3,8 +3,8 @@
  * compared where the page shows it; a command that shows no error has to end with 0.
  */
 import {expect} from 'chai';
-import {shownOutput} from '../support/session.js';
-import {Terminal} from '../support/terminal.js';
+import {shownOutput} from '../support/process/session.js';
+import {Terminal} from '../support/process/terminal.js';
 import {blocksOf, commandsOf, common, PAGES, sessionsOf} from './blocks.js';
 import {ELSEWHERE} from './elsewhere.js';
 import {INSTEAD, STAGES} from './stages.js';

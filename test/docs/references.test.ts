@@ -5,8 +5,8 @@ import {expect} from 'chai';
 import {httpStatus} from '../../src/agent/protocol.js';
 import {prometheusLines} from '../../src/cli/output/fleet-table.js';
 import {DEK_ERROR_CODES, DekError} from '../../src/errors.js';
-import {fleetStatus, hostStatus} from '../support/host-status.js';
-import {servedMetrics} from '../support/served-metrics.js';
+import {servedMetrics} from '../support/agent/served-metrics.js';
+import {fleetStatus, hostStatus} from '../support/fleet/host-status.js';
 
 const page = (name: string): string =>
   fs.readFileSync(fileURLToPath(new URL(`../../../docs/${name}`, import.meta.url)), 'utf8');

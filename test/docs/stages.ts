@@ -1,6 +1,6 @@
 /**
- * What is there before each session of a page that is run, besides what test/support/terminal.ts names, as commands of
- * a shell. One that ends with `bash` is a shell in which all that follows runs.
+ * What is there before each session of a page that is run, besides what test/support/process/terminal.ts names, as
+ * commands of a shell. One that ends with `bash` is a shell in which all that follows runs.
  */
 import {ROOT} from './blocks.js';
 

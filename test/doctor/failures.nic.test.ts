@@ -4,10 +4,10 @@ import {readFileSync} from 'node:fs';
 import {expect} from 'chai';
 import type {Settings} from '../../src/virtual/index.js';
 import {wrapCredential, wrapKey} from '../../src/wrap/index.js';
-import {Child} from '../support/child.js';
-import {Client, hex, testKeys} from '../support/client.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {needing} from '../support/release.js';
+import {Client, hex, testKeys} from '../support/nic/client.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {needing} from '../support/nic/release.js';
+import {Child} from '../support/process/child.js';
 
 const DOCUMENT = new URL('../../../docs/failures.md', import.meta.url);
 const TEXT = readFileSync(DOCUMENT, 'utf8');

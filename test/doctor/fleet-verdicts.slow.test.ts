@@ -5,10 +5,10 @@ import {expect} from 'chai';
 import {HeldCopy} from '../../src/fleet/host/held.js';
 import {FleetKeys} from '../../src/fleet/layout/keys.js';
 import {parsePointer} from '../../src/fleet/layout/pointer.js';
-import {EtcdCluster} from '../support/etcd.js';
-import {Examiner} from '../support/examiner.js';
-import {newOfficerKeys, TestSet} from '../support/fleet.js';
-import {runDek} from '../support/run-dek.js';
+import {EtcdCluster} from '../support/fleet/etcd.js';
+import {newOfficerKeys, TestSet} from '../support/fleet/fleet.js';
+import {Examiner} from '../support/process/examiner.js';
+import {runDek} from '../support/process/run-dek.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 import {OF_FLEET} from './halves.js';
 

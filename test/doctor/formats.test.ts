@@ -5,7 +5,7 @@ import type {Material} from '../../src/doctor/formats/material.js';
 import {FILE_FORMATS, type FileFormatName} from '../../src/doctor/formats/table.js';
 import {wrapCredential, wrapDek} from '../../src/wrap/index.js';
 import {BytesKek} from '../../src/wrap/kek-handle.js';
-import {xts} from '../support/xts.js';
+import {xts} from '../support/nic/xts.js';
 
 const KEK = new Uint8Array(32).map((_, i) => i);
 const half = (bytes: number, first: number) => new Uint8Array(bytes).map((_, i) => first + i);

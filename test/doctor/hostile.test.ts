@@ -10,14 +10,14 @@ import {FILE_FORMAT_NAMES, FILE_FORMATS} from '../../src/doctor/formats/table.js
 import {identify} from '../../src/doctor/inspect/identify.js';
 import {DekError} from '../../src/errors.js';
 import {wrapCredential, wrapDek} from '../../src/wrap/index.js';
-import {runDek} from '../support/run-dek.js';
+import {runDek} from '../support/process/run-dek.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const RUNS = process.env['SLOW'] ? 20_000 : 300;
 const FROM_BYTES = FILE_FORMAT_NAMES.filter((name) => name !== 'manifest');
 
 describe('hostile files', function () {
-  this.timeout(120_000);
+  this.timeout(300_000); // tens of commands at once
   const KEK = new Uint8Array(32).fill(3);
   const half = (first: number) => new Uint8Array(32).map((_, i) => first + i);
   const MATERIAL = {

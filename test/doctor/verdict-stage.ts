@@ -3,8 +3,8 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import type {Check} from '../../src/doctor/check.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {Examiner} from '../support/examiner.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {Examiner} from '../support/process/examiner.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 export class VerdictStage {

@@ -4,16 +4,16 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import type {Settings} from '../../src/virtual/index.js';
-import {AgentProcess} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {Examiner} from '../support/examiner.js';
-import {markedDeks, writeMarked} from '../support/marked-manifest.js';
-import {has} from '../support/release.js';
+import {AgentProcess} from '../support/agent/agent-process.js';
+import {markedDeks, writeMarked} from '../support/manifest/marked-manifest.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {has} from '../support/nic/release.js';
+import {Examiner} from '../support/process/examiner.js';
 import {isHere, skipWithout} from '../support/skip.js';
 import {OF_HOST} from './halves.js';
 import {VerdictStage} from './verdict-stage.js';
 
-const OLD_LIBRARY = new URL('../support/old-library.js', import.meta.url).href;
+const OLD_LIBRARY = new URL('../support/nic/old-library.js', import.meta.url).href;
 
 describe('doctor', function () {
   this.timeout(60_000);

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import {expect} from 'chai';
 import {writeDescriptor} from '../../src/files/descriptor.js';
-import {refusalOf} from '../support/errors-thrown.js';
+import {refusalOf} from '../support/process/errors-thrown.js';
 
 const KEY = new Uint8Array(40).map((_, i) => i);
 

@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import {DekError} from '../../src/errors.js';
 import {type HeldLock, holdLock, tryHold} from '../../src/files/lock.js';
-import {thrownBy} from '../support/errors-thrown.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const nobodyElse = async (): Promise<void> => {};

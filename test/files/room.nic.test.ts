@@ -1,7 +1,7 @@
 /** Few descriptors: what cannot be opened is not taken for what is not there. */
 import {expect} from 'chai';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {DEK} from '../support/run-dek.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {DEK} from '../support/process/run-dek.js';
 
 describe('room for files', function () {
   this.timeout(60_000);

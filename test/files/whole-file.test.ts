@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {writeWholeFile} from '../../src/files/whole-file.js';
-import {refusalOf} from '../support/errors-thrown.js';
+import {refusalOf} from '../support/process/errors-thrown.js';
 
 const MODULE = new URL('../../src/files/whole-file.js', import.meta.url).href;
 const KEY = new Uint8Array(40).map((_, i) => i);

@@ -3,11 +3,11 @@ import {once} from 'node:events';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {EtcdCluster} from '../support/etcd.js';
-import {newOfficerKeys, TestSet, volumes} from '../support/fleet.js';
+import {EtcdCluster} from '../support/fleet/etcd.js';
+import {newOfficerKeys, TestSet, volumes} from '../support/fleet/fleet.js';
+import {SimulatedHost, type Simulation} from '../support/fleet/simulated-host.js';
+import {DEK, type Run, runDek} from '../support/process/run-dek.js';
 import {PseudoTerminal} from '../support/pseudo-terminal.js';
-import {DEK, type Run, runDek} from '../support/run-dek.js';
-import {SimulatedHost, type Simulation} from '../support/simulated-host.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 import {until} from '../support/until.js';
 

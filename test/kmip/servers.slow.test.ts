@@ -9,7 +9,7 @@ import {Servers} from '../../src/kmip/servers.js';
 import {OPERATION, TAG} from '../../src/kmip/tags.js';
 import {byteString, decode, encode, enumeration, type Item, integer, structure, text} from '../../src/kmip/ttlv.js';
 import {wrapKey} from '../../src/wrap/kw.js';
-import {type Answer, AnsweringServer, Certificates, freePort, PyKmip} from '../support/kmip.js';
+import {type Answer, AnsweringServer, Certificates, freePort, PyKmip} from '../support/keys/kmip.js';
 
 /** Of servers that hang, and of others, which may be short of processor time. */
 const TIMEOUT_MS = {ofOneThatHangs: 2000, ofOthers: 20_000};

@@ -16,7 +16,7 @@ import {
   text,
 } from '../../src/kmip/ttlv.js';
 import {wrappedKeyIn} from '../../src/kmip/wrapped-key.js';
-import {bytes} from '../support/vectors.js';
+import {bytes} from '../support/keys/vectors.js';
 
 /** How many inputs are tried; the issue asks for 10^6, which SLOW=1 does. */
 const FUZZ = process.env['SLOW'] ? 1_000_000 : 20_000;

@@ -6,7 +6,7 @@ import {type Edition, newEdition} from '../../src/manifest/fields/edition.js';
 import {formatHeader} from '../../src/manifest/fields/header.js';
 import {formatRelease, newRelease, type ReleasedManifest} from '../../src/manifest/release/release.js';
 import {digestsOf} from '../../src/manifest/signature/digests.js';
-import {SoftKey} from '../support/soft-key.js';
+import {SoftKey} from '../support/keys/soft-key.js';
 
 const NOW = new Date('2026-11-30T12:00:00Z');
 const ISSUED = '2026-11-30T11:00:00Z';

@@ -6,7 +6,7 @@ import {parseCanonical} from '../../src/manifest/canonical.js';
 import {readBase64, writeBase64} from '../../src/manifest/fields/base64.js';
 import {parseEntry} from '../../src/manifest/fields/entry.js';
 import {parseLines} from '../../src/manifest/parse-lines.js';
-import {dekLine, text} from '../support/manifest-text.js';
+import {dekLine, text} from '../support/manifest/manifest-text.js';
 
 const bytes = (lines: string): Uint8Array => new Uint8Array(Buffer.from(lines, 'latin1'));
 

@@ -2,8 +2,16 @@
 import fs from 'node:fs';
 import {createRequire} from 'node:module';
 import {expect} from 'chai';
-import {thrownBy} from '../support/errors-thrown.js';
-import {base64, dekLine, headerLine, headerLine2, NEXT_LOGIN, readAll, text} from '../support/manifest-text.js';
+import {
+  base64,
+  dekLine,
+  headerLine,
+  headerLine2,
+  NEXT_LOGIN,
+  readAll,
+  text,
+} from '../support/manifest/manifest-text.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 
 type Validate = (data: unknown) => boolean;
 // Fastify's own Ajv: what it takes for a schema, we do.

@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import {layoutOf} from '../../src/dek-layout.js';
 import {DekError, openManifest, readManifest, writeManifest} from '../../src/index.js';
 import {type ManifestDek, type ManifestHeader, newEdition} from '../../src/manifest/index.js';
-import {thrownBy} from '../support/errors-thrown.js';
-import {dekLine, headerLine, readAll, text} from '../support/manifest-text.js';
+import {dekLine, headerLine, readAll, text} from '../support/manifest/manifest-text.js';
+import {thrownBy} from '../support/process/errors-thrown.js';
 
 const good = text(headerLine(), dekLine(1), dekLine(2), dekLine(3));
 

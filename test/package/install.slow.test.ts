@@ -8,10 +8,10 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
+import {runSession} from '../support/process/terminal.js';
 import {type Registry, startRegistry} from '../support/registry.js';
 import {skipWithout} from '../support/skip.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
-import {runSession} from '../support/terminal.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const SESSIONS = ['commands/sessions/main-job.txt', 'package/installed.txt'].map((name) => join(ROOT, 'test', name));

@@ -1,6 +1,6 @@
 /** A program on a virtual ConnectX that prints lines and is told some. */
 import readline from 'node:readline';
-import type {TestDevice} from '../support/device.js';
+import type {TestDevice} from '../support/nic/device.js';
 
 /** Far longer than ten million messages, or a million entries, take on a loaded machine. */
 const LIMIT_MS = 3_600_000;

@@ -7,8 +7,8 @@ import {spawn} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {join} from 'node:path';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {xts} from '../support/xts.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {xts} from '../support/nic/xts.js';
 
 /** Of what hangs. The first one takes nine minutes of processor time, most of it DPDK's own. */
 const LIMIT_MS = 3_600_000;

@@ -3,9 +3,9 @@
  * can close all it had, and so does another one, whose queue pair it is connected with.
  */
 import {randomInt} from 'node:crypto';
-import {compileProgram} from '../support/compile.js';
-import type {TestDevice} from '../support/device.js';
-import {testDevice} from '../support/device.js';
+import type {TestDevice} from '../support/nic/device.js';
+import {testDevice} from '../support/nic/device.js';
+import {compileProgram} from '../support/process/compile.js';
 import {dialogue} from './dialogue.js';
 
 const ENTRIES = Number(process.env['ENTRIES'] ?? 1_000_000);

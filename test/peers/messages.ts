@@ -1,6 +1,7 @@
 /** Many messages from one process to another, none of which may be lost: test/peers/messages.c. */
-import {compileProgram} from '../support/compile.js';
-import {type TestDevice, testDevice} from '../support/device.js';
+
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {compileProgram} from '../support/process/compile.js';
 import {dialogue} from './dialogue.js';
 
 const MESSAGES = Number(process.env['MESSAGES'] ?? 200_000);

@@ -2,7 +2,7 @@
 import type {ChildProcess} from 'node:child_process';
 import fs from 'node:fs';
 import {createServer} from 'node:net';
-import type {TestDevice} from '../support/device.js';
+import type {TestDevice} from '../support/nic/device.js';
 
 /** How long a pair may take. */
 const LIMIT_MS = 120_000;

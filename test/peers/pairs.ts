@@ -6,7 +6,7 @@ import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {type TestDevice, testDevice} from '../support/device.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {type Pair, runPair} from './pair.js';
 
 const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));

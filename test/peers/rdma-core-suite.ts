@@ -1,6 +1,6 @@
 /** The whole suite of rdma-core, on a NIC of each import mode. */
 import fs from 'node:fs';
-import {testDevice} from '../support/device.js';
+import {testDevice} from '../support/nic/device.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 import {type Outcome, outcomes, Suite} from './rdma-core.js';
 import {findings, type ImportMode, record} from './rdma-core-skips.js';

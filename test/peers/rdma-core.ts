@@ -9,8 +9,8 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {gunzipSync} from 'node:zlib';
 import {wrapDek} from '../../src/wrap/index.js';
-import type {TestDevice} from '../support/device.js';
-import {xts} from '../support/xts.js';
+import type {TestDevice} from '../support/nic/device.js';
+import {xts} from '../support/nic/xts.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Where Debian has the tests, and where the set-up puts them on systems without /usr/share/doc. */

@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import * as layout from '../../src/rdma/c-layout.js';
 import * as dataPathLayout from '../../src/rdma/data-path/c-layout.js';
-import {type Feature, has, needing} from '../support/release.js';
+import {type Feature, has, needing} from '../support/nic/release.js';
 
 type Struct = Readonly<Record<string, number>>;
 

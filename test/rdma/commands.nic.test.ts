@@ -1,8 +1,8 @@
 /** `dek device list` and `dek device show` on virtual NICs of several kinds. */
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {ENGINES, has} from '../support/release.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {ENGINES, has} from '../support/nic/release.js';
 
 const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
 

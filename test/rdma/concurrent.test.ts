@@ -5,8 +5,8 @@ import {expect} from 'chai';
 import {DekError} from '../../src/errors.js';
 import {Dek} from '../../src/rdma/dek/dek.js';
 import type {CreateDekOptions, DekColumn} from '../../src/rdma/dek/keys.js';
-import {code, open, PLAINTEXT_NIC, WRAPPED} from '../support/fake-device.js';
-import type {FakeLibrary} from '../support/fake-library.js';
+import {code, open, PLAINTEXT_NIC, WRAPPED} from '../support/nic/fake-device.js';
+import type {FakeLibrary} from '../support/nic/fake-library.js';
 import {until} from '../support/until.js';
 
 const {EAGAIN, EBUSY, EINVAL, EIO} = constants.errno;

@@ -7,8 +7,8 @@ import {Context} from '../../src/rdma/context.js';
 import {Dek} from '../../src/rdma/dek/dek.js';
 import {Device} from '../../src/rdma/device.js';
 import {Login} from '../../src/rdma/login.js';
-import {code, open, WRAPPED} from '../support/fake-device.js';
-import {FakeLibrary} from '../support/fake-library.js';
+import {code, open, WRAPPED} from '../support/nic/fake-device.js';
+import {FakeLibrary} from '../support/nic/fake-library.js';
 
 const {EBUSY, EIO, ENOENT} = constants.errno;
 const LOGIN = {credential: new Uint8Array(48).fill(0xcc), credentialId: 0xabcdef, importKekId: 0x123456};

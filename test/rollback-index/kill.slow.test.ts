@@ -10,8 +10,8 @@ import {expect} from 'chai';
 import {READ_LIMIT} from '../../src/files/small-file.js';
 import {RollbackIndex} from '../../src/rollback-index/rollback-index.js';
 import {openStore} from '../../src/rollback-index/table.js';
-import {compileProgram} from '../support/compile.js';
-import {SoftTpm} from '../support/swtpm.js';
+import {SoftTpm} from '../support/keys/swtpm.js';
+import {compileProgram} from '../support/process/compile.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const UPDATE = fileURLToPath(new URL('./update-main.js', import.meta.url));

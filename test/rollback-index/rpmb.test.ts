@@ -4,7 +4,7 @@ import {DekError} from '../../src/errors.js';
 import {RollbackIndex} from '../../src/rollback-index/rollback-index.js';
 import {rpmbStore, storeOf} from '../../src/rollback-index/rpmb.js';
 import {programKey} from '../../src/rpmb/operations.js';
-import {FakeRpmb} from '../support/fake-rpmb.js';
+import {FakeRpmb} from '../support/keys/fake-rpmb.js';
 
 const KEY = randomBytes(32);
 const LIMIT = {timeoutMs: 10_000, signal: new AbortController().signal};

@@ -2,7 +2,7 @@ import {randomBytes} from 'node:crypto';
 import {expect} from 'chai';
 import {DekError} from '../../src/errors.js';
 import {getCapacity, getWriteCount, programKey, readBlocks, writeBlocks} from '../../src/rpmb/operations.js';
-import {FakeRpmb, type Lie} from '../support/fake-rpmb.js';
+import {FakeRpmb, type Lie} from '../support/keys/fake-rpmb.js';
 
 const KEY = new Uint8Array(randomBytes(32));
 const BLOCK = new Uint8Array(randomBytes(256));

@@ -4,7 +4,7 @@ import {DekError} from '../../src/errors.js';
 import {encodeFrames} from '../../src/rpmb/frame.js';
 import {programKey} from '../../src/rpmb/operations.js';
 import {messagesIn, passFrames} from '../../src/rpmb/passed.js';
-import {FakeRpmb} from '../support/fake-rpmb.js';
+import {FakeRpmb} from '../support/keys/fake-rpmb.js';
 
 const KEY = randomBytes(32);
 const write = (counter: number, address = 0): Uint8Array =>

@@ -9,7 +9,7 @@ import {openEnvelope, seal} from '../../src/seal/envelope.js';
 import {sealingKeyOf} from '../../src/seal/sealing-key.js';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
 import {BytesKek} from '../../src/wrap/kek-handle.js';
-import {bytes} from '../support/vectors.js';
+import {bytes} from '../support/keys/vectors.js';
 
 interface EnvelopeVector {
   id: string;

@@ -4,8 +4,8 @@
  */
 import fs from 'node:fs';
 import {setTimeout as pause} from 'node:timers/promises';
-import {logged} from '../support/agent-log.js';
-import {type Vol, vols} from '../support/agent-manifests.js';
+import {logged} from '../support/agent/agent-log.js';
+import {type Vol, vols} from '../support/agent/agent-manifests.js';
 import {until} from '../support/until.js';
 import {compare, type Held, type Known} from './oracle.js';
 import {namesOf, type Scenario, type Step} from './scenario.js';

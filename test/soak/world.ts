@@ -4,9 +4,9 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {parseSettings} from '../../src/virtual/setting-words.js';
 import {wrapDek} from '../../src/wrap/index.js';
-import {keysOf, type Vol, writeManifestFile} from '../support/agent-manifests.js';
-import {AgentProcess, DEK} from '../support/agent-process.js';
-import {type TestDevice, testDevice} from '../support/device.js';
+import {keysOf, type Vol, writeManifestFile} from '../support/agent/agent-manifests.js';
+import {AgentProcess, DEK} from '../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
 import type {Scenario} from './scenario.js';
 
 /** Nothing waits for ever: a command, or the start of an agent, that takes longer is a fault. */

@@ -1,7 +1,7 @@
 /** A clock of the day that jumps, for programs that are started by it (test/fleet/jumping-clock.c). */
 import fs from 'node:fs';
 import {join} from 'node:path';
-import {compileProgram} from './compile.js';
+import {compileProgram} from './process/compile.js';
 import {temporaryDirectory} from './temporary-directory.js';
 
 export const DAY = 86_400;

@@ -4,8 +4,8 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {compiledShim} from '../support/device.js';
-import {type Outcome, parseSession, renderSession, type Step} from '../support/session.js';
+import {compiledShim} from '../support/nic/device.js';
+import {type Outcome, parseSession, renderSession, type Step} from '../support/process/session.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -43,7 +43,8 @@ describe('virtual-connectx', function () {
   function run(command: string): Outcome {
     const env: NodeJS.ProcessEnv = {...process.env, PATH: `${join(installed, 'bin')}:${process.env['PATH']}`};
     for (const name of ['LD_PRELOAD', 'SYSFS_PATH', 'SYSFS_PCI_DEVICES', 'DEK_VIRTUAL']) delete env[name];
-    const {stdout, status} = spawnSync('bash', ['-c', `exec 2>&1\n${command}`], {cwd: work, env, encoding: 'utf8'});
+    const options = {cwd: work, env, encoding: 'utf8', timeout: 100_000} as const; // a server that never listens
+    const {stdout, status} = spawnSync('bash', ['-c', `exec 2>&1\n${command}`], options);
     return {output: withoutTabs(stdout), exit: status};
   }
 

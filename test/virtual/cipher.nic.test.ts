@@ -3,11 +3,11 @@ import fs from 'node:fs';
 import {expect} from 'chai';
 import {IMAGE} from '../../src/virtual/image-layout.js';
 import {type DekKeys, wrapDek} from '../../src/wrap/index.js';
-import {Client, hex, login} from '../support/client.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {describeHits, needlesOf, searchMemory} from '../support/memory.js';
-import {needing} from '../support/release.js';
-import {xts} from '../support/xts.js';
+import {Client, hex, login} from '../support/nic/client.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {needing} from '../support/nic/release.js';
+import {xts} from '../support/nic/xts.js';
+import {describeHits, needlesOf, searchMemory} from '../support/process/memory.js';
 
 /** Data units and their number in enum mlx5dv_block_size. */
 const UNITS = {512: 0, 520: 1, 4048: 2, 4096: 3, 4160: 4} as const;

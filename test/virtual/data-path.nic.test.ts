@@ -1,6 +1,6 @@
 import {expect} from 'chai';
-import {Client} from '../support/client.js';
-import {type TestDevice, testDevice} from '../support/device.js';
+import {Client} from '../support/nic/client.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
 
 /** What traffic.c fills memory with. */
 function pattern(bytes: number, seed: number): string {

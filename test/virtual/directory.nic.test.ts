@@ -5,9 +5,9 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import {DekError} from '../../src/errors.js';
 import {createVirtual, openVirtual} from '../../src/virtual/index.js';
-import {Client} from '../support/client.js';
-import {testDevice} from '../support/device.js';
-import {DEK} from '../support/run-dek.js';
+import {Client} from '../support/nic/client.js';
+import {testDevice} from '../support/nic/device.js';
+import {DEK} from '../support/process/run-dek.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 describe('the directory of a virtual ConnectX', () => {

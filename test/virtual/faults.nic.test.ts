@@ -1,9 +1,9 @@
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import {parseSettings} from '../../src/virtual/setting-words.js';
-import {Client, login, wrapped} from '../support/client.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {errnoOf} from '../support/release.js';
+import {Client, login, wrapped} from '../support/nic/client.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {errnoOf} from '../support/nic/release.js';
 
 const STATUS_ERRNO = [
   [0x01, 'EIO'],

@@ -2,7 +2,7 @@ import {execFileSync} from 'node:child_process';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import * as layout from '../../src/virtual/image-layout.js';
-import {compileProgram} from '../support/compile.js';
+import {compileProgram} from '../support/process/compile.js';
 
 const FOLDER = fileURLToPath(new URL('../../../src/virtual/shim', import.meta.url));
 

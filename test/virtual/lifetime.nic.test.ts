@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {expect} from 'chai';
-import {Client, login, testKeys, wrapped} from '../support/client.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {describeHits, needlesOf, searchMemory} from '../support/memory.js';
-import {errnoOf} from '../support/release.js';
+import {Client, login, testKeys, wrapped} from '../support/nic/client.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {errnoOf} from '../support/nic/release.js';
+import {describeHits, needlesOf, searchMemory} from '../support/process/memory.js';
 
 const NO_OBJECTS = {pds: 0, logins: 0, deks: 0, cqs: 0, qps: 0, mrs: 0, mkeys: 0};
 const NOTHING = {contexts: 0, ...NO_OBJECTS, processes: [], open: []};

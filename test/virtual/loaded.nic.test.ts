@@ -3,8 +3,8 @@ import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {DEK} from '../support/run-dek.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {DEK} from '../support/process/run-dek.js';
 import {skipWithout} from '../support/skip.js';
 
 const MESSAGE = 'and was started without it';

@@ -1,8 +1,8 @@
 import {randomBytes} from 'node:crypto';
 import {expect} from 'chai';
 import {wrapKey} from '../../src/wrap/index.js';
-import {Client, hex} from '../support/client.js';
-import {type TestDevice, testDevice} from '../support/device.js';
+import {Client, hex} from '../support/nic/client.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
 
 /** A mailbox, written a field at a time: where it is and how wide, in bits from the first byte's highest. */
 function mailbox(bytes: number, fields: readonly (readonly [at: number, bits: number, value: number | Uint8Array])[]) {

@@ -7,8 +7,8 @@ import {hostileQueues} from '../peers/hostile.js';
 import {sendMessages} from '../peers/messages.js';
 import {freePort, runPair} from '../peers/pair.js';
 import {PINGPONGS} from '../peers/pairs.js';
-import {Client} from '../support/client.js';
-import {type TestDevice, testDevice} from '../support/device.js';
+import {Client} from '../support/nic/client.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {until} from '../support/until.js';
 
 describe('two processes on virtual ConnectX', () => {

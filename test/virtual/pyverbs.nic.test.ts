@@ -5,8 +5,8 @@ import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {outcomes, PYTHON, Suite} from '../peers/rdma-core.js';
 import {findings, REVIEWED} from '../peers/rdma-core-skips.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {has, RELEASE, skipping} from '../support/release.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {has, RELEASE, skipping} from '../support/nic/release.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));

@@ -8,7 +8,7 @@ import {DekError} from '../../src/errors.js';
 import type {Settings} from '../../src/virtual/index.js';
 import {parseSettings} from '../../src/virtual/setting-words.js';
 import {keyCheckValue} from '../../src/wrap/index.js';
-import {type TestDevice, testDevice} from '../support/device.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
 
 const SECRET = new Uint8Array(32).fill(7);
 const read = async (source: string): Promise<Uint8Array> => {

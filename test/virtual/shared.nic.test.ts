@@ -3,10 +3,10 @@ import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {expect} from 'chai';
 import {wrapDek} from '../../src/wrap/index.js';
-import {Client, hex, login} from '../support/client.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {errnoOf, needing} from '../support/release.js';
-import {xts} from '../support/xts.js';
+import {Client, hex, login} from '../support/nic/client.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {errnoOf, needing} from '../support/nic/release.js';
+import {xts} from '../support/nic/xts.js';
 
 /** Numbers of uverbs objects. */
 const QP = 4;

@@ -4,9 +4,9 @@ import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {IMAGE, IMAGE_BYTES, IMAGE_VERSION} from '../../src/virtual/image-layout.js';
-import {Client, login, wrapped} from '../support/client.js';
-import {compileProgram} from '../support/compile.js';
-import {type TestDevice, testDevice} from '../support/device.js';
+import {Client, login, wrapped} from '../support/nic/client.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {compileProgram} from '../support/process/compile.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const SOURCE = fileURLToPath(new URL('../../../src/virtual/shim/uverbs.c', import.meta.url));

@@ -1,9 +1,9 @@
 import {randomBytes} from 'node:crypto';
 import {expect} from 'chai';
 import {wrapCredential, wrapDek, wrapKey} from '../../src/wrap/index.js';
-import {Client, hex, login, testKeys, wrapped} from '../support/client.js';
-import {type TestDevice, testDevice} from '../support/device.js';
-import {errnoOf, has, needing} from '../support/release.js';
+import {Client, hex, login, testKeys, wrapped} from '../support/nic/client.js';
+import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {errnoOf, has, needing} from '../support/nic/release.js';
 
 const LAYOUTS = [
   [128, false],

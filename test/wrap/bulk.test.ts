@@ -6,7 +6,7 @@ import {ENGINES, withEngine} from '../../src/wrap/aes/engine.js';
 import {rewrapKeys, unwrapKeys, wrapKeys} from '../../src/wrap/bulk.js';
 import {unwrapKey, wrapKey} from '../../src/wrap/kw.js';
 import {laneKeys} from '../../src/wrap/lane.js';
-import {exactly, kek, refusal} from '../support/arbitrary.js';
+import {exactly, kek, refusal} from '../support/keys/arbitrary.js';
 
 const KEK = new Uint8Array(16).fill(1);
 const OTHER = new Uint8Array(32).fill(2);

@@ -2,8 +2,8 @@ import {cmac as nobleCmac} from '@noble/ciphers/aes.js';
 import {expect} from 'chai';
 import fc from 'fast-check';
 import {cmac} from '../../src/wrap/cmac.js';
-import {kek} from '../support/arbitrary.js';
-import {bytes} from '../support/vectors.js';
+import {kek} from '../support/keys/arbitrary.js';
+import {bytes} from '../support/keys/vectors.js';
 
 /** RFC 4493 section 4: the first so many bytes of one message, and what comes out. */
 const RFC4493_KEY = '2b7e151628aed2a6abf7158809cf4f3c';

@@ -1,8 +1,8 @@
 import {expect} from 'chai';
 import fc from 'fast-check';
 import {unwrapCredential, wrapCredential} from '../../src/wrap/credential.js';
-import {exactly, kek, refusal} from '../support/arbitrary.js';
-import {bytes, readVectors} from '../support/vectors.js';
+import {exactly, kek, refusal} from '../support/keys/arbitrary.js';
+import {bytes, readVectors} from '../support/keys/vectors.js';
 
 const KEK = new Uint8Array(16).fill(1);
 

@@ -7,7 +7,7 @@ import {createCipheriv, createDecipheriv} from 'node:crypto';
 import {fileURLToPath} from 'node:url';
 import {aeskw, cmac} from '@noble/ciphers/aes.js';
 import {expect} from 'chai';
-import {bytes, readVectors} from '../support/vectors.js';
+import {bytes, readVectors} from '../support/keys/vectors.js';
 
 const DEFAULT_IV = Buffer.alloc(8, 0xa6);
 

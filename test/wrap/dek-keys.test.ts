@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import {DEK_LAYOUTS} from '../../src/dek-layout.js';
 import {type DekKeys, splitDek, unwrapDek, wrapDek} from '../../src/wrap/dek-keys.js';
 import {wrapKey} from '../../src/wrap/kw.js';
-import {dek, kek, refusal} from '../support/arbitrary.js';
-import {bytes, readVectors} from '../support/vectors.js';
+import {dek, kek, refusal} from '../support/keys/arbitrary.js';
+import {bytes, readVectors} from '../support/keys/vectors.js';
 
 const KEK = new Uint8Array(32).fill(1);
 

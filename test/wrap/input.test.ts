@@ -1,7 +1,7 @@
 import {expect} from 'chai';
 import {DekError} from '../../src/errors.js';
 import * as wrap from '../../src/wrap/index.js';
-import {refusal} from '../support/arbitrary.js';
+import {refusal} from '../support/keys/arbitrary.js';
 
 class Liar extends Uint8Array {
   override get length(): number {

@@ -2,8 +2,8 @@ import {cmac} from '@noble/ciphers/aes.js';
 import {expect} from 'chai';
 import fc from 'fast-check';
 import {keyCheckValue} from '../../src/wrap/kcv.js';
-import {kek, refusal} from '../support/arbitrary.js';
-import {bytes, readVectors} from '../support/vectors.js';
+import {kek, refusal} from '../support/keys/arbitrary.js';
+import {bytes, readVectors} from '../support/keys/vectors.js';
 
 describe('kcv', () => {
   for (const {id, kek, kcv} of readVectors('kcv').vectors) {

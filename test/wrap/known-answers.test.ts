@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import {checkKnownAnswers, type VectorSet} from '../../src/wrap/known-answers.js';
-import {readVectors} from '../support/vectors.js';
+import {readVectors} from '../support/keys/vectors.js';
 
 function copy(
   name: 'rfc3394' | 'dek' | 'credential' | 'kcv' | 'dcv' | 'nvidia',

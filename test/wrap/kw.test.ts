@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import {secretBytes} from '../../src/bytes.js';
 import {loadNodeCrypto} from '../../src/wrap/aes/node-aes.js';
 import {unwrapInPlace, unwrapKey, wrapInPlace, wrapKey} from '../../src/wrap/kw.js';
-import {kek, keyData, refusal} from '../support/arbitrary.js';
-import {bytes, readVectors} from '../support/vectors.js';
+import {kek, keyData, refusal} from '../support/keys/arbitrary.js';
+import {bytes, readVectors} from '../support/keys/vectors.js';
 
 const KEK = new Uint8Array(16).fill(1);
 

@@ -8,8 +8,8 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {ENGINES} from '../../src/wrap/aes/engine.js';
-import {describeHits, needlesOf} from '../support/memory.js';
-import {searchAfter} from '../support/search-after.js';
+import {describeHits, needlesOf} from '../support/process/memory.js';
+import {searchAfter} from '../support/process/search-after.js';
 
 const COUNT = 5000; // more than a lane
 const BYTES = 64;

@@ -3,13 +3,13 @@ import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import {AgentClient} from '../../../src/agent/client.js';
 import type {DekError} from '../../../src/errors.js';
-import {logged, untilLogged} from '../../support/agent-log.js';
-import {apply, held, setOf, vols} from '../../support/agent-manifests.js';
-import {AgentProcess} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {HangingMount} from '../../support/hanging-mount.js';
-import {run, runDek} from '../../support/run-dek.js';
-import {HOST, type Signed, SignedManifests, sign} from '../../support/signed-manifests.js';
+import {logged, untilLogged} from '../../support/agent/agent-log.js';
+import {apply, held, setOf, vols} from '../../support/agent/agent-manifests.js';
+import {AgentProcess} from '../../support/agent/agent-process.js';
+import {HOST, type Signed, SignedManifests, sign} from '../../support/manifest/signed-manifests.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
+import {HangingMount} from '../../support/process/hanging-mount.js';
+import {run, runDek} from '../../support/process/run-dek.js';
 import {skipWithout} from '../../support/skip.js';
 
 /** What GET /metrics says. */

@@ -2,12 +2,12 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import type {DekError} from '../../../src/errors.js';
-import {apply, held, setOf, vols} from '../../support/agent-manifests.js';
-import {AgentProcess} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {type Run, runDek} from '../../support/run-dek.js';
-import {HOST, SignedManifests} from '../../support/signed-manifests.js';
-import {SoftTpm} from '../../support/swtpm.js';
+import {apply, held, setOf, vols} from '../../support/agent/agent-manifests.js';
+import {AgentProcess} from '../../support/agent/agent-process.js';
+import {SoftTpm} from '../../support/keys/swtpm.js';
+import {HOST, SignedManifests} from '../../support/manifest/signed-manifests.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
+import {type Run, runDek} from '../../support/process/run-dek.js';
 
 describe('an agent with a rollback index', function () {
   this.timeout(60_000);

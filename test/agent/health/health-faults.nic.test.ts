@@ -1,9 +1,9 @@
 import {expect} from 'chai';
 import {type COMMANDS, type InjectedFault, type OBJECTS, STATUSES} from '../../../src/virtual/faults.js';
-import {allReady} from '../../support/agent-log.js';
-import {AgentProcess} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {writeFleet} from '../../support/fleet-file.js';
+import {allReady} from '../../support/agent/agent-log.js';
+import {AgentProcess} from '../../support/agent/agent-process.js';
+import {writeFleet} from '../../support/manifest/fleet-file.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {until} from '../../support/until.js';
 
 const COUNT = 4;

@@ -1,10 +1,10 @@
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
-import {allReady, logged, untilLogged} from '../../support/agent-log.js';
-import {AgentProcess, live, NOTHING} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {opaqueOf, writeFleet} from '../../support/fleet-file.js';
-import {describeHits, needlesOf, searchMemory} from '../../support/memory.js';
+import {allReady, logged, untilLogged} from '../../support/agent/agent-log.js';
+import {AgentProcess, live, NOTHING} from '../../support/agent/agent-process.js';
+import {opaqueOf, writeFleet} from '../../support/manifest/fleet-file.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
+import {describeHits, needlesOf, searchMemory} from '../../support/process/memory.js';
 import {until} from '../../support/until.js';
 
 describe('health of NICs', function () {

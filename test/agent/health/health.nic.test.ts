@@ -2,10 +2,10 @@ import {randomBytes} from 'node:crypto';
 import fs from 'node:fs';
 import {expect} from 'chai';
 import type {ManifestDek} from '../../../src/manifest/index.js';
-import {allReady, logged, untilLogged} from '../../support/agent-log.js';
-import {AgentProcess, live} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {fleetPath, opaqueOf, writeFleet} from '../../support/fleet-file.js';
+import {allReady, logged, untilLogged} from '../../support/agent/agent-log.js';
+import {AgentProcess, live} from '../../support/agent/agent-process.js';
+import {fleetPath, opaqueOf, writeFleet} from '../../support/manifest/fleet-file.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {until} from '../../support/until.js';
 
 const COUNT = 5;

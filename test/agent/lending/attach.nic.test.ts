@@ -1,11 +1,11 @@
 /** Services that attach to the agent's context: one at a time, and nothing of them is left behind. */
 import {expect} from 'chai';
-import {allReady, logged} from '../../support/agent-log.js';
-import {vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess, live} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {provable} from '../../support/provable.js';
-import {refusal, Service} from '../../support/service.js';
+import {allReady, logged} from '../../support/agent/agent-log.js';
+import {vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
+import {AgentProcess, live} from '../../support/agent/agent-process.js';
+import {refusal, Service} from '../../support/agent/service.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
+import {provable} from '../../support/nic/provable.js';
 import {until} from '../../support/until.js';
 
 describe('attach', () => {

@@ -7,10 +7,10 @@ import {expect} from 'chai';
 import {requestRecord} from '../../../src/agent/service/agent-records.js';
 import {sealedMemory, sendMessage} from '../../../src/agent/wire/ffi.js';
 import {writeTable} from '../../../src/agent/wire/table.js';
-import {vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {Service} from '../../support/service.js';
+import {vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
+import {AgentProcess} from '../../support/agent/agent-process.js';
+import {Service} from '../../support/agent/service.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {until} from '../../support/until.js';
 
 const ROUNDS = process.env['SLOW'] ? 3000 : 60;

@@ -4,10 +4,10 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {logged} from '../../support/agent-log.js';
-import {vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess, live} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
+import {logged} from '../../support/agent/agent-log.js';
+import {vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
+import {AgentProcess, live} from '../../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {skipWithout} from '../../support/skip.js';
 import {until} from '../../support/until.js';
 

@@ -4,10 +4,10 @@
  */
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
-import {vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess, live, NOTHING} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {Service} from '../../support/service.js';
+import {vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
+import {AgentProcess, live, NOTHING} from '../../support/agent/agent-process.js';
+import {Service} from '../../support/agent/service.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {until} from '../../support/until.js';
 
 const ROUNDS = process.env['SLOW'] ? 300 : 4;

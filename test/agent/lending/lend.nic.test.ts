@@ -1,10 +1,10 @@
 /** Services that lend a context: DEKs are made there, healed there, taken over, and left there. */
 import {expect} from 'chai';
-import {logged} from '../../support/agent-log.js';
-import {apply, vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess, live, NOTHING} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {refusal, Service} from '../../support/service.js';
+import {logged} from '../../support/agent/agent-log.js';
+import {apply, vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
+import {AgentProcess, live, NOTHING} from '../../support/agent/agent-process.js';
+import {refusal, Service} from '../../support/agent/service.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {until} from '../../support/until.js';
 
 describe('lend', () => {

@@ -1,9 +1,9 @@
 /** The recipe for pyverbs: client/examples/attach.py shares the agent's context, and leaves nothing in it. */
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess, live} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
+import {vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
+import {AgentProcess, live} from '../../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {until} from '../../support/until.js';
 
 const RECIPE = fileURLToPath(new URL('../../../../client/examples/attach.py', import.meta.url));

@@ -1,10 +1,10 @@
 import {request} from 'node:http';
 import {expect} from 'chai';
-import {allReady, untilLogged} from '../../support/agent-log.js';
-import {type AgentProcess, agentForEach, wrappedDek} from '../../support/agent-process.js';
-import type {TestDevice} from '../../support/device.js';
-import {thrownBy} from '../../support/errors-thrown.js';
-import {writeFleet} from '../../support/fleet-file.js';
+import {allReady, untilLogged} from '../../support/agent/agent-log.js';
+import {type AgentProcess, agentForEach, wrappedDek} from '../../support/agent/agent-process.js';
+import {writeFleet} from '../../support/manifest/fleet-file.js';
+import type {TestDevice} from '../../support/nic/device.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
 import {until} from '../../support/until.js';
 
 describe('metrics', function () {

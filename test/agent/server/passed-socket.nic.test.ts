@@ -2,9 +2,9 @@
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {AgentProcess} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {PASS_ON} from '../../support/passed-socket.js';
+import {AgentProcess} from '../../support/agent/agent-process.js';
+import {PASS_ON} from '../../support/agent/passed-socket.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {until} from '../../support/until.js';
 
 describe('passed socket', () => {

@@ -2,8 +2,8 @@ import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {AgentProcess} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
+import {AgentProcess} from '../../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {skipWithout} from '../../support/skip.js';
 import {until} from '../../support/until.js';
 

@@ -2,8 +2,8 @@ import {request} from 'node:http';
 import {text} from 'node:stream/consumers';
 import {expect} from 'chai';
 import type {ErrorJson} from '../../../src/errors.js';
-import {AgentProcess} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
+import {AgentProcess} from '../../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
 
 describe('a request by hand', function () {
   this.timeout(60_000);

@@ -8,7 +8,7 @@ import {type BoundSocket, bindSocket} from '../../../src/agent/server/socket.js'
 import {socketPath} from '../../../src/agent/socket-path.js';
 import {DekError} from '../../../src/errors.js';
 import {tryLock} from '../../../src/files/ffi.js';
-import {thrownBy} from '../../support/errors-thrown.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 
 describe('socket', () => {

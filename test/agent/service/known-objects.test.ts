@@ -2,7 +2,7 @@ import {expect} from 'chai';
 import {KnownObjects} from '../../../src/agent/service/known-objects.js';
 import {othersRecord} from '../../../src/agent/wire/records.js';
 import {readTable, type TableEntry} from '../../../src/agent/wire/table.js';
-import {refusal} from '../../support/arbitrary.js';
+import {refusal} from '../../support/keys/arbitrary.js';
 
 describe('what a program knows of a shared context', () => {
   const entry = (name: string, id: number): TableEntry => ({

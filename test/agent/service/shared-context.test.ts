@@ -1,7 +1,7 @@
 import {expect} from 'chai';
 import {AgentClient} from '../../../src/agent/client.js';
 import {writeTable} from '../../../src/agent/wire/table.js';
-import {thrownBy} from '../../support/errors-thrown.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
 
 describe('a context that is lent', () => {
   it('again, where there is no agent, is refused at once', async () => {

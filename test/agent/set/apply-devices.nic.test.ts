@@ -1,9 +1,9 @@
 import {expect} from 'chai';
-import {allReady, untilLogged} from '../../support/agent-log.js';
-import {apply, held, setOf, vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess, NOTHING} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {thrownBy} from '../../support/errors-thrown.js';
+import {allReady, untilLogged} from '../../support/agent/agent-log.js';
+import {apply, held, setOf, vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
+import {AgentProcess, NOTHING} from '../../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
 
 describe('apply on two NICs', function () {
   this.timeout(60_000);

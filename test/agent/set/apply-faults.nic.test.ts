@@ -4,10 +4,10 @@
  */
 import {expect} from 'chai';
 import {COMMANDS, type InjectedFault, OBJECTS, STATUSES} from '../../../src/virtual/faults.js';
-import {apply, held, setOf, type Vol, vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess, live, NOTHING} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {thrownBy} from '../../support/errors-thrown.js';
+import {apply, held, setOf, type Vol, vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
+import {AgentProcess, live, NOTHING} from '../../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
 import {until} from '../../support/until.js';
 
 const OTHER_CREDENTIAL = {id: 77, secret: new Uint8Array(40).map((_, i) => i + 1)};

@@ -6,9 +6,9 @@ import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import {IMAGE} from '../../../src/virtual/image-layout.js';
-import {held, setOf, vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess, DEK, live, NOTHING} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
+import {held, setOf, vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
+import {AgentProcess, DEK, live, NOTHING} from '../../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {until} from '../../support/until.js';
 
 const DEKS = 200;

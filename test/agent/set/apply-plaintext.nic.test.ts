@@ -1,11 +1,11 @@
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {apply, held, keysOf, setOf, vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess, live, NOTHING} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {thrownBy} from '../../support/errors-thrown.js';
-import {describeHits, type Needle, searchMemory} from '../../support/memory.js';
+import {apply, held, keysOf, setOf, vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
+import {AgentProcess, live, NOTHING} from '../../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
+import {describeHits, type Needle, searchMemory} from '../../support/process/memory.js';
 import {skipWithout} from '../../support/skip.js';
 
 describe('apply on a NIC in plaintext import mode', function () {

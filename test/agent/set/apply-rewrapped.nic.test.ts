@@ -6,12 +6,12 @@ import {expect} from 'chai';
 import {toHex} from '../../../src/bytes.js';
 import {type ManifestDek, type ManifestHeader, newEdition, writeManifest} from '../../../src/manifest/index.js';
 import {dcvHints, dekCheckValue, keyCheckValue, wrapCredential, wrapKey} from '../../../src/wrap/index.js';
-import {untilLogged} from '../../support/agent-log.js';
-import {apply} from '../../support/agent-manifests.js';
-import {type AgentProcess, agentForEach} from '../../support/agent-process.js';
-import type {TestDevice} from '../../support/device.js';
-import {thrownBy} from '../../support/errors-thrown.js';
-import {runDek} from '../../support/run-dek.js';
+import {untilLogged} from '../../support/agent/agent-log.js';
+import {apply} from '../../support/agent/agent-manifests.js';
+import {type AgentProcess, agentForEach} from '../../support/agent/agent-process.js';
+import type {TestDevice} from '../../support/nic/device.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
+import {runDek} from '../../support/process/run-dek.js';
 
 /** A DEK to be, of 256 bits with keytag: `key` is the first byte of its key. */
 interface Vol {

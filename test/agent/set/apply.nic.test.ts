@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import {expect} from 'chai';
 import type {ApplyPlan} from '../../../src/agent/protocol.js';
-import {apply, held, setOf, type Vol, vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess, live, NOTHING, wrappedDek} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {thrownBy} from '../../support/errors-thrown.js';
+import {apply, held, setOf, type Vol, vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
+import {AgentProcess, live, NOTHING, wrappedDek} from '../../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
 
 const plan = (create: number, replace: number, destroy: number, unchanged: number): ApplyPlan => ({
   create,

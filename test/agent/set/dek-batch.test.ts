@@ -3,7 +3,7 @@ import {heldDek, isSame, opaqueText} from '../../../src/agent/nic/held-dek.js';
 import {type DekBatch, dekBatches, pick} from '../../../src/agent/set/dek-batch.js';
 import {columnsOf, openLines} from '../../../src/manifest/read.js';
 import type {Dek} from '../../../src/rdma/index.js';
-import {base64, dekLine, headerLine, text} from '../../support/manifest-text.js';
+import {base64, dekLine, headerLine, text} from '../../support/manifest/manifest-text.js';
 
 const DEK = {} as Dek;
 

@@ -4,8 +4,8 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {ManifestFile} from '../../../src/agent/set/manifest-file.js';
-import {thrownBy} from '../../support/errors-thrown.js';
-import {dekLine, headerLine, text} from '../../support/manifest-text.js';
+import {dekLine, headerLine, text} from '../../support/manifest/manifest-text.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 
 describe('manifest file', () => {

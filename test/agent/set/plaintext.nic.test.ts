@@ -2,10 +2,10 @@ import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {AgentProcess, DEK} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {thrownBy} from '../../support/errors-thrown.js';
-import {describeHits, searchMemory} from '../../support/memory.js';
+import {AgentProcess, DEK} from '../../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
+import {describeHits, searchMemory} from '../../support/process/memory.js';
 import {skipWithout} from '../../support/skip.js';
 
 const KEY = Buffer.from('c3f1a06b9e2d4857b8e0913c5fa27d44' + '0e96d2b7741c43f8a5e8603d1b9cf702', 'hex');

@@ -4,10 +4,10 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
-import {DEK} from '../../support/agent-process.js';
-import {EtcdCluster} from '../../support/etcd.js';
-import {newOfficerKeys, type OfficerKeys, settingsOf, TestHost, TestSet, volumes} from '../../support/fleet.js';
-import {type Run, runDek} from '../../support/run-dek.js';
+import {DEK} from '../../support/agent/agent-process.js';
+import {EtcdCluster} from '../../support/fleet/etcd.js';
+import {newOfficerKeys, type OfficerKeys, settingsOf, TestHost, TestSet, volumes} from '../../support/fleet/fleet.js';
+import {type Run, runDek} from '../../support/process/run-dek.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 import {until} from '../../support/until.js';
 

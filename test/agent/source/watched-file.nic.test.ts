@@ -2,10 +2,10 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
-import {held, manifestText, setOf, vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {AgentProcess} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {HangingMount} from '../../support/hanging-mount.js';
+import {held, manifestText, setOf, vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
+import {AgentProcess} from '../../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
+import {HangingMount} from '../../support/process/hanging-mount.js';
 import {skipWithout} from '../../support/skip.js';
 import {until} from '../../support/until.js';
 

@@ -1,11 +1,11 @@
 /** An agent that is started again with what its service manager has kept takes its DEKs up. */
 import {expect} from 'chai';
 import type {Peer} from '../../../src/agent/host/ffi.js';
-import {vols, writeManifestFile} from '../../support/agent-manifests.js';
-import {live, NOTHING} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {refusal, Service} from '../../support/service.js';
-import {ServiceManager} from '../../support/service-manager.js';
+import {vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
+import {live, NOTHING} from '../../support/agent/agent-process.js';
+import {refusal, Service} from '../../support/agent/service.js';
+import {ServiceManager} from '../../support/agent/service-manager.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {until} from '../../support/until.js';
 
 const DEKS = 5;

@@ -4,11 +4,11 @@ import {Crew} from '../../../src/bulk/jobs/crew.js';
 import {DekError} from '../../../src/errors.js';
 import {BytesKek} from '../../../src/wrap/kek-handle.js';
 import {wrapKey} from '../../../src/wrap/kw.js';
-import {thrownBy} from '../../support/errors-thrown.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
 
 const KEK = new Uint8Array(32).fill(9);
 const kek = (): BytesKek => new BytesKek(KEK.slice(), 'kek');
-const DYING = new URL('../../support/dying-thread.js', import.meta.url);
+const DYING = new URL('../../support/process/dying-thread.js', import.meta.url);
 
 /** Pieces of 1 to 40 keys of 40 bytes, each key with its number in it. */
 async function* pieces(count: number, onPiece: (i: number) => unknown = () => {}) {

@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import {parseId} from '../../../src/cli/flags/flags.js';
-import {thrownBy} from '../../support/errors-thrown.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
 
 describe('flags', () => {
   for (const [text, id] of [

@@ -2,7 +2,7 @@
 import {expect} from 'chai';
 import {withCrew} from '../../../src/cli/manifest/many-deks.js';
 import {DekError} from '../../../src/errors.js';
-import {thrownBy} from '../../support/errors-thrown.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
 
 describe('withCrew', () => {
   it('gives the last count, of whatever part of the work', async () => {

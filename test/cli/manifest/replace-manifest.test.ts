@@ -3,7 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {replaceManifest} from '../../../src/cli/manifest/replace-manifest.js';
-import {thrownBy} from '../../support/errors-thrown.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
 import {skipWithout} from '../../support/skip.js';
 
 async function* chunks(...texts: string[]): AsyncGenerator<Uint8Array> {

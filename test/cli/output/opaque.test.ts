@@ -2,7 +2,7 @@ import {expect} from 'chai';
 import fc from 'fast-check';
 import {toHex} from '../../../src/bytes.js';
 import {formatOpaque, parseOpaque} from '../../../src/cli/output/opaque.js';
-import {thrownBy} from '../../support/errors-thrown.js';
+import {thrownBy} from '../../support/process/errors-thrown.js';
 
 describe('opaque', () => {
   for (const [text, hex] of [

@@ -6,8 +6,8 @@ import {describeDeks} from '../../../src/cli/output/describe.js';
 import {describeAgent} from '../../../src/cli/output/describe-agent.js';
 import {fleetLines} from '../../../src/cli/output/fleet-table.js';
 import {ENDLESS, type Screen} from '../../../src/cli/output/screen.js';
-import {agentStatus} from '../../support/agent-status.js';
-import {fleetStatus, hostStatus} from '../../support/host-status.js';
+import {agentStatus} from '../../support/agent/agent-status.js';
+import {fleetStatus, hostStatus} from '../../support/fleet/host-status.js';
 
 const SNAPSHOT = fileURLToPath(new URL('../../../../test/cli/output/widths.txt', import.meta.url));
 const WIDTHS = [40, 80, 200];

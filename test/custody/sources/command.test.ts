@@ -6,7 +6,7 @@ import {expect} from 'chai';
 import {readKeys} from '../../../src/custody/key-stream.js';
 import {readSecret, withSecretDescriptor, withSecretStream} from '../../../src/custody/source.js';
 import {DekError} from '../../../src/errors.js';
-import {DEK, runDek} from '../../support/run-dek.js';
+import {DEK, runDek} from '../../support/process/run-dek.js';
 import {skipWithout} from '../../support/skip.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 import {until} from '../../support/until.js';

@@ -3,8 +3,8 @@ import {randomBytes} from 'node:crypto';
 import {expect} from 'chai';
 import {readSecret} from '../../../src/custody/source.js';
 import {DekError} from '../../../src/errors.js';
-import {forgetKeys, keyctl} from '../../support/keyctl.js';
-import {DEK, runDek} from '../../support/run-dek.js';
+import {forgetKeys, keyctl} from '../../support/keys/keyctl.js';
+import {DEK, runDek} from '../../support/process/run-dek.js';
 import {skipWithout} from '../../support/skip.js';
 import {until} from '../../support/until.js';
 

@@ -4,9 +4,9 @@ import {expect} from 'chai';
 import {fromHex, toHex} from '../../../src/bytes.js';
 import {openKek} from '../../../src/custody/kek.js';
 import {DekError} from '../../../src/errors.js';
-import {forgetKeys, keyctl} from '../../support/keyctl.js';
+import {forgetKeys, keyctl} from '../../support/keys/keyctl.js';
+import {readVectors} from '../../support/keys/vectors.js';
 import {skipWithout} from '../../support/skip.js';
-import {readVectors} from '../../support/vectors.js';
 
 describe('a KEK in the kernel, for AF_ALG', () => {
   const mark = `dek-test-${randomBytes(6).toString('hex')}`;

@@ -9,10 +9,10 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {unsafe} from '@noble/ciphers/aes.js';
 import {expect} from 'chai';
-import {Certificates, PyKmip} from '../../support/kmip.js';
-import {type Hit, type Needle, needlesOf, searchMemory} from '../../support/memory.js';
-import {isProgramText} from '../../support/search-after.js';
-import {TestToken} from '../../support/token.js';
+import {Certificates, PyKmip} from '../../support/keys/kmip.js';
+import {TestToken} from '../../support/keys/token.js';
+import {type Hit, type Needle, needlesOf, searchMemory} from '../../support/process/memory.js';
+import {isProgramText} from '../../support/process/search-after.js';
 import {until} from '../../support/until.js';
 
 /** Opens the KEK that its argument names and works until it is killed: wraps, or, where it cannot, has keys made. */

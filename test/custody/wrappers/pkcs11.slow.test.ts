@@ -10,9 +10,9 @@ import {CKA} from '../../../src/pkcs11/cryptoki.js';
 import {unwrapKeys, wrapKeys} from '../../../src/wrap/bulk.js';
 import {keyCheckValue} from '../../../src/wrap/kcv.js';
 import type {KekHandle} from '../../../src/wrap/kek-handle.js';
-import {runDek} from '../../support/run-dek.js';
-import {faultyModule, SOFTHSM, TestToken} from '../../support/token.js';
-import {bytes, readVectors} from '../../support/vectors.js';
+import {faultyModule, SOFTHSM, TestToken} from '../../support/keys/token.js';
+import {bytes, readVectors} from '../../support/keys/vectors.js';
+import {runDek} from '../../support/process/run-dek.js';
 
 /** How long a module may take before it is given up, here. */
 const TIMEOUT_MS = {ofOneThatHangs: 2000, ofOthers: 30_000};

@@ -8,7 +8,7 @@ import {knownSyndromes} from '../../../src/doctor/explain/firmware.js';
 import {CHECKS} from '../../../src/doctor/table.js';
 import {CAUSES} from '../../../src/rdma/refusal/causes.js';
 import {STATUSES, syndromeText} from '../../../src/rdma/refusal/status.js';
-import {runDek} from '../../support/run-dek.js';
+import {runDek} from '../../support/process/run-dek.js';
 
 describe('explain', () => {
   for (const [name, number] of Object.entries(STATUSES)) {

@@ -4,7 +4,7 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import {Identity} from '../../../src/fleet/etcd/identity.js';
 import {parseFleetUri} from '../../../src/fleet/uri.js';
-import {Authority} from '../../support/etcd.js';
+import {Authority} from '../../support/fleet/etcd.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 
 describe('identity', () => {

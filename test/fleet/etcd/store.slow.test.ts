@@ -2,8 +2,8 @@ import fs from 'node:fs';
 import {expect} from 'chai';
 import {Compacted} from '../../../src/fleet/etcd/failure.js';
 import {Store} from '../../../src/fleet/etcd/store.js';
-import {EtcdCluster, LIMIT} from '../../support/etcd.js';
-import {Line} from '../../support/line.js';
+import {EtcdCluster, LIMIT} from '../../support/fleet/etcd.js';
+import {Line} from '../../support/fleet/line.js';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const text = (value: Uint8Array | undefined): string => Buffer.from(value ?? []).toString();

@@ -1,9 +1,9 @@
 /** A hundred agents, each a process on a virtual ConnectX of its own: they take up what comes, also after a kill. */
 import fs from 'node:fs';
 import {expect} from 'chai';
-import {EtcdCluster} from '../../support/etcd.js';
-import {newOfficerKeys, TestHost, TestSet, volumes} from '../../support/fleet.js';
-import {type Run, runDek} from '../../support/run-dek.js';
+import {EtcdCluster} from '../../support/fleet/etcd.js';
+import {newOfficerKeys, TestHost, TestSet, volumes} from '../../support/fleet/fleet.js';
+import {type Run, runDek} from '../../support/process/run-dek.js';
 import {isHere, skipWithout} from '../../support/skip.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 import {until} from '../../support/until.js';

@@ -1,9 +1,9 @@
 /** A manifest of 100,000 DEKs, 20 MB: published in pieces, taken up by an agent; a DEK more is a few pieces more. */
 import fs from 'node:fs';
 import {expect} from 'chai';
-import {EtcdCluster} from '../../support/etcd.js';
-import {newOfficerKeys, TestHost, TestSet, volumes} from '../../support/fleet.js';
-import {runDek} from '../../support/run-dek.js';
+import {EtcdCluster} from '../../support/fleet/etcd.js';
+import {newOfficerKeys, TestHost, TestSet, volumes} from '../../support/fleet/fleet.js';
+import {runDek} from '../../support/process/run-dek.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 import {until} from '../../support/until.js';
 

@@ -3,9 +3,9 @@ import {spawn} from 'node:child_process';
 import {once} from 'node:events';
 import fs from 'node:fs';
 import {expect} from 'chai';
-import {EtcdCluster} from '../../support/etcd.js';
-import {newOfficerKeys, TestHost, TestSet, volumes} from '../../support/fleet.js';
-import {DEK, type Run, runDek} from '../../support/run-dek.js';
+import {EtcdCluster} from '../../support/fleet/etcd.js';
+import {newOfficerKeys, TestHost, TestSet, volumes} from '../../support/fleet/fleet.js';
+import {DEK, type Run, runDek} from '../../support/process/run-dek.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 import {until} from '../../support/until.js';
 

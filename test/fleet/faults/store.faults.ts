@@ -2,11 +2,11 @@
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {EtcdCluster} from '../../support/etcd.js';
-import {newOfficerKeys, TestSet, volumes} from '../../support/fleet.js';
-import {Line} from '../../support/line.js';
-import {type Run, runDek} from '../../support/run-dek.js';
-import {SimulatedHost} from '../../support/simulated-host.js';
+import {EtcdCluster} from '../../support/fleet/etcd.js';
+import {newOfficerKeys, TestSet, volumes} from '../../support/fleet/fleet.js';
+import {Line} from '../../support/fleet/line.js';
+import {SimulatedHost} from '../../support/fleet/simulated-host.js';
+import {type Run, runDek} from '../../support/process/run-dek.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 import {until} from '../../support/until.js';
 

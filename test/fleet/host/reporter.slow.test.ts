@@ -4,7 +4,7 @@ import {Store} from '../../../src/fleet/etcd/store.js';
 import {Reporter} from '../../../src/fleet/host/reporter.js';
 import {FleetKeys} from '../../../src/fleet/layout/keys.js';
 import {parseReport, type Report} from '../../../src/fleet/layout/report.js';
-import {EtcdCluster, LIMIT} from '../../support/etcd.js';
+import {EtcdCluster, LIMIT} from '../../support/fleet/etcd.js';
 import {until} from '../../support/until.js';
 
 /** Keeps what is asked, to ask it again: as a member does that gave no answer while it was paused. */

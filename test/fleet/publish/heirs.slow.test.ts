@@ -4,8 +4,8 @@ import {expect} from 'chai';
 import {Store} from '../../../src/fleet/etcd/store.js';
 import {FleetKeys} from '../../../src/fleet/layout/keys.js';
 import {type Published, publish} from '../../../src/fleet/publish/publish.js';
-import {EtcdCluster, LIMIT} from '../../support/etcd.js';
-import {newOfficerKeys, TestSet, volumes} from '../../support/fleet.js';
+import {EtcdCluster, LIMIT} from '../../support/fleet/etcd.js';
+import {newOfficerKeys, TestSet, volumes} from '../../support/fleet/fleet.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 
 /** Counts what is asked. */

@@ -11,7 +11,7 @@ import {FleetKeys} from '../../../src/fleet/layout/keys.js';
 import {parsePointer, type Target} from '../../../src/fleet/layout/pointer.js';
 import {readBlobs, readList} from '../../../src/fleet/publish/blobs.js';
 import {parseFleetUri} from '../../../src/fleet/uri.js';
-import {LIMIT} from '../../support/etcd.js';
+import {LIMIT} from '../../support/fleet/etcd.js';
 import {Gate} from './gate.js';
 
 /**

@@ -6,8 +6,8 @@
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
-import {EtcdCluster} from '../../support/etcd.js';
-import {newOfficerKeys, TestSet, volumes} from '../../support/fleet.js';
+import {EtcdCluster} from '../../support/fleet/etcd.js';
+import {newOfficerKeys, TestSet, volumes} from '../../support/fleet/fleet.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 import {cpuSeconds, etcdNumbers, machineCpuSeconds, measured, residentBytes, round, secondsSince} from './readings.js';
 import {SimulatedHosts} from './simulated-hosts.js';

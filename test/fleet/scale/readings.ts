@@ -3,10 +3,10 @@ import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import type {EtcdCluster} from '../../support/etcd.js';
-import {DEK, type Run, run} from '../../support/run-dek.js';
+import type {EtcdCluster} from '../../support/fleet/etcd.js';
+import {DEK, type Run, run} from '../../support/process/run-dek.js';
 
-const MAX_RSS = fileURLToPath(new URL('../../support/max-rss.js', import.meta.url));
+const MAX_RSS = fileURLToPath(new URL('../../support/process/max-rss.js', import.meta.url));
 const TICKS = 100;
 const PAGE_BYTES = 4096;
 

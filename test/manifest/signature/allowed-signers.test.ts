@@ -2,8 +2,8 @@ import {expect} from 'chai';
 import fc from 'fast-check';
 import {DekError} from '../../../src/errors.js';
 import {type AllowedSigner, parseAllowedSigners} from '../../../src/manifest/signature/allowed-signers.js';
-import {refusal} from '../../support/arbitrary.js';
-import {readSignatureVectors} from '../../support/vectors.js';
+import {refusal} from '../../support/keys/arbitrary.js';
+import {readSignatureVectors} from '../../support/keys/vectors.js';
 
 const keys = readSignatureVectors().vectors.map(({publicKey}) => {
   const type = Buffer.from(publicKey, 'base64').subarray(4).toString('latin1').split('\0')[0]!;

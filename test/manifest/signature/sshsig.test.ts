@@ -11,10 +11,10 @@ import {parsePublicKey} from '../../../src/manifest/signature/public-key.js';
 import {makeSignature} from '../../../src/manifest/signature/sign.js';
 import {formatSignature, parseSignatures} from '../../../src/manifest/signature/sshsig.js';
 import {verifySignatures} from '../../../src/manifest/signature/verify.js';
-import {refusal} from '../../support/arbitrary.js';
-import {KEY_KINDS, SshKeys} from '../../support/ssh-keys.js';
+import {refusal} from '../../support/keys/arbitrary.js';
+import {KEY_KINDS, SshKeys} from '../../support/keys/ssh-keys.js';
+import {readSignatureVectors, type SignatureVector} from '../../support/keys/vectors.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
-import {readSignatureVectors, type SignatureVector} from '../../support/vectors.js';
 
 const known = readSignatureVectors();
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));

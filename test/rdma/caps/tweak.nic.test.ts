@@ -1,13 +1,13 @@
 /** A libmlx5 before rdma-core 44, which hands the tweak over unreversed: what is said of it. */
 import {expect} from 'chai';
-import {DEK} from '../../support/agent-process.js';
-import {type TestDevice, testDevice} from '../../support/device.js';
-import {RELEASE} from '../../support/release.js';
+import {DEK} from '../../support/agent/agent-process.js';
+import {type TestDevice, testDevice} from '../../support/nic/device.js';
+import {RELEASE} from '../../support/nic/release.js';
 
 /** Under a release before 44 it is that one; else one that says that it is 42.0. */
 const IS_OLD = Number.parseInt(RELEASE, 10) < 44;
 const OLD = IS_OLD ? RELEASE : '42.0';
-const PRELOAD = IS_OLD ? [] : ['--import', new URL('../../support/old-library.js', import.meta.url).href];
+const PRELOAD = IS_OLD ? [] : ['--import', new URL('../../support/nic/old-library.js', import.meta.url).href];
 
 describe('dek device show', () => {
   let device: TestDevice;

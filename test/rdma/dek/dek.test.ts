@@ -2,7 +2,7 @@ import {constants} from 'node:os';
 import {expect} from 'chai';
 import {MLX5DV_DEK_INIT_ATTR as ATTR} from '../../../src/rdma/c-layout.js';
 import type {CreateDekOptions} from '../../../src/rdma/dek/keys.js';
-import {code, open, PLAINTEXT_NIC, WRAPPED} from '../../support/fake-device.js';
+import {code, open, PLAINTEXT_NIC, WRAPPED} from '../../support/nic/fake-device.js';
 
 const LOGIN = {credential: new Uint8Array(48), credentialId: 1, importKekId: 2};
 const SILENT_NIC = {caps: {flags: 0, engines: 0, method: 0, logMaxDeks: 0}};

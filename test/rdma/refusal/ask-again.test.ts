@@ -3,7 +3,7 @@ import {expect} from 'chai';
 import {createDek} from '../../../src/rdma/dek/create.js';
 import {createLogin} from '../../../src/rdma/login.js';
 import {refusals} from '../../../src/rdma/refusal/refusals.js';
-import {FakeLibrary} from '../../support/fake-library.js';
+import {FakeLibrary} from '../../support/nic/fake-library.js';
 
 const {EBUSY, EINVAL} = constants.errno;
 const KEY = new Uint8Array(40).fill(0xa5);

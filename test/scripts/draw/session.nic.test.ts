@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {drawSession} from '../../../scripts/draw/session.js';
-import {runSession} from '../../support/terminal.js';
+import {runSession} from '../../support/process/terminal.js';
 
 const DOCS = fileURLToPath(new URL('../../../../docs/', import.meta.url));
 const RECORD = fs.readFileSync(`${DOCS}session.txt`, 'utf8');

@@ -12,8 +12,8 @@ import {addKey, link, RINGS, type Serial} from '../../../src/custody/keyring/ffi
 import {DekError} from '../../../src/errors.js';
 import {protectSecrets} from '../../../src/memory/protect.js';
 import {keyCheckValue, unwrapKeys, wrapKeys} from '../../../src/wrap/index.js';
-import {keyctl} from '../../support/keyctl.js';
-import {readVectors} from '../../support/vectors.js';
+import {keyctl} from '../../support/keys/keyctl.js';
+import {readVectors} from '../../support/keys/vectors.js';
 
 const MASTER = 'afalg-master';
 /** Several lanes, and a rest. */

@@ -3,7 +3,7 @@
  * the search itself finds nothing of what is there for certain.
  */
 import fs from 'node:fs';
-import {needlesOf, searchMemory} from '../../support/memory.js';
+import {needlesOf, searchMemory} from '../../support/process/memory.js';
 
 const [pid, file] = process.argv.slice(2);
 const control = {name: 'control', bytes: Buffer.from('DEK_AGENT_OPTIONS')};

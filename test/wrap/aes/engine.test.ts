@@ -13,8 +13,8 @@ import {
 } from '../../../src/wrap/aes/engine.js';
 import {keyCheckValue} from '../../../src/wrap/kcv.js';
 import {unwrapKey, wrapKey} from '../../../src/wrap/kw.js';
-import {exactly, kek, refusal} from '../../support/arbitrary.js';
-import {bytes, readVectors} from '../../support/vectors.js';
+import {exactly, kek, refusal} from '../../support/keys/arbitrary.js';
+import {bytes, readVectors} from '../../support/keys/vectors.js';
 
 const {'node:crypto': loadNodeCrypto, '@noble/ciphers': loadNoble} = ENGINES;
 
