@@ -31,6 +31,8 @@ export const ELSEWHERE: Readonly<Record<string, readonly (readonly [begins: stri
   'docs/install.md': [
     ['apt install', PACKAGE],
     ['install -m 644 manifest', `${VM}: systemd-unit.sh`],
+    ['rpm --install', 'npm run test:package looks at it by rpm'],
+    ['podman load', 'scripts/package/try-image runs the agent of the image, by unshare(1) and chroot(8)'],
     ['tar -xzf', 'test/package tries what it holds; unpacked by hand, as the page says'],
     ['cp /opt/dek', `${VM}: systemd-unit.sh, with the units of contrib/systemd`],
     ['npm pack', 'test/package/install.slow.test.ts'],
