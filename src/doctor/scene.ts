@@ -9,6 +9,7 @@ import type {AgentStatus} from '../agent/protocol.js';
 import {socketPath} from '../agent/socket-path.js';
 import {DekError} from '../errors.js';
 import {readHead} from '../files/small-file.js';
+import {statNow} from '../files/stat.js';
 import type {Offered} from '../manifest/acceptance/offer.js';
 import {listDevices, openDevice} from '../nics.js';
 import type {HcaCaps} from '../rdma/caps/hca-caps.js';
@@ -129,7 +130,7 @@ export class Scene {
   text(path: string): string | undefined {
     try {
       const file = this.path(path);
-      return fs.statSync(file).isFile() ? fs.readFileSync(file, 'utf8') : undefined;
+      return statNow(file)?.isFile() ? fs.readFileSync(file, 'utf8') : undefined;
     } catch {
       return undefined;
     }
