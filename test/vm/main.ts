@@ -35,7 +35,9 @@ const began = performance.now();
 const parts = ensureParts();
 const accel = await accelerator(parts);
 console.log(`test:vm: ${accel.says}`);
-const kit = makeKit();
+const scriptOf = (name: string): string => join(TESTS, `${name}.sh`);
+const needs = new Map(names.map((name) => [name, needsOf(fs.readFileSync(scriptOf(name), 'utf8'), name)]));
+const kit = makeKit([...needs.values()].some(({packages}) => packages));
 let failed = 0;
 const waiting = [...names];
 await Promise.all(Array.from({length: MACHINES}, work));
@@ -44,9 +46,7 @@ process.exit(failed > 0 ? 1 : 0);
 
 async function work(): Promise<void> {
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-    const script = join(TESTS, `${name}.sh`);
-    const needs = needsOf(fs.readFileSync(script, 'utf8'), name);
-    report(name, await boot(parts, accel, needs, script, kit));
+    report(name, await boot(parts, accel, needs.get(name)!, scriptOf(name), kit));
   }
 }
 

@@ -9,12 +9,14 @@ export interface Needs {
   readonly emmc: boolean;
   /** An empty disk of 64 MiB, /dev/vda. */
   readonly disk: boolean;
+  /** The package dek as a .deb, and one of a later version: $KIT/dek.deb, $KIT/dek-next.deb. */
+  readonly packages: boolean;
   readonly megabytes: number;
   /** Its time, with KVM or without. */
   readonly seconds: number;
 }
 
-const WORDS = ['systemd', 'tpm', 'emmc', 'disk'] as const;
+const WORDS = ['systemd', 'tpm', 'emmc', 'disk', 'packages'] as const;
 
 /** Throws for a word that is not known, so that no test runs on less than it asked for. */
 export function needsOf(script: string, name: string): Needs {

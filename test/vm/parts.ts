@@ -28,11 +28,12 @@ export function ensureParts(): Parts {
   return {kernel: kernel!, qemu: privateQemu(qemu!)};
 }
 
-/** A folder with what all tests take from: test/vm/kit. It goes with this process. */
-export function makeKit(): string {
+/** A folder with what all tests take from: test/vm/kit, with packages if one needs them. It goes with this process. */
+export function makeKit(withPackages: boolean): string {
   const kit = fs.mkdtempSync(join(tmpdir(), 'dek-vm-kit-'));
+  const words = withPackages ? ['packages'] : [];
   process.once('exit', () => fs.rmSync(kit, {recursive: true, force: true}));
-  const {status, stdout, stderr} = spawnSync(join(ROOT, 'test', 'vm', 'kit'), [kit], {encoding: 'utf8'});
+  const {status, stdout, stderr} = spawnSync(join(ROOT, 'test', 'vm', 'kit'), [kit, ...words], {encoding: 'utf8'});
   if (status !== 0) giveUp(`test/vm/kit: ${stdout}${stderr}`);
   return kit;
 }
