@@ -69,3 +69,19 @@ pages() {
 
 # file_size FILE: its bytes, as MB.
 file_size() { printf '%s MB' "$(tenths "$(stat -c %s "$1")")"; }
+
+# What a newcomer does first: the commands of docs/start.md that need no NIC, typed into a shell; how long that took.
+start_page() {
+  local began=$SECONDS typed=/tmp/start-page/typed said=/tmp/start-page/said
+  mkdir /tmp/start-page || return
+  awk '
+    /^<!-- run: start -->$/ { block = 2; next }
+    block && /^```$/ { block--; next }
+    block && (goes_on || sub(/^\$ /, "")) { print; goes_on = /\\$/ }
+    END { print "kill %1; wait" }
+  ' docs/start.md >$typed
+  (cd /tmp/start-page && bash <$typed >$said 2>&1)
+  cat $said >&2
+  [ "$(grep -c '^vol-[123] .* ok$' $said)" -eq 3 ] && grep -q '^error: .* refused the wrapped key' $said &&
+    grep -q '^heals: *3$' $said && rm -r /tmp/start-page && printf '%d s' $((SECONDS - began))
+}
