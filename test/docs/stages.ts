@@ -51,7 +51,7 @@ const OPERATIONAL = [
 const SIGNERS = [
   "ssh-keygen -q -t ed25519 -N '' -f alice && ssh-keygen -q -t ed25519 -N '' -f bob",
   'for name in alice bob; do echo "$name $(cut -d " " -f 1,2 $name.pub)"; done > allowed_signers',
-  program('bin/ssh-agent-here', 'trap "kill $!" TERM; ssh-agent -D -a ssh-agent.sock & wait; exit 0'),
+  program('bin/ssh-agent-here', 'ssh-agent -D -a ssh-agent.sock & trap "kill $!" TERM; wait; exit 0'),
   'ssh-agent-here &',
   'export SSH_AUTH_SOCK="$PWD/ssh-agent.sock"; bash',
   'ssh-add -q alice',

@@ -4,15 +4,16 @@ import {readFileSync} from 'node:fs';
 import {expect} from 'chai';
 import type {Settings} from '../../src/virtual/index.js';
 import {wrapCredential, wrapKey} from '../../src/wrap/index.js';
+import {Child} from '../support/child.js';
 import {Client, hex, testKeys} from '../support/nic/client.js';
 import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {needing} from '../support/nic/release.js';
-import {Child} from '../support/process/child.js';
 
 const DOCUMENT = new URL('../../../docs/failures.md', import.meta.url);
 const TEXT = readFileSync(DOCUMENT, 'utf8');
 /** The row of which the page has all that is said. */
-const [, IN_FULL, FULL_LINES = ''] = /^In full, row (\d+):\n\n```\n(.*?)```/ms.exec(TEXT) ?? [];
+const [, IN_FULL, FULL_LINES = ''] =
+  /^In full, row (\d+):\n\n<!-- run: row -->\n```\n\$ .*\n((?:.*\n)*?)\$ dek explain/m.exec(TEXT) ?? [];
 const FULL_TEXT = FULL_LINES.trim().replace(/\s+/g, ' ');
 const ROWS = [...TEXT.matchAll(/^\| (\d+) \| (.*) \| (E[A-Z]+) \| (.*) \| ?(.*) ?\|$/gm)];
 

@@ -1,8 +1,8 @@
 /** Many calls at once on the virtual ConnectX, through the real libraries; and the process ending while they run. */
 import {expect} from 'chai';
+import {Child} from '../support/child.js';
 import {type Nic, newNic} from '../support/nic/nic.js';
 import {errnoOf, needing} from '../support/nic/release.js';
-import {Child} from '../support/process/child.js';
 
 const LAYOUT = {keySize: 256, keytag: true};
 const NOTHING_LEFT = {contexts: 0, pds: 0, logins: 0, deks: 0};

@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {loadFailed} from '../../src/rdma/pin.js';
-import {Child} from '../support/process/child.js';
+import {Child} from '../support/child.js';
 import {skipWithout} from '../support/skip.js';
 
 describe('load', () => {

@@ -4,9 +4,9 @@ import {mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import {constants, tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {expect} from 'chai';
+import {Child} from '../support/child.js';
 import {type Nic, newNic} from '../support/nic/nic.js';
 import {needing} from '../support/nic/release.js';
-import {Child} from '../support/process/child.js';
 import {skipWithout} from '../support/skip.js';
 
 const INDEX = new URL('../../src/rdma/index.js', import.meta.url).href;

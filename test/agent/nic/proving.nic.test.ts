@@ -2,9 +2,9 @@
 import {expect} from 'chai';
 import type {Finding} from '../../../src/agent/proof.js';
 import type {Settings} from '../../../src/virtual/index.js';
+import {Child} from '../../support/child.js';
 import {type Nic, newNic} from '../../support/nic/nic.js';
 import {has, needing, RELEASE} from '../../support/nic/release.js';
-import {Child} from '../../support/process/child.js';
 
 const OLD_LIBRARY = new URL('../../support/nic/old-library.js', import.meta.url).href;
 

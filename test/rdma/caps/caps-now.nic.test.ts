@@ -2,10 +2,10 @@
  * What an open device says of its NIC now, compared with what the real libmlx5 says when it is opened at that moment.
  */
 import {expect} from 'chai';
+import {Child} from '../../support/child.js';
+import type {Kit} from '../../support/child-main.js';
 import {type Nic, type NicSecrets, newNic} from '../../support/nic/nic.js';
 import {needing} from '../../support/nic/release.js';
-import {Child} from '../../support/process/child.js';
-import type {Kit} from '../../support/process/child-main.js';
 
 describe('caps, read anew', () => {
   let nic: Nic;

@@ -1,8 +1,8 @@
 /** Known data through the engine of the virtual ConnectX, by the real libibverbs and libmlx5. */
 import {expect} from 'chai';
+import {Child} from '../../support/child.js';
 import {type Nic, newNic} from '../../support/nic/nic.js';
 import {needing} from '../../support/nic/release.js';
-import {Child} from '../../support/process/child.js';
 
 const NOTHING = {cqs: 0, qps: 0, mrs: 0, mkeys: 0};
 /** enum ibv_wc_status */

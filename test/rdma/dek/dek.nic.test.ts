@@ -1,8 +1,8 @@
 /** The bindings on the virtual ConnectX: the real libibverbs and libmlx5, and a NIC under them that counts. */
 import {expect} from 'chai';
+import {Child} from '../../support/child.js';
 import {type Nic, type NicSecrets, newNic} from '../../support/nic/nic.js';
 import {ENGINES, errnoOf, has, needing} from '../../support/nic/release.js';
-import {Child} from '../../support/process/child.js';
 
 type Layout = {keySize: 128 | 256; keytag: boolean; wrappedBytes: number};
 const LAYOUTS: Layout[] = [

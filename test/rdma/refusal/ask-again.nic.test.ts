@@ -2,9 +2,9 @@
 import {expect} from 'chai';
 import {CAUSES} from '../../../src/rdma/refusal/causes.js';
 import {STATUS_ERRNOS, STATUSES, statusText} from '../../../src/rdma/refusal/status.js';
+import {Child} from '../../support/child.js';
 import {type Nic, type NicSecrets, newNic} from '../../support/nic/nic.js';
 import {errnoOf, needing} from '../../support/nic/release.js';
-import {Child} from '../../support/process/child.js';
 
 const LAYOUT = {keySize: 128, keytag: false} as const;
 /** Statuses that are only for now: no second question is asked. */

@@ -5,8 +5,8 @@
 import type {SharedContext, SharedEvent} from '../../../src/agent/service/shared-context.js';
 import type {SharedDek} from '../../../src/agent/service/shared-dek.js';
 import type {Device, Prover} from '../../../src/rdma/index.js';
+import {Child} from '../child.js';
 import type {TestDevice} from '../nic/device.js';
-import {Child} from '../process/child.js';
 
 /** What a service keeps between two calls, in its own process. */
 interface Held {

@@ -1,7 +1,7 @@
 /** Runs the checks of `dek doctor` in a process that may be on a virtual ConnectX, and that may be doctored. */
 import type {ReportLine} from '../../../src/doctor/examine.js';
 import type {SceneOptions} from '../../../src/doctor/scene.js';
-import {Child} from './child.js';
+import {Child} from '../child.js';
 
 const SOURCES = new URL('../../../src/', import.meta.url).href;
 

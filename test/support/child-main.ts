@@ -1,9 +1,9 @@
 /** The other end of child.ts: runs the functions that come as source. */
 import {expect} from 'chai';
-import {DekError} from '../../../src/errors.js';
-import {assertAccess} from '../../../src/rdma/device.js';
-import * as rdma from '../../../src/rdma/index.js';
-import * as dcv from '../../../src/wrap/dcv/dcv.js';
+import {DekError} from '../../src/errors.js';
+import {assertAccess} from '../../src/rdma/device.js';
+import * as rdma from '../../src/rdma/index.js';
+import * as dcv from '../../src/wrap/dcv/dcv.js';
 
 /** The error that `call` throws (or rejects with), which has to be a DekError of `code`. */
 async function refusal(code: string, call: () => unknown): Promise<DekError> {
