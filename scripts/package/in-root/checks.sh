@@ -78,9 +78,10 @@ start_page() {
     /^<!-- run: start -->$/ { block = 2; next }
     block && /^```$/ { block--; next }
     block && (goes_on || sub(/^\$ /, "")) { print; goes_on = /\\$/ }
+    block && /&$/ { print "until dek status >status; do sleep 0.2; done" } # who types reads READY first
     END { print "kill %1; wait" }
   ' docs/start.md >$typed
-  (cd /tmp/start-page && bash <$typed >$said 2>&1)
+  (cd /tmp/start-page && DEK_AGENT_SOCKET=$PWD/agent.sock bash <$typed >$said 2>&1)
   cat $said >&2
   [ "$(grep -c '^vol-[123] .* ok$' $said)" -eq 3 ] && grep -q '^error: .* refused the wrapped key' $said &&
     grep -q '^heals: *3$' $said && rm -r /tmp/start-page && printf '%d s' $((SECONDS - began))
