@@ -4,7 +4,9 @@ import {closeSync, openSync, readdirSync} from 'node:fs';
 import {connect} from 'node:net';
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
-import {requestRecord} from '../../../src/agent/service/agent-records.js';
+import {closeAll} from '../../../src/agent/lending/connection.js';
+import {AgentConnection} from '../../../src/agent/service/agent-connection.js';
+import {type AgentRecord, requestRecord} from '../../../src/agent/service/agent-records.js';
 import {sealedMemory, sendMessage} from '../../../src/agent/wire/ffi.js';
 import {writeTable} from '../../../src/agent/wire/table.js';
 import {vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
@@ -32,8 +34,8 @@ describe('agent and what comes after an upgrade', () => {
 
   const openFiles = (): number => readdirSync(`/proc/${agent.child.pid}/fd`).length;
 
-  /** Sends these, with descriptors at the first byte, and waits for the end, but no longer than `waitMs`. */
-  async function send(bytes: Uint8Array, fds: number[], waitMs: number): Promise<string> {
+  /** Sends these, with descriptors at the first byte, and waits a moment or for the end. */
+  async function send(bytes: Uint8Array, fds: number[], waits: boolean): Promise<void> {
     const socket = connect({path: agent.socket});
     let answer = '';
     socket.on('error', () => {});
@@ -45,10 +47,8 @@ describe('agent and what comes after an upgrade', () => {
     await until(() => answer.includes('\r\n\r\n') || socket.destroyed, 'the answer to the upgrade');
     const {fd} = (socket as unknown as {_handle: {fd: number}})._handle;
     if (bytes.length > 0) sendMessage(fd, bytes, fds);
-    const end = new Promise((resolve) => socket.once('close', resolve));
-    if (waitMs > 0) await Promise.race([end, pause(waitMs, undefined, {ref: false})]);
+    if (waits) await Promise.race([new Promise((resolve) => socket.once('close', resolve)), pause(200)]);
     socket.destroy();
-    return answer;
   }
 
   it('survives bytes of any kind, with descriptors of any kind', async () => {
@@ -64,7 +64,7 @@ describe('agent and what comes after an upgrade', () => {
       const fds = [[], [nothing], [nothing, table], [table, nothing], [nothing, nothing, nothing, nothing]][
         (round % 7) % 5
       ]!;
-      await send(bytes, fds, round % 3 === 0 ? 200 : 0);
+      await send(bytes, fds, round % 3 === 0);
     }
     closeSync(nothing);
     closeSync(table);
@@ -131,10 +131,16 @@ except OSError: pass`;
 
   it('tells a tenant why its connection ends', async () => {
     const attach = requestRecord('attach', {pdHandle: 0, nic: '', names: [], presents: false});
-    // Now and then the connection is gone before the reason is read, which is not understood yet.
-    const isTold = async (): Promise<boolean> =>
-      (await send(Buffer.concat([attach, attach]), [], 30_000)).includes('a second LEND or ATTACH');
-    await until(isTold, 'the reason');
+    // Not read by Node: libuv takes a message with a descriptor for all that there is, and what follows is lost to it.
+    const connection = await AgentConnection.open(agent.socket, AbortSignal.timeout(30_000));
+    connection.send(Buffer.concat([attach, attach]));
+    const said: AgentRecord[] = [];
+    for (let got = await connection.receive(); got; got = await connection.receive()) {
+      closeAll(got.fds);
+      said.push(got.record);
+    }
+    const reason = said.at(-1);
+    expect(reason?.type === 'refusal' && reason.text).to.include('a second LEND or ATTACH');
     expect((await agent.client.status()).contexts[0]!.pid).to.equal(null);
   });
 
