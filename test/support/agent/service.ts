@@ -37,8 +37,8 @@ export class Service {
   }
 
   /** Lends a new context, or its context again with what it knows. */
-  lend(socket: string, names?: readonly string[]): Promise<KnownDek[]> {
-    return this.#child.run(
+  async lend(socket: string, names?: readonly string[]): Promise<KnownDek[]> {
+    await this.#child.run(
       async ({openDevice, import: load}, {modules, socket, names}) => {
         const {AgentClient} = (await load(modules.client)) as typeof import('../../../src/agent/client.js');
         const {Sharing} = (await load(modules.sharing)) as typeof import('../../../src/rdma/shared/sharing.js');
@@ -48,20 +48,15 @@ export class Service {
         const {fd, pdHandle} = new Sharing(held.device).descriptor;
         if (held.shared) held.before = held.shared.table();
         held.shared = await new AgentClient(socket).lend({fd, pdHandle, names, before: held.before});
-        return [...held.shared.deks.values()].map(({name, objectId, handle, absent}) => ({
-          name,
-          objectId,
-          handle,
-          absent,
-        }));
       },
       {modules: MODULES, socket, names},
     );
+    return this.#known();
   }
 
   /** Attaches to the agent's context, and imports it. */
-  attach(socket: string, names?: readonly string[]): Promise<KnownDek[]> {
-    return this.#child.run(
+  async attach(socket: string, names?: readonly string[]): Promise<KnownDek[]> {
+    await this.#child.run(
       async ({import: load}, {modules, socket, names}) => {
         const {AgentClient} = (await load(modules.client)) as typeof import('../../../src/agent/client.js');
         const {importDevice} = (await load(modules.import_)) as typeof import('../../../src/rdma/shared/import.js');
@@ -69,34 +64,24 @@ export class Service {
         const {held} = globalThis;
         held.shared = await new AgentClient(socket).attach({names});
         held.device = await importDevice(held.shared.fd, held.shared.pdHandle);
-        return [...held.shared.deks.values()].map(({name, objectId, handle, absent}) => ({
-          name,
-          objectId,
-          handle,
-          absent,
-        }));
       },
       {modules: MODULES, socket, names},
     );
+    return this.#known();
   }
 
   /** Attaches again, to the next agent, and keeps what it has imported. */
-  attachAgain(socket: string): Promise<KnownDek[]> {
-    return this.#child.run(
+  async attachAgain(socket: string): Promise<KnownDek[]> {
+    await this.#child.run(
       async ({import: load}, {modules, socket}) => {
         const {AgentClient} = (await load(modules.client)) as typeof import('../../../src/agent/client.js');
         const {held} = globalThis;
         held.shared!.close();
         held.shared = await new AgentClient(socket).attach();
-        return [...held.shared.deks.values()].map(({name, objectId, handle, absent}) => ({
-          name,
-          objectId,
-          handle,
-          absent,
-        }));
       },
       {modules: MODULES, socket},
     );
+    return this.#known();
   }
 
   /** What the NIC says of each DEK that the service knows, asked by the service itself: READY, or an error. */
@@ -129,6 +114,13 @@ export class Service {
 
   next(): Promise<SharedEvent | undefined> {
     return this.#child.run(() => globalThis.held.shared!.next());
+  }
+
+  #known(): Promise<KnownDek[]> {
+    return this.#child.run(() => {
+      const deks = [...globalThis.held.shared!.deks.values()];
+      return deks.map(({name, objectId, handle, absent}) => ({name, objectId, handle, absent}));
+    });
   }
 
   /** The DEK `name`, as it is known now. */
