@@ -4,7 +4,6 @@
  * with `# ` are comments. In the output `[..]` stands for any text within a line, and `...` alone for any number of
  * lines.
  */
-import {withoutWaiting} from './run-dek.js';
 
 /** One command of a session with what it should print. */
 export interface Step {
@@ -58,11 +57,7 @@ export function renderSession(parts: readonly Part[], outcomes: ReadonlyMap<Step
     if (typeof part === 'string') return [part];
     const {output, exit} = outcomes.get(part)!;
     const status = exit === 0 ? [] : [`[exit ${exit}]`];
-    return [
-      `$ ${part.command.replaceAll('\n', '\n> ')}`,
-      ...shownOutput(part.output, withoutWaiting(output).trimEnd()),
-      ...status,
-    ];
+    return [`$ ${part.command.replaceAll('\n', '\n> ')}`, ...shownOutput(part.output, output.trimEnd()), ...status];
   });
   return `${lines.join('\n')}\n`;
 }

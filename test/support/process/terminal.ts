@@ -9,7 +9,7 @@ import {live, NOTHING} from '../agent/agent-process.js';
 import {KEK, plaintextOf} from '../keys/key-files.js';
 import {type TestDevice, testDevice} from '../nic/device.js';
 import {temporaryDirectory} from '../temporary-directory.js';
-import {DEK} from './run-dek.js';
+import {DEK, withoutWaiting} from './run-dek.js';
 import {type Outcome, parseSession, renderSession, type Step} from './session.js';
 
 /**
@@ -65,8 +65,7 @@ export class Terminal {
       output += text;
     });
     const [exit] = await once(child, 'close');
-    // On a busy machine a pipe is waited for so long that dek says so.
-    return {output: output.replaceAll(this.#directory, '~').replace(/^waiting for .*\n/gm, ''), exit};
+    return {output: withoutWaiting(output.replaceAll(this.#directory, '~')), exit};
   }
 
   /** Takes over the environment that `line`, a command that ends with `bash`, gives its shell: as if it ran there. */
