@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import {connect} from 'node:net';
 import {expect} from 'chai';
 import type {AgentEvent} from '../../src/agent/events.js';
-import {allReady, untilLogged} from '../support/agent/agent-log.js';
+import {allReady, untilHealed, untilLogged} from '../support/agent/agent-log.js';
 import {type AgentProcess, agentForEach, DEK, wrappedDek} from '../support/agent/agent-process.js';
 import {writeFleet} from '../support/manifest/fleet-file.js';
 import type {TestDevice} from '../support/nic/device.js';
@@ -55,7 +55,7 @@ describe('events', function () {
     const path = await writeFleet(device, {count: 3});
     await agent.client.apply({path, kek: undefined, dryRun: false, keepGoing: false});
     device.nic.set({dekErrors: [{which: 'all'}]});
-    await untilLogged(agent, 'heal');
+    await untilHealed(agent, 3);
     device.nic.set({dekErrors: [], gone: true});
     await untilLogged(agent, 'device-gone');
     device.nic.set({gone: false});
@@ -63,13 +63,13 @@ describe('events', function () {
     await allReady(agent);
     await agent.end();
     await ended;
-    const names = namesOf(heard);
+    const names = namesOf(heard).filter((name, i, all) => name !== all[i - 1]); // checks may share what is healed
     expect(names).to.deep.equal([
       ...['status', 'login', 'apply', 'heal'],
-      ...['device-gone', 'device-back', 'login', 'heal', 'heal'],
+      ...['device-gone', 'device-back', 'login', 'heal'],
     ]);
     expect(heard[2]).to.include({path, create: 3, replace: 0, destroy: 0, unchanged: 0, failed: 0});
-    expect(heard[5]).to.include({device: 'mlx5_0', missingDeks: 3});
+    expect(heard.find(({event}) => event === 'device-back')).to.include({device: 'mlx5_0', missingDeks: 3});
     const log = agent.log.split('\n');
     for (const event of heard.slice(1)) expect(log).to.include(JSON.stringify(event));
   });
@@ -81,7 +81,7 @@ describe('events', function () {
     const path = await writeFleet(device, {count: 3});
     await agent.client.apply({path, kek: undefined, dryRun: false, keepGoing: false});
     device.nic.set({dekErrors: [{which: 'all'}]});
-    await untilLogged(agent, 'heal');
+    await untilHealed(agent, 3);
     await agent.end();
     await ended;
     const told = Buffer.from(JSON.stringify(heard) + agent.log);

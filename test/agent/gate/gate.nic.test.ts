@@ -3,7 +3,7 @@ import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import {AgentClient} from '../../../src/agent/client.js';
 import type {DekError} from '../../../src/errors.js';
-import {logged, untilLogged} from '../../support/agent/agent-log.js';
+import {logged, untilHealed, untilLogged} from '../../support/agent/agent-log.js';
 import {apply, held, setOf, vols} from '../../support/agent/agent-manifests.js';
 import {AgentProcess} from '../../support/agent/agent-process.js';
 import {HOST, type Signed, SignedManifests, sign} from '../../support/manifest/signed-manifests.js';
@@ -197,7 +197,7 @@ describe('an agent that asks for signatures', function () {
     );
     device.nic.set({dekErrors: []});
     fs.writeFileSync(path, good);
-    await untilLogged(running, 'heal', ({deks}) => deks === 2);
+    await untilHealed(running, 2);
     expect(await held(running)).to.deep.equal(setOf(vols(1, 2)));
   });
 

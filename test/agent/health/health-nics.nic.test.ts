@@ -1,6 +1,6 @@
 import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
-import {allReady, logged, untilLogged} from '../../support/agent/agent-log.js';
+import {allReady, logged, untilHealed, untilLogged} from '../../support/agent/agent-log.js';
 import {AgentProcess, live, NOTHING} from '../../support/agent/agent-process.js';
 import {opaqueOf, writeFleet} from '../../support/manifest/fleet-file.js';
 import {type TestDevice, testDevice} from '../../support/nic/device.js';
@@ -49,8 +49,7 @@ describe('health of NICs', function () {
     device.nic.set({gone: true}, 'mlx5_0');
     await untilLogged(agent, 'device-gone');
     device.nic.set({dekErrors: [{which: 'all'}]}, 'mlx5_1');
-    await untilLogged(agent, 'heal', ({deks}) => deks === 20);
-    expect(logged(agent, 'heal')[0]).to.include({device: 'mlx5_1'});
+    await untilHealed(agent, 20, 'mlx5_1');
     expect((await agent.client.listDeks())[0]).to.deep.include({
       state: 'UNKNOWN',
       devices: {mlx5_0: 'UNKNOWN', mlx5_1: 'READY'},
@@ -63,7 +62,7 @@ describe('health of NICs', function () {
   it('unwraps with the KEK source where keys are plaintext, and holds no KEK after', async () => {
     await start(20, {settings: {importMode: 'plaintext'}}, (nic) => ['--kek', `file:${nic.kekFile}`]);
     device.nic.set({dekErrors: [{which: 'all'}]});
-    await untilLogged(agent, 'heal', ({deks}) => deks === 20);
+    await untilHealed(agent, 20);
     await allReady(agent);
     expect(live(device).deks).to.equal(20);
     if (process.geteuid?.() !== 0) return; // reading the memory of a process that is not dumpable needs root

@@ -1,6 +1,6 @@
 import {request} from 'node:http';
 import {expect} from 'chai';
-import {allReady, untilLogged} from '../../support/agent/agent-log.js';
+import {allReady, untilHealed, untilLogged} from '../../support/agent/agent-log.js';
 import {type AgentProcess, agentForEach, wrappedDek} from '../../support/agent/agent-process.js';
 import {writeFleet} from '../../support/manifest/fleet-file.js';
 import type {TestDevice} from '../../support/nic/device.js';
@@ -90,7 +90,7 @@ describe('metrics', function () {
     await untilLogged(agent, 'login-failed');
     expect((await scrape()).get('dek_login_valid{device="mlx5_0"}')).to.equal(0);
     device.nic.set({keks: [{id: device.kekId, secret: device.kek}]});
-    await untilLogged(agent, 'heal', ({deks}) => deks === 4);
+    await untilHealed(agent, 4);
     await allReady(agent);
     const samples = await scrape();
     expect(samples.get('dek_heals_total')).to.equal(5);

@@ -1,5 +1,5 @@
 import {expect} from 'chai';
-import {allReady, untilLogged} from '../../support/agent/agent-log.js';
+import {allReady, untilHealed} from '../../support/agent/agent-log.js';
 import {apply, held, setOf, vols, writeManifestFile} from '../../support/agent/agent-manifests.js';
 import {AgentProcess, NOTHING} from '../../support/agent/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/nic/device.js';
@@ -161,7 +161,7 @@ describe('apply on two NICs', function () {
       await apply(agent, writeManifestFile(device, vols(1, 3)), {kek: kek()});
       for (const name of device.nic.devices) {
         device.nic.set({dekErrors: [{which: 'all'}]}, name);
-        await untilLogged(agent, 'heal', ({device: on, deks}) => on === name && deks === 3);
+        await untilHealed(agent, 3, name);
       }
       await allReady(agent);
     });

@@ -6,7 +6,7 @@ import {expect} from 'chai';
 import {toHex} from '../../../src/bytes.js';
 import {type ManifestDek, type ManifestHeader, newEdition, writeManifest} from '../../../src/manifest/index.js';
 import {dcvHints, dekCheckValue, keyCheckValue, wrapCredential, wrapKey} from '../../../src/wrap/index.js';
-import {untilLogged} from '../../support/agent/agent-log.js';
+import {untilHealed, untilLogged} from '../../support/agent/agent-log.js';
 import {apply} from '../../support/agent/agent-manifests.js';
 import {type AgentProcess, agentForEach} from '../../support/agent/agent-process.js';
 import type {TestDevice} from '../../support/nic/device.js';
@@ -99,7 +99,7 @@ describe('apply of re-wrapped keys', function () {
       await apply(agent, await write(vols(3), second));
       device.nic.set({revokeKeks: [first.id]});
       device.nic.set({dekErrors: [{which: 'all'}]});
-      await untilLogged(agent, 'heal', ({deks}) => deks === 3);
+      await untilHealed(agent, 3);
       expect((await agent.client.status()).deks).to.include({total: 3, ready: 3});
     });
   });

@@ -22,6 +22,20 @@ export function logged(agent: AgentProcess, event: EventName): LoggedEvent[] {
   return events.filter((one) => one['event'] === event);
 }
 
+/**
+ * Waits until the agent has logged that it made `count` DEKs again, on all NICs or on `device`; resolves to the events.
+ * A check may be half done when they become bad: what it does not find the next one does.
+ */
+export async function untilHealed(agent: AgentProcess, count: number, device?: string): Promise<LoggedEvent[]> {
+  const healed = (): LoggedEvent[] =>
+    logged(agent, 'heal').filter((event) => 'deks' in event && (device === undefined || event['device'] === device));
+  await until(
+    () => healed().reduce((sum, {deks}) => sum + Number(deks), 0) === count,
+    () => `${count} DEKs are healed; log: ${agent.log.slice(-2000)}`,
+  );
+  return healed();
+}
+
 /** Waits until the agent has logged an event of this name for which `is` holds; resolves to it. */
 export async function untilLogged(
   agent: AgentProcess,
