@@ -15,11 +15,9 @@ import {AgentProcess} from '../support/agent/agent-process.js';
 import {SshKeys} from '../support/keys/ssh-keys.js';
 import {markedDeks, writeMarked} from '../support/manifest/marked-manifest.js';
 import {SignedManifests} from '../support/manifest/signed-manifests.js';
-import type {TestDevice} from '../support/nic/device.js';
-import type {Examiner} from '../support/process/examiner.js';
 import {runDek} from '../support/process/run-dek.js';
 import {OF_AGENT} from './halves.js';
-import {VerdictStage} from './verdict-stage.js';
+import {verdictStage} from './verdict-stage.js';
 
 const UNIT = 'etc/systemd/system/dek-agent.service';
 /** A unit whose agent is started with these words. */
@@ -30,17 +28,8 @@ const unitOf = (words: string): Record<string, string> => ({
 
 describe('doctor, of an agent', function () {
   this.timeout(60_000);
-  let stage: VerdictStage;
-  let device: TestDevice;
-  let onNic: Examiner;
-  before(async () => {
-    stage = await VerdictStage.open();
-    ({device, onNic} = stage);
-  });
-  after(() => stage?.close());
-  const place = (files: Readonly<Record<string, string>>): string => stage.place(files);
-  const expectFirst = (verdicts: readonly string[], ...wanted: string[]): void =>
-    stage.expectFirst(verdicts, ...wanted);
+  const stage = verdictStage();
+  const {place, expectFirst} = stage;
 
   describe('the agent', () => {
     const deks = (more: object) => ({deks: {total: 2, ready: 2, error: 0, unknown: 0, proven: 2, wrong: 0, ...more}});
@@ -61,7 +50,7 @@ describe('doctor, of an agent', function () {
       ['deks-not-proven', deks({proven: 0})],
     ];
     for (const [verdict, agent] of statuses) {
-      it(verdict, async () => expectFirst(await onNic.verdicts({manifest: undefined}, {agent}), verdict));
+      it(verdict, async () => expectFirst(await stage.onNic.verdicts({manifest: undefined}, {agent}), verdict));
     }
 
     it('with a socket that is open to all, or none', async () => {
@@ -69,10 +58,10 @@ describe('doctor, of an agent', function () {
       const server = createServer().listen(socket);
       await new Promise((resolve) => server.once('listening', resolve));
       fs.chmodSync(socket, 0o666);
-      expectFirst(await onNic.verdicts({socket}, {agent: {}}), 'socket-open');
+      expectFirst(await stage.onNic.verdicts({socket}, {agent: {}}), 'socket-open');
       server.close();
       const file = join(place({'agent.sock': ''}), 'agent.sock');
-      expectFirst(await onNic.verdicts({socket: file}, {agent: {}}), 'socket-no-socket');
+      expectFirst(await stage.onNic.verdicts({socket: file}, {agent: {}}), 'socket-no-socket');
     });
   });
 
@@ -85,7 +74,7 @@ describe('doctor, of an agent', function () {
       v1?: boolean;
     }
     const write = async (more: More): Promise<string> => {
-      const {kek, kekId: importKekId, credentialId, wrappedCredential: credential} = device;
+      const {kek, kekId: importKekId, credentialId, wrappedCredential: credential} = stage.device;
       const login = more.login === null ? null : {importKekId, credentialId, credential};
       const {hosts = [], notAfter = null} = more;
       const fresh = newEdition({hosts, notAfter});
@@ -106,28 +95,30 @@ describe('doctor, of an agent', function () {
       ['manifest-v1', {v1: true}],
     ];
     for (const [verdict, more] of bad) {
-      it(verdict, async () => expectFirst(await onNic.verdicts({manifest: await write(more)}, {agent: {}}), verdict));
+      it(verdict, async () =>
+        expectFirst(await stage.onNic.verdicts({manifest: await write(more)}, {agent: {}}), verdict),
+      );
     }
     it('manifest-unreadable', async () => {
       const manifest = join(place({manifest: 'no manifest\n'}), 'manifest');
-      expectFirst(await onNic.verdicts({manifest}, {agent: {}}), 'manifest-unreadable');
+      expectFirst(await stage.onNic.verdicts({manifest}, {agent: {}}), 'manifest-unreadable');
     });
     it('manifest-world-writable', async () => {
       const manifest = await write({});
       fs.chmodSync(manifest, 0o666);
-      expectFirst(await onNic.verdicts({manifest}, {agent: {}}), 'manifest-world-writable');
+      expectFirst(await stage.onNic.verdicts({manifest}, {agent: {}}), 'manifest-world-writable');
     });
     it('manifest-not-applied', async () => {
       const path = await write({});
       const agent = {manifest: {path, digest: '00'.repeat(32), appliedAt: 'then', failed: 0}};
-      expectFirst(await onNic.verdicts({}, {agent}), 'manifest-not-applied');
+      expectFirst(await stage.onNic.verdicts({}, {agent}), 'manifest-not-applied');
     });
     it('manifest-unsigned, and well when it is signed', async () => {
       const manifest = await write({});
       const keys = new SshKeys(place({}));
       const key = keys.make('alice');
       const allowedSigners = keys.allow('allowed', ['alice', key]);
-      const look = () => onNic.verdicts({manifest, allowedSigners}, {agent: {}});
+      const look = () => stage.onNic.verdicts({manifest, allowedSigners}, {agent: {}});
       expectFirst(await look(), 'manifest-unsigned');
       keys.sign(key, 'dek-manifest', manifest);
       expect(await look()).to.deep.equal([]);
@@ -144,7 +135,7 @@ describe('doctor, of an agent', function () {
         fs.rmSync(`${manifest}.release.sig`, {force: true});
         fs.writeFileSync(`${manifest}.release`, formatRelease(release));
         keys.sign(key, 'dek-release', `${manifest}.release`);
-        return onNic.verdicts({manifest, allowedSigners}, {agent: {}});
+        return stage.onNic.verdicts({manifest, allowedSigners}, {agent: {}});
       };
       expect(await look(digests.sha256)).to.deep.equal([]);
       expect(await look(new Uint8Array(32))).to.deep.equal(['manifest-unsigned']);
@@ -157,7 +148,7 @@ describe('doctor, of an agent', function () {
       keys.sign(key, 'dek-manifest', manifest);
       fs.chmodSync(allowedSigners, 0o666);
       expectFirst(
-        await onNic.verdicts({manifest, allowedSigners}, {agent: {}}),
+        await stage.onNic.verdicts({manifest, allowedSigners}, {agent: {}}),
         'signers-unusable',
         'manifest-unsigned',
       );
@@ -165,14 +156,14 @@ describe('doctor, of an agent', function () {
     it('for the static name of this host, as the agent has it', async () => {
       const manifest = await write({hosts: ['node-7']});
       const look = (name: string) =>
-        onNic.verdicts({manifest, root: place({'sys/class/x': '', 'etc/hostname': `${name}\n`})}, {agent: {}});
+        stage.onNic.verdicts({manifest, root: place({'sys/class/x': '', 'etc/hostname': `${name}\n`})}, {agent: {}});
       expect(await look('node-7')).to.deep.equal([]);
       expect(await look('node-8')).to.deep.equal(['manifest-not-for-host']);
     });
     it('manifest-unreadable in a line behind the first', async () => {
       const manifest = await write({});
       fs.appendFileSync(manifest, 'no DEK\n');
-      expectFirst(await onNic.verdicts({manifest}, {agent: {}}), 'manifest-unreadable');
+      expectFirst(await stage.onNic.verdicts({manifest}, {agent: {}}), 'manifest-unreadable');
     });
     it('and a source of its KEK', async () => {
       const manifest = await write({});
@@ -182,17 +173,17 @@ describe('doctor, of an agent', function () {
         fs.chmodSync(path, 0o600);
         return `file:${path}`;
       };
-      const look = (kek: string) => onNic.verdicts({manifest, kek}, {agent: {}});
+      const look = (kek: string) => stage.onNic.verdicts({manifest, kek}, {agent: {}});
       expectFirst(await look('file:/nowhere'), 'source-failed');
       expectFirst(await look(source(new Uint8Array(32).fill(7))), 'kek-differs');
       expectFirst(await look(source(new Uint8Array(32))), 'kek-public');
       expectFirst(await look(source(new Uint8Array(16))), 'kek-public');
-      expect(await look(source(device.kek))).to.deep.equal([]);
+      expect(await look(source(stage.device.kek))).to.deep.equal([]);
     });
   });
 
   describe('the gate', () => {
-    const look = (words: string) => onNic.verdicts({root: place(unitOf(words))}, {agent: {}});
+    const look = (words: string) => stage.onNic.verdicts({root: place(unitOf(words))}, {agent: {}});
     it('signers-unusable: not there, not to be read, open to others', async () => {
       expectFirst(await look('--allowed-signers /nowhere'), 'signers-unusable');
       const file = join(place({signers: 'no signers\n'}), 'signers');
@@ -218,9 +209,12 @@ describe('doctor, of an agent', function () {
     it('index-unreadable, index-empty, index-other, index-ahead, index-differs; and well', async () => {
       const folder = place({});
       const index = join(folder, 'index');
-      const manifests = new SignedManifests(device);
+      const manifests = new SignedManifests(stage.device);
       const look = (manifest: string) =>
-        onNic.verdicts({manifest, root: place(unitOf(`--rollback-index file:${index} --host node-1`))}, {agent: {}});
+        stage.onNic.verdicts(
+          {manifest, root: place(unitOf(`--rollback-index file:${index} --host node-1`))},
+          {agent: {}},
+        );
       const enroll = async (path: string, ...more: string[]): Promise<void> => {
         const {status, stderr} = await runDek([
           ...['rollback-index', 'enroll', `file:${index}`, path],
@@ -237,20 +231,20 @@ describe('doctor, of an agent', function () {
       await enroll(second);
       expectFirst(await look(manifests.write(vols(1, 1))), 'index-ahead');
       expectFirst(await look(manifests.write(vols(1, 3), {edition: {generation: 2}})), 'index-differs');
-      expectFirst(await look(await writeMarked(device, [])), 'index-other');
+      expectFirst(await look(await writeMarked(stage.device, [])), 'index-other');
       fs.writeFileSync(index, 'no index');
       expectFirst(await look(second), 'index-unreadable');
     });
     it('of an agent that runs: by what it was started with, whatever the unit says', async () => {
-      const manifests = new SignedManifests(device);
+      const manifests = new SignedManifests(stage.device);
       const path = manifests.write(vols(1, 1));
-      const index = `file:${join(device.directory, 'of-the-agent')}`;
+      const index = `file:${join(stage.device.directory, 'of-the-agent')}`;
       await runDek(['rollback-index', 'enroll', index, path, ...manifests.args]);
       const args = [...manifests.args, '--rollback-index', index, '--manifest', path];
-      const agent = await AgentProcess.start(device, {args});
+      const agent = await AgentProcess.start(stage.device, {args});
       try {
         const root = place(unitOf('--rollback-index file:/nowhere'));
-        const lines = await onNic.examine({socket: agent.socket, root});
+        const lines = await stage.onNic.examine({socket: agent.socket, root});
         const seen = lines.filter(({check}) => check === 'rollback' || check === 'gate').map(({verdict}) => verdict);
         expect(seen).to.deep.equal([null, null]);
       } finally {
@@ -261,15 +255,15 @@ describe('doctor, of an agent', function () {
 
   describe('a probe', () => {
     const probe = async (deks: Parameters<typeof writeMarked>[1], set: Settings = {}, back: Settings = {}) => {
-      const path = await writeMarked(device, deks);
-      device.nic.set(set);
-      return onNic.verdicts({}, {agent: {}, probe: path}).finally(() => device.nic.set(back));
+      const path = await writeMarked(stage.device, deks);
+      stage.device.nic.set(set);
+      return stage.onNic.verdicts({}, {agent: {}, probe: path}).finally(() => stage.device.nic.set(back));
     };
     const fault = (object: 'login' | 'dek') => ({faults: [{command: 'create', object, times: 'always'}]}) as const;
 
     it('that goes well leaves nothing behind', async () => {
       expect(await probe(markedDeks(['vol-1']))).to.deep.equal([]);
-      expect(device.nic.show().live).to.include({contexts: 0, logins: 0, deks: 0, qps: 0});
+      expect(stage.device.nic.show().live).to.include({contexts: 0, logins: 0, deks: 0, qps: 0});
     });
     it('probe-login-refused', async () => {
       expectFirst(await probe(markedDeks(['vol-1']), fault('login'), {faults: []}), 'probe-login-refused');
@@ -291,14 +285,14 @@ describe('doctor, of an agent', function () {
       const equal = [
         {name: 'vol-1', alter: (p: Buffer) => Buffer.concat([p.subarray(0, 32), p.subarray(0, 32), p.subarray(64)])},
       ];
-      const path = await writeMarked(device, equal);
-      device.nic.set({policy: 'fips'});
-      const look = (kek?: string) => onNic.verdicts({kek, manifest: path}, {agent: {}, probe: path});
+      const path = await writeMarked(stage.device, equal);
+      stage.device.nic.set({policy: 'fips'});
+      const look = (kek?: string) => stage.onNic.verdicts({kek, manifest: path}, {agent: {}, probe: path});
       try {
         expect(await look()).to.deep.equal(['probe-dek-refused']);
-        expectFirst(await look(`file:${device.nic.kekFile}`), 'probe-policy');
+        expectFirst(await look(`file:${stage.device.nic.kekFile}`), 'probe-policy');
       } finally {
-        device.nic.set({policy: 'default'});
+        stage.device.nic.set({policy: 'default'});
       }
     });
     it('probe-not-proven', async () => {

@@ -20,5 +20,5 @@ import {firmware} from '../../src/doctor/checks/nic/firmware.js';
 export const OF_HOST = [libraries, devices, kernel, firmware, crypto, capacity, dataPath, memory, unit];
 /** agent-verdicts.nic.test.ts, and `--probe` */
 export const OF_AGENT = [agent, socket, gate, manifest, rollback, source];
-/** fleet-verdicts.nic.test.ts */
+/** fleet-verdicts.slow.test.ts */
 export const OF_FLEET = [fleet];

@@ -7,30 +7,34 @@ import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {Examiner} from '../support/process/examiner.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
-export class VerdictStage {
-  readonly device: TestDevice;
-  readonly onNic: Examiner;
+/** One for a file of tests, from before its first to after its last. */
+export function verdictStage(): VerdictStage {
+  const stage = new VerdictStage();
+  before(() => stage.open());
+  after(() => stage.close());
+  return stage;
+}
+
+class VerdictStage {
+  device!: TestDevice;
+  onNic!: Examiner;
   readonly produced = new Set<string>();
   readonly #folder = temporaryDirectory();
   #files = 0;
 
-  private constructor(device: TestDevice) {
-    this.device = device;
-    this.onNic = new Examiner(device.nic.environment());
-  }
-
-  static async open(): Promise<VerdictStage> {
-    return new VerdictStage(await testDevice());
+  async open(): Promise<void> {
+    this.device = await testDevice();
+    this.onNic = new Examiner(this.device.nic.environment());
   }
 
   async close(): Promise<void> {
-    await this.onNic.end();
-    this.device.remove();
+    await this.onNic?.end();
+    this.device?.remove();
     fs.rmSync(this.#folder, {recursive: true, force: true});
   }
 
   /** A new folder with these files, by their paths. */
-  place(files: Readonly<Record<string, string>>): string {
+  readonly place = (files: Readonly<Record<string, string>>): string => {
     const root = join(this.#folder, `${this.#files++}`);
     fs.mkdirSync(root);
     for (const [path, text] of Object.entries(files)) {
@@ -38,14 +42,14 @@ export class VerdictStage {
       fs.writeFileSync(join(root, path), text);
     }
     return root;
-  }
+  };
 
   /** These are the first verdicts, but for those of an agent that is not there. */
-  expectFirst(verdicts: readonly string[], ...wanted: string[]): void {
+  readonly expectFirst = (verdicts: readonly string[], ...wanted: string[]): void => {
     for (const verdict of wanted) this.produced.add(verdict);
     const others = verdicts.filter((verdict) => verdict !== 'agent-none' || wanted.includes(verdict));
     expect(others.slice(0, wanted.length)).to.deep.equal(wanted);
-  }
+  };
 
   /** Each verdict of these checks was caused; asked only where all tests of the file have run. */
   expectAllOf(checks: readonly Pick<Check, 'verdicts'>[]): void {

@@ -6,31 +6,22 @@ import {expect} from 'chai';
 import type {Settings} from '../../src/virtual/index.js';
 import {AgentProcess} from '../support/agent/agent-process.js';
 import {markedDeks, writeMarked} from '../support/manifest/marked-manifest.js';
-import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {testDevice} from '../support/nic/device.js';
 import {has} from '../support/nic/release.js';
 import {Examiner} from '../support/process/examiner.js';
 import {isHere, skipWithout} from '../support/skip.js';
 import {OF_HOST} from './halves.js';
-import {VerdictStage} from './verdict-stage.js';
+import {verdictStage} from './verdict-stage.js';
 
 const OLD_LIBRARY = new URL('../support/nic/old-library.js', import.meta.url).href;
 
 describe('doctor', function () {
   this.timeout(60_000);
-  let stage: VerdictStage;
-  let device: TestDevice;
-  let onNic: Examiner;
-  before(async () => {
-    stage = await VerdictStage.open();
-    ({device, onNic} = stage);
-  });
-  after(() => stage?.close());
-  const place = (files: Readonly<Record<string, string>>): string => stage.place(files);
-  const expectFirst = (verdicts: readonly string[], ...wanted: string[]): void =>
-    stage.expectFirst(verdicts, ...wanted);
+  const stage = verdictStage();
+  const {place, expectFirst} = stage;
 
   it('finds nothing to fix on a good NIC', async () => {
-    const lines = await onNic.examine({}, {agent: {}});
+    const lines = await stage.onNic.examine({}, {agent: {}});
     expect(lines.filter(({level}) => level !== 'ok')).to.deep.equal([]);
     expect(lines.map(({check}) => check)).to.include.members(['libraries', 'devices', 'crypto', 'data path', 'memory']);
   });
@@ -63,12 +54,12 @@ describe('doctor', function () {
       ['41.0', 'libraries-without-objects', 'old-tweak'],
     ] as const) {
       it(`of rdma-core ${release}`, async () => {
-        const env = {...device.nic.environment(), OLD_LIBRARY: release};
+        const env = {...stage.device.nic.environment(), OLD_LIBRARY: release};
         expectFirst(await withLibraries(env, ['--import', OLD_LIBRARY]), ...verdicts);
       });
     }
     it('without the virtual ConnectX that is asked for', async () => {
-      expectFirst(await withLibraries({DEK_VIRTUAL: device.directory}), 'virtual-not-loaded');
+      expectFirst(await withLibraries({DEK_VIRTUAL: stage.device.directory}), 'virtual-not-loaded');
     });
   });
 
@@ -95,18 +86,18 @@ describe('doctor', function () {
       if (!isHere('provider rxe')) stage.produced.add('not-mlx5');
       skipWithout('provider rxe', this);
       const sysfs = join(place({}), 'sysfs');
-      fs.cpSync(join(device.directory, 'sysfs'), sysfs, {recursive: true, verbatimSymlinks: true});
+      fs.cpSync(join(stage.device.directory, 'sysfs'), sysfs, {recursive: true, verbatimSymlinks: true});
       fs.renameSync(join(sysfs, 'class/infiniband/mlx5_0'), join(sysfs, 'class/infiniband/rxe0'));
       fs.writeFileSync(join(sysfs, 'class/infiniband_verbs/uverbs0/ibdev'), 'rxe0\n');
       for (const file of fs.readdirSync(join(sysfs, 'devices/pci0000:3b'))) {
         fs.rmSync(join(sysfs, 'devices/pci0000:3b', file, 'modalias'));
       }
-      const examiner = new Examiner({...device.nic.environment(), SYSFS_PATH: sysfs});
+      const examiner = new Examiner({...stage.device.nic.environment(), SYSFS_PATH: sysfs});
       expectFirst(await examiner.verdicts().finally(() => examiner.end()), 'not-mlx5');
     });
-    it('no-such-device', async () => expectFirst(await onNic.verdicts({device: 'mlx5_9'}), 'no-such-device'));
+    it('no-such-device', async () => expectFirst(await stage.onNic.verdicts({device: 'mlx5_9'}), 'no-such-device'));
     it('not-listed', async () => {
-      expectFirst(await onNic.verdicts({}, {devices: ['LIMIT', 'too many open files']}), 'not-listed');
+      expectFirst(await stage.onNic.verdicts({}, {devices: ['LIMIT', 'too many open files']}), 'not-listed');
     });
   });
 
@@ -130,8 +121,8 @@ describe('doctor', function () {
     ];
     for (const [verdicts, set, back] of bad) {
       it(verdicts.join(', then '), async () => {
-        device.nic.set(set);
-        expectFirst(await onNic.verdicts().finally(() => device.nic.set(back)), ...verdicts);
+        stage.device.nic.set(set);
+        expectFirst(await stage.onNic.verdicts().finally(() => stage.device.nic.set(back)), ...verdicts);
       });
     }
     it('without keys of the officer', async () => {
@@ -147,25 +138,25 @@ describe('doctor', function () {
       ['firmware-unknown', 'a test'],
     ] as const) {
       it(verdict, async () => {
-        const path = join(device.directory, 'sysfs/class/infiniband/mlx5_0/fw_ver');
+        const path = join(stage.device.directory, 'sysfs/class/infiniband/mlx5_0/fw_ver');
         const before = fs.readFileSync(path);
         fs.writeFileSync(path, version);
-        expectFirst(await onNic.verdicts().finally(() => fs.writeFileSync(path, before)), verdict);
+        expectFirst(await stage.onNic.verdicts().finally(() => fs.writeFileSync(path, before)), verdict);
       });
     }
     it('caps-unknown: the firmware refuses to tell', async () => {
-      device.nic.set({faults: [{command: 'caps', times: 'always'}]});
-      expectFirst(await onNic.verdicts().finally(() => device.nic.set({faults: []})), 'caps-unknown');
+      stage.device.nic.set({faults: [{command: 'caps', times: 'always'}]});
+      expectFirst(await stage.onNic.verdicts().finally(() => stage.device.nic.set({faults: []})), 'caps-unknown');
     });
     it('no-engine: of multi-block alone, under a library before rdma-core 44', async () => {
       if (has('multi-block AES-XTS')) {
         // What such a library says; the NIC says what it has.
-        expectFirst(await onNic.verdicts({}, {caps: {importMode: 'none', engines: []}}), 'no-engine');
+        expectFirst(await stage.onNic.verdicts({}, {caps: {importMode: 'none', engines: []}}), 'no-engine');
         return;
       }
-      device.nic.set({engines: ['multi-block']});
+      stage.device.nic.set({engines: ['multi-block']});
       const back = {engines: ['single-block', 'multi-block']} as const;
-      expectFirst(await onNic.verdicts().finally(() => device.nic.set(back)), 'no-engine');
+      expectFirst(await stage.onNic.verdicts().finally(() => stage.device.nic.set(back)), 'no-engine');
     });
     it('by a real agent: nearly full, and changed since the agent opened it', async () => {
       const other = await testDevice({devices: 2});
@@ -189,7 +180,7 @@ describe('doctor', function () {
       }
     });
     it('under an old kernel', async () => {
-      expectFirst(await onNic.verdicts({kernel: '5.10.0-30-amd64'}), 'kernel-before-5.13');
+      expectFirst(await stage.onNic.verdicts({kernel: '5.10.0-30-amd64'}), 'kernel-before-5.13');
     });
   });
 
@@ -198,15 +189,15 @@ describe('doctor', function () {
     // root may lock what it likes, as long as it has CAP_IPC_LOCK
     const own = process.getuid?.() === 0 ? 'exec setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock' : 'exec';
     const limited = (command: string) => ['sh', '-c', `ulimit -l 64; ${own} ${command}`];
-    const {stdout} = device.run('sh', limited(`"$0" "$1" doctor --json`).slice(1).concat(process.execPath, dek));
+    const {stdout} = stage.device.run('sh', limited(`"$0" "$1" doctor --json`).slice(1).concat(process.execPath, dek));
     const {lines} = JSON.parse(stdout) as {lines: {verdict: string | null}[]};
     expectFirst(
       lines.flatMap(({verdict}) => verdict ?? []),
       'memlock-low',
     );
-    const agent = await AgentProcess.start(device, {prefix: [...limited('"$0" "$@"')]});
+    const agent = await AgentProcess.start(stage.device, {prefix: [...limited('"$0" "$@"')]});
     try {
-      const verdicts = await onNic.verdicts({socket: agent.socket});
+      const verdicts = await stage.onNic.verdicts({socket: agent.socket});
       expect(verdicts).to.deep.equal(['agent-memlock-low', 'login-missing']);
       stage.produced.add('agent-memlock-low');
     } finally {
@@ -224,7 +215,7 @@ describe('doctor', function () {
         'etc/systemd/system/dek-agent.service.d/10.conf': `[Service]\n${dropIn}\n`,
         ...files,
       });
-    const look = (...files: Parameters<typeof host>) => onNic.verdicts({root: host(...files)}, {agent: {}});
+    const look = (...files: Parameters<typeof host>) => stage.onNic.verdicts({root: host(...files)}, {agent: {}});
     const bad: [string, string][] = [
       ['unit-no-nic', 'DeviceAllow='],
       ['unit-memlock', 'Environment=DEK_AGENT_OPTIONS=--prove\nLimitMEMLOCK=64K'],
@@ -236,7 +227,7 @@ describe('doctor', function () {
     it('with a manifest that is there, and too large to be read whole', async () => {
       const root = host('');
       fs.truncateSync(join(root, 'etc/dek/manifest'), 2 ** 30);
-      expect(await onNic.verdicts({root}, {agent: {}})).to.deep.equal([]);
+      expect(await stage.onNic.verdicts({root}, {agent: {}})).to.deep.equal([]);
     });
     it('takes one drop-in of a name, as systemd does, and all in the order of their names', async () => {
       const small = '[Service]\nEnvironment=DEK_AGENT_OPTIONS=--prove\nLimitMEMLOCK=64K\n';
@@ -251,7 +242,7 @@ describe('doctor', function () {
     it('in /usr/local/lib too, with drop-ins for all services, or those whose names begin with dek-', async () => {
       const small = '[Service]\nEnvironment=DEK_AGENT_OPTIONS=--prove\nLimitMEMLOCK=64K\n';
       const at = (unit: string, dropIn: string, text = small) =>
-        onNic.verdicts(
+        stage.onNic.verdicts(
           {root: place({'sys/class/x': '', 'etc/dek/manifest': '', [unit]: shipped, [dropIn]: text})},
           {agent: {}},
         );
@@ -271,7 +262,7 @@ describe('doctor', function () {
     it('counts nothing twice where /lib is a link to /usr/lib', async () => {
       const root = host('', {'etc/dek/manifest': '', [`${SYSTEM}/dek-agent.service.d/20.conf`]: ''});
       fs.symlinkSync('usr/lib', join(root, 'lib'));
-      const lines = await onNic.examine({root}, {agent: {}});
+      const lines = await stage.onNic.examine({root}, {agent: {}});
       const seen = lines.filter(({check}) => check === 'unit').map((line) => line.seen.split(', ').length);
       expect(seen).to.deep.equal([3]);
     });
