@@ -10,7 +10,8 @@ export class AgentWords {
   readonly from: string;
 
   constructor(words: readonly string[], from: string) {
-    this.#words = words;
+    const end = words.indexOf('--'); // behind it are the words of the command that dek run starts
+    this.#words = end < 0 ? words : words.slice(0, end);
     this.from = from;
   }
 

@@ -199,6 +199,9 @@ describe('doctor, of an agent', function () {
       const allowed = keys.allow('allowed', ['alice', keys.make('alice')]);
       expectFirst(await look(`--threshold 2 --allowed-signers ${allowed}`), 'threshold-too-high');
     });
+    it('is not what dek run starts another command with', async () => {
+      expect(await look('--threshold 1 -- another --allowed-signers /nowhere')).to.deep.equal([]);
+    });
     it('not-gated: a fleet whose store decides', async () => {
       const verdicts = await look('--manifest etcd://127.0.0.1:1/dek?ca=/nowhere&user=x&password=file:/nowhere');
       expectFirst(verdicts, 'not-gated');

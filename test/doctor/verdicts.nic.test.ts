@@ -223,7 +223,15 @@ describe('doctor', function () {
       ['unit-keyring', 'Environment="DEK_AGENT_OPTIONS=--kek keyring:user:kek"'],
     ];
     for (const [verdict, dropIn] of bad) it(verdict, async () => expectFirst(await look(dropIn), verdict));
-    it('unit-no-manifest', async () => expectFirst(await look('', {}), 'unit-no-manifest'));
+    it('unit-no-manifest', async () => {
+      expectFirst(await look('', {}), 'unit-no-manifest');
+      const named = 'ExecStart=\nExecStart=dek agent --manifest /etc/dek/another';
+      expectFirst(await look(named), 'unit-no-manifest');
+    });
+    it('goes by what the agent is started with, not by what a later drop-in took back', async () => {
+      const taken = 'Environment=DEK_AGENT_OPTIONS=--prove\nEnvironment=DEK_AGENT_OPTIONS=\nLimitMEMLOCK=64K';
+      expect(await look(taken)).to.deep.equal([]);
+    });
     it('with a manifest that is there, and too large to be read whole', async () => {
       const root = host('');
       fs.truncateSync(join(root, 'etc/dek/manifest'), 2 ** 30);

@@ -1,7 +1,8 @@
 /** The systemd unit of the agent with its drop-ins: what it says against what it would need. */
+import {AgentWords} from '../../agent-words.js';
 import {type Check, type Finding, found, well} from '../../check.js';
 import type {Scene} from '../../scene.js';
-import {readUnit, type UnitFiles} from '../../unit-files.js';
+import {commandOf, readUnit, type UnitFiles} from '../../unit-files.js';
 
 export const unit: Check = {
   name: 'unit',
@@ -44,8 +45,8 @@ function verdictOn(scene: Scene, files: UnitFiles): Finding {
   const {paths, settings} = files;
   const seen = paths.join(', ');
   const all = (key: string): string => (settings.get(key) ?? []).join(' ');
-  const environment = all('Environment');
-  const whole = `${all('ExecStart')} ${environment}`;
+  const command = commandOf(files);
+  const whole = command.join(' ');
   if (all('DevicePolicy').includes('closed') && !/char-infiniband_verbs|infiniband\//.test(all('DeviceAllow'))) {
     return found('unit-no-nic', seen);
   }
@@ -55,7 +56,7 @@ function verdictOn(scene: Scene, files: UnitFiles): Finding {
   }
   const limit = bytesOf(settings.get('LimitMEMLOCK')?.at(-1));
   if (/--prove/.test(whole) && limit !== undefined && limit < MEGA) return found('unit-memlock', seen);
-  const manifest = [...environment.matchAll(/DEK_MANIFEST=([^\s"]+)/g)].at(-1)?.[1];
+  const manifest = new AgentWords(command, seen).value('--manifest');
   if (manifest?.startsWith('/') && !scene.isThere(manifest)) {
     return found('unit-no-manifest', `${seen}; ${manifest}`);
   }
