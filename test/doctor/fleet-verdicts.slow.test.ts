@@ -44,7 +44,9 @@ describe('doctor, of a fleet', function () {
   };
   it('fleet-unknown, fleet-certificate', async () => {
     caused(await look('etcd://127.0.0.1/dek'), 'fleet-unknown');
-    caused(await look('etcd://127.0.0.1/dek?cert=/nowhere&key=file:/nowhere&ca=/nowhere'), 'fleet-certificate');
+    const certificate = 'etcd://127.0.0.1/dek?cert=/nowhere&key=file:/nowhere&ca=/nowhere';
+    caused(await look(certificate), 'fleet-certificate');
+    caused((await look(`${certificate}&user=node-1&password=file:/nowhere`)).slice(0, 1), 'fleet-certificate');
   });
 
   it('fleet-nothing and fleet-no-copy, then well; fleet-behind, fleet-copy', async () => {

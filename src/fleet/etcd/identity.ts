@@ -18,8 +18,8 @@ const FRESH_MS = 5000;
 
 interface Loaded {
   readonly context: SecureContext;
-  /** The common name in our certificate; undefined where there is none. */
-  readonly commonName: string | undefined;
+  /** Ours; undefined where there is none. */
+  readonly certificate: X509Certificate | undefined;
   readonly atMs: number;
 }
 
@@ -44,11 +44,16 @@ export class Identity {
 
   /** Whom the store takes us for. Throws BAD_ARGUMENT when nothing says. */
   async name(): Promise<string> {
-    const name = this.#uri.user ?? (await this.#load()).commonName;
+    const name = this.#uri.user ?? commonNameOf(await this.certificate());
     if (name !== undefined && name !== '') return name;
     throw new DekError('BAD_ARGUMENT', 'the certificate of cert= has no common name to know this host by', {
       hint: 'give user= and password=, or a certificate whose common name is the host',
     });
+  }
+
+  /** Our certificate; undefined where a password says who we are. Throws as `context`. */
+  async certificate(): Promise<X509Certificate | undefined> {
+    return this.#uri.cert === undefined ? undefined : (await this.#load()).certificate;
   }
 
   /** What a new connection is made with. Throws NO_INPUT, PERMISSION, IO, UNSAFE_SECRET, BAD_INPUT. */
@@ -86,7 +91,7 @@ export class Identity {
       const ours = cert && key ? {cert, key: Buffer.from(key.buffer, key.byteOffset, key.length)} : {};
       return {
         context: tls.createSecureContext({ca, minVersion: 'TLSv1.2', ...ours}),
-        commonName: cert && commonNameOf(cert),
+        certificate: cert && new X509Certificate(cert),
         atMs: performance.now(),
       };
     } catch (cause) {
@@ -104,6 +109,6 @@ function isLasting(spec: string): boolean {
   return kindOf(spec, SOURCES)?.kind.isLasting ?? !spec.startsWith('fd:');
 }
 
-function commonNameOf(cert: Uint8Array): string | undefined {
-  return /^CN=(.*)$/m.exec(new X509Certificate(cert).subject ?? '')?.[1];
+function commonNameOf(certificate: X509Certificate | undefined): string | undefined {
+  return /^CN=(.*)$/m.exec(certificate?.subject ?? '')?.[1];
 }

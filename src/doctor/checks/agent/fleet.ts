@@ -1,7 +1,6 @@
 /** A fleet that the agent follows: our certificate, the store, what is published for this host, the last good copy. */
-import {X509Certificate} from 'node:crypto';
+import type {X509Certificate} from 'node:crypto';
 import fs from 'node:fs';
-import {readPublicText} from '../../../custody/source.js';
 import {DekError} from '../../../errors.js';
 import type {Store} from '../../../fleet/etcd/store.js';
 import {type Held, manifestIn, readHeld} from '../../../fleet/host/held.js';
@@ -17,7 +16,6 @@ import {readUnit} from '../../unit-files.js';
 const STORE_MS = 5000;
 const SOON_DAYS = 14;
 const DAY_MS = 86_400_000;
-const MAX_CERT_BYTES = 2 ** 18;
 
 export const fleet: Check = {
   name: 'fleet',
@@ -77,12 +75,14 @@ export const fleet: Check = {
     const {Store} = await import('../../../fleet/etcd/store.js');
     const store = new Store(uri, {timeoutMs: STORE_MS, signal: new AbortController().signal});
     try {
-      const host = await askedAsync(() => store.identity.name());
-      if (host instanceof DekError) return [found('fleet-certificate', host.message)];
+      const {identity} = store;
+      const we = await askedAsync(async () => ({host: await identity.name(), cert: await identity.certificate()}));
+      if (we instanceof DekError) return [found('fleet-certificate', we.message)];
+      const {host, cert} = we;
       const folder = words?.value('--state') ?? defaultState(scene);
       const copy = await askedAsync(() => readHeld(scene.path(`${folder}/held.json`), host));
       const ofStore = await storeFinding(store, uri, host, copy instanceof DekError ? undefined : copy);
-      return [await certificateOf(uri, host), ofStore, copyFinding(scene, folder, copy)];
+      return [certificateOf(cert, host), ofStore, copyFinding(scene, folder, copy)];
     } finally {
       store.close();
     }
@@ -90,11 +90,9 @@ export const fleet: Check = {
 };
 
 /** Until when our certificate is valid. */
-async function certificateOf({cert}: FleetUri, host: string): Promise<Finding> {
+function certificateOf(cert: X509Certificate | undefined, host: string): Finding {
   if (cert === undefined) return well(`known to the store as ${host}, by a password`);
-  const limit = {timeoutMs: STORE_MS, signal: new AbortController().signal};
-  const {validFrom, validTo} = new X509Certificate(await readPublicText(cert, MAX_CERT_BYTES, 'cert', limit));
-  const [from, to, now] = [Date.parse(validFrom), Date.parse(validTo), Date.now()];
+  const [from, to, now] = [Date.parse(cert.validFrom), Date.parse(cert.validTo), Date.now()];
   const seen = `the certificate of ${host} is valid from ${isoDay(from)} to ${isoDay(to)}`;
   if (now < from || now >= to) return found('fleet-certificate-over', seen);
   return to - now < SOON_DAYS * DAY_MS ? found('fleet-certificate-ends', seen) : well(seen);
