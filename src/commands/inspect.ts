@@ -50,7 +50,7 @@ export default class Inspect extends DekCommand {
         const {kind, is} = await manifestFacts(file);
         return this.#report({...base, kind, is, exposed: false});
       }
-      const identified = identify(head);
+      const identified = identify(head, size);
       wrapped = identified.wrapped;
       const exposed = identified.maybeSecret && (mode & OTHERS_MAY_READ) !== 0;
       const found: Inspected = {...base, kind: identified.kind, is: identified.is, exposed};

@@ -122,7 +122,9 @@ describe('hostile files', function () {
     fs.writeFileSync(manifest, '{"dek-manifest":2,');
     fs.truncateSync(manifest, 2 ** 33);
     const asked = await runDek(['inspect', sparse, '--json']);
-    expect(JSON.parse(asked.stdout.toString())).to.include({bytes: 2 ** 33, kind: 'unknown'});
+    const found = JSON.parse(asked.stdout.toString()) as {is: string[]};
+    expect(found).to.include({bytes: 2 ** 33, kind: 'unknown'});
+    expect(found.is).to.deep.equal([`nothing that dek knows: ${2 ** 33} bytes`]);
     expect((await runDek(['convert', sparse, '--from', 'raw', '--to', 'hex'])).status).to.equal(2);
     expect((await runDek(['inspect', manifest])).stderr).to.contain('is longer than');
   });

@@ -80,6 +80,12 @@ describe('identify', () => {
     expect(heads.map((head) => isManifest(text(head)))).to.deep.equal([true, true, false, false, false, false]);
   });
 
+  it('goes by the length of the whole file where it has read the beginning of it', () => {
+    const beginning = new Uint8Array(1 << 20).fill(200);
+    expect(identify(beginning, 40 << 20).is).to.include('a raw stream of 1048576 values of 40 bytes, if it is one');
+    expect(identify(beginning, 1e9 + 1).is).to.deep.equal(['nothing that dek knows: 1000000001 bytes']);
+  });
+
   it('takes ciphertext alone for no secret', () => {
     const secret = (bytes: number) => identify(new Uint8Array(bytes).fill(200)).maybeSecret;
     expect([16, 32, 40, 48, 64, 72, 80].map(secret)).to.deep.equal([true, true, true, false, true, true, false]);

@@ -39,10 +39,11 @@ const ONLY_WRAPPED: ReadonlySet<number> = new Set([48, 80]);
 const SSH_SIGNATURE = '-----BEGIN SSH SIGNATURE-----';
 
 /**
- * What `content` is. Does not throw what is wrong with it: that is what it says. What may be a key, or many in raw
- * bytes, hex or base64, is never made a string, which could not be wiped. The caller wipes `wrapped`.
+ * What `content` is, the beginning of a file of `size` bytes. Does not throw what is wrong with it: that is what it
+ * says. What may be a key, or many in raw bytes, hex or base64, is never made a string, which could not be wiped. The
+ * caller wipes `wrapped`.
  */
-export function identify(content: Uint8Array): Identified {
+export function identify(content: Uint8Array, size = content.length): Identified {
   const bytes = decoded(content);
   const key = ofLength(bytes.bytes, bytes.encoding, isPerftest(content));
   if (key === undefined || key.wrapped.length === 0) wipe(bytes.bytes);
@@ -52,7 +53,7 @@ export function identify(content: Uint8Array): Identified {
     const found = attempt(content, text);
     if (found !== undefined) return found;
   }
-  return streamOf(bytes.bytes.length, bytes.encoding);
+  return streamOf(size > content.length ? size : bytes.bytes.length, bytes.encoding);
 }
 
 /** The first line of a manifest or a release begins so. */
