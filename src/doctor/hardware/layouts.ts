@@ -32,19 +32,15 @@ async function tried(bench: Bench, layout: DekLayout): Promise<Trial> {
   const {nic} = bench;
   const done: string[] = [];
   try {
-    const dek = nic.createDek(subject.options);
-    try {
-      done.push('created');
-      const {state} = dek.query();
-      done.push(state);
-      const finding = await proofOf(nic, subject, dek, subject.keytagValue);
-      done.push(`proof: ${wordsOf(finding)}`);
-      dek.destroy();
-      done.push('destroyed');
-      return trial(what, state === 'READY' && (finding.verdict === 'ok' || subject.dcv === null), done.join(', '));
-    } finally {
-      dek[Symbol.dispose]();
-    }
+    using dek = nic.createDek(subject.options);
+    done.push('created');
+    const {state} = dek.query();
+    done.push(state);
+    const finding = await proofOf(nic, subject, dek, subject.keytagValue);
+    done.push(`proof: ${wordsOf(finding)}`);
+    dek.destroy();
+    done.push('destroyed');
+    return trial(what, state === 'READY' && (finding.verdict === 'ok' || subject.dcv === null), done.join(', '));
   } catch (error) {
     return trial(what, false, [...done, `then ${statusIn(error)}`].join(', '));
   }

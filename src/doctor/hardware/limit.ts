@@ -1,10 +1,9 @@
 /** How many DEKs the NIC makes: so many as it was told at most, all destroyed at once. */
-
-import {layoutOf} from '../../dek-layout.js';
+import {DEK_LAYOUTS} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {CreateDekOptions, Dek, Device} from '../../rdma/index.js';
 import {type Experiment, logIn, statusIn, trial} from './bench.js';
-import {subjectOf} from './subject.js';
+import {firstSubject} from './subject.js';
 
 const WHAT = 'many DEKs at a time';
 /** Between two looks at whether the NIC is full. */
@@ -17,8 +16,7 @@ export const limit: Experiment = {
     const session = logIn(bench);
     if (typeof session === 'string') return {trials: [trial(WHAT, undefined, session)]};
     using _session = session;
-    const tagged = await subjectOf(bench, layoutOf(256, true));
-    const subject = typeof tagged === 'string' ? await subjectOf(bench, layoutOf(128, false)) : tagged;
+    const subject = await firstSubject(bench, DEK_LAYOUTS.toReversed());
     if (typeof subject === 'string') return {trials: [trial(WHAT, undefined, subject)]};
     using _wiped = subject;
     const {nic, mostDeks} = bench;

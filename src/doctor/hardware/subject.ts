@@ -42,6 +42,17 @@ export async function subjectOf(bench: Bench, layout: DekLayout): Promise<Subjec
   }
 }
 
+/** One of the first of these layouts that there is; text: why there is none. */
+export async function firstSubject(bench: Bench, layouts: readonly DekLayout[]): Promise<Subject | string> {
+  let why = '';
+  for (const layout of layouts) {
+    const subject = await subjectOf(bench, layout);
+    if (typeof subject !== 'string') return subject;
+    why = subject;
+  }
+  return why;
+}
+
 /** Why a KEK does not wrap; its message might name a file of the machine. Throws what is no refusal of the KEK's. */
 export function cannotWrap(error: unknown): string {
   if (!(error instanceof DekError)) throw error;

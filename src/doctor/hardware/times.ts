@@ -5,7 +5,7 @@ import {Device} from '../../rdma/device.js';
 import {DekAttr} from '../../rdma/structs.js';
 import {answer, type Bench, type Experiment, logIn, statusOf, type Trial, trial} from './bench.js';
 import {dekCommand, setReserved} from './commands.js';
-import {type Subject, subjectOf} from './subject.js';
+import {firstSubject} from './subject.js';
 
 /** How often each is timed. */
 const TIMES = 16;
@@ -20,7 +20,7 @@ export const times: Experiment = {
   title: 'the time of firmware commands',
   numbers: [10],
   async run(bench) {
-    const subject = await firstOf(bench);
+    const subject = await firstSubject(bench, DEK_LAYOUTS);
     if (typeof subject === 'string') return notRun(subject);
     using _wiped = subject;
     const logins = timesOfLogin(bench);
@@ -55,16 +55,6 @@ export const times: Experiment = {
 
 function notRun(why: string): {answers: [ReturnType<typeof answer>]; trials: Trial[]} {
   return {answers: [answer(10, undefined, why)], trials: [trial('the time of each command', undefined, why)]};
-}
-
-async function firstOf(bench: Bench): Promise<Subject | string> {
-  let why = '';
-  for (const layout of DEK_LAYOUTS) {
-    const subject = await subjectOf(bench, layout);
-    if (typeof subject !== 'string') return subject;
-    why = subject;
-  }
-  return why;
 }
 
 /** In microseconds. */

@@ -1,10 +1,10 @@
 /** What a context that is logged in takes, or any of a NIC of plaintext import. */
 import {secretBytes, wipe} from '../../bytes.js';
-import {layoutOf} from '../../dek-layout.js';
+import {DEK_LAYOUTS, layoutOf} from '../../dek-layout.js';
 import type {Device} from '../../rdma/index.js';
 import {type Answer, answer, type Bench, type Experiment, logIn, statusOf} from './bench.js';
 import {dekCommand, idOf, loginCommand, pdGoes, setBehind} from './commands.js';
-import {cannotWrap, type Subject, subjectOf} from './subject.js';
+import {cannotWrap, firstSubject, type Subject} from './subject.js';
 
 const NUMBERS = [2, 4, 5, 6, 8];
 /** How often a DEK is made and destroyed to see its id again. */
@@ -31,9 +31,9 @@ export const underLogin: Experiment = {
   },
 };
 
-/** 4, 6, 8: of any DEK. */
+/** 4, 6, 8: of a DEK of any layout, since a KEK that does not wrap leaves those of the manifest. */
 async function withDek(bench: Bench): Promise<Answer[]> {
-  const subject = await anyOf(bench);
+  const subject = await firstSubject(bench, DEK_LAYOUTS.toReversed());
   if (typeof subject === 'string') return [4, 6, 8].map((number) => answer(number, undefined, `not asked: ${subject}`));
   using _wiped = subject;
   const {nic} = bench;
@@ -45,19 +45,6 @@ async function withDek(bench: Bench): Promise<Answer[]> {
     answer(6, behind === 'OK', `with a byte behind the key: ${behind}`),
     objectIds(nic, subject),
   ];
-}
-
-/** Of any layout, since a KEK that does not wrap leaves those of the manifest. */
-async function anyOf(bench: Bench): Promise<Subject | string> {
-  let why = '';
-  for (const keySize of [256, 128] as const) {
-    for (const keytag of [true, false]) {
-      const subject = await subjectOf(bench, layoutOf(keySize, keytag));
-      if (typeof subject !== 'string') return subject;
-      why = subject;
-    }
-  }
-  return why;
 }
 
 /** Seen again, an id refutes that none is used twice; not seen again, it may come yet. */
