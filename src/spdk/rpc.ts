@@ -14,13 +14,13 @@ const TIMEOUT_MS = 10_000;
 export const MAX_ANSWER = 65_536;
 /** Characters of its words that are repeated. */
 const MAX_WORDS = 200;
-/** -EEXIST, as SPDK passes it on: in the code of an older one, in the text of a newer one. */
+/** -EEXIST, in the words by which SPDK passes it on. */
 const EXISTS = /exists|-17\b/i;
 
 interface Answer {
   id?: unknown;
   result?: unknown;
-  error?: {code?: unknown; message?: unknown};
+  error?: {message?: unknown};
 }
 
 /** A connection to an SPDK application. */
