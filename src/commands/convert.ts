@@ -4,13 +4,11 @@ import {orList} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {idFlag} from '../cli/flags/flags.js';
 import {KEK_USAGE, kekFlags, withKekIfGiven} from '../cli/flags/kek.js';
-import {fileFlags} from '../cli/output/output.js';
+import {deliverStream, fileFlags} from '../cli/output/output.js';
 import type {Material, ReadOptions} from '../doctor/formats/material.js';
 import {FILE_FORMAT_NAMES, FILE_FORMATS, type FileFormatName} from '../doctor/formats/table.js';
 import {DekError, withMessage} from '../errors.js';
-import {writeDescriptor} from '../files/descriptor.js';
 import {readSmallFile} from '../files/small-file.js';
-import {writeWholeFile} from '../files/whole-file.js';
 
 interface Converted {
   from: FileFormatName;
@@ -81,9 +79,8 @@ export default class Convert extends DekCommand {
     const ids = credentialId === undefined ? undefined : {credentialId, importKekId: importKekId!};
     const written = await withKekIfGiven(flags, (kek) => FILE_FORMATS[to].write(material, {kek, ids}));
     const bytes = typeof written === 'string' ? new TextEncoder().encode(written) : written;
-    if (output !== undefined) await writeWholeFile(output, [bytes], {force, isSecret: false});
-    else if (!this.jsonEnabled()) await writeDescriptor(1, bytes, 'standard output');
-    else throw new DekError('BAD_ARGUMENT', 'what is written is not part of --json', {hint: 'add --output FILE'});
+    const json = this.jsonEnabled();
+    await deliverStream([bytes], {output, force}, {what: 'what is converted', json, isRaw: false});
     const deks = material.deks.map((dek) => dek.name);
     this.note(`${from} to ${to}: ${[...(material.credential ? ['the credential'] : []), ...deks].join(', ')}`);
     return {from, to, credential: material.credential !== null, deks, output: output ?? null};

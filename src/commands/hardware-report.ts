@@ -1,12 +1,10 @@
 import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../cli/base.js';
 import {KEK_USAGE, kekFlags, withKekIfGiven} from '../cli/flags/kek.js';
-import {fileFlags} from '../cli/output/output.js';
+import {deliverStream, fileFlags} from '../cli/output/output.js';
 import type {Material} from '../doctor/hardware/bench.js';
 import {asMarkdown, hardwareReport, type HardwareReport as Report} from '../doctor/hardware/report.js';
-import {writeDescriptor} from '../files/descriptor.js';
-import {readHead} from '../files/small-file.js';
-import {writeWholeFile} from '../files/whole-file.js';
+import {assertRegularFile} from '../files/small-file.js';
 import {type ManifestEntry, openManifest} from '../manifest/index.js';
 import {protectSecrets} from '../memory/protect.js';
 import {openDevice} from '../nics.js';
@@ -67,15 +65,16 @@ export default class HardwareReport extends DekCommand {
         this.note(`asking: ${title}`),
       ),
     );
-    const bytes = new TextEncoder().encode(asMarkdown(report));
-    if (output !== undefined) await writeWholeFile(output, [bytes], {force, isSecret: false});
-    else if (!this.jsonEnabled()) await writeDescriptor(1, bytes, 'standard output');
+    if (output !== undefined || !this.jsonEnabled()) {
+      const bytes = new TextEncoder().encode(asMarkdown(report));
+      await deliverStream([bytes], {output, force}, {what: 'a report', json: false, isRaw: false});
+    }
     return report;
   }
 }
 
 async function readMaterial(path: string): Promise<Material> {
-  await readHead(path, 1); // no pipe, which might give nothing for ever
+  await assertRegularFile(path);
   const {header, entries} = await openManifest(path);
   const deks: ManifestEntry[] = [];
   for await (const entry of entries) {

@@ -8,8 +8,9 @@ import {connectAgent} from '../agent/client.js';
 import type {AgentStatus} from '../agent/protocol.js';
 import {socketPath} from '../agent/socket-path.js';
 import {DekError} from '../errors.js';
-import {readHead} from '../files/small-file.js';
+import {assertRegularFile} from '../files/small-file.js';
 import {statNow} from '../files/stat.js';
+import {isFleetUri} from '../fleet/uri.js';
 import type {Offered} from '../manifest/acceptance/offer.js';
 import {listDevices, openDevice} from '../nics.js';
 import type {HcaCaps} from '../rdma/caps/hca-caps.js';
@@ -107,7 +108,7 @@ export class Scene {
   /** The path of the manifest: the one named, else the agent's; undefined: none is known. */
   async manifestPath(): Promise<string | undefined> {
     const {manifest} = this.options;
-    if (manifest !== undefined && !manifest.startsWith('etcd:')) return manifest;
+    if (manifest !== undefined && !isFleetUri(manifest)) return manifest;
     const status = await this.agent();
     return status instanceof DekError ? undefined : status.manifest?.path;
   }
@@ -119,7 +120,7 @@ export class Scene {
       return askedAsync(async () => {
         const {readOffered} = await import('../manifest/acceptance/offer.js');
         const {chunksOf} = await import('../manifest/read.js');
-        await readHead(path, 1); // no pipe, which might give nothing for ever
+        await assertRegularFile(path);
         return readOffered(chunksOf(path));
       });
     });

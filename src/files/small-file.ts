@@ -50,6 +50,11 @@ export function readHead(path: string, maxBytes: number): Promise<Head> {
   return firstBytes(path, (size) => Math.min(size, maxBytes), READ_LIMIT);
 }
 
+/** For who reads it by another way, which would wait for what is written to a pipe. Throws as `readSmallFile`. */
+export async function assertRegularFile(path: string): Promise<void> {
+  await readHead(path, 0);
+}
+
 /** As many bytes as there are and there is room for, which `roomFor` tells by the size of the file. */
 async function firstBytes(path: string, roomFor: (size: number) => number, limit: Limit): Promise<Head> {
   const deadline = new Deadline(path, limit);

@@ -4,7 +4,7 @@ import {wipe} from '../../bytes.js';
 import {encode, FORMATS, type Format} from '../../custody/encoding.js';
 import {DekError} from '../../errors.js';
 import {writeDescriptor} from '../../files/descriptor.js';
-import {writeWholeFile} from '../../files/whole-file.js';
+import {type Chunks, writeWholeFile} from '../../files/whole-file.js';
 
 /** `--output`, which `description` says more of, and `--force`: where it goes. */
 export const fileFlags = (description: string) => ({
@@ -60,7 +60,7 @@ export async function deliver(bytes: Uint8Array, {output, force, format}: Output
  * BAD_ARGUMENT where it may not go to stdout; what `chunks` throws.
  */
 export async function deliverStream(
-  chunks: AsyncIterable<Uint8Array>,
+  chunks: Chunks,
   {output, force, format = 'raw'}: OutputOptions,
   {what, json, isRaw = true, isSecret = false}: {what: string; json: boolean; isRaw?: boolean; isSecret?: boolean},
 ): Promise<void> {

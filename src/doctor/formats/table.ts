@@ -1,9 +1,10 @@
 /** The formats that `dek convert` takes from and gives: one list, from which its options and messages come. */
+import {buffer} from 'node:stream/consumers';
 import {toHex} from '../../bytes.js';
 import {decode} from '../../custody/encoding.js';
 import {DEK_WRAPPED_BYTES, type LoginOptions, layoutOfWrapped} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import {readHead} from '../../files/small-file.js';
+import {assertRegularFile} from '../../files/small-file.js';
 import {newEdition, openManifest, writeManifest} from '../../manifest/index.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
 import {readDpdk, writeDpdk} from './dpdk.js';
@@ -70,7 +71,7 @@ export type FileFormatName = keyof typeof FILE_FORMATS;
 export const FILE_FORMAT_NAMES = Object.keys(FILE_FORMATS) as FileFormatName[];
 
 async function readFromManifest(path: string): Promise<Material> {
-  await readHead(path, 1); // as the others: a pipe that nobody writes to is not waited for
+  await assertRegularFile(path);
   const {header, entries} = await openManifest(path);
   const deks: NamedDek[] = [];
   for await (const {name, wrapped} of entries) deks.push({name, wrapped});
@@ -93,7 +94,5 @@ async function writeToManifest({credential, deks}: Material, {kek, ids}: WriteOp
     const {keySize, keytag} = layoutOfWrapped(wrapped.length);
     return {name, keySize, keytag, opaque: new Uint8Array(), wrapped};
   });
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of writeManifest(header, entries)) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  return buffer(writeManifest(header, entries));
 }

@@ -3,6 +3,7 @@ import {release} from 'node:os';
 import {packageVersion} from '../../package.js';
 import type {Device} from '../../rdma/index.js';
 import {libraryVersion} from '../../rdma/index.js';
+import {VIRTUAL} from '../../virtual/loaded.js';
 import {ASSUMPTIONS, NOT_ASKED} from './assumptions.js';
 import {type Answer, answer, type Bench, type Trial} from './bench.js';
 import {attempt, EXPERIMENTS} from './experiments.js';
@@ -27,7 +28,7 @@ export async function hardwareReport(bench: Bench, progress: (title: string) => 
   }
   const all = Object.keys(ASSUMPTIONS).map(Number);
   return {
-    virtual: process.env['DEK_VIRTUAL'] !== undefined,
+    virtual: process.env[VIRTUAL] !== undefined,
     facts: await factsOf(bench.nic),
     answers: all.map((number) => answers.get(number) ?? answer(number, undefined, NOT_ASKED[number] ?? 'not asked')),
     trials,

@@ -11,6 +11,7 @@ import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 import {layoutOf} from '../../dek-layout.js';
 import {systemCode} from '../../errors.js';
+import {writeWholeFile} from '../../files/whole-file.js';
 import {type ManifestDek, newEdition, writeManifest} from '../../manifest/index.js';
 import {packageFile} from '../../package.js';
 import {hearSignals, raiseAgain} from '../../signals.js';
@@ -94,9 +95,7 @@ async function write(path: string, {nic, material}: Bench, deks: Readonly<Record
     const value = keytagValue === null ? {} : {keytagValue};
     return {name, keySize, keytag, wrapped: wrapped!, opaque: new Uint8Array(), ...value};
   });
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of writeManifest(header, entries)) chunks.push(chunk);
-  fs.writeFileSync(path, Buffer.concat(chunks), {mode: 0o600});
+  await writeWholeFile(path, writeManifest(header, entries), {force: false, isSecret: true});
 }
 
 /** An agent, and the service on it. */

@@ -1,5 +1,6 @@
 /** The gate of the agent: whether whom it believes can be read, and is enough. */
 import {DekError} from '../../../errors.js';
+import {isFleetUri} from '../../../fleet/uri.js';
 import {agentWords, gateOf} from '../../agent-words.js';
 import {type Check, found, well} from '../../check.js';
 import {askedAsync} from '../../scene.js';
@@ -28,7 +29,7 @@ export const gate: Check = {
     if (allowedSigners === undefined) {
       const words = await agentWords(scene);
       if (words === undefined) return [];
-      const isFleet = (words.value('--manifest') ?? '').startsWith('etcd:');
+      const isFleet = isFleetUri(words.value('--manifest') ?? '');
       return [isFleet ? found('not-gated', 'no --allowed-signers') : well('nothing has to be signed')];
     }
     const {readTrust} = await import('../../../manifest/acceptance/signed-files.js');

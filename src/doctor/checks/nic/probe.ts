@@ -3,7 +3,7 @@ import {Proving} from '../../../agent/nic/proving.js';
 import {isWrong, type Finding as ProofFinding} from '../../../agent/proof.js';
 import {wordsOf} from '../../../agent/proof-words.js';
 import {DekError} from '../../../errors.js';
-import {readHead} from '../../../files/small-file.js';
+import {assertRegularFile} from '../../../files/small-file.js';
 import type {ManifestEntry, ManifestHeader} from '../../../manifest/index.js';
 import type {Device} from '../../../rdma/index.js';
 import {type Check, type Finding, found, well} from '../../check.js';
@@ -72,7 +72,7 @@ interface First {
 
 async function firstOf(path: string): Promise<First> {
   const {openManifest} = await import('../../../manifest/index.js');
-  await readHead(path, 1); // no pipe, which might give nothing for ever
+  await assertRegularFile(path);
   const {header, entries} = await openManifest(path);
   for await (const entry of entries) return {header, entry};
   throw new DekError('BAD_INPUT', `${path} has no DEK to probe with`);
