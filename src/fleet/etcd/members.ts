@@ -38,6 +38,8 @@ export interface MemberStream {
   readonly giveUp: (heard: number) => void;
   /** It is lost. */
   readonly leave: () => void;
+  /** It does not take our token: the next stream, and the next call, gets a new one. */
+  readonly forgetToken: () => void;
 }
 
 export class Members {
@@ -106,6 +108,9 @@ export class Members {
       heard: () => open.heard,
       giveUp: (heard) => void this.#giveUp(member, channel, heard),
       leave: () => this.#leave(member, channel),
+      forgetToken: () => {
+        this.#token = undefined;
+      },
     };
   }
 

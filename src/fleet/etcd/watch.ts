@@ -45,6 +45,7 @@ export async function* watch(
       const opened = await members.stream(METHODS.watch);
       leave = (error) => {
         if (error instanceof Silence) opened.giveUp(error.heard);
+        else if (isTokenRefused(error)) opened.forgetToken();
         else opened.leave();
       };
       const firstMs = SIGN_MS * 2 ** Math.min(tries, MAX_DOUBLINGS);
@@ -143,6 +144,9 @@ async function* answersOf(
 function cancelled(reason: string): Error & {code: number; details: string} {
   const PERMISSION_DENIED = 7;
   const UNAVAILABLE = 14;
-  const code = reason.includes('permission denied') ? PERMISSION_DENIED : UNAVAILABLE;
+  const UNAUTHENTICATED = 16;
+  let code = UNAVAILABLE;
+  if (reason.includes('permission denied')) code = PERMISSION_DENIED;
+  if (reason.includes('invalid auth token')) code = UNAUTHENTICATED;
   return Object.assign(new Error(reason), {code, details: reason || 'the watch was cancelled'});
 }

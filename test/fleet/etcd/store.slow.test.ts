@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import {expect} from 'chai';
 import {Compacted} from '../../../src/fleet/etcd/failure.js';
 import {Store} from '../../../src/fleet/etcd/store.js';
+import type {WatchBatch} from '../../../src/fleet/etcd/watch.js';
 import {EtcdCluster, LIMIT} from '../../support/fleet/etcd.js';
 import {Line} from '../../support/fleet/line.js';
 
@@ -96,6 +97,36 @@ describe('store', () => {
     await store.revokeLease(lease);
     expect(await store.get('/lease')).to.equal(null);
     expect(await store.keepLease(lease)).to.equal(0);
+  });
+
+  it('watches on, and is asked, by user and password when a member has forgotten who we are', async () => {
+    const [user, password] = ['ops', etcd.authority.path('password')];
+    fs.writeFileSync(password, 'secret', {mode: 0o600});
+    etcd.etcdctl('user', 'add', 'root', '--no-password');
+    etcd.etcdctl('user', 'grant-role', 'root', 'root');
+    etcd.etcdctl('user', 'add', `${user}:secret`);
+    etcd.etcdctl('user', 'grant-role', user, 'root');
+    etcd.etcdctl('auth', 'enable');
+    const store = new Store({...etcd.parsed('root'), user, password: `file:${password}`}, LIMIT);
+    try {
+      const {revision} = await store.read('/token');
+      const stop = new AbortController();
+      const changes = store.watch({key: '/token'}, revision, {signal: stop.signal});
+      const next = changes.next();
+      // A token is in the memory of the member that gave it.
+      await etcd.signal(0, 'SIGKILL');
+      await etcd.run(0);
+      etcd.etcdctl('put', '/token', '1');
+      const {events} = (await next).value as WatchBatch;
+      expect(text(events.at(-1)?.kv.value)).to.equal('1');
+      stop.abort();
+      await etcd.signal(0, 'SIGKILL');
+      await etcd.run(0);
+      expect(text((await store.get('/token'))?.value)).to.equal('1');
+    } finally {
+      store.close();
+      etcd.etcdctl('auth', 'disable');
+    }
   });
 
   it('is reached when its sources give what they did not give before', async () => {
