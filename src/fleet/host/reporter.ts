@@ -3,6 +3,7 @@
  * what a host that died has said goes with it.
  */
 import {setTimeout as pause} from 'node:timers/promises';
+import {equalBytes} from '../../bytes.js';
 import {DekError} from '../../errors.js';
 import type {CallOptions} from '../etcd/members.js';
 import type {Store} from '../etcd/store.js';
@@ -57,7 +58,7 @@ export class Reporter {
     const {signal} = this.#stop;
     let keptMs = performance.now();
     while (!signal.aborted) {
-      const isNews = this.#wanted !== undefined && !sameBytes(this.#wanted, this.#written);
+      const isNews = this.#wanted !== undefined && !(this.#written && equalBytes(this.#wanted, this.#written));
       const isDue = this.#lease !== undefined && performance.now() - keptMs >= KEEP_MS;
       try {
         if (isDue) {
@@ -109,10 +110,6 @@ export class Reporter {
       how,
     );
     this.#revision = succeeded ? revision : (found[0]?.modRevision ?? 0);
-    return succeeded || (found[0]?.lease === lease && sameBytes(value, found[0].value));
+    return succeeded || (found[0]?.lease === lease && equalBytes(value, found[0].value));
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  return b !== undefined && Buffer.from(a).equals(b);
 }

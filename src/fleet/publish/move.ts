@@ -1,4 +1,5 @@
 /** Moves hosts to what they are to hold from now on: each pointer by a compare-and-swap, with what it was kept. */
+import {equalBytes} from '../../bytes.js';
 import {DekError} from '../../errors.js';
 import type {Compare, Operation} from '../etcd/messages.js';
 import type {Store} from '../etcd/store.js';
@@ -64,5 +65,5 @@ function operationsOf(keys: FleetKeys, {from: {host, pointer}, to}: Move): Opera
 async function areThere(store: Store, keys: FleetKeys, moves: readonly Move[]): Promise<boolean> {
   const success = moves.map(({from}) => ({get: keys.wanted(from.host)}));
   const {found} = await store.txn({compare: [], success});
-  return moves.every(({to}, i) => found[i] && Buffer.from(found[i].value).equals(pointerBytes(to)));
+  return moves.every(({to}, i) => found[i] && equalBytes(found[i].value, pointerBytes(to)));
 }
