@@ -48,7 +48,7 @@ class Line {
   constructor(member: MemberStream, onEnd: () => void) {
     [this.#member, this.#onEnd] = [member, onEnd];
     const {stream, leave} = member;
-    stream.on('data', (bytes: Uint8Array) => this.#waiting.shift()?.(decodeKeepAlive(bytes)));
+    stream.on('data', (bytes: Uint8Array) => this.#hear(bytes));
     // One that ends while nobody asks says nothing against its member.
     const fail = (): void => this.#end(this.#waiting.length > 0 ? leave : () => {});
     stream.on('error', fail);
@@ -69,6 +69,16 @@ class Line {
     });
     if (seconds !== undefined) return seconds;
     throw new DekError('IO', 'etcd: no sign of the lease');
+  }
+
+  #hear(bytes: Uint8Array): void {
+    try {
+      const seconds = decodeKeepAlive(bytes);
+      this.#waiting.shift()?.(seconds);
+    } catch {
+      // Nobody would catch it here: what does not speak as etcd does is as lost.
+      this.#end(this.#member.leave);
+    }
   }
 
   #end(leave: () => void): void {

@@ -42,7 +42,8 @@ export async function readBlobs(
     digests.map((digest) => keys.blob(digest)),
     {signal},
   );
-  const bytesOf = (digest: string, i: number): Uint8Array | Promise<Uint8Array> => {
+  // All of them reject by Promise.all: one that threw at once would leave those before it to reject alone.
+  const bytesOf = async (digest: string, i: number): Promise<Uint8Array> => {
     const kv = found[i];
     // Where one member does not have it another may.
     return kv ? checked(kv, keys, digest) : readBlob(store, keys, digest, signal);
