@@ -79,17 +79,24 @@ export function rootHelp(
     ],
     ['COMMANDS', list(summaries(commands))],
     ['TOPICS', list(topics)],
-    ['FIRST STEPS', list(FIRST_STEPS)],
+    ['FIRST STEPS', list(FIRST_STEPS[bin] ?? [])],
   ]);
 }
 
-/** Of who has just installed it. */
-const FIRST_STEPS: readonly Named[] = [
-  ['dek doctor', 'what is here, and what to mend first'],
-  ['dek virtual create nic', 'a NIC in software, to try all of it'],
-  ['man dek', 'words, sources of keys, exit statuses'],
-  ['docs/start.md', 'five minutes, without a NIC and on one'],
-];
+/** Of who has just installed it, by the program. */
+const FIRST_STEPS: Readonly<Record<string, readonly Named[]>> = {
+  dek: [
+    ['dek doctor', 'what is here, and what to mend first'],
+    ['dek virtual create nic', 'a NIC in software, to try all of it'],
+    ['man dek', 'words, sources of keys, exit statuses'],
+    ['docs/start.md', 'five minutes, without a NIC and on one'],
+  ],
+  vcx: [
+    ['vcx create nic', 'a NIC in software'],
+    ['vcx exec nic -- bash', 'a shell whose programs find it'],
+    ['man vcx', 'all of its commands, with examples'],
+  ],
+};
 
 function summaries(commands: readonly Command.Cached[]): Named[] {
   return commands

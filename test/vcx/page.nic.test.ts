@@ -79,9 +79,11 @@ describe('virtual-connectx', function () {
     const files = fs.readdirSync(join(PACKAGE, 'dist/help'), {encoding: 'utf8'});
     const texts = [
       ...files.map((file) => read(`dist/virtual-connectx/dist/help/${file}`)),
+      read('dist/virtual-connectx/dist/help.txt'),
       read('virtual-connectx/man/vcx.1'),
     ];
     for (const text of texts) expect(text).to.not.match(/dek (?!officer operational)[a-z]+ (?:DIR|nic)|dek virtual/);
+    expect(run('vcx').output).to.not.match(/\bdek\b/);
     expect(read('dist/virtual-connectx/dist/bundle/vcx.cjs')).to.not.include('dek virtual');
   });
 
@@ -91,6 +93,11 @@ describe('virtual-connectx', function () {
     const others = [...required].filter((name) => !['fs', 'os', 'path', 'tty', 'util', 'typescript'].includes(name));
     expect(others).to.deep.equal([]);
     expect(bundle).to.match(/createRequire\)?\(importMetaUrl\)\("koffi"\)/);
+  });
+
+  it('calls nothing that came with Node.js 20', () => {
+    const bundle = read('dist/virtual-connectx/dist/bundle/vcx.cjs');
+    expect(bundle.match(/\.(toReversed|toSorted|toSpliced|toWellFormed|isWellFormed)\(|\bstyleText\b/g)).to.equal(null);
   });
 
   it('is of the version of dek, with the same Koffi, and has its manual page without a fault', () => {
