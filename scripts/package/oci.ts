@@ -56,7 +56,11 @@ write('index.json', {
     {
       ...manifest,
       platform: {architecture, os: 'linux'},
-      annotations: {'org.opencontainers.image.ref.name': version},
+      // By the first Docker, containerd and podman name it, by the second what knows no other: `dek:VERSION` for all.
+      annotations: {
+        'io.containerd.image.name': `docker.io/library/dek:${version}`,
+        'org.opencontainers.image.ref.name': `dek:${version}`,
+      },
     },
   ],
 });
