@@ -4,15 +4,8 @@
  */
 import {readFileSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
-import {completionScripts} from './completion-scripts.js';
-import {vcxCommands} from './vcx/commands.js';
+import {completions} from './committed.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const manifest = JSON.parse(readFileSync(`${root}oclif.manifest.json`, 'utf8'));
-const all = {
-  'contrib/completion': completionScripts(manifest),
-  'virtual-connectx/completion': completionScripts(vcxCommands(manifest), 'vcx'),
-};
-for (const [folder, scripts] of Object.entries(all)) {
-  for (const [file, text] of scripts) writeFileSync(`${root}${folder}/${file}`, text);
-}
+for (const [path, text] of completions(manifest)) writeFileSync(`${root}${path}`, text);

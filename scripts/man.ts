@@ -5,16 +5,9 @@
  */
 import {readFileSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
-import {commandPages} from './man-page.js';
-import {withSources} from './man-sources.js';
-import {vcxCommands} from './vcx/commands.js';
-import {vcxPage} from './vcx/page.js';
+import {manualPages} from './committed.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const manifest = JSON.parse(readFileSync(`${root}oclif.manifest.json`, 'utf8'));
-for (const [file, text] of commandPages(manifest)) {
-  writeFileSync(`${root}man/${file}`, text);
-}
-const dek = `${root}man/dek.1`;
-writeFileSync(dek, withSources(readFileSync(dek, 'utf8')));
-writeFileSync(`${root}virtual-connectx/man/vcx.1`, vcxPage(vcxCommands(manifest)));
+const dek = readFileSync(`${root}man/dek.1`, 'utf8');
+for (const [path, text] of manualPages(manifest, dek)) writeFileSync(`${root}${path}`, text);

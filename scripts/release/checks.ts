@@ -3,11 +3,7 @@ import {execFileSync} from 'node:child_process';
 import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Interfaces} from '@oclif/core';
-import {completionScripts} from '../completion-scripts.js';
-import {commandPages} from '../man-page.js';
-import {withSources} from '../man-sources.js';
-import {vcxCommands} from '../vcx/commands.js';
-import {vcxPage} from '../vcx/page.js';
+import {completions, manualPages} from '../committed.js';
 
 /** A tree, and the version that it is to be released as. */
 export interface Candidate {
@@ -102,24 +98,14 @@ function library(candidate: Candidate): string[] {
 function generated(candidate: Candidate): string[] {
   if (!existsSync(join(candidate.root, 'oclif.manifest.json'))) return ['build first: npm run build'];
   const manifest = json<Interfaces.Manifest>(candidate, 'oclif.manifest.json');
-  const vcx = vcxCommands(manifest);
-  const pages: [string, string][] = [
-    ...commandPages(manifest).map(([file, text]): [string, string] => [`man/${file}`, text]),
-    ['man/dek.1', withSources(read(candidate, 'man/dek.1'))],
-    ['virtual-connectx/man/vcx.1', vcxPage(vcx)],
-  ];
-  const scripts: [string, string][] = [
-    ...completionScripts(manifest).map(([file, text]): [string, string] => [`contrib/completion/${file}`, text]),
-    ...completionScripts(vcx, 'vcx').map(([file, text]): [string, string] => [
-      `virtual-connectx/completion/${file}`,
-      text,
-    ]),
-  ];
   const stale = (files: [string, string][], command: string): string[] =>
     files
       .filter(([file, text]) => !existsSync(join(candidate.root, file)) || read(candidate, file) !== text)
       .map(([file]) => `${file} is not what the commands say: ${command}`);
-  return [...stale(pages, 'npm run man'), ...stale(scripts, 'npm run completion')];
+  return [
+    ...stale(manualPages(manifest, read(candidate, 'man/dek.1')), 'npm run man'),
+    ...stale(completions(manifest), 'npm run completion'),
+  ];
 }
 
 function isDay(text: string): boolean {

@@ -8,10 +8,7 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import type {Interfaces} from '@oclif/core';
 import {expect} from 'chai';
-import {commandPages} from '../../scripts/man-page.js';
-import {withSources} from '../../scripts/man-sources.js';
-import {vcxCommands} from '../../scripts/vcx/commands.js';
-import {vcxPage} from '../../scripts/vcx/page.js';
+import {manualPages} from '../../scripts/committed.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -57,20 +54,12 @@ describe('man', () => {
     expect(files).to.include('man');
   });
 
-  it('vcx.1 is what the commands say', () => {
-    const page = fs.readFileSync(join(ROOT, 'virtual-connectx/man/vcx.1'), 'utf8');
-    expect(page, 'run npm run build && npm run man, and commit the page').to.equal(vcxPage(vcxCommands(manifest)));
-  });
-
-  for (const [file, text] of commandPages(manifest)) {
-    it(`${file} is what the commands say`, () => {
-      expect(read(file), 'run npm run build && npm run man, and commit the pages').to.equal(text);
+  for (const [path, text] of manualPages(manifest, read('dek.1'))) {
+    it(`${path} is what the commands and the table of sources say`, () => {
+      const page = fs.readFileSync(join(ROOT, path), 'utf8');
+      expect(page, 'run npm run build && npm run man, and commit the pages').to.equal(text);
     });
   }
-
-  it('dek.1 has the sources of the table', () => {
-    expect(read('dek.1'), 'run npm run build && npm run man, and commit the page').to.equal(withSources(read('dek.1')));
-  });
 
   describe('mandoc finds no fault', () => {
     // A page that one refers to is looked for in the system's manual and in the current directory.

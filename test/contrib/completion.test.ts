@@ -4,8 +4,7 @@ import fs from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
-import {completionScripts} from '../../scripts/completion-scripts.js';
-import {vcxCommands} from '../../scripts/vcx/commands.js';
+import {completions} from '../../scripts/committed.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const COMPLETION = join(ROOT, 'contrib', 'completion');
@@ -35,11 +34,9 @@ const SHELLS: Record<string, string[]> = {
 };
 
 describe('completion', () => {
-  const ofVcx = completionScripts(vcxCommands(manifest), 'vcx');
-  for (const [file, text] of [...completionScripts(manifest), ...ofVcx]) {
-    it(`${file} is what the commands say`, () => {
-      const folder = file.includes('vcx') ? join(ROOT, 'virtual-connectx/completion') : COMPLETION;
-      const found = fs.readFileSync(join(folder, file), 'utf8');
+  for (const [path, text] of completions(manifest)) {
+    it(`${path} is what the commands say`, () => {
+      const found = fs.readFileSync(join(ROOT, path), 'utf8');
       expect(found, 'run npm run build && npm run completion, and commit the scripts').to.equal(text);
     });
   }

@@ -26,6 +26,7 @@ describe('debian/', () => {
     expect(agents).to.have.length(2);
     for (const unit of agents) expect(read('debian/dek.postinst')).to.include(unit);
     for (const unit of units) expect(read('debian/dek.prerm')).to.include(unit);
+    for (const unit of units) expect(read('rpm/dek.spec')).to.include(unit);
   });
 
   it('installs nothing that is not there', () => {
