@@ -35,6 +35,33 @@ all_ready() {
 }
 # Of a check that failed, what the agent has said.
 explain() { journalctl --output cat --no-pager --unit dek-agent --lines 8 2>/dev/null; }
+# Whether context and table are in the descriptor store.
+stored() { systemctl show --property NFileDescriptorStore --value dek-agent; }
+is_stored() { [ "$(stored)" -ge 2 ]; }
+
+# service_attaches SECONDS: a service starts that moves data through the context of the agent, for SECONDS at most.
+service_attaches() {
+  install -m 755 "$KIT/client/blockstore" /usr/sbin
+  cat >/etc/systemd/system/blockstore.service <<U
+[Service]
+Type=simple
+User=dek
+Environment=LD_PRELOAD=$nic/uverbs.so SYSFS_PATH=$nic/sysfs DEK_VIRTUAL=$nic
+ExecStart=blockstore --attach --seconds $1 --blocks 64 /var/lib/nic/disk vol-001 vol-002
+U
+  systemctl daemon-reload
+  check 'a service attaches' systemctl start blockstore
+  comes 'and has DEKs' sh -c 'journalctl -o cat -u blockstore | grep -q ready'
+}
+# It is stopped, and has met no wrong block.
+service_ends() {
+  systemctl stop blockstore
+  said=$(journalctl -o cat -u blockstore | tail -n 5)
+  echo "$said"
+  check 'it ends well: every block that it read was right' \
+    is "$(systemctl show --property Result,ExecMainStatus --value blockstore | tr '\n' ' ')" 'success 0 '
+}
+
 # How many DEKs the NIC was ever asked for.
 made() { dek virtual show "$nic" --json | jq '[.[].total.deks] | add'; }
 # journal_says TEXT: they said it since the last call.

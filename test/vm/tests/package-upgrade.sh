@@ -15,21 +15,9 @@ systemctl daemon-reload
 check 'the unit is that of the package' is "$(agent FragmentPath)" /lib/systemd/system/dek-agent.service
 check 'start' systemctl start dek-agent.socket dek-agent.service
 check 'all DEKs are READY' all_ready 20
-stored() { systemctl show --property NFileDescriptorStore --value dek-agent; }
-is_stored() { [ "$(stored)" -ge 2 ]; }
 comes 'context and table are in the descriptor store' is_stored
 
-install -m 755 "$KIT/client/blockstore" /usr/sbin
-cat >/etc/systemd/system/blockstore.service <<U
-[Service]
-Type=simple
-User=dek
-Environment=LD_PRELOAD=$nic/uverbs.so SYSFS_PATH=$nic/sysfs DEK_VIRTUAL=$nic
-ExecStart=blockstore --attach --seconds 900 --blocks 64 /var/lib/nic/disk vol-001 vol-002
-U
-systemctl daemon-reload
-check 'a service attaches' systemctl start blockstore
-comes 'and has DEKs' sh -c 'journalctl -o cat -u blockstore | grep -q ready'
+service_attaches 900
 
 pid=$(agent MainPID)
 before=$(made)
@@ -39,11 +27,7 @@ check 'the agent was started again' test "$(agent MainPID)" != "$pid"
 check 'all DEKs are READY' all_ready 20
 check 'none was made again' is "$(made)" "$before"
 check 'the service goes on' is "$(systemctl is-active blockstore)" active
-systemctl stop blockstore
-said=$(journalctl -o cat -u blockstore | tail -n 5)
-echo "$said"
-check 'it ends well: every block that it read was right' \
-  is "$(systemctl show --property Result,ExecMainStatus --value blockstore | tr '\n' ' ')" 'success 0 '
+service_ends
 
 check 'remove' dpkg -r dek
 check 'stops the agent' is "$(systemctl is-active dek-agent)" inactive

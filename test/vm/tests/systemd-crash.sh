@@ -7,8 +7,6 @@ place nic
 
 # Another process than the one of before: $pid.
 is_another() { now=$(agent MainPID); [ "$now" -gt 1 ] && [ "$now" != "$pid" ]; }
-stored() { systemctl show --property NFileDescriptorStore --value dek-agent; }
-is_stored() { [ "$(stored)" -ge 2 ]; }
 
 useradd --system storage
 printf '#!/bin/sh\nexec sleep infinity\n' >/usr/sbin/storage
@@ -21,17 +19,7 @@ check 'after all DEKs are READY' all_ready 20
 comes 'context and table are in the descriptor store' is_stored
 
 # A service moves data through the context of the agent, from here to its second end.
-install -m 755 "$KIT/client/blockstore" /usr/sbin
-cat >/etc/systemd/system/blockstore.service <<U
-[Service]
-Type=simple
-User=dek
-Environment=LD_PRELOAD=$nic/uverbs.so SYSFS_PATH=$nic/sysfs DEK_VIRTUAL=$nic
-ExecStart=blockstore --attach --seconds 600 --blocks 64 /var/lib/nic/disk vol-001 vol-002
-U
-systemctl daemon-reload
-check 'a service attaches' systemctl start blockstore
-comes 'and has DEKs' sh -c 'journalctl -o cat -u blockstore | grep -q ready'
+service_attaches 600
 
 pid=$(agent MainPID)
 before=$(made)
@@ -49,11 +37,7 @@ check 'restart' systemctl restart dek-agent
 check 'has all DEKs' all_ready 20
 check 'and made none' is "$(made)" "$before"
 check 'the service that has attached goes on' is "$(systemctl is-active blockstore)" active
-systemctl stop blockstore
-said=$(journalctl -o cat -u blockstore | tail -n 5)
-echo "$said"
-check 'it ends well: every block that it read was right' \
-  is "$(systemctl show --property Result,ExecMainStatus --value blockstore | tr '\n' ' ')" 'success 0 '
+service_ends
 
 check 'stop' systemctl stop dek-agent
 check 'empties the store' is "$(stored)" 0
