@@ -75,11 +75,11 @@ function versions(candidate: Candidate): string[] {
     .map(([file, version]) => `${file} has the version ${version ?? 'in one place'}, not ${candidate.version}`);
 }
 
-/** The names of packages that documents tell people to install. */
+/** The names of packages and images that documents tell people to install. */
 function fileNames(candidate: Candidate): string[] {
-  const name = /\b(?:dek|mlx5-dek|virtual-connectx|libmlx5dek\w*)[-_](\d+\.\d+\.\d+(?:-(?:rc|beta|alpha)[.\d]*\d)?)/g;
+  const name = /\b(?:dek|mlx5-dek|virtual-connectx|libmlx5dek\w*)[-_:](\d+\.\d+\.\d+(?:-(?:rc|beta|alpha)[.\d]*\d)?)/g;
   const documents = readdirSync(join(candidate.root, 'docs')).filter((file) => file.endsWith('.md'));
-  return ['README.md', ...documents.map((file) => `docs/${file}`)].flatMap((file) => {
+  return ['README.md', 'contrib/kubernetes/dek-agent.yaml', ...documents.map((file) => `docs/${file}`)].flatMap((file) => {
     const others = [...read(candidate, file).matchAll(name)].filter(([, version]) => version !== candidate.version);
     return [...new Set(others.map(([text]) => text))].map((text) => `${file} names ${text}, not ${candidate.version}`);
   });

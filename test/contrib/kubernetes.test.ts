@@ -63,6 +63,12 @@ describe('contrib/kubernetes', function () {
     });
   });
 
+  it('applies a ConfigMap that changes', () => {
+    const folder = container!.volumeMounts!.find(({name}) => name === 'manifest')!;
+    expect(container!.args!.join(' ')).to.include(`--manifest ${folder.mountPath}/manifest --watch `);
+    expect(folder, 'a file alone is not changed in a container').to.not.have.property('subPath');
+  });
+
   it('hangs together: the labels, the volumes, the ConfigMap, the version of the image', () => {
     expect(daemonSet.spec!.template.metadata!.labels).to.deep.equal(daemonSet.spec!.selector.matchLabels);
     expect(container!.volumeMounts!.map(({name}) => name)).to.have.members(pod.volumes!.map(({name}) => name));

@@ -52,6 +52,8 @@ main_job() {
   DEMO_ROOT=$home DEMO_WITHOUT_PROOFS=$without scripts/demo >&2 && echo "passed${without:+ but proofs}"
 }
 
+selftest() { dek selftest >&2; }
+
 # systemd-analyze asks man for the pages that the units name.
 units() {
   apt install man-db &&

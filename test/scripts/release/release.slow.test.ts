@@ -23,7 +23,7 @@ describe('npm run release', function () {
     work = temporaryDirectory();
     clone = join(work, 'clone');
     fs.mkdirSync(clone);
-    for (const path of ['man', 'virtual-connectx', 'contrib/completion', 'debian', 'client/Makefile', 'docs']) {
+    for (const path of ['man', 'virtual-connectx', 'contrib', 'debian', 'client/Makefile', 'docs']) {
       fs.cpSync(join(ROOT, path), join(clone, path), {recursive: true});
     }
     for (const file of ['package.json', 'package-lock.json', 'CHANGELOG.md', 'README.md', '.gitignore']) {
@@ -32,8 +32,9 @@ describe('npm run release', function () {
     fs.copyFileSync(join(ROOT, 'oclif.manifest.json'), join(clone, 'oclif.manifest.json'));
     const {version} = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));
     const named = ['package.json', 'package-lock.json', 'virtual-connectx/package.json', 'debian/changelog'];
-    const renamed = new RegExp(`(?<=[-_("])${version.replaceAll('.', '\\.')}(?![\\d])`, 'g');
-    for (const file of [...named, 'README.md', 'docs/install.md', 'docs/start.md', 'docs/vcx.md']) {
+    const naming = ['README.md', 'contrib/kubernetes/dek-agent.yaml', ...['install', 'start', 'vcx'].map((name) => `docs/${name}.md`)];
+    const renamed = new RegExp(`(?<=[-_:("])${version.replaceAll('.', '\\.')}(?![\\d])`, 'g');
+    for (const file of [...named, ...naming]) {
       change(file, renamed, VERSION);
     }
     change('CHANGELOG.md', /^## .*$/m, `## ${VERSION} (${DAY})`);
@@ -151,6 +152,14 @@ describe('npm run release', function () {
     'another version in what a page tells people to install': [
       () => change('docs/install.md', `dek_${VERSION}_amd64`, 'dek_7.8.8_amd64'),
       /docs\/install\.md names dek_7\.8\.8, not 7\.8\.9/,
+    ],
+    'another version of the image on that page': [
+      () => change('docs/install.md', `dek:${VERSION}`, 'dek:7.8.8'),
+      /docs\/install\.md names dek:7\.8\.8, not 7\.8\.9/,
+    ],
+    'another version of the image in the DaemonSet': [
+      () => change('contrib/kubernetes/dek-agent.yaml', `dek:${VERSION}`, 'dek:7.8.8'),
+      /contrib\/kubernetes\/dek-agent\.yaml names dek:7\.8\.8, not 7\.8\.9/,
     ],
     'a soname that is not that of the version of libmlx5dek': [
       () => change('client/Makefile', 'libmlx5dek.so.1', 'libmlx5dek.so.2'),
