@@ -1,5 +1,6 @@
 /** Manual pages as HTML, by mandoc(1). */
 import {spawnSync} from 'node:child_process';
+import {unescaped} from '../draw/escape.js';
 import type {Made} from './made.js';
 import {scrolling} from './markdown.js';
 import {ROOT} from './tree.js';
@@ -11,7 +12,7 @@ export function manualPage(path: string): Made {
   if (error || status === null || status > 2) throw new Error(`mandoc ${path}: ${error?.message ?? stderr}`);
   const [, name, section] = /([^/]+)\.(\d)$/.exec(path)!;
   const about = /<span class="Nd">([\s\S]*?)<\/span>/.exec(stdout)![1]!.replace(/\s+/g, ' ');
-  return {title: `${name}(${section})`, about: withoutEntities(about), body: bodyOf(stdout)};
+  return {title: `${name}(${section})`, about: unescaped(about), body: bodyOf(stdout)};
 }
 
 /** Without the head and the foot, which repeat the page's name; headings begin with h2, examples are code. */
@@ -26,11 +27,4 @@ function bodyOf(html: string): string {
       return `<pre tabindex="0"><code>${commands.join('\n')}</code></pre>\n`;
     })
     .trim();
-}
-
-function withoutEntities(text: string): string {
-  const known: Readonly<Record<string, string>> = {'&lt;': '<', '&gt;': '>', '&amp;': '&', '&quot;': '"'};
-  return text
-    .replace(/&#x([0-9A-F]+);/g, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)))
-    .replace(/&\w+;/g, (entity) => known[entity] ?? entity);
 }

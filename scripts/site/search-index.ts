@@ -2,7 +2,7 @@
  * What the search finds: the sections of all pages with their words. And the same by the alphabet, as a page, for who
  * has no scripts.
  */
-import {escaped} from '../draw/escape.js';
+import {escaped, unescaped} from '../draw/escape.js';
 import {type Content, INDEX_FILE} from './layout.js';
 
 /** A piece of a page that can be linked to: a section, or the rows of a table that are about a word. */
@@ -78,17 +78,6 @@ function byName([a]: readonly [string, ...unknown[]], [b]: readonly [string, ...
 }
 
 function textOf(html: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    '&lt;': '<',
-    '&gt;': '>',
-    '&amp;': '&',
-    '&quot;': '"',
-    '&#39;': "'",
-  };
-  return html
-    .replace(/<\/?(?:p|li|td|th|pre|div|h\d|dt|dd|tr|br)\b[^>]*>/g, ' ')
-    .replace(/<[^>]+>/g, '')
-    .replace(/&[#\w]+;/g, (entity) => entities[entity] ?? ' ')
-    .replace(/\s+/g, ' ')
-    .trim();
+  const bare = html.replace(/<\/?(?:p|li|td|th|pre|div|h\d|dt|dd|tr|br)\b[^>]*>/g, ' ').replace(/<[^>]+>/g, '');
+  return unescaped(bare).replace(/\s+/g, ' ').trim();
 }
