@@ -2,7 +2,7 @@
 import * as Flags from '@oclif/core/flags';
 import {DekError} from '../errors.js';
 import {printable} from '../printable.js';
-import {painted, screen} from './output/screen.js';
+import {painted, type Screen, screen} from './output/screen.js';
 import {stopSignal} from './stop-signal.js';
 
 export const watchFlag = Flags.boolean({
@@ -10,8 +10,8 @@ export const watchFlag = Flags.boolean({
   exclusive: ['follow', 'json'],
 });
 
-/** The lines for a terminal as wide as it is now. */
-export type View = () => readonly string[];
+/** The lines for the terminal as it is now. */
+export type View = (on: Screen) => readonly string[];
 
 const USUAL_ROWS = 24;
 
@@ -51,8 +51,8 @@ class Place {
 
   draw(view: View): void {
     this.#view = view;
-    const on = screen();
-    const lines = cut(view(), (process.stdout.rows || USUAL_ROWS) - 1);
+    const on = terminal();
+    const lines = cut(view(on), (process.stdout.rows || USUAL_ROWS) - 1);
     const text = lines.map((line) => `${painted(printable(line).slice(0, on.width), on)}\x1b[K\n`).join('');
     process.stdout.write(`${this.#rows > 0 ? `\x1b[${this.#rows}A` : ''}\r${text}\x1b[J`);
     this.#rows = lines.length;
@@ -63,6 +63,12 @@ class Place {
     process.stdout.off('resize', this.#resized);
     process.stdout.write('\n');
   }
+}
+
+/** As wide as it is, whatever COLUMNS says: it would break a longer line, and what is drawn next stand below it. */
+function terminal(): Screen {
+  const on = screen();
+  return {...on, width: Math.min(on.width, process.stdout.columns || on.width)};
 }
 
 /** No more lines than there are rows: else what is drawn next would stand below it. */

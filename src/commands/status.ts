@@ -56,10 +56,10 @@ async function look(agent: AgentClient): Promise<View> {
   try {
     const status = await agent.status();
     process.exitCode = isReady(status) ? 0 : 7;
-    return () => describeAgent(agent.socket, status, screen());
+    return (on) => describeAgent(agent.socket, status, on);
   } catch (error) {
     if (!(error instanceof DekError && (error.code === 'NO_AGENT' || error.code === 'IO'))) throw error;
     process.exitCode = error.exitStatus;
-    return () => factLines([['state', `NOT READY: ${error.message}`]], screen());
+    return (on) => factLines([['state', `NOT READY: ${error.message}`]], on);
   }
 }

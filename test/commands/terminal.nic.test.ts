@@ -65,6 +65,17 @@ describe('on a terminal', function () {
     expect(await status.exit()).to.equal(7);
   });
 
+  it('dek status --watch is no wider than the terminal, whatever COLUMNS says', async () => {
+    // By env(1): a shell that knows the terminal sets COLUMNS itself.
+    const words = `env COLUMNS=200 ${dek(`status --watch --socket '${agent.socket}'`)}`;
+    const status = new PseudoTerminal(words, {columns: 60});
+    terminal = status;
+    await status.shows(/heals/);
+    status.interrupt();
+    await status.exit();
+    for (const line of lines(status)) expect(line.length, line).to.be.at.most(60);
+  });
+
   it('names the file, the line and the section that say more of an error', async () => {
     const query = open('login --credential /dev/null --credential-id 1 --import-kek-id 1', {columns: 80});
     await query.exit();

@@ -39,11 +39,11 @@ const STATES: Readonly<Record<string, keyof typeof COLOURS>> = {
   behind: 'note',
 };
 
+const STATE = new RegExp(`^((?:state:)? *)(${Object.keys(STATES).join('|')})\\b`);
+
 /** A line that begins with a state, with its colour. */
 export function painted(line: string, on: Screen): string {
-  return line.replace(/^((?:state:)? *)(NOT READY|READY|not ready|well|down|behind)\b/, (_all, before, state) => {
-    return `${before}${paint(state, STATES[state]!, on)}`;
-  });
+  return line.replace(STATE, (_all, before, state) => `${before}${paint(state, STATES[state]!, on)}`);
 }
 
 /** `text` in at most `width` columns: what is in its middle left out, so that its ends tell it from others. */

@@ -122,7 +122,7 @@ async function* statuses({fleet, prove, unwell}: Which, signal: AbortSignal): As
 async function* views(which: Which, signal: AbortSignal): AsyncGenerator<View, void> {
   for await (const status of statuses(which, signal)) {
     process.exitCode = exitStatusOf(status);
-    yield () => fleetLines(status, screen());
+    yield (on) => fleetLines(status, on);
   }
 }
 
