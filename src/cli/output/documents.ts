@@ -1,5 +1,6 @@
 /** Where docs/ has more of an error: its file, and the line of its section. */
 import {existsSync, readFileSync} from 'node:fs';
+import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import type {DekErrorCode} from '../../errors.js';
 import {packageFile} from '../../package.js';
@@ -23,22 +24,24 @@ export const DOCUMENTS: Readonly<Partial<Record<DekErrorCode, readonly [file: st
 };
 
 /** In a clone and as npm installs it; beside lib/dek, as other packages do. Debian compresses what is long. */
-const PLACES = ['docs/', '../../share/doc/dek/'].flatMap((folder) => [`${folder}FILE`, `${folder}FILE.gz`]);
+const FOLDERS = ['docs/', '../../share/doc/dek/'].map((folder) => fileURLToPath(packageFile(folder)));
 
 /** `/usr/share/doc/dek/signed.md:96, "No way back"`, or undefined: no page says more, or it is not installed. */
-export function documentOf(code: DekErrorCode): string | undefined {
+export function documentOf(code: DekErrorCode, folders: readonly string[] = FOLDERS): string | undefined {
   const [file, heading] = DOCUMENTS[code] ?? [];
   if (file === undefined || heading === undefined) return undefined;
-  const places = PLACES.map((place) => fileURLToPath(packageFile(place.replace('FILE', file))));
+  const places = folders.flatMap((folder) => [join(folder, file), join(folder, `${file}.gz`)]);
   const path = places.find((one) => existsSync(one));
   return path === undefined ? undefined : `${path}${lineOf(path, heading)}, "${heading.replaceAll('`', '')}"`;
 }
 
 /** `:96`, or nothing where the file cannot be read as it is. */
 function lineOf(path: string, heading: string): string {
-  if (path.endsWith('.gz')) return '';
-  const index = readFileSync(path, 'utf8')
-    .split('\n')
-    .findIndex((line) => line.replace(/^#+ /, '') === heading);
-  return index < 0 ? '' : `:${index + 1}`;
+  try {
+    const lines = readFileSync(path, 'utf8').split('\n');
+    const index = lines.findIndex((line) => line.replace(/^#+ /, '') === heading);
+    return index < 0 ? '' : `:${index + 1}`;
+  } catch {
+    return '';
+  }
 }
