@@ -79,7 +79,8 @@ function versions(candidate: Candidate): string[] {
 function fileNames(candidate: Candidate): string[] {
   const name = /\b(?:dek|mlx5-dek|virtual-connectx|libmlx5dek\w*)[-_:](\d+\.\d+\.\d+(?:-(?:rc|beta|alpha)[.\d]*\d)?)/g;
   const documents = readdirSync(join(candidate.root, 'docs')).filter((file) => file.endsWith('.md'));
-  return ['README.md', 'contrib/kubernetes/dek-agent.yaml', ...documents.map((file) => `docs/${file}`)].flatMap((file) => {
+  const naming = ['README.md', 'contrib/kubernetes/dek-agent.yaml', ...documents.map((file) => `docs/${file}`)];
+  return naming.flatMap((file) => {
     const others = [...read(candidate, file).matchAll(name)].filter(([, version]) => version !== candidate.version);
     return [...new Set(others.map(([text]) => text))].map((text) => `${file} names ${text}, not ${candidate.version}`);
   });

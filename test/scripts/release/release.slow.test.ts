@@ -32,7 +32,8 @@ describe('npm run release', function () {
     fs.copyFileSync(join(ROOT, 'oclif.manifest.json'), join(clone, 'oclif.manifest.json'));
     const {version} = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));
     const named = ['package.json', 'package-lock.json', 'virtual-connectx/package.json', 'debian/changelog'];
-    const naming = ['README.md', 'contrib/kubernetes/dek-agent.yaml', ...['install', 'start', 'vcx'].map((name) => `docs/${name}.md`)];
+    const documents = ['install', 'start', 'vcx'].map((name) => `docs/${name}.md`);
+    const naming = ['README.md', 'contrib/kubernetes/dek-agent.yaml', ...documents];
     const renamed = new RegExp(`(?<=[-_:("])${version.replaceAll('.', '\\.')}(?![\\d])`, 'g');
     for (const file of [...named, ...naming]) {
       change(file, renamed, VERSION);
