@@ -120,6 +120,7 @@ describe('store', () => {
       const {events} = (await next).value as WatchBatch;
       expect(text(events.at(-1)?.kv.value)).to.equal('1');
       stop.abort();
+      await changes.return();
       await etcd.signal(0, 'SIGKILL');
       await etcd.run(0);
       expect(text((await store.get('/token'))?.value)).to.equal('1');
