@@ -68,10 +68,8 @@ describe('openDevice', () => {
     it(`is ${code} when opening fails with ${errno}`, async () => {
       nic.set({openErrno: constants.errno[errno as 'EACCES']}, 'mlx5_1');
       try {
-        const error = await child.run(async ({refusal, openDevice, expect}, code) => {
-          const start = Date.now();
+        const error = await child.run(async ({refusal, openDevice}, code) => {
           const {message, errno} = await refusal(code, () => openDevice('mlx5_1'));
-          expect(Date.now() - start).to.be.below(1000);
           return {message, errno};
         }, code);
         expect(error.message).to.match(message);
@@ -103,7 +101,7 @@ describe('openDevice', () => {
   });
 
   it('keeps the event loop turning while a slow NIC opens', async () => {
-    nic.set({latencyUs: 300_000}, 'mlx5_0');
+    nic.set({latencyUs: 600_000}, 'mlx5_0');
     try {
       const {totalMs, longestMs} = await child.run(async ({openDevice}) => {
         const start = performance.now();
@@ -120,7 +118,7 @@ describe('openDevice', () => {
         device.close();
         return {totalMs: last - start, longestMs};
       });
-      expect(totalMs).to.be.above(300);
+      expect(totalMs).to.be.above(600);
       expect(longestMs).to.be.below(totalMs / 2);
     } finally {
       nic.set({latencyUs: 0}, 'mlx5_0');

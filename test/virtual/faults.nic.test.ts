@@ -95,9 +95,7 @@ describe('faults of the virtual ConnectX', () => {
 
   it('opening fails with the errno that was set', async () => {
     device.nic.set({openErrno: 24});
-    const before = Date.now();
     expect(await client.askAll(['close', 'open'])).to.deep.equal(['ok', 'EMFILE']);
-    expect(Date.now() - before).to.be.below(2500); // libibverbs would wait for five seconds
     device.nic.set({openErrno: 0});
     expect(await client.ask('open')).to.equal('ok');
   });
@@ -213,11 +211,12 @@ describe('faults of the virtual ConnectX', () => {
         const begin = process.hrtime.bigint();
         await Promise.all([client.ask(many), other.ask(many)]);
         expect(Number(process.hrtime.bigint() - begin) / 1e9).to.be.at.least(0.2);
-        device.nic.set({serviceUs: {other: 300_000}});
-        const before = Date.now();
+        device.nic.set({serviceUs: {other: 500_000}});
+        const started = performance.now();
         expect(await client.askAll(['query 0', 'destroy 0'])).to.deep.equal(['READY', 'ok']);
-        expect(Date.now() - before).to.be.below(250);
-        expect(await client.ask('caps')).to.match(/^selftests/);
+        const between = performance.now();
+        expect(await other.askAll(['close', 'open'])).to.deep.equal(['ok', 'ok']);
+        expect(performance.now() - between).to.be.above(between - started);
       } finally {
         await other.end();
       }
