@@ -1,5 +1,7 @@
 import {getEventListeners} from 'node:events';
+import {readFile} from 'node:fs/promises';
 import {setTimeout as pause} from 'node:timers/promises';
+import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {Deadline} from '../src/deadline.js';
 import {thrownBy} from './support/process/errors-thrown.js';
@@ -60,6 +62,13 @@ describe('deadline', () => {
       expect(await error).to.include({code: 'IO', message: 'it is not waited for any more: interrupted'});
       come('late');
     }
+  });
+
+  it('is not over for a process that was stopped before what it waits for could come', async () => {
+    const deadline = new Deadline('it', {timeoutMs: 20, signal: new AbortController().signal});
+    const come = deadline.wait(() => readFile(fileURLToPath(import.meta.url)));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    expect((await come).length).to.be.above(0);
   });
 
   it('hands on what comes too late', async () => {

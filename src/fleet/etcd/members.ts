@@ -80,7 +80,7 @@ export class Members {
         heard = open.heard;
         return await open.unary(method, request, {token, timeoutMs, signal});
       } catch (error) {
-        if (signal?.aborted) throw new DekError('IO', 'etcd: what was asked for is not wanted any more');
+        if (signal?.aborted) throw new DekError('IO', 'etcd is not waited for any more: interrupted');
         if (this.#uri.user !== undefined && isTokenRefused(error) && tokensLeft-- > 0) {
           this.#token = undefined;
           continue;

@@ -2,7 +2,7 @@ import {execFileSync} from 'node:child_process';
 import {once} from 'node:events';
 import fs from 'node:fs';
 import {join} from 'node:path';
-import {setTimeout as pause} from 'node:timers/promises';
+import {text} from 'node:stream/consumers';
 import {expect} from 'chai';
 import {DEK} from '../../support/agent/agent-process.js';
 import {EtcdCluster} from '../../support/fleet/etcd.js';
@@ -10,9 +10,6 @@ import {newOfficerKeys, type OfficerKeys, settingsOf, TestHost, TestSet, volumes
 import {type Run, runDek} from '../../support/process/run-dek.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 import {until} from '../../support/until.js';
-
-/** The last resort of an agent that hangs comes after six seconds. */
-const SOON_MS = 4000;
 
 describe('dek agent --manifest etcd://', () => {
   let etcd: EtcdCluster;
@@ -107,13 +104,13 @@ describe('dek agent --manifest etcd://', () => {
     try {
       const socket = join(host.state, '../agent.sock');
       const words = [DEK, 'agent', '--socket', socket, '--manifest', etcd.uri('node-1'), '--state', host.state];
-      const child = host.device.spawn(process.execPath, words, {stdio: 'ignore'});
+      const child = host.device.spawn(process.execPath, words, {stdio: ['ignore', 'ignore', 'pipe']});
+      const log = text(child.stderr!);
       const exit = once(child, 'exit');
       await until(() => fs.existsSync(join(host.state, 'lock')));
       child.kill('SIGTERM');
-      const ended = await Promise.race([exit, pause(SOON_MS, 'it lives', {ref: false})]);
-      child.kill('SIGKILL');
-      expect(ended).to.deep.equal([1, null]);
+      expect(await exit).to.deep.equal([1, null]);
+      expect(await log).to.equal('error: etcd is not waited for any more: interrupted\n');
     } finally {
       await etcd.signal(0, 'SIGCONT');
     }
