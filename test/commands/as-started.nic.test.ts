@@ -38,14 +38,15 @@ for name in 'LISTEN_PID', 'WATCHDOG_PID':
     print(name, os.environ.get(name) == str(os.getpid()))
 `;
 
-/** Counts the signals that come to it in a second and a half, after it has said that it counts. */
+/** Says that it counts signals, and counts until none has come for a second and a half; a minute for the first. */
 const COUNT = `
 import os, signal, time
-seen = {}
-def count(number, frame): seen[number] = seen.get(number, 0) + 1
+seen, end = {}, time.time() + 60
+def count(number, frame):
+    global end
+    seen[number], end = seen.get(number, 0) + 1, time.time() + 1.5
 for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1): signal.signal(one, count)
 os.write(1, b'up\\n')
-end = time.time() + 1.5
 while time.time() < end: time.sleep(0.05)
 print(' '.join(signal.Signals(one).name + ' %d' % times for one, times in sorted(seen.items())))
 `;

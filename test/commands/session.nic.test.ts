@@ -9,7 +9,7 @@ import {runSession} from '../support/process/terminal.js';
 const SESSIONS = fileURLToPath(new URL('../../../test/commands/sessions/', import.meta.url));
 
 describe('session', function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   const names = fs.readdirSync(SESSIONS).sort();
   const read = (name: string): string => fs.readFileSync(join(SESSIONS, name), 'utf8');
   const rendered = new Map<string, PromiseSettledResult<string>>();
