@@ -7,12 +7,11 @@ import {passedDescriptors} from '../agent/server/passed-socket.js';
 import {socketPath} from '../agent/socket-path.js';
 import {SystemdService} from '../agent/systemd.js';
 import {DekCommand} from '../cli/base.js';
-import {agentKekFlags, agentOptions, explainFlag, queryFlag} from '../cli/flags/agent-options.js';
-import {checkIntervalFlag, devicesFlag, socketFlag} from '../cli/flags/flags.js';
-import {gateFlags, gateSettings} from '../cli/flags/gate-flags.js';
-import {lendFlags} from '../cli/flags/lend-flags.js';
-import {proveFlags} from '../cli/flags/prove-flags.js';
-import {manifestFlags, manifestSource} from '../cli/manifest/manifest-source.js';
+import {agentFlags} from '../cli/flags/agent-flags.js';
+import {agentOptions} from '../cli/flags/agent-options.js';
+import {socketFlag} from '../cli/flags/flags.js';
+import {gateSettings} from '../cli/flags/gate-flags.js';
+import {manifestSource} from '../cli/manifest/manifest-source.js';
 import {Progress} from '../cli/output/progress.js';
 import {stopSignal} from '../cli/stop-signal.js';
 
@@ -41,15 +40,7 @@ export default class Agent extends DekCommand {
   ];
   static override enableJsonFlag = false;
   static override flags = {
-    device: devicesFlag,
-    ...manifestFlags,
-    ...gateFlags,
-    ...agentKekFlags,
-    query: queryFlag,
-    explain: explainFlag,
-    ...proveFlags,
-    ...lendFlags,
-    'check-interval': checkIntervalFlag,
+    ...agentFlags,
     socket: socketFlag,
     group: Flags.string({helpValue: 'GROUP', description: 'group, by name or number, that may also use the agent'}),
     'group-may-attach': Flags.boolean({

@@ -7,12 +7,10 @@ import {LastResort} from '../agent/host/last-resort.js';
 import type {ManifestSource} from '../agent/source/manifest-source.js';
 import {DekCommand} from '../cli/base.js';
 import {runChild, SignalRelay, signalStatus, splitAtDashes} from '../cli/child.js';
-import {type AgentFlags, agentKekFlags, agentOptions, explainFlag, queryFlag} from '../cli/flags/agent-options.js';
-import {checkIntervalFlag, devicesFlag} from '../cli/flags/flags.js';
-import {type GateFlags, gateFlags, gateSettings} from '../cli/flags/gate-flags.js';
-import {lendFlags} from '../cli/flags/lend-flags.js';
-import {proveFlags} from '../cli/flags/prove-flags.js';
-import {manifestFlags, manifestSource} from '../cli/manifest/manifest-source.js';
+import {agentFlags} from '../cli/flags/agent-flags.js';
+import {type AgentFlags, agentOptions} from '../cli/flags/agent-options.js';
+import {type GateFlags, gateSettings} from '../cli/flags/gate-flags.js';
+import {manifestSource} from '../cli/manifest/manifest-source.js';
 import {Progress} from '../cli/output/progress.js';
 import {systemError} from '../files/system-error.js';
 
@@ -57,17 +55,7 @@ export default class Run extends DekCommand {
   /** So that `dek run CMD`, without dashes, comes to run() and is told what is missing. */
   static override strict = false;
   static override enableJsonFlag = false;
-  static override flags = {
-    device: devicesFlag,
-    ...manifestFlags,
-    ...gateFlags,
-    ...agentKekFlags,
-    query: queryFlag,
-    explain: explainFlag,
-    ...proveFlags,
-    ...lendFlags,
-    'check-interval': checkIntervalFlag,
-  };
+  static override flags = agentFlags;
 
   async run(): Promise<void> {
     const {own, command} = splitAtDashes(this.argv);
