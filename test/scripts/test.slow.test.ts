@@ -40,8 +40,14 @@ describe('the runner of tests', () => {
       .and.match(/^failed: .*a\.test\.ts: fails$/m);
   });
 
+  it('fails for a test that does not come back', () => {
+    const sleeps = `it('sleeps', () => { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); })`;
+    const {status, lines} = runTests({a: sleeps}, ['--limit', '10']);
+    expect(lines.join('\n')).to.match(/did not end within 10 s, in: sleeps$/m);
+    expect([status, lines.at(-1)]).to.deep.equal([1, '0 passed, 1 failed']);
+  });
+
   const faults: [what: string, test: string, said: RegExp][] = [
-    ['a test that does not come back', `it('spins', () => { for (;;); })`, /did not end within 2 s, in: spins$/m],
     ['a process that dies', `it('dies', () => process.kill(process.pid, 'SIGSEGV'))`, /ended \(SIGSEGV\) in: dies$/m],
     ['a file that cannot be loaded', `throw new Error('at load')`, /ended \(1\) in: its start$/m],
     ['a file without tests', '', /has no tests$/m],
@@ -51,7 +57,7 @@ describe('the runner of tests', () => {
   ];
   for (const [what, test, said] of faults) {
     it(`fails for ${what}`, () => {
-      const {status, lines} = runTests({a: test, b: `it('holds', () => {})`}, ['--limit', '2']);
+      const {status, lines} = runTests({a: test, b: `it('holds', () => {})`});
       expect(lines.join('\n')).to.match(said);
       expect([status, lines.at(-1)?.replace(/, 1 skipped/, '')]).to.deep.equal([1, '1 passed, 1 failed']);
     });
