@@ -110,7 +110,7 @@ describe('kills while a context is shared', () => {
   });
 
   it('of the agent in the middle of a first lend: the next one goes on, and nothing is there twice', async () => {
-    const deks = 40;
+    const deks = 200; // more than are made before a busy machine comes to the kill
     writeManifestFile(device, vols(1, deks));
     // Without checks meanwhile: each asks for the login on the agent's thread, and stands behind the creates.
     const lender = ['--manifest', `${device.directory}/manifest`, '--lend'];
