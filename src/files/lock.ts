@@ -7,14 +7,14 @@ import fs from 'node:fs';
 import {setTimeout as pause} from 'node:timers/promises';
 import {DekError, systemCode} from '../errors.js';
 import {tryLock} from './ffi.js';
-import {fstatNow, lstatNow} from './stat.js';
+import {fstatNow, lstatNow, openNow} from './stat.js';
 
 const WAIT_MS = 5000;
 const RETRY_MS = 5;
 
 /** Calls `body` while holding the lock of `path`. Throws BUSY when another process holds it for five seconds. */
 export function withLock<T>(path: string, body: () => T): T {
-  const fd = fs.openSync(path, 'r');
+  const fd = openNow(path, fs.constants.O_RDONLY);
   try {
     const until = performance.now() + WAIT_MS;
     while (!tryLock(fd)) {

@@ -84,6 +84,7 @@ export const CONTEXT_MAGIC = 'mlx5vctx';
 /** Where in the file of a context `struct shared` is, and the first `struct object`. */
 export const CONTEXT_HEADER = 65536;
 export const CONTEXT_RECORDS = 131072;
+export const OBJECTS = 1048576;
 
 /** `struct shared`. */
 export const CONTEXT = {magic: 0, device: 8, slot: 12, serial: 16, era: 24, count: 28, size: 64} as const;

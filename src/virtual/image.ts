@@ -7,6 +7,7 @@
 import {randomFillSync} from 'node:crypto';
 import fs from 'node:fs';
 import {DekError} from '../errors.js';
+import {fstatNow, openNow} from '../files/stat.js';
 import {systemError} from '../files/system-error.js';
 import {IMAGE, IMAGE_BYTES, IMAGE_MAGIC, IMAGE_VERSION} from './image-layout.js';
 
@@ -52,7 +53,7 @@ export function createImage(path: string, image: Uint8Array): void {
  */
 export function readImage(path: string): Buffer {
   const image = Buffer.alloc(IMAGE_BYTES + 1);
-  const fd = openImage(path, 'r');
+  const fd = openImage(path, fs.constants.O_RDONLY);
   let bytes: number;
   try {
     bytes = fs.readSync(fd, image, 0, image.length, 0);
@@ -61,7 +62,7 @@ export function readImage(path: string): Buffer {
   }
   const magic = image.toString('latin1', IMAGE.magic, IMAGE.magic + IMAGE_MAGIC.length);
   if (bytes < 16 || magic !== IMAGE_MAGIC) {
-    throw new DekError('BAD_INPUT', `${path} is not the image of a virtual ConnectX`);
+    throw noImage(path);
   }
   const version = image.readUInt32LE(IMAGE.version);
   if (version !== IMAGE_VERSION) {
@@ -80,7 +81,7 @@ export function readImage(path: string): Buffer {
 
 /** Writes in the order given, each in place. */
 export function writeImage(path: string, writes: readonly ImageWrite[]): void {
-  const fd = openImage(path, 'r+');
+  const fd = openImage(path, fs.constants.O_RDWR);
   try {
     for (const {offset, bytes} of writes) fs.writeSync(fd, bytes, 0, bytes.length, offset);
   } finally {
@@ -88,10 +89,18 @@ export function writeImage(path: string, writes: readonly ImageWrite[]): void {
   }
 }
 
-function openImage(path: string, flags: 'r' | 'r+'): number {
+function openImage(path: string, access: number): number {
+  let fd: number;
   try {
-    return fs.openSync(path, flags);
+    fd = openNow(path, access);
   } catch (error) {
     throw systemError('read', path, error, {missing: 'NO_DEVICE'});
   }
+  if (fstatNow(fd).isFile()) return fd;
+  fs.closeSync(fd);
+  throw noImage(path);
+}
+
+function noImage(path: string): DekError<'BAD_INPUT'> {
+  return new DekError('BAD_INPUT', `${path} is not the image of a virtual ConnectX`);
 }

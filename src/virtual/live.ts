@@ -6,6 +6,7 @@
 import fs from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 import {isLocked} from '../files/ffi.js';
+import {openNow} from '../files/stat.js';
 import {
   CONTEXT,
   CONTEXT_HEADER,
@@ -14,6 +15,7 @@ import {
   IMAGE,
   KINDS,
   OBJECT,
+  OBJECTS,
   SLOT,
   SLOTS,
 } from './image-layout.js';
@@ -81,7 +83,7 @@ export function liveCounters(image: Buffer, directory: string): LiveCounters {
 function countObjects(path: string): ObjectCounters | undefined {
   let fd: number;
   try {
-    fd = fs.openSync(path, 'r');
+    fd = openNow(path, fs.constants.O_RDONLY);
   } catch {
     return undefined;
   }
@@ -90,7 +92,7 @@ function countObjects(path: string): ObjectCounters | undefined {
     const header = Buffer.alloc(CONTEXT.size);
     fs.readSync(fd, header, 0, header.length, CONTEXT_HEADER);
     if (header.toString('latin1', 0, CONTEXT_MAGIC.length) !== CONTEXT_MAGIC) return undefined;
-    return countKinds(fd, header.readUInt32LE(CONTEXT.count));
+    return countKinds(fd, Math.min(header.readUInt32LE(CONTEXT.count), OBJECTS));
   } finally {
     fs.closeSync(fd);
   }

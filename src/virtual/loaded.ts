@@ -20,6 +20,11 @@ export function shimOf(directory: string): string {
   return join(directory, 'uverbs.so');
 }
 
+/** Whether it is there. At a pipe the dynamic linker would wait for who writes to it. */
+export function hasShim(directory: string): boolean {
+  return statIfAny(shimOf(directory))?.isFile() === true;
+}
+
 /**
  * Throws UNSUPPORTED when this process should have been started on a virtual ConnectX, and was started without its
  * library.

@@ -21,7 +21,7 @@ import {withLock} from '../files/lock.js';
 import {holdSignals} from '../signals.js';
 import {inNewDirectory, listDirectory, pathError, shareWithGroup} from './directory.js';
 import {createImage, type ImageWrite, newImage, readImage, writeImage} from './image.js';
-import {assertKeepsUser, assertShimLoads, shimOf, VIRTUAL} from './loaded.js';
+import {assertKeepsUser, assertShimLoads, hasShim, shimOf, VIRTUAL} from './loaded.js';
 import {ENGINES} from './properties.js';
 import {reportFrom, type VirtualReport} from './report.js';
 import {applySettings, type OfficerKey, type Settings} from './settings.js';
@@ -216,7 +216,7 @@ export function openVirtual(directory: string): VirtualConnectX {
   const images = listDirectory(path)
     .filter((name) => index(name) >= 0)
     .sort((a, b) => index(a) - index(b));
-  if (images.length === 0 || !fs.existsSync(shimOf(path))) {
+  if (images.length === 0 || !hasShim(path)) {
     throw new DekError('NO_DEVICE', `${directory} is not a virtual ConnectX`, {hint: 'dek virtual create makes one'});
   }
   for (const name of images) wipe(readImage(join(path, name)));

@@ -25,14 +25,15 @@ describe('the layout of the NVRAM image and of a context', () => {
       object: layout.OBJECT,
     };
     const {IMAGE_VERSION, IMAGE_MAGIC, KEYS, RULES, LANES, SLOTS, ALWAYS} = layout;
-    const {CONTEXT_MAGIC, CONTEXT_HEADER, CONTEXT_RECORDS} = layout;
+    const {CONTEXT_MAGIC, CONTEXT_HEADER, CONTEXT_RECORDS, OBJECTS} = layout;
     const kinds = layout.KINDS.flatMap((name, value) => (name ? [value] : []));
     const inTypeScript: Record<string, string> = {};
     for (const [table, fields] of Object.entries(tables)) {
       for (const [field, offset] of Object.entries(fields)) inTypeScript[`${table}.${field}`] = `${offset}`;
     }
-    const constants = {IMAGE_VERSION, IMAGE_MAGIC, KEYS, RULES, LANES, SLOTS, ALWAYS};
-    for (const [name, value] of Object.entries({...constants, CONTEXT_MAGIC, CONTEXT_HEADER, CONTEXT_RECORDS})) {
+    const ofImage = {IMAGE_VERSION, IMAGE_MAGIC, KEYS, RULES, LANES, SLOTS, ALWAYS};
+    const ofContext = {CONTEXT_MAGIC, CONTEXT_HEADER, CONTEXT_RECORDS, OBJECTS};
+    for (const [name, value] of Object.entries({...ofImage, ...ofContext})) {
       inTypeScript[name] = `${value}`;
     }
     inTypeScript['KINDS'] = kinds.join(' ');

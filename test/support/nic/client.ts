@@ -6,15 +6,18 @@ import {compileProgram} from '../process/compile.js';
 import type {TestDevice} from './device.js';
 import {has} from './release.js';
 
+/** The compiled program. */
+export function clientProgram(source: 'client.c' | 'traffic.c' | 'officer.c'): string {
+  const features = has('login objects') ? ['-DLOGIN_OBJECTS'] : [];
+  return compileProgram(`virtual/${source}`, [...features, '-libverbs', '-lmlx5']);
+}
+
 export class Client {
   readonly process: ChildProcess;
   readonly #answers: AsyncIterator<string>;
 
   constructor(device: TestDevice, source: 'client.c' | 'traffic.c' | 'officer.c' = 'client.c') {
-    const features = has('login objects') ? ['-DLOGIN_OBJECTS'] : [];
-    this.process = device.spawn(compileProgram(`virtual/${source}`, [...features, '-libverbs', '-lmlx5']), [], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+    this.process = device.spawn(clientProgram(source), [], {stdio: ['pipe', 'pipe', 'inherit']});
     this.#answers = createInterface({input: this.process.stdout!})[Symbol.asyncIterator]();
   }
 

@@ -53,6 +53,8 @@ static bool run_all(bool *any)
 	uint32_t count = 0;
 	bool worked = false;
 
+	for (struct context *c = contexts; c; c = c->next)
+		is_whole(c);
 	for (struct body *b = queues, *next; b; b = next) {
 		next = b->next_queue;
 		if (b->kind == CQ && is_alive(b))

@@ -99,6 +99,8 @@ static int get_context(struct context *c, attrs a)
 		return EINVAL;
 	if (a[2])
 		memcpy(&req, in_ptr(a[2]), a[2]->len < sizeof(req) ? a[2]->len : sizeof(req));
+	if (!can_write(c->map + CONTEXT_CLOCK))
+		return ENOMEM;
 	c->shared->devx = !!(req.flags & MLX5_IB_ALLOC_UCTX_DEVX);
 	write_clock_info(c);
 	c->shared->ready = true;

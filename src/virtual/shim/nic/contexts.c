@@ -21,6 +21,7 @@ struct context {
 	uint8_t *map;
 	dev_t dev;
 	ino_t inode;
+	bool cut; /* the file was cut short: its table is not touched any more */
 	int references; /* one of the list, one of each call under way */
 	uint32_t spare[SPARES], spares; /* free records that this process took out of the list of all: objects.c */
 };
@@ -36,11 +37,18 @@ static void drop(struct context *c)
 	if (--c->references > 0)
 		return;
 	forget_bodies(c);
-	if (usable(c->nic))
+	if (!c->cut && usable(c->nic))
 		give_spares(c, 0);
 	munmap(c->bodies, BODIES_BYTES);
 	munmap(c->map, CONTEXT_BYTES);
 	free(c);
+}
+
+/* Whether the file of a context has its full length. */
+static bool is_whole(struct context *c)
+{
+	c->cut = c->cut || !can_read(&c->objects[OBJECTS - 1]);
+	return !c->cut;
 }
 
 /* Whether the context that `c` is of is open, in any process. */
@@ -60,18 +68,18 @@ static bool is_open(const struct context *c)
 	return open;
 }
 
-/* After a close: frees the contexts of which no copy is left anywhere. Call with the mutex. */
+/* After a close: frees the contexts of which no copy is left anywhere, or no whole file. Call with the mutex. */
 static void sweep(void)
 {
 	for (struct context **p = &contexts; *p;) {
 		struct context *c = *p;
 
-		if (is_open(c)) {
+		if (is_whole(c) && is_open(c)) {
 			p = &c->next;
 			continue;
 		}
 		*p = c->next;
-		if (usable(c->nic)) {
+		if (!c->cut && usable(c->nic)) {
 			lock_image(c->nic, F_WRLCK);
 			if (LOAD(c->slot->used) && c->slot->serial == c->shared->serial) {
 				int file = open_held(c->nic, c->shared->slot);
@@ -160,5 +168,5 @@ static struct context *find_context(int fd)
 /* Whether a context can be used: its NIC is there, and has not been away since it was opened. */
 static bool present(struct context *c)
 {
-	return usable(c->nic) && !LOAD(c->nic->image->gone) && LOAD(c->nic->image->era) == c->shared->era;
+	return !c->cut && usable(c->nic) && !LOAD(c->nic->image->gone) && LOAD(c->nic->image->era) == c->shared->era;
 }

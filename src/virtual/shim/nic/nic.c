@@ -35,9 +35,36 @@ static void *map_file(int fd, size_t bytes)
 	return (void *)syscall(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 }
 
+/* Not to wait for a writer where somebody has put a pipe. */
 static int open_file(const char *path, int flags, mode_t mode)
 {
-	return syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_NOCTTY, mode);
+	return syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode);
+}
+
+/*
+ * Whether 8 bytes of a mapped file can be read, and written with zeros. Where the file was cut short, or the file
+ * system has no room for a page that was never written, to touch them raises SIGBUS: a system call only says so.
+ */
+static bool can_read(const void *bytes)
+{
+	uint64_t value;
+	struct iovec local = {&value, sizeof(value)}, remote = {(void *)bytes, sizeof(value)};
+	int error = errno;
+	bool can = process_vm_readv(getpid(), &local, 1, &remote, 1, 0) >= 0 || errno != EFAULT;
+
+	errno = error;
+	return can;
+}
+
+static bool can_write(void *bytes)
+{
+	uint64_t zeros = 0;
+	struct iovec local = {&zeros, sizeof(zeros)}, remote = {bytes, sizeof(zeros)};
+	int error = errno;
+	bool can = process_vm_writev(getpid(), &local, 1, &remote, 1, 0) >= 0 || errno != EFAULT;
+
+	errno = error;
+	return can;
 }
 
 static bool same_file(const struct nic *nic, int fd)

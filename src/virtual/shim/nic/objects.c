@@ -28,7 +28,7 @@ static bool is_queue(const struct body *b)
 
 static struct object *object_at(struct context *c, uint32_t handle, enum kind kind)
 {
-	return handle < OBJECTS && LOAD(c->objects[handle].kind) == kind ? &c->objects[handle] : NULL;
+	return !c->cut && handle < OBJECTS && LOAD(c->objects[handle].kind) == kind ? &c->objects[handle] : NULL;
 }
 
 /* Takes a record out of the list of free ones. Call with the image locked. */
@@ -39,7 +39,7 @@ static bool take_record(struct context *c, uint32_t *handle)
 	if (s->free_head && s->free_head <= OBJECTS) {
 		*handle = s->free_head - 1;
 		STORE(s->free_head, c->objects[*handle].next_free);
-	} else if (s->count < OBJECTS) {
+	} else if (s->count < OBJECTS && can_write((uint64_t *)&c->objects[s->count + 1] - 1)) { /* its last bytes */
 		*handle = s->count;
 		STORE(s->count, *handle + 1);
 	} else {
@@ -116,9 +116,9 @@ static struct object *add_object(struct context *c, const struct object *model, 
 
 static bool is_alive(const struct body *b)
 {
-	const struct object *o = &b->context->objects[b->handle];
+	const struct object *o = object_at(b->context, b->handle, b->kind);
 
-	return LOAD(o->kind) == b->kind && o->serial == b->serial;
+	return o && o->serial == b->serial;
 }
 
 /* Gives an object its body: `bytes` of zeros that begin with struct body. NULL: no memory. */

@@ -111,6 +111,7 @@ static int make_file(struct nic *nic, uint32_t index, int flags)
 				errno = EEXIST;
 				return -1;
 			}
+			errno = EEXIST; /* a directory, say, that cannot be taken away */
 		}
 	}
 	share_file(nic, fd);
@@ -149,7 +150,9 @@ static int claim(struct nic *nic, uint32_t device, int flags)
 		if (fd < 0)
 			return -1;
 		header.serial = ADD(image->next_serial, 1);
-		if (pwrite(fd, &header, sizeof(header), CONTEXT_HEADER) != sizeof(header)) {
+		/* The last byte as well: whether it can be read tells whether the file is whole, see is_whole. */
+		if (pwrite(fd, &header, sizeof(header), CONTEXT_HEADER) != sizeof(header) ||
+		    pwrite(fd, "", 1, CONTEXT_BYTES - 1) != 1) {
 			real_close(fd);
 			errno = ENOSPC;
 			return -1;

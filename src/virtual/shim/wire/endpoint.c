@@ -22,7 +22,7 @@ static struct endpoint *endpoint_of(const struct nic *nic)
 	return &endpoints[nic - nics];
 }
 
-/* The table of a NIC, of this process's or of another one's; NULL: none that can be mapped. */
+/* The table of a NIC, of this process's or of another one's; NULL: none that can be mapped, or it was cut short. */
 static uint64_t *owners_of(const struct nic *nic)
 {
 	uint64_t **table = &owners[nic - nics];
@@ -32,7 +32,7 @@ static uint64_t *owners_of(const struct nic *nic)
 	int file;
 
 	if (*table)
-		return *table;
+		return can_read(*table + QPNS - 1) ? *table : NULL;
 	snprintf(path, sizeof(path), "%s.qpn", nic->path);
 	file = open_file(path, O_RDWR | O_CREAT, 0600);
 	if (file < 0)
@@ -144,14 +144,15 @@ static void close_endpoint(struct nic *nic)
 static int wire_of(struct nic *nic)
 {
 	struct endpoint *e = endpoint_of(nic);
+	uint64_t *table = owners_of(nic);
 
 	if (is_socket(e->fd, e->inode))
 		return e->fd;
-	if (!e->users || !open_endpoint(nic))
+	if (!e->users || !table || !open_endpoint(nic))
 		return -1;
 	for (const struct body *b = queues; b; b = b->next_queue)
 		if (b->kind == QP && b->context->nic == nic && ((const struct qp *)b)->on_wire)
-			STORE(owners_of(nic)[b->number % QPNS], e->number);
+			STORE(table[b->number % QPNS], e->number);
 	return e->fd;
 }
 
@@ -164,7 +165,7 @@ static bool join_wire(struct qp *q)
 	if (q->on_wire)
 		return true;
 	endpoint_of(nic)->users++;
-	if (!table || wire_of(nic) < 0) {
+	if (!table || !can_write(table + q->body.number % QPNS) || wire_of(nic) < 0) {
 		endpoint_of(nic)->users--;
 		return false;
 	}

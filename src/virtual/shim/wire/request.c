@@ -49,11 +49,12 @@ static uint32_t send_away(struct qp *q, const struct message *m, const struct li
 			   .number = q->first_number + q->flights,
 			   .to = q->attr.dest_qp_num,
 			   .message = *m};
+	const uint64_t *table = nic ? owners_of(nic) : NULL;
 	uint8_t *data = NULL;
 	uint32_t outcome = 0;
 	enum sent sent;
 
-	if (!nic || is_down(own) || is_down(nic) || !owners_of(nic) || !LOAD(owners_of(nic)[p.to % QPNS]))
+	if (!table || is_down(own) || is_down(nic) || !LOAD(table[p.to % QPNS]))
 		return RETRY_EXCEEDED;
 	if (only_brings(m->opcode)) {
 		data = gather(q, local, &outcome);
