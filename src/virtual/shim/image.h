@@ -13,6 +13,7 @@
 #define LANES 64
 #define SLOTS 1024
 #define ALWAYS UINT32_MAX
+#define CARD_GUID 0x506b4b0300c0ffeeull /* of all devices of a directory, as src/virtual/sysfs.ts has it */
 
 /*
  * An import KEK (16 or 32 bytes) or a credential (40). Written while `valid` is 0; `generation` counts the writings.

@@ -29,17 +29,20 @@ static uint32_t deliver_datagram(const struct qp *q, struct qp *peer, const stru
 	return outcome == GONE || outcome == LOCAL_PROTECTION || outcome == LOCAL_QP_OP ? outcome : 0;
 }
 
-/* To a QP of another process. */
+/* To a QP of another process. BUSY: there is no room. */
 static uint32_t send_datagram_away(struct qp *q, struct nic *nic, uint32_t qpn, const struct message *m,
 				   const struct list *from)
 {
 	struct packet p = {.kind = REQUEST, .type = QP_TYPE_UD, .to = qpn, .message = *m};
 	uint32_t outcome;
-	uint8_t *data = gather(q, from, &outcome);
+	uint8_t *data;
 
+	if (owners_of(nic) && is_full(nic, qpn, &q->busy_since))
+		return BUSY;
+	data = gather(q, from, &outcome);
 	p.message.bytes = from->bytes;
-	if (data)
-		send_now(q->body.context->nic, nic, &p, data);
+	if (data && send_packet(q->body.context->nic, nic, &p, data) == NO_ROOM && is_full(nic, qpn, &q->busy_since))
+		outcome = BUSY;
 	free(data);
 	return outcome;
 }

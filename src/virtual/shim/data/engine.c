@@ -49,7 +49,7 @@ static void look_at_records(struct reference *references, uint32_t count)
 static bool run_all(bool *any)
 {
 	static struct reference *references;
-	static uint32_t room;
+	static uint32_t room, first;
 	uint32_t count = 0;
 	bool worked = false;
 
@@ -77,7 +77,10 @@ static bool run_all(bool *any)
 	}
 	*any = count > 0;
 	look_at_records(references, count);
-	for (uint32_t i = 0; i < count; i++) {
+	full.number = 0;
+	first++; /* each is the first in its turn: there may be room for a few alone */
+	for (uint32_t n = 0; n < count; n++) {
+		const uint32_t i = (first + n) % count;
 		struct qp *q = references[i].rings ? find_again(&references[i]) : NULL;
 
 		for (int entries = 0; q && entries < 64 && may_send(q) && present(q->body.context) && run_entry(q);

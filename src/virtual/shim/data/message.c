@@ -38,7 +38,7 @@ static struct reference refer(const struct qp *q)
 				  .serial = q->body.serial,
 				  .record = q->queues.record,
 				  .at = q->sq_next,
-				  .waits = q->flights || q->waits_since};
+				  .waits = q->flights || q->waits_since || q->busy_since};
 }
 
 static struct qp *find_again(const struct reference *r)

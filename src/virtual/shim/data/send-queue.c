@@ -4,6 +4,7 @@
  * later. Of those whose messages are under way to another process, several may be open; they are completed in order.
  */
 #define PATIENCE_NS 100000000 /* whatever timeouts and retries say */
+#define CONGESTION_NS 1000000000ull /* what is unreliable waits so long for room, and is lost then */
 
 static struct flight flight_of(const struct qp *q, const uint8_t *w, uint32_t size, uint32_t bytes)
 {
@@ -27,7 +28,7 @@ static void complete_entry(struct qp *q, const struct flight *f, uint32_t syndro
 						  .bytes = f->bytes,
 						  .user_index = q->user_index,
 						  .qpn = q->body.number});
-	q->waits_since = 0;
+	q->waits_since = q->busy_since = 0;
 	q->sq_at = f->at + f->blocks;
 	if (syndrome && q->attr.qp_state != ERROR)
 		to_error(q);
@@ -64,16 +65,27 @@ static void look_after_flights(struct qp *q)
 /* What is to be done about an entry that could not be done now: nothing yet, or the syndrome that it ends with. */
 static uint32_t be_patient(struct qp *q, uint32_t outcome)
 {
-	const uint64_t patience = outcome == BUSY ? SILENCE_NS : PATIENCE_NS;
-
 	q->waits_since = q->waits_since ? q->waits_since : now_ns();
-	if ((outcome == LATER && q->attr.rnr_retry == 7) || now_ns() - q->waits_since < patience)
+	if ((outcome == LATER && q->attr.rnr_retry == 7) || now_ns() - q->waits_since < PATIENCE_NS)
 		return LATER;
 	return outcome == LATER ? RNR_EXCEEDED : RETRY_EXCEEDED;
 }
 
+/* The same of one for which there is no room, since the process of the peer takes nothing. */
+static uint32_t wait_for_room(struct qp *q)
+{
+	const bool reliable = q->type == QP_TYPE_RC;
+
+	q->busy_since = q->busy_since ? q->busy_since : now_ns();
+	q->silent_since = 0;
+	if (now_ns() - q->busy_since < (reliable ? SILENCE_NS : CONGESTION_NS))
+		return LATER;
+	return reliable ? RETRY_EXCEEDED : 0; /* lost */
+}
+
 static void begin_flight(struct qp *q, const struct flight *f)
 {
+	q->busy_since = 0;
 	q->sent_at = now_ns();
 	q->silent_since = q->silent_since ? q->silent_since : q->sent_at;
 	q->flight[q->flights++] = *f;
@@ -95,7 +107,7 @@ static uint32_t try_entry(struct qp *q, const uint8_t *w, uint32_t size, uint32_
 {
 	if (q->attr.qp_state == ERROR)
 		return FLUSHED;
-	if (q->not_before && q->waits_since && !q->flights && q->attr.rnr_retry != 7 &&
+	if (q->not_before && q->waits_since && !q->busy_since && !q->flights && q->attr.rnr_retry != 7 &&
 	    now_ns() - q->waits_since > PATIENCE_NS)
 		return RNR_EXCEEDED;
 	return size ? execute(q, w, size, bytes) : LOCAL_QP_OP;
@@ -133,7 +145,9 @@ static bool run_entry(struct qp *q)
 	}
 	if (q->flights)
 		return false; /* it is done again when they are completed */
-	if (outcome == LATER || outcome == RETRY_EXCEEDED || outcome == BUSY)
+	if (outcome == BUSY)
+		outcome = wait_for_room(q);
+	else if (outcome == LATER || outcome == RETRY_EXCEEDED)
 		outcome = be_patient(q, outcome);
 	if (outcome == LATER)
 		return false;

@@ -59,10 +59,11 @@ static uint32_t send_unreliable(struct qp *q, struct qp *peer, const struct mess
 	if (m->opcode == WQE_READ || m->opcode == WQE_COMPARE_SWAP || m->opcode == WQE_FETCH_ADD)
 		return LOCAL_QP_OP;
 	outcome = peer ? exchange(q, peer, m, local) : send_away(q, m, local);
-	return outcome == GONE || outcome == LOCAL_PROTECTION || outcome == LOCAL_QP_OP ? outcome : 0;
+	return outcome == GONE || outcome == BUSY || outcome == LOCAL_PROTECTION || outcome == LOCAL_QP_OP ? outcome
+													   : 0;
 }
 
-/* Does what an entry says. Returns a syndrome, 0 when it is done, LATER, GONE or AWAY. */
+/* Does what an entry says. Returns a syndrome, 0 when it is done, LATER, BUSY, GONE or AWAY. */
 static uint32_t execute(struct qp *q, const uint8_t *w, uint32_t size, uint32_t *bytes)
 {
 	const uint8_t *end = w + size;

@@ -22,7 +22,8 @@ enum { ODP_RC = 0x3f, ODP_UC = 0x27, ODP_UD = 0x23 };
 static void fill_device(const struct image *image, struct ib_uverbs_query_device_resp *r)
 {
 	r->fw_ver = 22ull << 32 | 36ull << 16 | 1010;
-	r->node_guid = r->sys_image_guid = htobe64(image->guid);
+	r->node_guid = htobe64(image->guid);
+	r->sys_image_guid = htobe64(CARD_GUID);
 	r->max_mr_size = UINT64_MAX;
 	r->page_size_cap = 0xfffff000;
 	r->vendor_id = 0x02c9;

@@ -31,6 +31,7 @@ struct qp {
 	uint8_t type; /* enum qp_type */
 	uint32_t resets;
 	uint64_t waits_since; /* ns; for its peer, or for a receive of that */
+	uint64_t busy_since; /* ns; for room at the process of its peer, which takes nothing */
 	bool signal_all;
 	bool loops; /* force loopback: its peer is on this NIC, whatever its address says */
 	struct nic *peer_nic; /* that its address names, NULL: none of this directory */
@@ -43,6 +44,8 @@ struct qp {
 		silent_since; /* when one was sent last; since when nothing was heard, 0: nothing is waited for */
 	uint64_t not_before, pause_ns; /* when the next one may be sent; how long after the next refusal */
 	uint64_t atomic_number, atomic_value; /* what the last atomic that came was answered */
+	bool owes; /* the answer to the message `owed`, which is done: there was no room for it */
+	uint64_t owed;
 	struct ib_uverbs_qp_cap cap;
 	struct ib_uverbs_modify_qp attr;
 };
@@ -58,7 +61,8 @@ static void reset_queues(struct qp *q)
 	q->failure = 0;
 	q->first_number = q->expected = 0;
 	q->atomic_number = UINT64_MAX;
-	q->not_before = q->waits_since = q->silent_since = 0;
+	q->owes = false;
+	q->not_before = q->waits_since = q->busy_since = q->silent_since = 0;
 	q->pause_ns = NOT_READY_NS;
 	q->resets++;
 }

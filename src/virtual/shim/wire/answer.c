@@ -3,8 +3,13 @@
  * order, each once, and answered; of what comes too early nothing is heard, and it comes again.
  */
 
+static bool owed; /* by any QP of this process */
+
+/* One that says no more than that a message is done is not lost for want of room: it is sent later. */
 static void answer_message(struct qp *q, const struct packet *request, uint32_t outcome, const uint8_t *data)
 {
+	const bool keeps = !outcome && !data;
+	enum sent sent;
 	struct packet p = {.kind = ANSWER,
 			   .type = q->type,
 			   .outcome = outcome,
@@ -13,7 +18,36 @@ static void answer_message(struct qp *q, const struct packet *request, uint32_t 
 			   .message = {.opcode = request->message.opcode, .qpn = q->body.number}};
 
 	p.message.bytes = data ? request->message.bytes : 0;
-	send_now(q->body.context->nic, q->peer_nic, &p, data);
+	sent = (keeps ? send_packet : send_now)(q->body.context->nic, q->peer_nic, &p, data);
+	if (q->owes && request->number < q->owed)
+		return; /* one that came again */
+	if (sent == NO_ROOM && keeps)
+		q->owed = request->number, q->owes = owed = true;
+	else if (sent == SENT)
+		q->owes = false; /* it tells of all before it */
+}
+
+/* Sends what is owed, of which there is one a QP: an answer tells of all before it. Returns whether something went. */
+static bool pay_answers(void)
+{
+	bool paid = false, owes = false;
+
+	for (struct body *b = owed ? queues : NULL; b; b = b->next_queue) {
+		struct qp *q = (struct qp *)b;
+		struct packet p;
+
+		if (b->kind != QP || !q->owes)
+			continue;
+		q->owes = false;
+		if (!can_receive(q) || !q->peer_nic)
+			continue;
+		p = (struct packet){.number = q->owed, .message = {.opcode = WQE_SEND, .qpn = q->attr.dest_qp_num}};
+		answer_message(q, &p, 0, NULL);
+		paid |= !q->owes;
+		owes |= q->owes;
+	}
+	owed = owes;
+	return paid;
 }
 
 /* READ: what is there goes back with the answer. Returns an outcome; GONE: nothing is to be answered. */
@@ -116,6 +150,17 @@ static bool is_outcome(uint32_t outcome)
 	return outcome == LATER || outcome <= UINT8_MAX;
 }
 
+static bool complete_flight(struct qp *q);
+
+/* What comes next may be the program's reply to what was answered: that is completed before it. */
+static void complete_answered(const struct reference *own)
+{
+	struct qp *q = find_again(own);
+
+	while (q && q->flights && complete_flight(q))
+		;
+}
+
 /* Works off what came to this process. Returns whether something did. */
 static bool run_wire(void)
 {
@@ -136,13 +181,17 @@ static bool run_wire(void)
 				take_request(&nics[i], &p, data);
 			else if (q && q->type == QP_TYPE_RC && q->attr.qp_state == RTS && is_outcome(p.outcome) &&
 				 q->attr.dest_qp_num == p.message.qpn && q->peer_nic &&
-				 q->peer_nic->image->guid == p.guid)
+				 q->peer_nic->image->guid == p.guid) {
+				const struct reference own = refer(q);
+
 				take_answer(q, &p, data);
+				complete_answered(&own);
+			}
 			if (data != inside)
 				free(data);
 		}
 	}
-	return worked;
+	return worked | pay_answers();
 }
 
 /* Sleeps so long, or until something comes. */

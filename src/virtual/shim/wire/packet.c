@@ -22,6 +22,29 @@ struct packet {
 
 enum sent { SENT, NOBODY, NO_ROOM };
 
+/* The process that had no room, of those that this pass over all queues came to: others need not try it. */
+static struct {
+	const struct nic *nic;
+	uint64_t number; /* of its endpoint, 0: none */
+} full;
+
+/* When a process took something last, by the number of its endpoint; of many that share a place, the last one. */
+static struct {
+	uint64_t number, at;
+} taken[64];
+
+/* Whether there is no room at the process that has a QP. What waits for room since *since waits as long as it takes. */
+static bool is_full(const struct nic *nic, uint32_t qpn, uint64_t *since)
+{
+	const uint64_t number = LOAD(owners_of(nic)[qpn % QPNS]);
+
+	if (!full.number || full.nic != nic || number != full.number)
+		return false;
+	if (*since && taken[number % 64].number == number && taken[number % 64].at > *since)
+		*since = taken[number % 64].at;
+	return true;
+}
+
 /* A memory file with these bytes, or -1. */
 static int file_of(const uint8_t *data, uint32_t bytes)
 {
@@ -78,7 +101,14 @@ static enum sent send_packet(struct nic *own, struct nic *nic, struct packet *p,
 		real_close(folder);
 	if (file >= 0)
 		real_close(file);
-	return sent >= 0 ? SENT : fd == EAGAIN || fd == ENOBUFS || fd == ENOMEM ? NO_ROOM : NOBODY;
+	if (sent >= 0) {
+		taken[number % 64].number = number, taken[number % 64].at = now_ns();
+		return SENT;
+	}
+	if (fd != EAGAIN && fd != ENOBUFS && fd != ENOMEM)
+		return NOBODY;
+	full.nic = nic, full.number = number;
+	return NO_ROOM;
 }
 
 /* What must not wait for long: who has no room for it gets the processor a few times. */

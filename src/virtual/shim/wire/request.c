@@ -56,16 +56,20 @@ static uint32_t send_away(struct qp *q, const struct message *m, const struct li
 
 	if (!table || is_down(own) || is_down(nic) || !LOAD(table[p.to % QPNS]))
 		return RETRY_EXCEEDED;
+	if (is_full(nic, p.to, &q->busy_since) || q->owes)
+		return BUSY;
 	if (only_brings(m->opcode)) {
 		data = gather(q, local, &outcome);
 		if (!data)
 			return outcome;
 	}
-	sent = q->type == QP_TYPE_RC ? send_packet(own, nic, &p, data) : send_now(own, nic, &p, data);
+	sent = send_packet(own, nic, &p, data);
 	free(data);
+	if (sent == NO_ROOM && is_full(nic, p.to, &q->busy_since))
+		return BUSY;
 	if (q->type != QP_TYPE_RC)
-		return 0; /* lost, if so */
-	return sent == SENT ? AWAY : sent == NO_ROOM ? BUSY : RETRY_EXCEEDED;
+		return 0; /* lost, if there is nobody */
+	return sent == SENT ? AWAY : RETRY_EXCEEDED;
 }
 
 /* Goes back to flight `index`: it is sent again, and what followed it. */
