@@ -41,11 +41,20 @@ describe('man', () => {
     expect(pages).to.have.members([
       'dek.1',
       'dek-fleet.7',
+      'dek-fleet-start.8',
       'dek-manifest.5',
       'dek-envelope.5',
       'dek-attach.7',
       ...Object.keys(manifest.commands).map(pageOf),
     ]);
+  });
+
+  it('dek-fleet-start.8 has every option of the script', () => {
+    const script = fs.readFileSync(join(ROOT, 'contrib/fleet/dek-fleet-start'), 'utf8');
+    const [, options] = /getopts :([a-z:]+) /.exec(script)!;
+    for (const option of options!.replaceAll(':', '')) {
+      expect(read('dek-fleet-start.8')).to.match(itemPattern(`Fl ${option}`));
+    }
   });
 
   it('is installed with the package', () => {
@@ -92,7 +101,7 @@ describe('man', () => {
 });
 
 /** Pages of other packages that ours refer to. */
-const FOREIGN = ['mlx5dv_crypto_login.3', 'mlx5dv_dek_create.3', 'sd_notify.3'];
+const FOREIGN = ['cron.8', 'mlx5dv_crypto_login.3', 'mlx5dv_dek_create.3', 'sd_notify.3'];
 
 /** roff's escapes as what they print. */
 function plain(page: string): string {
