@@ -20,19 +20,19 @@ const BEGIN = '<!-- made by npm run test:package -->\n';
 const END = '<!-- end -->\n';
 /** The checks in the order of their columns; what else a trial has is a measurement. */
 const CHECKS = ['install', 'main job', 'selftest', 'units', 'man', 'completion', 'libmlx5dek', 'removal'];
-const WAYS = ['deb', 'tarball', 'rpm', 'virtual-connectx'];
+const WAYS = ['deb', 'tarball', 'rpm', 'npm', 'virtual-connectx', 'start-up'];
 const SUITES = ['bookworm', 'trixie', 'sid'];
 const SUITE_NAMES: Readonly<Record<string, string>> = {bookworm: 'Debian 12'};
 
-/** The trials as two tables: what passed, and what was measured. */
+/** The trials as tables: what passed, what was measured, and how long the ways of installing take to start. */
 export function tables(trials: readonly Trial[]): string {
-  const sorted = trials.toSorted((a, b) => rank(a) - rank(b));
-  const checks = CHECKS.filter((name) => trials.some(({results}) => results.has(name)));
+  const sorted = trials.filter(({way}) => way !== 'start-up').sort((a, b) => rank(a) - rank(b));
+  const checks = CHECKS.filter((name) => sorted.some(({results}) => results.has(name)));
   const measured = [...new Set(sorted.flatMap(({results}) => [...results.keys()]))].filter((n) => !checks.includes(n));
-  return [checks, measured]
-    .filter((names) => names.length > 0)
-    .map((names) => table(names, sorted))
-    .join('\n');
+  return [
+    ...[checks, measured].filter((names) => names.length > 0).map((names) => table(names, sorted)),
+    ...trials.filter(({way}) => way === 'start-up').map(startUps),
+  ].join('\n');
 }
 
 /** A document with another text between its marks. */
@@ -47,6 +47,16 @@ function table(names: readonly string[], trials: readonly Trial[]): string {
     .filter(({results}) => names.some((name) => results.has(name)))
     .map(({way, root, results}) => [`${way}, ${titleOf(root)}`, ...names.map((name) => results.get(name) ?? '')]);
   return [['', ...names], names.concat('').map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |\n`).join('');
+}
+
+/** What scripts/package/start-up.ts printed. */
+function startUps({root, results}: Trial): string {
+  const rows = [
+    [`from fork to exit, ${titleOf(root)}`, 'median', 'times the first', 'of processors', 'times the first'],
+    ['---', '---', '---', '---', '---'],
+    ...results,
+  ];
+  return rows.map((row) => `| ${row.join(' | ')} |\n`).join('');
 }
 
 /** `bookworm-amd64`: `Debian 12, amd64`. */

@@ -96,7 +96,6 @@ export const PARTS: readonly Part[] = [
       manual('man/dek-envelope.5'),
       manual('man/dek-attach.7'),
       manual('man/dek-fleet.7'),
-      manual('man/dek-fleet-start.8'),
       manual('virtual-connectx/man/vcx.1'),
       markdown('docs/errors.md', 'Errors'),
       {file: 'explain.html', name: 'Errnos, statuses, verdicts', from: {make: explainPage}},

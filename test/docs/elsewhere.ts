@@ -4,6 +4,7 @@
  */
 
 const PACKAGE = 'npm run test:package does it in bare roots of Debian';
+const TYPED = 'npm run test:package types it in bare roots of Debian, from the text of the page';
 const FLEET = 'npm run test:fleet does it on a real etcd, by scripts/demo-fleet';
 const KEYRING = 'test/commands/kek.test.ts, with keyrings of its own';
 const VM = 'npm run test:vm does it, in a virtual machine';
@@ -29,14 +30,14 @@ export const ELSEWHERE: Readonly<Record<string, readonly (readonly [begins: stri
     ['cp vols.manifest', FLEET],
   ],
   'docs/install.md': [
-    ['apt install', PACKAGE],
-    ['install -m 644 manifest', `${VM}: systemd-unit.sh`],
-    ['rpm --install', 'npm run test:package looks at it by rpm'],
-    ['podman load', 'scripts/package/try-image runs the agent of the image, by unshare(1) and chroot(8)'],
-    ['tar -xzf', 'test/package tries what it holds; unpacked by hand, as the page says'],
-    ['cp /opt/dek', `${VM}: systemd-unit.sh, with the units of contrib/systemd`],
-    ['npm pack', 'test/package/install.slow.test.ts'],
-    ['ssh-keygen -Y sign', 'a release key is no part of the tree; the same form: test/manifest/signature'],
+    ['apt install', TYPED],
+    ['install -m 644 manifest', `${TYPED}, without a systemd; with one ${VM}: systemd-unit.sh`],
+    ['rpm --install', TYPED],
+    ['podman load', 'scripts/package/try-image types it'],
+    ['tar -xzf', TYPED],
+    ['cp /opt/dek', TYPED],
+    ['npm pack', `${TYPED}; test/package/install.slow.test.ts packs and installs as well`],
+    ['ssh-keygen -Y sign', TYPED],
   ],
   'docs/operator.md': [['# install -m 644', `${VM}: systemd-unit.sh`]],
   'docs/sealed.md': [['# once', 'needs a CAAM, as the page says']],

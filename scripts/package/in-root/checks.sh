@@ -16,10 +16,38 @@ check() {
   fi
 }
 
-# Installs or removes, and nothing besides.
-apt() { apt-get -o Dpkg::Use-Pty=0 -qq -y --no-install-recommends "$@" >&2; }
+# Installs or removes, and nothing besides; so does the apt of who types.
+cat >/etc/apt/apt.conf.d/typed <<'END'
+APT::Get::Assume-Yes "true";
+APT::Install-Recommends "false";
+Dpkg::Use-Pty "false";
+quiet "2";
+END
+apt() { apt-get "$@" >&2; }
 # The package of that name.
 deb() { realpath packages/"$1"_*_"$architecture".deb; }
+
+# The commands of docs/install.md in the block that begins so, with the names that this architecture has.
+block() {
+  awk -v beginning="$1" '
+    /^```/ { inside = !inside; begins = inside; next }
+    begins { here = index($0, beginning) == 1; begins = 0 }
+    inside && here' docs/install.md | case $architecture in
+    arm64) sed -e 's/amd64/arm64/; s/linux-x64/linux-arm64/; s/x86_64/aarch64/' ;;
+    *) cat ;;
+  esac
+}
+
+# Types them, or what a filter leaves of them, in a folder with the packages: typed BEGINNING [FILTER...]
+readonly here=/tmp/here
+mkdir $here
+ln -s "$PWD"/packages/* $here
+cp --remove-destination packages/SHA256SUMS $here
+typed() {
+  local beginning=$1
+  shift
+  block "$beginning" | "${@:-cat}" >/tmp/typed && [ -s /tmp/typed ] && (cd $here && bash -eux /tmp/typed) >&2
+}
 
 # Whether this is arm64 by qemu-user.
 is_emulated() {
@@ -50,6 +78,13 @@ main_job() {
   local without=''
   ! is_emulated || without=proofs
   DEMO_ROOT=$home DEMO_WITHOUT_PROOFS=$without scripts/demo >&2 && echo "passed${without:+ but proofs}"
+}
+
+# A service is built with the header and the library that pkg-config finds: EXAMPLE is blockstore.c.
+builds() {
+  apt install gcc libc6-dev libibverbs-dev pkgconf || return
+  gcc -o /tmp/blockstore "$1" $(pkg-config --cflags --libs mlx5dek) -pthread >&2 &&
+    ldd /tmp/blockstore | grep 'libmlx5dek.so.1 => /' >&2
 }
 
 selftest() { dek selftest >&2; }

@@ -27,6 +27,22 @@ describe('tables of what was tried', () => {
 `);
   });
 
+  it('have the starts of all ways of installing in one of their own', () => {
+    const text = tables([
+      trial('start-up', 'trixie-amd64', {
+        'node -e 0': '40 ms | 1.00 | 38 ms | 1.00',
+        dek: '60 ms | 1.50 | 57 ms | 1.50',
+      }),
+    ]);
+    expect(
+      text,
+    ).to.equal(`| from fork to exit, trixie, amd64 | median | times the first | of processors | times the first |
+| --- | --- | --- | --- | --- |
+| node -e 0 | 40 ms | 1.00 | 38 ms | 1.00 |
+| dek | 60 ms | 1.50 | 57 ms | 1.50 |
+`);
+  });
+
   it('stand between the marks of a document, and nowhere without them', () => {
     const document = 'a\n<!-- made by npm run test:package -->\n\nold\n<!-- end -->\nb\n';
     const made = 'a\n<!-- made by npm run test:package -->\n\nnew\n\n<!-- end -->\nb\n';
