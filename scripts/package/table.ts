@@ -20,7 +20,7 @@ const BEGIN = '<!-- made by npm run test:package -->\n';
 const END = '<!-- end -->\n';
 /** The checks in the order of their columns; what else a trial has is a measurement. */
 const CHECKS = ['install', 'main job', 'selftest', 'units', 'man', 'completion', 'libmlx5dek', 'removal'];
-const WAYS = ['deb', 'tarball', 'rpm', 'npm', 'virtual-connectx', 'start-up'];
+const WAYS = ['deb', 'tarball', 'rpm', 'image', 'npm', 'virtual-connectx'];
 const SUITES = ['bookworm', 'trixie', 'sid'];
 const SUITE_NAMES: Readonly<Record<string, string>> = {bookworm: 'Debian 12'};
 

@@ -31,7 +31,7 @@ export const ELSEWHERE: Readonly<Record<string, readonly (readonly [begins: stri
   ],
   'docs/install.md': [
     ['apt install', TYPED],
-    ['install -m 644 manifest', `${TYPED}, without a systemd; with one ${VM}: systemd-unit.sh`],
+    ['install -m 644 manifest', `${TYPED}, but for --now; with a systemd ${VM}: systemd-unit.sh`],
     ['rpm --install', TYPED],
     ['podman load', 'scripts/package/try-image types it'],
     ['tar -xzf', TYPED],
