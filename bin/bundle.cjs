@@ -12,12 +12,12 @@ const BUNDLE = join(__dirname, '../dist/bundle/dek.cjs');
 const CACHE = `${BUNDLE}.cache`;
 const CHECKSUM_BYTES = 4;
 
-/** Runs the bundle. `main` is that of src/main.ts. */
-function load() {
+/** Runs the bundle. `main` is that of src/main.ts. A cache holds the path, which is another one where it is installed. */
+function load(path = BUNDLE) {
   const code = readFileSync(BUNDLE);
   // latin1: the bundle has only ASCII, which takes one byte a character then.
   const source = `(function (module, require, __filename) {${code.latin1Slice()}\n})`;
-  const script = new Script(source, {filename: BUNDLE, cachedData: readCache(code)});
+  const script = new Script(source, {filename: path, cachedData: readCache(code)});
   const module = {};
   script.runInThisContext()(module, createRequire(BUNDLE), BUNDLE);
   return {main: module.exports.main, script};

@@ -86,6 +86,17 @@ describe('bundle', function () {
     expect(fs.readdirSync(join(copy, 'dist/bundle'))).to.not.include('dek.cjs.cache.new');
   });
 
+  // Two builds of a package in two folders are to be equal.
+  it('gets a cache with the path where a package has it, and none of the build', () => {
+    const installed = '/usr/lib/dek/dist/bundle/dek.cjs';
+    fs.rmSync(cache);
+    expect(run('bin/compile-cache.cjs', installed)).to.deep.equal({status: 0, stdout: '', stderr: ''});
+    const made = fs.readFileSync(cache, 'latin1');
+    expect(made).to.include(installed);
+    expect(made).to.not.include(copy);
+    expect(isCacheUsed()).to.equal(true);
+  });
+
   it('lets an installation go on without a cache where there is nothing to make one of', () => {
     fs.rmSync(join(copy, 'dist/bundle'), {recursive: true});
     expect(run('bin/compile-cache.cjs')).to.deep.equal({status: 0, stdout: '', stderr: ''});

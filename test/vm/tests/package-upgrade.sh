@@ -5,6 +5,7 @@
 . inside/product.sh
 umount /usr/lib/node_modules/mlx5-dek
 rm /usr/bin/dek /usr/lib/sysusers.d/dek.conf
+rm -f /usr/sbin/policy-rc.d # of a host that is a container: it forbids to start and stop services
 contrib=$DEK_ROOT/contrib/systemd
 show() { "$DEK_NODE" "$DEK_ROOT/bin/dek.cjs" virtual show "$nic" --json; }
 
