@@ -12,7 +12,7 @@ const BUNDLE = join(__dirname, '../dist/bundle/dek.cjs');
 const CACHE = `${BUNDLE}.cache`;
 const CHECKSUM_BYTES = 4;
 
-/** Runs the bundle. `main` is that of src/main.ts. A cache holds the path, which is another one where it is installed. */
+/** Runs the bundle. `main` is that of src/main.ts. A cache holds the path, which is another where it is installed. */
 function load(path = BUNDLE) {
   const code = readFileSync(BUNDLE);
   // latin1: the bundle has only ASCII, which takes one byte a character then.
