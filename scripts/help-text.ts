@@ -120,10 +120,12 @@ function list(items: readonly Named[]): string[] {
   const width = Math.max(0, ...items.map(([name]) => name.length).filter((length) => length <= MAX_NAME));
   const margin = ' '.repeat(width + 2);
   return items.flatMap(([name, text]) => {
+    // Of several lines, what goes on is indented.
+    const indent = text.includes('\n') ? '  ' : '';
     const [first = '', ...rest] = text
       .split('\n')
       .flatMap((line) =>
-        wrap(line, COLUMNS - 4 - width).map((part, i) => (i > 0 && text.includes('\n') ? `  ${part}` : part)),
+        wrap(line, COLUMNS - 4 - width - indent.length).map((part, i) => (i > 0 ? `${indent}${part}` : part)),
       );
     const lines = [first, ...rest].map((line) => `${margin}${line}`);
     if (name.length > width) return [name, ...lines];

@@ -22,8 +22,14 @@ export function usageLines(command: Command.Cached): string[] {
   const args = Object.values(command.args).map((arg) => (arg.required ? argName(arg) : `[${argName(arg)}]`));
   const [json, others] = partition(sortedFlags(command), ({name}) => name === 'json');
   const [required, optional] = partition(others, (flag) => Boolean(flag.required));
-  const words = [...required.map(flagWords), ...[...optional, ...json].map((flag) => `[${flagWords(flag)}]`)];
+  const words = [...required.map(usageWords), ...[...optional, ...json].map((flag) => `[${usageWords(flag)}]`)];
   return [[...args, ...words].join(' ')];
+}
+
+/** `flagWords` in a line of usage, with `...` where it may be given more than once. */
+function usageWords(flag: Command.Flag.Cached): string {
+  const isRepeated = flag.type === 'option' && flag.multiple === true && flag.delimiter === undefined;
+  return `${flagWords(flag)}${isRepeated ? '...' : ''}`;
 }
 
 /** `--output FILE`; `--json`; `--query | --no-query`. */

@@ -10,15 +10,15 @@ export const fleetHostFlags = {
     helpValue: 'NAME',
     multiple: true,
     multipleNonGreedy: true,
-    description: 'a host; given several times for several',
+    description: 'a host; may be given more than once',
     exclusive: ['all'],
   }),
   hosts: Flags.string({
     helpValue: 'FILE',
-    description: 'hosts, a name a line; empty lines and what follows # are left out',
+    description: 'file of hosts, one name per line; empty lines and what follows # are ignored',
     exclusive: ['all'],
   }),
-  all: Flags.boolean({description: 'all hosts that the fleet has'}),
+  all: Flags.boolean({description: 'every host of the fleet'}),
 };
 
 interface HostFlags {
@@ -51,5 +51,5 @@ async function hostsIn(path: string): Promise<string[]> {
     names.push(name);
   }
   if (names.length > 0) return names;
-  throw new DekError('BAD_INPUT', `${path} names no host`, {hint: 'a name a line; what follows # is left out'});
+  throw new DekError('BAD_INPUT', `${path} names no host`, {hint: 'one name per line; what follows # is ignored'});
 }

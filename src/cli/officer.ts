@@ -9,7 +9,7 @@ import {KIND_NAMES} from '../officer/officer.js';
 import {additionPlan, type Plan, planLines} from '../officer/plan.js';
 import type {Addition, KeyKind, KeyReport} from '../officer/registers/registers.js';
 import type {DeviceInfo} from '../rdma/index.js';
-import {idFlag} from './flags/flags.js';
+import {FIRST_ID, idFlag} from './flags/flags.js';
 import {describeId} from './output/describe.js';
 import {tableLines} from './output/table.js';
 
@@ -17,17 +17,17 @@ import {tableLines} from './output/table.js';
 export const functionFlags = {
   device: Flags.string({
     helpValue: 'NAME',
-    description: 'mlx5_0, a PCI address or a node GUID (default: the only NIC)',
+    description: 'the NIC: mlx5_0, a PCI address or a node GUID (default: the only NIC)',
   }),
-  'all-ports': Flags.boolean({description: 'all ports and functions of the card that this host sees'}),
+  'all-ports': Flags.boolean({description: 'do it on all ports and functions of the card that this host sees'}),
 };
 
 const CREDENTIAL = {
   helpValue: 'FILE',
   description: `the officer's wrapped credential (48 bytes): a path, ${SOURCE_FORMS}`,
 };
-const CREDENTIAL_ID = {description: "id of the officer's credential on the NIC (0 if CRYPTO_OPERATIONAL loaded it)"};
-const KEK_ID = {description: 'id of the import KEK that wraps it (0 if CRYPTO_OPERATIONAL loaded it)'};
+const CREDENTIAL_ID = {description: `id of the officer's credential on the NIC ${FIRST_ID}`};
+const KEK_ID = {description: `id on the NIC of the import KEK that wraps the officer's credential ${FIRST_ID}`};
 
 /** By whose login: an officer's. */
 export const officerFlags = {

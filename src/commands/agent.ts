@@ -22,12 +22,12 @@ export default class Agent extends DekCommand {
     'in, and holds the DEKs that the other commands create. When it can be used, it prints READY and its socket. ' +
     'On SIGTERM or SIGINT it destroys the DEKs, logs out, closes the NIC and removes the socket. The log goes to ' +
     'stderr as JSON lines. Under systemd (Type=notify), the agent also tells systemd that it is ready.\n\n' +
-    'With --prove, the agent proves each DEK before it is READY, and each DEK that it creates or heals later before ' +
-    'it is used. If a DEK of the manifest is wrong, it does not start: the exit status is 6, or 7 if a DEK cannot be ' +
-    'proven.\n\n' +
-    'With --allowed-signers, the agent applies only manifests that these have signed, that are meant for this host ' +
-    'and are no older than what it had: at its start, by dek apply, at a reload and when it heals. No request ' +
-    'changes that, and dek create is refused. docs/signed.md.\n\n' +
+    'With --prove, the agent proves each DEK before it is READY, and each DEK that it creates or heals later ' +
+    'before it is used. If a DEK of the manifest is wrong, it does not start: the exit status is 6, or 7 if a DEK ' +
+    'cannot be proven.\n\n' +
+    'With --allowed-signers, the agent applies only manifests that enough of them have signed, that are meant for ' +
+    'this host and are no older than what it had: at its start, by dek apply, at a reload and when it heals. No ' +
+    'request changes that, and dek create is refused. See docs/signed.md.\n\n' +
     'With --lend, the agent creates no DEKs of its own: it is READY when the manifest is whole and its login was ' +
     'VALID, and creates the DEKs in the context of each service that lends it one (dek-attach(7), libmlx5dek).';
   static override examples = [
@@ -45,7 +45,7 @@ export default class Agent extends DekCommand {
     group: Flags.string({helpValue: 'GROUP', description: 'group, by name or number, that may also use the agent'}),
     'group-may-attach': Flags.boolean({
       dependsOn: ['group'],
-      description: 'let members of the group lend and attach too, which is power over the DEKs: SECURITY.md',
+      description: 'let members of --group lend and attach too, which gives them power over the DEKs: SECURITY.md',
     }),
   };
 

@@ -29,11 +29,11 @@ const formatOption = (description: string) =>
 export default class Convert extends DekCommand {
   static override summary = 'convert wrapped keys and credentials to the files of peers, and back';
   static override description =
-    'Formats are raw, hex, c (arrays in C), perftest (a number a line, for --credentials_path and for what ' +
-    '--data_enc_key_app_path writes), dpdk (a wcs_file for a credential; arrays in C for DEKs, which need a keytag ' +
-    'there), pyverbs (the file that MLX5_CRYPTO_TEST_INFO names) and manifest. Only ciphertext is converted. With a ' +
-    'KEK, pyverbs gets the ciphertext of the data that its tests compare; without, they compare no data. SPDK takes ' +
-    'plaintext keys by its socket alone: dek spdk load.';
+    'Reads FILE as one format and writes it as another: raw, hex, c (arrays in C), perftest (one number per line, ' +
+    'for --credentials_path and for what --data_enc_key_app_path writes), dpdk (a wcs_file for a credential; ' +
+    'arrays in C for DEKs, which need a keytag there), pyverbs (the file that MLX5_CRYPTO_TEST_INFO names) and ' +
+    'manifest. Only ciphertext is converted. With a KEK, pyverbs gets the ciphertext of the data that its tests ' +
+    'compare; without, they compare no data. SPDK takes plaintext keys by its socket alone: dek spdk load.';
   static override usage = [
     'FILE --from FORMAT --to FORMAT [--name NAME,... | --credential] [--output FILE [--force]] [--json]',
     `FILE --from FORMAT --to FORMAT [--name NAME,...] [--credential-id ID --import-kek-id ID] ${KEK_USAGE}`,
@@ -45,21 +45,21 @@ export default class Convert extends DekCommand {
     'dek convert credentials --from perftest --to raw --credential --output credential.wrapped',
   ];
   static override args = {
-    file: Args.string({required: true, ignoreStdin: true, description: 'what is to be converted'}),
+    file: Args.string({required: true, ignoreStdin: true, description: 'file to convert'}),
   };
   static override flags = {
     from: formatOption(`format of FILE: ${orList(FILE_FORMAT_NAMES)}`),
-    to: formatOption('format of the output, likewise'),
+    to: formatOption('format of the output, one of the same'),
     name: Flags.string({
       helpValue: 'NAME,...',
       multiple: true,
       delimiter: ',',
       default: [],
-      description: 'DEKs to convert (default: all); the name of the DEK where FILE has none',
+      description: 'DEKs to convert (default: all); where FILE has no names, the name of its DEK',
     }),
-    credential: Flags.boolean({description: 'convert the credential; FILE holds one where it does not tell'}),
-    'credential-id': idFlag({description: 'id of the credential on the NIC, for a manifest'}),
-    'import-kek-id': idFlag({description: 'id of the import KEK on the NIC, for a manifest'}),
+    credential: Flags.boolean({description: 'convert the credential alone; a raw or hex FILE then is one'}),
+    'credential-id': idFlag({description: 'for a manifest, id of the credential on the NIC'}),
+    'import-kek-id': idFlag({description: 'for a manifest, id of the import KEK on the NIC'}),
     ...kekFlags,
     ...fileFlags('write to this new file instead of stdout'),
   };

@@ -17,8 +17,8 @@ import {assertDekName} from '../dek-name.js';
 export default class Create extends DekCommand {
   static override summary = 'create a DEK on the NIC';
   static override description =
-    'The agent creates the DEK, queries it, and keeps it only if the NIC says READY. KEY is wrapped (40, 48, 72 ' +
-    'or 80 bytes); its length tells the key size and whether there is a keytag. With --plaintext, for a NIC in ' +
+    'The agent creates the DEK, queries it, and keeps it only if the NIC says READY. KEY is wrapped (40, 48, 72 or ' +
+    '80 bytes); its length tells the key size and whether there is a keytag. With --plaintext, for a NIC in ' +
     'plaintext import mode, KEY is the plaintext (32, 40, 64 or 72 bytes), which the agent reads from its source ' +
     'itself.';
   static override examples = [
@@ -41,13 +41,13 @@ export default class Create extends DekCommand {
     key: Args.string({
       required: true,
       ignoreStdin: true,
-      description: `wrapped key: a path, ${SOURCE_FORMS}; with --plaintext no path without file:`,
+      description: `wrapped key: a path, ${SOURCE_FORMS}; with --plaintext a path needs file:`,
     }),
   };
   static override flags = {
-    dcv: hexFlag(DCV_BYTES, {description: 'check value of the DEK, 16 bytes, for dek prove'}),
+    dcv: hexFlag(DCV_BYTES, {description: 'check value (DCV) of the DEK, 16 bytes in hex, for dek prove'}),
     'keytag-value': hexFlag(KEYTAG_BYTES, {
-      description: 'keytag of the DEK, 8 bytes, which is no secret; dek prove needs it',
+      description: 'keytag of the DEK, 8 bytes in hex; it is not secret, and dek prove needs it',
     }),
     opaque: Flags.string({
       default: '',

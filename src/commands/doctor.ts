@@ -15,13 +15,13 @@ import {explainRefusals} from '../rdma/index.js';
 export default class Doctor extends DekCommand {
   static override summary = 'find out what keeps DEKs from being made';
   static override description =
-    'Looks, in this order, at the libraries, the RDMA devices and their nodes, the kernel, the firmware, crypto and ' +
-    'room of each NIC, its port and loopback, locked memory, the agent and its socket, whom it believes, its ' +
-    'manifest, its rollback index, the fleet that it follows, and its systemd unit with drop-ins. What the agent was ' +
-    'started with is read from its process, or where none runs from the unit. What is to be fixed comes first, with ' +
-    'the fix; the first is the one to begin with. It changes nothing. With --probe, it also logs in to each NIC and ' +
-    'creates, proves and destroys the first DEK of a manifest. Exits with 0 if nothing is to be fixed, and with 7 if ' +
-    'something is.';
+    'Looks, in this order, at the libraries, the RDMA devices and their nodes, the kernel, the firmware, crypto ' +
+    'and room of each NIC, its port and loopback, locked memory, the agent and its socket, the signers that it ' +
+    'trusts, its manifest, its rollback index, the fleet that it follows, and its systemd unit with drop-ins. What ' +
+    'the agent was started with is read from its process or, where none runs, from the unit. What is to be fixed ' +
+    'comes first, with the fix; the first is the one to begin with. It changes nothing. With --probe, it also logs ' +
+    'in to each NIC and creates, proves and destroys the first DEK of a manifest. Exits with 0 if nothing is to be ' +
+    'fixed, and with 7 if something is.';
   static override examples = [
     'dek doctor',
     'dek doctor --device mlx5_0 --probe /etc/dek/manifest',
@@ -38,9 +38,9 @@ export default class Doctor extends DekCommand {
     }),
     'allowed-signers': Flags.string({
       helpValue: 'FILE',
-      description: 'who may sign the manifest, as ssh-keygen(1) has it under ALLOWED SIGNERS',
+      description: 'who may sign the manifest: a file in the form that ssh-keygen(1) describes under ALLOWED SIGNERS',
     }),
-    kek: Flags.string({helpValue: 'SOURCE', description: `import KEK, to look whether it can be had: ${KEK_FORMS}`}),
+    kek: Flags.string({helpValue: 'SOURCE', description: `import KEK, to see whether it can be read: ${KEK_FORMS}`}),
     probe: Flags.string({
       helpValue: 'FILE',
       description: 'log in to each NIC, and create, prove and destroy the first DEK of this manifest',

@@ -7,15 +7,15 @@ import {assertDekName} from '../dek-name.js';
 export default class EventsCommand extends DekCommand {
   static override summary = 'show what was done to DEKs on this host, and by whom';
   static override description =
-    'Agents, dek run and dek manifest sign write to the journal of systemd what an auditor asks for: that DEKs were ' +
-    'created, replaced, healed or proven, that a service attached or lent its context, that a manifest was signed, ' +
-    'and what was refused; with the user and the process that asked, the names of the DEKs, their check values ' +
-    '(DCVs), the generation of the manifest, and the result. Nothing in it is secret. An entry has up to 256 DEKs, ' +
-    'of which the text names the first and --json all.\n\n' +
+    'Agents, dek run and dek manifest sign write to the journal of systemd what an auditor asks for: that DEKs ' +
+    'were created, replaced, healed or proven, that a service attached or lent its context, that a manifest was ' +
+    'signed, and what was refused; with the user and the process that asked, the names of the DEKs, their check ' +
+    'values (DCVs), the generation of the manifest, and the result. Nothing in it is secret. An entry has up to ' +
+    '256 DEKs; the text names the first of them, --json all.\n\n' +
     'Each kind has its own MESSAGE_ID, and each DEK a field DEK_NAME, so that journalctl finds them too: ' +
-    'journalctl DEK_NAME=vol-1. The journal belongs to root and the group systemd-journal; how long it is kept is a ' +
-    'matter of journald.conf(5).';
-  static override usage = '[--since TIME] [--kind KIND,...] [--name NAME] [--directory DIRECTORY] [--json]';
+    'journalctl DEK_NAME=vol-1. The journal belongs to root and the group systemd-journal; journald.conf(5) says ' +
+    'how long it is kept.';
+  static override usage = '[--since TIME] [--kind KIND,...] [--name NAME] [--directory DIR] [--json]';
   static override examples = [
     'dek events --since -1h',
     'dek events --since 2026-11-01 --kind refuse,sign',
@@ -24,19 +24,19 @@ export default class EventsCommand extends DekCommand {
   static override flags = {
     since: Flags.string({
       helpValue: 'TIME',
-      description: 'from then on: 2026-11-30, 2026-11-30T12:00:00Z, -1h, yesterday (default: all)',
+      description: 'only events since then: 2026-11-30, 2026-11-30T12:00:00Z, -1h, yesterday (default: all)',
     }),
     kind: Flags.option({
       options: AUDIT_KINDS,
       helpValue: 'KIND,...',
       multiple: true,
       delimiter: ',',
-      description: `these only: ${AUDIT_KINDS.join(', ')}`,
+      description: `only events of these kinds: ${AUDIT_KINDS.join(', ')}`,
     })(),
-    name: Flags.string({helpValue: 'NAME', description: 'those of this DEK'}),
+    name: Flags.string({helpValue: 'NAME', description: 'only events of this DEK'}),
     directory: Flags.string({
-      helpValue: 'DIRECTORY',
-      description: "of files of a journal, in the place of this host's",
+      helpValue: 'DIR',
+      description: "directory of journal files to read in place of this host's journal",
     }),
   };
 

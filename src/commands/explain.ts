@@ -14,7 +14,7 @@ interface Result {
 export default class Explain extends DekCommand {
   static override summary = 'say what an errno, a firmware status, a syndrome or a verdict means';
   static override description =
-    'Prints what the word means for a login or a DEK, what to do, and on what that rests: seen in a public source, ' +
+    'Prints what the word means for a login or a DEK, what to do, and what that rests on: seen in a public source, ' +
     'or assumed, since NVIDIA publishes neither what its syndromes mean nor which status stands for which cause. ' +
     'WORD is an errno (EINVAL, 22), a firmware status (BAD_PARAM, 0x3), a syndrome (0x and hexadecimal digits, as ' +
     'in the kernel log), or a verdict of dek prove or dek doctor. Without a word, it lists those that it knows. ' +

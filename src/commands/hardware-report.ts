@@ -19,9 +19,9 @@ export default class HardwareReport extends DekCommand {
     'Markdown file that can be pasted into an issue: no key, no serial number, no GUID, no name of the machine. ' +
     'Without a manifest it asks only what needs no login. With one, it logs in, and creates, queries, proves and ' +
     'destroys DEKs in contexts of its own: those of all four layouts, if it has the KEK to wrap keys that it makes ' +
-    'up, else those of the manifest. It makes many DEKs at a time, times each command, and has a service in C, which ' +
-    'it compiles, move data by lend and by attach. It changes nothing that stays: what it makes is gone when it ' +
-    'ends, killed or not. Take a manifest whose keys encrypt nothing.';
+    'up, else those of the manifest. It makes many DEKs at a time, times each command, and has a service in C, ' +
+    'which it compiles, move data by lend and by attach. It changes nothing that stays: what it makes is gone when ' +
+    'it ends, killed or not. Take a manifest whose keys encrypt nothing.';
   static override usage = [
     '[--device NAME] [--manifest FILE] [--deks N] [--no-service] [--output FILE [--force]] [--json]',
     `[--device NAME] --manifest FILE ${KEK_USAGE} [--deks N] [--no-service] [--output FILE [--force]] [--json]`,
@@ -37,7 +37,7 @@ export default class HardwareReport extends DekCommand {
   static override flags = {
     device: Flags.string({
       helpValue: 'NAME',
-      description: 'device to ask: mlx5_0, a PCI address or a node GUID (default: the only one)',
+      description: 'the NIC to ask: mlx5_0, a PCI address or a node GUID (default: the only NIC)',
     }),
     manifest: Flags.string({helpValue: 'FILE', description: 'manifest with a login and DEKs for this NIC'}),
     ...kekFlags,
@@ -46,7 +46,7 @@ export default class HardwareReport extends DekCommand {
       min: 1,
       max: 2 ** 20,
       default: 256,
-      description: 'make so many DEKs at a time at most: no others can be made while the NIC is full (default: 256)',
+      description: 'make at most so many DEKs at a time: while the NIC is full nobody else can make one',
     }),
     'no-service': Flags.boolean({
       description: 'do not compile a service in C that moves data by lend and by attach',

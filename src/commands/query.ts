@@ -9,7 +9,8 @@ import {assertDekName} from '../dek-name.js';
 
 export default class Query extends DekCommand {
   static override summary = 'query the state of a DEK';
-  static override description = 'Exits with 0 if the DEK is READY, and with 7 if it is in ERROR.';
+  static override description =
+    'The agent asks the NIC. Exits with 0 if the DEK is READY, and with 7 if it is in ERROR.';
   static override examples = ['dek query vol-1', 'dek query vol-1 --json'];
   static override args = {
     name: Args.string({required: true, ignoreStdin: true, description: 'name of the DEK in the agent'}),

@@ -54,7 +54,7 @@ export default class Rewrap extends DekCommand {
     'the old manifest or the new one is there, whole. Load the new KEK into the NICs before a host starts with the ' +
     'new manifest, and keep the old KEK until no host uses the old manifest.\n\n' +
     'With --to-list, one master of version 2 becomes a manifest for each host of a list, under the KEK of that ' +
-    'host: HOST.manifest in the directory of --output. The list is JSON Lines: {"host": "node-1", "kek": ' +
+    'host: HOST.manifest in the directory that --output names. The list is JSON Lines: {"host": "node-1", "kek": ' +
     '"file:kek-1", "importKekId": 257, "credentialId": 17, "credential": "credential-1.wrapped"}, where kek is a ' +
     'source of the KEK and credential the wrapped credential of its login; without the last three there is no ' +
     'login. The master is unwrapped once. Each manifest has the generation of the master, and an id of its own that ' +
@@ -62,7 +62,7 @@ export default class Rewrap extends DekCommand {
   static override usage = [
     'MANIFEST --from SOURCE [--from-format FORMAT] --to SOURCE [--to-format FORMAT] [--import-kek-id ID] ' +
       '[--output FILE [--force]] [--json]',
-    'MANIFEST --from SOURCE [--from-format FORMAT] --to-list FILE --output DIRECTORY [--force] [--json]',
+    'MANIFEST --from SOURCE [--from-format FORMAT] --to-list FILE --output DIR [--force] [--json]',
   ];
   static override examples = [
     'dek rewrap fleet.manifest --from file:kek-1.bin --to file:kek-2.bin --import-kek-id 0x21',

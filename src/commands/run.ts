@@ -29,7 +29,7 @@ export default class Run extends DekCommand {
     'NotifyAccess=all, so that CMD may say that it is ready. A container whose first process is dek run needs an ' +
     'init (docker run --init), because dek does not wait for orphans of CMD.';
   static override usage =
-    '[--device NAME,...] [--manifest MANIFEST [--watch | --state DIRECTORY]] ' +
+    '[--device NAME,...] [--manifest MANIFEST [--watch | --state DIR]] ' +
     '[--allowed-signers FILE [--threshold N] [--release FILE]] [--rollback-index SOURCE] [--host NAME] ' +
     '[--kek SOURCE [--kek-format FORMAT]] [--query | --no-query] ' +
     '[--explain | --no-explain] [--prove | --prove-share PERCENT] [--lend] [--release-within SECONDS] ' +

@@ -33,10 +33,14 @@ export default class Seal extends DekCommand {
     }),
   };
   static override flags = {
-    name: Flags.string({helpValue: 'TEXT', required: true, description: 'what the data is: dek unseal has to name it'}),
+    name: Flags.string({
+      helpValue: 'TEXT',
+      required: true,
+      description: 'what the data is; dek unseal has to give the same name',
+    }),
     'not-after': Flags.string({
       helpValue: 'DATE',
-      description: 'last day (UTC), or time, on which it opens: 2027-01-31, 2027-01-31T12:00:00Z (default: always)',
+      description: 'last day (UTC), or time, on which it opens: 2027-01-31, 2027-01-31T12:00:00Z (default: no end)',
     }),
     ...sealFlags,
   };

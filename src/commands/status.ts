@@ -17,17 +17,17 @@ const LOOK_MS = 1000;
 export default class Status extends DekCommand {
   static override summary = 'show the state of the agent';
   static override description =
-    'Says first whether all is READY, and if not why; then shows the agent, its NICs, their logins and how many DEKs ' +
-    'it holds. Exits with 0 if every login was VALID and every DEK READY at the last check, and no DEK was shown to ' +
-    'be wrong; with 7 if not, if a NIC is gone, or while the agent still applies the manifest of its start; and with ' +
-    '3 if there is no agent. PROVEN are the DEKs that a proof has shown to be the right ones since they were ' +
-    'created.\n\n' +
+    'Says first whether all is READY and, if not, why; then shows the agent, its NICs, their logins and how many ' +
+    'DEKs it holds. Exits with 0 if every login was VALID and every DEK READY at the last check, and no DEK was ' +
+    'shown to be wrong; with 7 if not, if a NIC is gone, or while the agent still applies the manifest of its ' +
+    'start; and with 3 if there is no agent. PROVEN are the DEKs that a proof has shown to be the right ones since ' +
+    'they were created.\n\n' +
     'With --watch it stays on the terminal, also while there is no agent, and exits with the status of what it ' +
     'showed last.';
   static override examples = ['dek status', 'dek status --watch', 'dek status --json'];
   static override flags = {
     socket: socketFlag,
-    follow: Flags.boolean({description: 'then print events of the agent as JSON lines, until Ctrl-C'}),
+    follow: Flags.boolean({description: 'after the state, print events of the agent as JSON lines, until Ctrl-C'}),
     watch: watchFlag,
   };
 

@@ -67,12 +67,12 @@ const STREAM = `SOURCE ${KEK_USAGE} --size BITS [--keytag] [--dcv-input FILE] [-
 export default class Wrap extends DekCommand {
   static override summary = 'wrap plaintext DEKs under an import KEK';
   static override description =
-    'The plaintext is key1, key2 and the keytag, if there is one: 32 or 40 bytes for a 128-bit DEK, 64 or 72 ' +
-    'bytes for a 256-bit DEK. The wrapped DEK is 8 bytes longer. With --manifest, it is added to a manifest that ' +
-    'was wrapped under the same KEK. With --size, SOURCE is a raw stream of DEKs of that size, and so is the ' +
-    'output. A check value (DCV) that is given is compared with the key: one that was put together wrongly, or is ' +
-    'another, is refused. An output file is written whole or not at all; output on stdout is valid only if the exit ' +
-    'status is 0.';
+    'The plaintext is key1, key2 and the keytag, if there is one: 32 or 40 bytes for a 128-bit DEK, 64 or 72 bytes ' +
+    'for a 256-bit DEK. The wrapped DEK is 8 bytes longer. With --manifest, it is added to a manifest that was ' +
+    'wrapped under the same KEK. With --size, SOURCE is a raw stream of DEKs of that size, and so is the output. A ' +
+    'check value (DCV) that is given is compared with the key: one that was put together wrongly, or is another, ' +
+    'is refused. An output file is written whole or not at all; output on stdout is valid only if the exit status ' +
+    'is 0.';
   static override usage = [
     `${ONE} [--output FILE [--force]] [--format FORMAT] [--json]`,
     `${ONE} --manifest FILE --name NAME [--opaque TEXT] [--json]`,
@@ -99,7 +99,7 @@ export default class Wrap extends DekCommand {
     'input-format': formatFlag('the input'),
     ...sizeFlags,
     dcv: hexFlag(DCV_BYTES, {
-      description: 'refuse a key that has not this check value (16 bytes)',
+      description: 'refuse a key that does not have this check value (16 bytes in hex)',
       exclusive: ['size'],
     }),
     ...dcvFileFlags,

@@ -15,66 +15,108 @@ import {IMPORT_MODES, type OfficerKey, type Settings} from './settings.js';
 /** Reads a secret of one of `lengths` bytes from where `source` says: the caller's custody. */
 export type SecretReader = (source: string, lengths: readonly number[], title: string) => Promise<Uint8Array>;
 
-/** A key of `KEY=VALUE`: what its value may be, and how a value goes into the settings. */
+/** A key of `KEY=VALUE`: what its value may be and what it does, and how a value goes into the settings. */
 interface Key {
   readonly values: string;
+  readonly what: string;
   parse(value: string, read: SecretReader): Settings | undefined | Promise<Settings | undefined>;
 }
 
 const KEYS: Readonly<Record<string, Key>> = {
-  'import-mode': {values: IMPORT_MODES.join('|'), parse: (value) => one('importMode', oneOf(IMPORT_MODES, value))},
-  state: {values: STATES.join('|'), parse: (value) => one('state', oneOf(STATES, value))},
-  engines: {values: `none|${ENGINES.join('|')}, several with commas`, parse: (value) => one('engines', engines(value))},
-  'failed-selftests': integerKey('failedSelftests', 0, 0xffff),
-  'log-max-deks': integerKey('logMaxDeks', 0, 31),
-  'latency-us': integerKey('latencyUs', 0, 1_000_000),
-  parallel: integerKey('parallel', 1, 64),
+  'import-mode': {
+    values: IMPORT_MODES.join('|'),
+    what: 'how it takes DEKs',
+    parse: (value) => one('importMode', oneOf(IMPORT_MODES, value)),
+  },
+  state: {
+    values: STATES.join('|'),
+    what: 'an operational NIC takes logins',
+    parse: (value) => one('state', oneOf(STATES, value)),
+  },
+  engines: {
+    values: `none|${ENGINES.join('|')}`,
+    what: 'its crypto engines, several with commas',
+    parse: (value) => one('engines', engines(value)),
+  },
+  'failed-selftests': integerKey('failedSelftests', 0, 0xffff, 'which self-tests have failed, as a bit mask'),
+  'log-max-deks': integerKey('logMaxDeks', 0, 31, 'room for 2 to the power of N DEKs'),
+  'latency-us': integerKey('latencyUs', 0, 1_000_000, 'how long each firmware command takes, in microseconds'),
+  parallel: integerKey('parallel', 1, 64, 'how many firmware commands run at once'),
   'service-us': {
-    values:
-      `${Object.keys(SERVICE_PRESETS).join('|')} | KIND:0..1000000, several with commas; ` +
-      `KIND: ${SERVICES.join(', ')}`,
+    values: `${Object.keys(SERVICE_PRESETS).join('|')} | KIND:0..1000000`,
+    what:
+      'how long, in microseconds, the firmware works at a command of a kind while all others wait, several with ' +
+      `commas; KIND: ${SERVICES.join(', ')}`,
     parse: (value) => one('serviceUs', serviceTimes(value)),
   },
-  tweak: {values: TWEAKS.join('|'), parse: (value) => one('tweak', oneOf(TWEAKS, value))},
+  tweak: {
+    values: TWEAKS.join('|'),
+    what: 'how it counts the tweaks of data units; only ieee-1619 is as other NICs do',
+    parse: (value) => one('tweak', oneOf(TWEAKS, value)),
+  },
   contrary: {
-    values: `none|${CONTRARIES.join('|')}, several with commas`,
+    values: `none|${CONTRARIES.join('|')}`,
+    what: 'numbers of assumptions in docs/virtual-connectx.md that it does not hold to, several with commas',
     parse: (value) => one('contrary', contraries(value)),
   },
-  policy: {values: POLICIES.join('|'), parse: (value) => one('policy', oneOf(POLICIES, value))},
-  port: {values: PORTS.join('|'), parse: (value) => one('port', oneOf(PORTS, value))},
-  gid: yesOrNo('gid'),
-  loopback: yesOrNo('loopback'),
-  fwctl: yesOrNo('fwctl'),
-  'devx-registers': yesOrNo('devxRegisters'),
-  'crypto-objects': yesOrNo('cryptoObjects'),
-  gone: yesOrNo('gone'),
-  'open-error': {values: 'none|ERRNO, such as EACCES', parse: (value) => one('openErrno', errnoOf(value))},
+  policy: {
+    values: POLICIES.join('|'),
+    what: 'under fips a DEK whose key1 equals its key2 is refused',
+    parse: (value) => one('policy', oneOf(POLICIES, value)),
+  },
+  port: {values: PORTS.join('|'), what: 'the state of its port', parse: (value) => one('port', oneOf(PORTS, value))},
+  gid: yesOrNo('gid', 'whether the port has an address'),
+  loopback: yesOrNo('loopback', 'whether it connects a queue pair with itself, as a proof needs'),
+  fwctl: yesOrNo('fwctl', "whether the kernel has fwctl, a way to the officer's registers"),
+  'devx-registers': yesOrNo('devxRegisters', "whether DEVX is a way to the officer's registers"),
+  'crypto-objects': yesOrNo('cryptoObjects', 'whether its firmware knows logins and DEKs'),
+  gone: yesOrNo('gone', 'whether it is off the bus'),
+  'open-error': {
+    values: 'none|ERRNO',
+    what: 'what opening it fails with, such as EACCES',
+    parse: (value) => one('openErrno', errnoOf(value)),
+  },
   kek: {
     values: 'ID:SOURCE',
+    what: 'load an import KEK (16 or 32 bytes) under this id',
     parse: async (value, read) => list('keks', await officerKey(value, KEK_BYTES, 'kek', read)),
   },
   credential: {
     values: 'ID:SOURCE',
+    what: 'load a credential (40 bytes) under this id',
     parse: async (value, read) => list('credentials', await officerKey(value, [CREDENTIAL_BYTES], 'credential', read)),
   },
-  'revoke-kek': {values: 'ID', parse: (value) => list('revokeKeks', integer(value, 0, MAX_ID))},
-  'revoke-credential': {values: 'ID', parse: (value) => list('revokeCredentials', integer(value, 0, MAX_ID))},
+  'revoke-kek': {
+    values: 'ID',
+    what: 'delete this import KEK',
+    parse: (value) => list('revokeKeks', integer(value, 0, MAX_ID)),
+  },
+  'revoke-credential': {
+    values: 'ID',
+    what: 'delete this credential',
+    parse: (value) => list('revokeCredentials', integer(value, 0, MAX_ID)),
+  },
   fault: {
-    values:
-      'none | COMMAND[-OBJECT][,status=STATUS][,syndrome=N][,times=N|always]; ' +
-      `COMMAND: any, ${keysOf(COMMANDS).join(', ')}; ` +
+    values: 'none | COMMAND[-OBJECT][,status=STATUS][,syndrome=N][,times=N|always]',
+    what:
+      `let a firmware command fail; COMMAND: any, ${keysOf(COMMANDS).join(', ')}; ` +
       `OBJECT: ${keysOf(OBJECTS).join(', ')}; STATUS: a number, or ${keysOf(STATUSES).join(', ')}`,
     parse: (value) => (value === 'none' ? {faults: []} : list('faults', fault(value))),
   },
   'dek-error': {
     values: 'none | all|id:N|opaque:TEXT|opaque:hex:BYTES[,future]',
+    what: 'turn these DEKs to ERROR, with future new ones as well',
     parse: (value) => (value === 'none' ? {dekErrors: []} : list('dekErrors', dekError(value))),
   },
 };
 
-/** The keys and what their values may be, a line each. */
+/** The keys, what their values may be and what they do, a line each. */
 export function settingLines(): string[] {
-  return Object.entries(KEYS).map(([name, {values}]) => `${name}=${values}`);
+  return Object.keys(KEYS).map(settingLine);
+}
+
+function settingLine(name: string): string {
+  return `${name}=${KEYS[name]!.values}: ${KEYS[name]!.what}`;
 }
 
 /**
@@ -110,15 +152,13 @@ async function parseWord(word: string, read: SecretReader): Promise<Settings> {
     throw new DekError(
       'BAD_ARGUMENT',
       key ? `${name} needs a value: ${name}=${key.values}` : `no setting "${hideKey(name!)}"`,
-      {
-        hint: `the settings are ${settingLines().join('; ')}`,
-      },
+      {hint: key ? key.what : `the settings are ${Object.keys(KEYS).join(', ')}`},
     );
   }
   const settings = await key.parse(rest.join('='), read);
   if (settings) return settings;
   throw new DekError('BAD_ARGUMENT', `not a value of ${name}: ${hideKey(rest.join('='))}`, {
-    hint: `${name}=${key.values}`,
+    hint: settingLine(name!),
   });
 }
 
@@ -153,12 +193,12 @@ function integer(text: string, min: number, max: number): number | undefined {
   return value >= min && value <= max ? value : undefined;
 }
 
-function integerKey(field: keyof Settings, min: number, max: number): Key {
-  return {values: `${min}..${max}`, parse: (value) => one(field, integer(value, min, max))};
+function integerKey(field: keyof Settings, min: number, max: number, what: string): Key {
+  return {values: `${min}..${max}`, what, parse: (value) => one(field, integer(value, min, max))};
 }
 
-function yesOrNo(field: keyof Settings): Key {
-  return {values: 'yes|no', parse: (value) => one(field, {yes: true, no: false}[value])};
+function yesOrNo(field: keyof Settings, what: string): Key {
+  return {values: 'yes|no', what, parse: (value) => one(field, {yes: true, no: false}[value])};
 }
 
 function engines(value: string): Settings['engines'] {

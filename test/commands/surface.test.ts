@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {type Command, Config, Flags, type Interfaces, Parser} from '@oclif/core';
 import {expect} from 'chai';
+import {flagText} from '../../scripts/usage.js';
 import {splitAtDashes} from '../../src/cli/child.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -33,6 +34,12 @@ describe('surface', () => {
       it('says what each argument and flag is', () => {
         for (const {name, description} of [...Object.values(command.args), ...Object.values(command.flags)]) {
           expect(description, name).to.match(/\S/);
+        }
+      });
+
+      it('says a default once', () => {
+        for (const flag of Object.values(command.flags)) {
+          expect(flagText(flag).split('(default:').length, flag.name).to.be.below(3);
         }
       });
 

@@ -123,8 +123,8 @@ describe('the settings of a virtual ConnectX', () => {
   it('an unknown key is answered with all that there are', async () => {
     const error = await parseSettings(['latency=1'], read).catch((reason: unknown) => reason);
     expect((error as DekError).hint)
-      .to.include('latency-us=0..1000000')
-      .and.include('dek-error=');
+      .to.include('latency-us, ')
+      .and.include('dek-error');
   });
   it('what may be a secret is never repeated', async () => {
     for (const word of ['kek=00112233445566778899aabbccddeeff', '00112233445566778899aabbccddeeff']) {

@@ -32,7 +32,7 @@ export const queryFlag = Flags.boolean({
 export const explainFlag = Flags.boolean({
   allowNo: true,
   default: true,
-  description: 'send a login or a DEK that the NIC refuses once more, to learn why (default: yes)',
+  description: 'if the NIC refuses a login or a DEK, send it once more to learn why (default: yes)',
 });
 
 export interface AgentFlags extends ProveFlags, LendFlags {

@@ -11,7 +11,8 @@ export const devicesFlag = Flags.string({
   multiple: true,
   delimiter: ',',
   description:
-    'NICs to open, each as mlx5_0, a PCI address, auxiliary/mlx5_core.sf.N or a node GUID (default: the only NIC)',
+    'NICs to open, each as mlx5_0, a PCI address, auxiliary/mlx5_core.sf.N or a node GUID (default: those of the ' +
+    'manifest, else the only NIC)',
 });
 
 /** `--check-interval SECONDS`. */
@@ -40,6 +41,9 @@ export const sizeFlags = {
   })(),
   keytag: Flags.boolean({description: 'each DEK of the stream has a keytag', dependsOn: ['size']}),
 };
+
+/** In the text of a flag: which ids are 0. The register that loads the first pair is called CRYPTO_OPERATIONAL. */
+export const FIRST_ID = '(0 for the first one, of dek officer operational)';
 
 /** A 24-bit id, decimal or 0x hexadecimal, as the NIC numbers its KEKs and credentials. */
 export const idFlag = Flags.custom<number>({

@@ -7,29 +7,29 @@ import type {Progress} from '../output/progress.js';
 export const publishFlags = {
   fallback: Flags.string({
     helpValue: 'FILE',
-    description: 'what a rollback brings: a manifest or release with later generations and the DEKs of before',
+    description: 'what a rollback brings: a manifest or release with the earlier DEKs and later generations',
   }),
   manifests: Flags.string({
-    helpValue: 'DIRECTORY',
-    description: 'where the manifests of a release lie (default: beside it)',
+    helpValue: 'DIR',
+    description: 'directory of the manifests of a release (default: that of the release)',
   }),
   keep: Flags.integer({
     helpValue: 'N',
     default: 5,
     min: 1,
     max: 1000,
-    description: 'earlier generations of each host that are kept',
+    description: 'how many earlier generations of each host to keep',
   }),
   'replace-key': Flags.string({
     helpValue: 'NAME',
     multiple: true,
     multipleNonGreedy: true,
     default: [],
-    description: 'a DEK that may become another key than the fleet has under its name',
+    description: 'let this DEK become another key than the fleet has under its name; may be given more than once',
   }),
-  'replace-set': Flags.boolean({description: 'a host may get another set of DEKs than it has, with another id'}),
+  'replace-set': Flags.boolean({description: 'let a host get another set of DEKs, with another id, than it has'}),
   'let-go': Flags.boolean({
-    description: 'a host may lose DEKs before the host that gets them has proven them',
+    description: 'let a host lose DEKs before the host that gets them has proven them',
   }),
 };
 

@@ -10,20 +10,22 @@ import {ALLOWED_SIGNERS, thresholdFlag} from '../manifest/signatures.js';
 export const gateFlags = {
   'allowed-signers': Flags.string({
     helpValue: 'FILE',
-    description: `apply nothing unsigned, and create nothing else; FILE says ${ALLOWED_SIGNERS}`,
+    description: `apply only what these signers have signed, and refuse dek create: a file ${ALLOWED_SIGNERS}`,
   }),
   threshold: thresholdFlag,
   release: Flags.string({
     helpValue: 'FILE',
-    description: 'signed release: apply what it lists, and nothing else',
+    description: 'signed release: apply only the manifests that it lists',
   }),
   host: Flags.string({
     helpValue: 'NAME',
-    description: 'name of this host, for manifests that are for some hosts (default: its static host name)',
+    description:
+      'name of this host, for manifests that name hosts (default: that of its certificate in a fleet, else its ' +
+      'static host name)',
   }),
   'rollback-index': Flags.string({
     helpValue: 'SOURCE',
-    description: `where the highest generation is kept that this host has accepted: ${STORE_FORMS}`,
+    description: `where to keep the highest generation that this host has accepted: ${STORE_FORMS}`,
   }),
 };
 

@@ -5,10 +5,13 @@ import {KCV_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 
 /** The bytes of such a flag. Nothing in it is a secret. */
-export const hexFlag = (bytes: number, options: {description: string; dependsOn?: string[]; exclusive?: string[]}) =>
+export const hexFlag = (
+  bytes: number,
+  options: {description: string; helpValue?: string; dependsOn?: string[]; exclusive?: string[]},
+) =>
   Flags.custom<Uint8Array>({
-    ...options,
     helpValue: 'HEX',
+    ...options,
     parse: async (text, _context, {name}) => parseHex(text, bytes, `--${name}`),
   })();
 

@@ -5,16 +5,17 @@ import type {LendingOptions} from '../../agent/lending/lending.js';
 export const lendFlags = {
   lend: Flags.boolean({
     dependsOn: ['manifest'],
-    description: 'create no DEKs, but in the contexts that services lend, dek-attach(7)',
+    description: 'create DEKs only in the contexts that services lend, dek-attach(7)',
   }),
   'release-within': Flags.integer({
     helpValue: 'SECONDS',
     min: 1,
     max: 86_400,
-    description: 'destroy a replaced DEK after this time, even if a service has not released it (default: never)',
+    description: 'destroy a replaced DEK after so many seconds, even if a service has not released it (default: never)',
   }),
   'allow-old-kernel': Flags.boolean({
-    description: 'let services attach on Linux before 5.13, if its mlx5_ib is known to have the fix of 5.13',
+    description:
+      'let services attach on a Linux before 5.13 whose mlx5_ib is known to have the fix of 5.13, dek-attach(7)',
   }),
 };
 

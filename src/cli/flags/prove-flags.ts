@@ -11,7 +11,7 @@ export const proveFlags = {
   }),
   'prove-share': Flags.custom<number>({
     helpValue: 'PERCENT',
-    description: 'prove a sample of the DEKs, at least one, such as 1%: others each time',
+    description: 'prove a random sample of the DEKs instead, such as 1%, and at least one',
     parse: async (text) => parseShare(text),
   })(),
 };

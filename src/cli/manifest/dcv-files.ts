@@ -13,12 +13,12 @@ import {outputPath} from '../output/output.js';
 export const dcvFileFlags = {
   'dcv-input': Flags.string({
     helpValue: 'FILE',
-    description: 'refuse keys that have not the check values in this file, 32 hex digits a line',
+    description: 'refuse keys that do not have the check values in this file, 32 hex digits per line',
     dependsOn: ['size'],
   }),
   'dcv-output': Flags.string({
     helpValue: 'FILE',
-    description: 'write the check values to this new file, a line each',
+    description: 'write the check values to this new file, one per line',
     dependsOn: ['size'],
     exclusive: ['manifest'],
     parse: async (path) => (path === '' ? path : outputPath(path, 'name a file')),

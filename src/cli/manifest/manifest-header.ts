@@ -8,7 +8,7 @@ import {DekError} from '../../errors.js';
 import {newEdition} from '../../manifest/fields/edition.js';
 import type {ManifestHeader} from '../../manifest/index.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
-import {idFlag} from '../flags/flags.js';
+import {FIRST_ID, idFlag} from '../flags/flags.js';
 
 const withName = {dependsOn: ['name'], exclusive: ['manifest']};
 
@@ -16,16 +16,16 @@ const withName = {dependsOn: ['name'], exclusive: ['manifest']};
 export const headerFlags = {
   'import-kek-id': idFlag({
     ...withName,
-    description: 'id of the import KEK on the NIC (0 if CRYPTO_OPERATIONAL loaded it), for a new manifest',
+    description: `for a new manifest, id of the import KEK on the NIC ${FIRST_ID}`,
   }),
   'credential-id': idFlag({
     ...withName,
-    description: 'id of the credential on the NIC (0 if CRYPTO_OPERATIONAL loaded it), for a new manifest',
+    description: `for a new manifest, id of the credential on the NIC ${FIRST_ID}`,
   }),
   credential: Flags.string({
     ...withName,
     helpValue: 'FILE',
-    description: `wrapped credential (48 bytes) for a new manifest: a path, ${SOURCE_FORMS}`,
+    description: `for a new manifest, wrapped credential (48 bytes): a path, ${SOURCE_FORMS}`,
   }),
   'no-login': Flags.boolean({
     ...withName,
@@ -34,7 +34,7 @@ export const headerFlags = {
   device: Flags.string({
     ...withName,
     helpValue: 'NAME,...',
-    description: 'NICs that are to hold the DEKs, for a new manifest (default: any)',
+    description: 'for a new manifest, NICs that are to hold the DEKs (default: any)',
   }),
   'manifest-version': Flags.option({
     ...withName,

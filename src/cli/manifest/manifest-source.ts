@@ -16,13 +16,13 @@ export const manifestFlags = {
   }),
   watch: Flags.boolean({
     dependsOn: ['manifest'],
-    description: 'apply the file of --manifest again when another takes its place',
+    description: 'apply the file of --manifest again whenever it is replaced',
   }),
   state: Flags.string({
-    helpValue: 'DIRECTORY',
+    helpValue: 'DIR',
     dependsOn: ['manifest'],
     description:
-      'where the last manifest of a fleet is kept (default: fleet in $STATE_DIRECTORY, else in /var/lib/dek)',
+      'directory for the last manifest of a fleet (default: $STATE_DIRECTORY/fleet, else /var/lib/dek/fleet)',
   }),
 };
 

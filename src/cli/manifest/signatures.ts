@@ -9,11 +9,11 @@ export const thresholdFlag = Flags.integer({
   min: 1,
   max: MAX_SIGNATURES,
   default: 1,
-  description: 'how many of them have to sign: distinct principals with distinct keys',
+  description: 'how many allowed signers must have signed: distinct principals with distinct keys',
 });
 
 /** `--allowed-signers FILE`. */
-export const ALLOWED_SIGNERS = 'who may sign, as ssh-keygen(1) has it under ALLOWED SIGNERS';
+export const ALLOWED_SIGNERS = 'in the form that ssh-keygen(1) describes under ALLOWED SIGNERS';
 
 /** `signed by alice (SHA256:..., ssh-ed25519)` */
 export function describeSigner({principal, fingerprint, keyType}: Signer): string {

@@ -14,17 +14,17 @@ interface FleetInitResult {
 export default class FleetInit extends DekCommand {
   static override summary = 'print the etcd commands for the users and roles of a fleet';
   static override description =
-    'Prints commands of etcdctl, to be read and then run by whoever administers etcd: etcd has to check the ' +
-    'certificates of clients (--client-cert-auth), and a user is the common name of a certificate.\n\n' +
-    'A publisher writes manifests and pointers. An auditor reads all and writes nothing. A host reads manifests and ' +
-    'its own pointer, and writes its own status: its key, if it is stolen, cannot touch another host. Nothing is ' +
-    'run, and no store is asked: of --fleet only the prefix counts.';
+    'Prints commands of etcdctl, for the administrator of etcd to read and then run. It runs nothing and asks no ' +
+    'store: of --fleet only the prefix counts. etcd has to check the certificates of clients (--client-cert-auth), ' +
+    'and a user is the common name of a certificate.\n\n' +
+    'A publisher writes manifests and pointers. An auditor reads everything and writes nothing. A host reads ' +
+    'manifests and its own pointer, and writes its own status: its key, if it is stolen, cannot touch another host.';
   static override examples = [
     {
       description: 'A new fleet',
       command: 'dek fleet init --publisher ops --auditor audit --hosts hosts.txt | sh -e',
     },
-    {description: 'A host more', command: 'dek fleet init --add --host node-7'},
+    {description: 'Add a host', command: 'dek fleet init --add --host node-7'},
   ];
   static override flags = {
     ...{host: fleetHostFlags.host, hosts: fleetHostFlags.hosts},
@@ -33,16 +33,16 @@ export default class FleetInit extends DekCommand {
       multiple: true,
       multipleNonGreedy: true,
       default: [],
-      description: 'who publishes, by the common name of a certificate; may be given several times',
+      description: 'user that publishes, by the common name of its certificate; may be given more than once',
     }),
     auditor: Flags.string({
       helpValue: 'NAME',
       multiple: true,
       multipleNonGreedy: true,
       default: [],
-      description: 'who may read all; may be given several times',
+      description: 'user that may read everything, likewise; may be given more than once',
     }),
-    add: Flags.boolean({description: 'the fleet is there: only these users and hosts, and what is theirs'}),
+    add: Flags.boolean({description: 'add to a fleet that is set up: print only what these users and hosts need'}),
     ...fleetFlag,
   };
 

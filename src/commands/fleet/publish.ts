@@ -13,10 +13,13 @@ export default class FleetPublish extends DekCommand {
     'published before, and moves the pointer of each host to its manifest. The agents of the hosts (dek agent ' +
     '--manifest etcd://...) fetch it and apply it. A signature beside the file (FILE.sig) goes with it.\n\n' +
     'All is checked first, and a refusal changes nothing: a host goes forward only, to a later generation of its ' +
-    'set; a name has one DCV in the whole fleet. A host is left out, and the exit status is 7, when the manifest is ' +
-    'wrapped by another KEK than its own and it has not reported that its NICs take the login of that KEK; and when ' +
-    'it would lose DEKs that another host has just got and has not proven yet.\n\n' +
+    'set, and a name has one check value (DCV) in the whole fleet. A host is left out, and the exit status is 7, ' +
+    'when the manifest is wrapped by another KEK than its own and it has not reported that its NICs take the login ' +
+    'of that KEK; and when it would lose DEKs that another host has just got and has not proven yet.\n\n' +
     'Earlier generations of each host are kept, and what no host needs any more is removed.';
+  static override usage =
+    'FILE (--host NAME... | --hosts FILE | --all) [--fallback FILE] [--manifests DIR] [--keep N] ' +
+    '[--replace-key NAME...] [--replace-set] [--let-go] [--fleet URI] [--json]';
   static override examples = [
     {
       description: 'To two hosts',

@@ -20,16 +20,17 @@ type Step = (typeof STEPS)[number];
 export default class FleetRollout extends DekCommand {
   static override summary = 'bring a manifest or a release to a fleet in waves';
   static override description =
-    'Publishes as dek fleet publish does, but moves the hosts in waves. The next wave is moved when all hosts that ' +
-    'were reached hold what they got and are READY (with --prove: PROVEN), but for --max-unavailable of them. If a ' +
-    'wave is not well within --wait, or more hosts than that refuse what they got, the rollout stops, says why and ' +
-    'exits with status 7; so it does when it is interrupted. Hosts that lose DEKs which others get come last.\n\n' +
-    'How far it is stands in etcd: resume goes on from there, on any machine. abort ends it, and hosts keep what ' +
+    'Publishes as dek fleet publish does, but moves the hosts in waves. The next wave starts when all hosts ' +
+    'reached so far, but for --max-unavailable of them, hold what they got and are READY (with --prove: PROVEN). ' +
+    'If a wave is not well within --wait, or more hosts than that refuse what they got, the rollout stops, says ' +
+    'why and exits with status 7; so it does when it is interrupted. Hosts that lose DEKs which others get come ' +
+    'last.\n\n' +
+    'Its progress is kept in etcd: resume goes on from there, on any machine. abort ends it, and hosts keep what ' +
     'they have. rollback brings each host that was reached to the --fallback, which is a later generation. Nothing ' +
     'else is published while a rollout is open, and one operator drives it at a time.';
   static override usage = [
-    'FILE --waves 1,10%,50%,100% [--host NAME... | --hosts FILE | --all] [--fallback FILE] [--prove] ' +
-      '[--max-unavailable N] [--wait TIME] [--manifests DIRECTORY] [--keep N] [--replace-key NAME...] ' +
+    'FILE (--host NAME... | --hosts FILE | --all) [--waves N,...] [--fallback FILE] [--prove] ' +
+      '[--max-unavailable N] [--wait TIME] [--manifests DIR] [--keep N] [--replace-key NAME...] ' +
       '[--replace-set] [--let-go] [--fleet URI] [--json]',
     '(resume | abort | rollback) [--fleet URI] [--json]',
   ];
@@ -52,17 +53,21 @@ export default class FleetRollout extends DekCommand {
     waves: Flags.string({
       helpValue: 'N,...',
       default: '1,10%,50%,100%',
-      description: 'hosts that have been reached at the end of each wave, in numbers or shares; the last are all',
+      description: 'hosts that are reached by the end of each wave, as numbers or percentages; the last is 100%',
     }),
     'max-unavailable': Flags.integer({
       helpValue: 'N',
       default: 0,
       min: 0,
       max: 1_000_000,
-      description: 'hosts of those reached that may be down or not READY',
+      description: 'how many of the hosts reached may be down or not READY',
     }),
-    wait: Flags.string({helpValue: 'TIME', default: '5m', description: 'how long a wave may take: 90s, 5m, 12h'}),
-    prove: Flags.boolean({description: 'the next wave comes when all DEKs of the last are PROVEN'}),
+    wait: Flags.string({
+      helpValue: 'TIME',
+      default: '5m',
+      description: 'how long a wave may take, such as 90s, 5m or 12h',
+    }),
+    prove: Flags.boolean({description: 'start the next wave only when all DEKs of the last one are PROVEN'}),
     ...fleetHostFlags,
     ...publishFlags,
     ...fleetFlag,

@@ -17,28 +17,27 @@ import {jsonText} from '../../printable.js';
 export default class FleetStatusCommand extends DekCommand {
   static override summary = 'show what the hosts of a fleet hold';
   static override description =
-    'Prints a summary and a line a host, those that are not well first: its state, the generation that it is to hold ' +
-    'and the one that it holds, how many of its DEKs are READY and PROVEN, its login, the KCV of the KEK that it ' +
-    'uses, since when, and why all is not well. On a narrow terminal long names lose their middle, and columns that ' +
-    'matter least are left out. ' +
-    'A host that died is down at the latest 30 seconds later.\n\n' +
+    'Prints a summary and a line for each host, those that are not well first: its state, the generation that it ' +
+    'is to hold and the one that it holds, how many of its DEKs are READY and PROVEN, its login, the KCV of the ' +
+    'KEK that it uses, since when, and what is wrong. On a narrow terminal long names lose their middle, and ' +
+    'columns that matter least are left out. A host that dies is shown as down within 30 seconds.\n\n' +
     'The exit status is 0 when each host holds what it should and is READY (with --prove: PROVEN), else 7. With ' +
     '--watch it is that of what was shown last.\n\n' +
-    'With --kek it says who still needs a KEK: hosts that hold or are to hold a manifest under it, hosts that are ' +
-    'down and may, and generations that are kept. The exit status is 0 when it may go, else 7.';
+    'With --kek it tells who still needs a KEK: hosts that hold or are to hold a manifest under it, hosts that are ' +
+    'down and may, and generations that are kept. The exit status is 0 when nothing needs it any more, else 7.';
   static override examples = [
-    {description: 'Only what is not well', command: 'dek fleet status --unwell'},
+    {description: 'Only the hosts that are not well', command: 'dek fleet status --unwell'},
     {description: 'Stay on the terminal', command: 'dek fleet status --watch'},
-    {description: 'May the old KEK go?', command: 'dek fleet status --kek c1d29b9744'},
+    {description: 'Whether anything still needs the old KEK', command: 'dek fleet status --kek c1d29b9744'},
   ];
   static override flags = {
     follow: Flags.boolean({description: 'print it again whenever it changes, until Ctrl-C'}),
     watch: watchFlag,
-    unwell: Flags.boolean({description: 'only hosts with which something is wrong'}),
-    prove: Flags.boolean({description: 'well is who has proven all of its DEKs'}),
+    unwell: Flags.boolean({description: 'show only the hosts with which something is wrong'}),
+    prove: Flags.boolean({description: 'count a host as well only if all of its DEKs are PROVEN'}),
     kek: Flags.string({
       helpValue: 'KCV',
-      description: 'who still needs the KEK with this key check value, 10 hex digits',
+      description: 'tell who still needs the KEK with this key check value, 10 hex digits',
       exclusive: ['follow', 'watch', 'unwell', 'prove', 'prometheus'],
     }),
     prometheus: Flags.boolean({

@@ -25,10 +25,11 @@ interface KekComponentsResult {
 export default class KekComponents extends DekCommand {
   static override summary = 'make a new KEK in components, one for each of several people';
   static override description =
-    'Each component is as long as the KEK, and the KEK is their exclusive or: who lacks one of them knows nothing of ' +
-    'it. Each is written into a file of its own, component-1 and so on (mode 0600), to be handed to one person; the ' +
-    'KEK itself is written nowhere. The key check values (KCV) of the KEK and of each component are printed, for the ' +
-    'record of the ceremony. A command gets all of them with --kek-component, given as often, in place of --kek.';
+    'Each component is as long as the KEK, and the KEK is their exclusive or: whoever lacks one of them knows ' +
+    'nothing of it. Each is written into a file of its own, component-1 and so on (mode 0600), to be handed to one ' +
+    'person; the KEK itself is written nowhere. The key check values (KCV) of the KEK and of each component are ' +
+    'printed, for the record of the ceremony. A command takes all of them in place of --kek, with one ' +
+    '--kek-component for each.';
   static override usage = 'COUNT --output-dir DIR [--size BITS] [--format FORMAT] [--json]';
   static override examples = [
     'dek kek components 3 --output-dir /media/ceremony',
@@ -47,13 +48,13 @@ export default class KekComponents extends DekCommand {
       options: ['128', '256'] as const,
       helpValue: 'BITS',
       default: '256' as const,
-      description: 'size of the KEK: 128 or 256 (default: 256)',
+      description: 'size of the KEK: 128 or 256',
     })(),
     format: Flags.option({
       options: FORMATS,
       helpValue: 'FORMAT',
       default: 'raw' as const,
-      description: 'encoding of the files: raw, hex or base64 (default: raw)',
+      description: 'encoding of the files: raw, hex or base64',
     })(),
   };
 

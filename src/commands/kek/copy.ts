@@ -24,11 +24,11 @@ interface KekCopyResult {
 export default class KekCopy extends DekCommand {
   static override summary = "copy an import KEK into one of the kernel's keyrings";
   static override description =
-    'Reads the KEK from SOURCE and adds it to a ring of the kernel as TARGET, keyrings(7): it lies on no disk then, ' +
-    'and is gone after --timeout. As keyring:user:DESCRIPTION it is a source for other commands of this user. As a ' +
-    'logon or an encrypted key nobody can read it back: those are for dm-crypt and the kernel itself. An encrypted ' +
-    'key has 20 bytes or more, so that a KEK of 16 cannot be one. The new key is looked up again before this command ' +
-    'ends.';
+    'Reads the KEK from SOURCE and adds it to a ring of the kernel as TARGET, keyrings(7): it lies on no disk ' +
+    'then, and is gone after --timeout. As keyring:user:DESCRIPTION it is a source for other commands of this ' +
+    'user. As a logon or an encrypted key nobody can read it back: those are for dm-crypt and the kernel itself. ' +
+    'An encrypted key has 20 bytes or more, so that a KEK of 16 cannot be one. The new key is looked up again ' +
+    'before this command ends.';
   static override usage =
     'SOURCE TARGET [--master keyring:user:DESCRIPTION] [--timeout TIME] [--ring RING] [--force] ' +
     '[--kek-format FORMAT] [--json]';
@@ -59,11 +59,11 @@ export default class KekCopy extends DekCommand {
       options: ['user', 'session'] as const,
       helpValue: 'RING',
       default: 'user' as const,
-      description: 'ring to add it to: user, or session for this session alone (default: user)',
+      description: 'ring to add it to: user, or session for this session alone',
     })(),
     master: Flags.string({
       helpValue: 'keyring:user:DESCRIPTION',
-      description: 'user key that encrypts an encrypted key',
+      description: 'user key that encrypts the new key; needed for keyring:encrypted:DESCRIPTION',
     }),
     force: Flags.boolean({description: 'replace the key of that name in the ring if there is one'}),
   };

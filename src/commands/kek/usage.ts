@@ -15,19 +15,20 @@ export default class KekUsage extends DekCommand {
   static override summary = 'tell who on this host still names an import KEK';
   static override description =
     'Looks for an import KEK, by its key check value (KCV), in the manifest of the running agent, in the manifests ' +
-    'that are named, and in the logins of the agent and of the services that lend it contexts. A folder stands for ' +
-    'the manifests in it, kept generations as well. Exits with 0 when ' +
-    'nothing names it, and with 5 when something does: then the NIC must not lose it. Hosts that are not this one ' +
-    'are not asked.';
+    'that are named, and in the logins of the agent and of the services that lend it contexts. A directory stands ' +
+    'for the manifests in it, kept generations as well. Exits with 0 when nothing names the KEK, and with 5 when ' +
+    'something does: then it must not be deleted from the NIC. Other hosts are not asked.';
   static override usage = 'KCV [MANIFEST...] [--import-kek-id ID] [--socket PATH] [--json]';
   static override examples = ['dek kek usage c1d29b9744', 'dek kek usage c1d29b9744 /etc/dek /var/lib/dek'];
   static override strict = false;
   static override args = {
     kcv: Args.string({required: true, ignoreStdin: true, description: 'key check value, 10 hex digits'}),
-    manifest: Args.string({ignoreStdin: true, description: 'manifests to look at, or folders of them'}),
+    manifest: Args.string({ignoreStdin: true, description: 'manifests to look at, or directories of them'}),
   };
   static override flags = {
-    'import-kek-id': idFlag({description: 'id on the NIC that is known to be its, beside those that manifests tell'}),
+    'import-kek-id': idFlag({
+      description: 'id that the KEK is known to have on the NIC, besides those that manifests tell',
+    }),
     socket: socketFlag,
   };
 

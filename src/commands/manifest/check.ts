@@ -39,7 +39,7 @@ interface ManifestCheckResult {
 const MAX_FAULTS = 100;
 
 export default class ManifestCheck extends DekCommand {
-  static override summary = 'verify a manifest';
+  static override summary = 'check a manifest for faults';
   static override description =
     'Reads the whole manifest, without a device, and reports each fault by line and field. With --kek, every DEK ' +
     'and the credential are unwrapped as well, and each key is compared with its check value (DCV), where it has ' +

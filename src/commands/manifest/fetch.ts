@@ -42,7 +42,7 @@ export default class ManifestFetch extends DekCommand {
     'server answers, and when one answers wrongly. That a key has become another, or is gone, is refused unless it ' +
     'is meant. Nobody here has seen the keys: the manifest has no check values (DCV) of new ones, and no keytags.';
   static override usage =
-    'URI --import-kek-id ID --credential-id ID --credential FILE [--kcv HEX] [--name GLOB | --group NAME] ' +
+    'URI --import-kek-id ID --credential-id ID --credential FILE [--kcv KCV] [--name GLOB | --group NAME] ' +
     '[--device NAME,...] [--replace-key NAME...] [--prune] [--output FILE] [--json]';
   static override examples = [
     "dek manifest fetch 'kmip://kmip-1,kmip-2/7f3a?cert=kmip.crt&key=cred:kmip-key&ca=ca.crt' --name 'vol-*' " +
@@ -52,16 +52,16 @@ export default class ManifestFetch extends DekCommand {
     uri: Args.string({
       required: true,
       ignoreStdin: true,
-      description: 'servers and import KEK there: kmip://HOST[,HOST]/ID?cert=SOURCE&key=SOURCE&ca=FILE',
+      description: 'servers, and the ID of the import KEK there: kmip://HOST[,HOST]/ID?cert=SOURCE&key=SOURCE&ca=FILE',
     }),
   };
   static override flags = {
     name: Flags.string({
       helpValue: 'GLOB',
-      description: "keys with such names, as 'vol-*' (default: all but the KEK)",
+      description: "only keys whose names match, such as 'vol-*' (default: all but the KEK)",
       exclusive: ['group'],
     }),
-    group: Flags.string({helpValue: 'NAME', description: 'keys in this Object Group'}),
+    group: Flags.string({helpValue: 'NAME', description: 'only keys in this Object Group of KMIP'}),
     'import-kek-id': idFlag({required: true, description: 'id of the import KEK on the NIC'}),
     'credential-id': idFlag({required: true, description: 'id of the credential on the NIC'}),
     credential: Flags.string({
@@ -69,7 +69,10 @@ export default class ManifestFetch extends DekCommand {
       required: true,
       description: `wrapped credential (48 bytes): a path, ${SOURCE_FORMS}`,
     }),
-    kcv: hexFlag(KCV_BYTES, {description: 'key check value of the import KEK, as it was written down'}),
+    kcv: hexFlag(KCV_BYTES, {
+      helpValue: 'KCV',
+      description: 'key check value of the import KEK, 10 hex digits, if it is known',
+    }),
     device: Flags.string({helpValue: 'NAME,...', description: 'NICs that are to hold the DEKs (default: any)'}),
     'replace-key': Flags.string({
       helpValue: 'NAME',
@@ -78,7 +81,7 @@ export default class ManifestFetch extends DekCommand {
       default: [],
       description: 'let this DEK become another key than it was; may be given more than once',
     }),
-    prune: Flags.boolean({description: 'take DEKs out of the manifest whose keys are gone'}),
+    prune: Flags.boolean({description: 'take out of the manifest the DEKs whose keys are gone from the server'}),
     output: Flags.string({
       char: 'o',
       helpValue: 'FILE',

@@ -29,10 +29,10 @@ interface ManifestReleaseResult {
 export default class ManifestRelease extends DekCommand {
   static override summary = 'list the manifests of a fleet in one file, to be signed once';
   static override description =
-    'The release lists each manifest by its digest, with its generation and the hosts that it is for. Signed by dek ' +
-    'manifest sign, it stands for the signatures of all of them: a host that was started with --release applies ' +
-    'what it lists, and nothing else. A --fallback is an earlier generation of one of the manifests: the way back, ' +
-    'to which a host may go although it has had the later one. Each manifest is read whole and checked.';
+    'The release lists each manifest by its digest, with its generation and the hosts that it is for. Signed by ' +
+    'dek manifest sign, it stands for the signatures of all of them: a host that was started with --release ' +
+    'applies what it lists, and nothing else. A --fallback is an earlier generation of one of the manifests: the ' +
+    'way back, to which a host may go although it has had the later one. Each manifest is read whole and checked.';
   static override usage = 'MANIFEST... --output FILE [--fallback MANIFEST...] [--force] [--json]';
   static override examples = [
     'dek manifest release node-*.manifest --output fleet.release',
@@ -40,7 +40,7 @@ export default class ManifestRelease extends DekCommand {
   ];
   static override strict = false;
   static override args = {
-    manifest: Args.string({ignoreStdin: true, description: 'manifest, of version 2'}),
+    manifest: Args.string({ignoreStdin: true, description: 'manifest of version 2'}),
   };
   static override flags = {
     fallback: Flags.string({
@@ -48,7 +48,7 @@ export default class ManifestRelease extends DekCommand {
       multiple: true,
       multipleNonGreedy: true,
       default: [],
-      description: 'earlier generation that hosts may go back to; may be given more than once',
+      description: 'earlier generation to which hosts may go back; may be given more than once',
     }),
     output: Flags.string({
       char: 'o',

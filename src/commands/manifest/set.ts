@@ -44,13 +44,14 @@ const ofNextLogin = {dependsOn: ['next-login']};
 export default class ManifestSet extends DekCommand {
   static override summary = 'change the header of a manifest, or take DEKs out of it';
   static override description =
-    'Needs no key. The next generation of the manifest takes its place. --host says which hosts it is for, in place ' +
-    'of those that it named; --not-after until when hosts may take it up; --next-login what the login under the next ' +
-    'import KEK will be, so that hosts can try it before a KEK is replaced, and dek rewrap can put it in force. A ' +
-    'DEK that is taken out is destroyed on a host that applies the manifest, and its data can no longer be read there.';
+    'Writes the next generation of the manifest in its place; no key is needed. --host says which hosts it is for, ' +
+    'in place of those that it named; --not-after until when hosts may take it up; --next-login what the login ' +
+    'under the next import KEK will be, so that hosts can try it before a KEK is replaced, and dek rewrap can put ' +
+    'it in force. A DEK that is taken out is destroyed on a host that applies the manifest, and its data can no ' +
+    'longer be read there.';
   static override usage =
     'FILE [--host NAME... | --any-host] [--not-after DATE | --no-not-after] ' +
-    '[--next-login FILE --import-kek-id ID --credential-id ID [--kcv HEX]] [--no-next-login] [--remove NAME...] ' +
+    '[--next-login FILE --import-kek-id ID --credential-id ID [--kcv KCV]] [--no-next-login] [--remove NAME...] ' +
     '[--output FILE [--force]] [--json]';
   static override examples = [
     'dek manifest set fleet.manifest --host node-1 --host node-2 --not-after 2027-06-30',
@@ -69,13 +70,13 @@ export default class ManifestSet extends DekCommand {
       description: 'host that the manifest is for; may be given more than once',
       exclusive: ['any-host'],
     }),
-    'any-host': Flags.boolean({description: 'the manifest is for any host'}),
+    'any-host': Flags.boolean({description: 'make the manifest for any host'}),
     'not-after': Flags.string({
       helpValue: 'DATE',
-      description: 'last instant, or last day in UTC, at which a host may take it up, as 2027-06-30T12:00:00Z',
+      description: 'last day (UTC), or time, on which a host may take it up: 2027-06-30, 2027-06-30T12:00:00Z',
       exclusive: ['no-not-after'],
     }),
-    'no-not-after': Flags.boolean({description: 'hosts may take it up at any time'}),
+    'no-not-after': Flags.boolean({description: 'let hosts take it up at any time'}),
     'next-login': Flags.string({
       helpValue: 'FILE',
       description: `credential (48 bytes) wrapped under the next import KEK: a path, ${SOURCE_FORMS}`,
@@ -83,12 +84,13 @@ export default class ManifestSet extends DekCommand {
       exclusive: ['no-next-login'],
     }),
     'import-kek-id': idFlag({...ofNextLogin, description: 'id of the next import KEK on the NIC'}),
-    'credential-id': idFlag({...ofNextLogin, description: 'id of its credential on the NIC'}),
+    'credential-id': idFlag({...ofNextLogin, description: 'id on the NIC of the credential of --next-login'}),
     kcv: hexFlag(KCV_BYTES, {
       ...ofNextLogin,
-      description: 'key check value of the next import KEK, if it can tell one',
+      helpValue: 'KCV',
+      description: 'key check value of the next import KEK, 10 hex digits, if it is known',
     }),
-    'no-next-login': Flags.boolean({description: 'there is no next login any more'}),
+    'no-next-login': Flags.boolean({description: 'remove the next login'}),
     remove: Flags.string({
       helpValue: 'NAME',
       multiple: true,

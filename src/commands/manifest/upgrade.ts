@@ -17,13 +17,13 @@ interface ManifestUpgradeResult {
 }
 
 export default class ManifestUpgrade extends DekCommand {
-  static override summary = 'make a manifest of version 2 of one of version 1';
+  static override summary = 'convert a manifest of version 1 to version 2';
   static override description =
-    'Version 2 names the set of DEKs and counts its generations, and tells of each DEK its check value (DCV) and its ' +
-    'keytag: what dek prove compares with, what shows that a DEK is still the same key under another KEK, and what a ' +
-    'service needs to use a DEK with keytag. To compute them each DEK is unwrapped, in memory only. Wrapped keys ' +
-    'stay as they are, so that a running agent takes the new manifest over without a command to the NIC. A host with ' +
-    'a dek that knows version 1 only refuses it.';
+    'Version 2 names the set of DEKs and counts its generations, and tells of each DEK its check value (DCV) and ' +
+    'its keytag: what dek prove compares with, what shows that a DEK is still the same key under another KEK, and ' +
+    'what a service needs to use a DEK with keytag. To compute them each DEK is unwrapped, in memory only. Wrapped ' +
+    'keys stay as they are, so that a running agent takes the new manifest over without a command to the NIC. A ' +
+    'dek that knows only version 1 refuses it.';
   static override usage = `FILE ${KEK_USAGE} [--output FILE [--force]] [--json]`;
   static override examples = [
     'dek manifest upgrade fleet.manifest --kek file:kek.bin',

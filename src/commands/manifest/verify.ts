@@ -26,12 +26,12 @@ interface ManifestVerifyResult {
 export default class ManifestVerify extends DekCommand {
   static override summary = 'verify who has signed a manifest or a release';
   static override description =
-    'Reads the whole FILE and its signatures, FILE.sig, and tells who has signed it, of those that the file of ' +
-    'allowed signers names: a file as ssh-keygen -Y verify takes it. With --release, the signatures are those of a ' +
-    'release, RELEASE.sig, which has to list the manifest as it is. With --host, the manifest has to be meant for ' +
-    'that host. Exits with 6 if it is not signed, by too few, or the signature is of something else, and with 8 if ' +
-    'it is for another host, not in the release, or may not be taken up any more. Which generation a host has ' +
-    'accepted before, and so whether this one is older, only the host can tell: dek rollback-index show.';
+    'Reads the whole FILE and its signatures, FILE.sig, and tells which of the allowed signers have signed it. ' +
+    'With --release, the signatures are those of a release, RELEASE.sig, which has to list the manifest as it is. ' +
+    'With --host, the manifest has to be meant for that host. Exits with 6 if it is not signed, by too few, or the ' +
+    'signature is of something else, and with 8 if it is for another host, not in the release, or may not be taken ' +
+    'up any more. Which generation a host has accepted before, and so whether this one is older, only the host can ' +
+    'tell: dek rollback-index show.';
   static override usage = 'FILE --allowed-signers FILE [--threshold N] [--release FILE] [--host NAME] [--json]';
   static override examples = [
     'dek manifest verify fleet.manifest --allowed-signers allowed_signers',
@@ -45,7 +45,7 @@ export default class ManifestVerify extends DekCommand {
     'allowed-signers': Flags.string({
       required: true,
       helpValue: 'FILE',
-      description: ALLOWED_SIGNERS,
+      description: `who may sign: a file ${ALLOWED_SIGNERS}`,
     }),
     threshold: thresholdFlag,
     release: Flags.string({helpValue: 'FILE', description: 'release that lists the manifest'}),

@@ -35,11 +35,11 @@ interface OperationalFlags {
 export default class OfficerOperational extends DekCommand {
   static override summary = 'take a card from commissioning to operational';
   static override description =
-    "Writes the first import KEK and the first credential, which is an officer's, into each port and function of the " +
-    'card, both under id 0, and turns it operational, so that it takes logins. That cannot be undone without a token ' +
-    'that NVIDIA signs, so it asks at the terminal first. A function that is operational already stays as it is, and ' +
-    'one to whose registers no way goes is left and named. ' +
-    'What another host sees of the card (the ARM side of a BlueField) is to be done there.';
+    "Writes the first import KEK and the first credential, which is an officer's, into each port and function of " +
+    'the card, both under id 0, and turns it operational, so that it takes logins. That cannot be undone without a ' +
+    'token that NVIDIA signs, so it asks at the terminal first. A function that is operational already stays as it ' +
+    'is; one whose registers cannot be reached is left alone and named. Functions that only another host sees (the ' +
+    'Arm side of a BlueField) have to be made operational there.';
   static override usage =
     `${KEK_USAGE} --credential SOURCE [--credential-format FORMAT] [--device NAME [--only]] [--yes] [--plan] [--json]`;
   static override examples = [
@@ -58,8 +58,11 @@ export default class OfficerOperational extends DekCommand {
       description: `first credential, not wrapped (40 bytes): ${SOURCE_FORMS}`,
     }),
     'credential-format': formatFlag('the credential'),
-    device: Flags.string({helpValue: 'NAME', description: 'a function of the card (default: the only card)'}),
-    only: Flags.boolean({dependsOn: ['device'], description: 'only this function; the others of the card are left'}),
+    device: Flags.string({
+      helpValue: 'NAME',
+      description: 'a function of the card: mlx5_0, a PCI address or a node GUID (default: the only card)',
+    }),
+    only: Flags.boolean({dependsOn: ['device'], description: 'only this function, not the others of the card'}),
     yes: Flags.boolean({description: 'do not ask at the terminal'}),
     plan: planFlag,
   };

@@ -42,12 +42,12 @@ export default class OfficerRotate extends DekCommand {
   static override description =
     'Adds the new KEK to the NICs of the manifest, writes the login under it into the manifest as the next one and ' +
     'tries it on a context of its own, re-wraps the manifest, has the agent of this host apply it, which makes no ' +
-    'DEK anew, waits until no manifest and no login of this host names the old KEK, and deletes that. Every step is ' +
-    'shown first, and confirmed at the terminal. A rotation that was interrupted goes on with the same command: ' +
-    'MANIFEST.rotation has how far it is. Until the last step both KEKs are in the NICs, and services go on ' +
-    'throughout. A manifest that is signed has to be signed again after the re-wrap: the agent refuses it until ' +
-    'then, and the rotation goes on when it is. Other hosts with the same NICs, and other credentials of officers ' +
-    'under the old KEK, are not looked after.';
+    'DEK anew, waits until no manifest and no login of this host names the old KEK, and deletes that KEK. Every ' +
+    'step is shown first, and confirmed at the terminal. A rotation that was interrupted goes on with the same ' +
+    'command: MANIFEST.rotation keeps its progress. Until the last step both KEKs are in the NICs, and services go ' +
+    'on throughout. A manifest that is signed has to be signed again after the re-wrap: the agent refuses it until ' +
+    'then, and the rotation goes on once it is. Other hosts with the same NICs, and other credentials of officers ' +
+    'under the old KEK, are not taken care of.';
   static override usage =
     'MANIFEST --from SOURCE [--from-format FORMAT] --to SOURCE [--to-format FORMAT] --credential FILE ' +
     '--credential-id ID [--kept PATH...] [--wait SECONDS] [--dry-run] [--yes] [--socket PATH] [--json]';
@@ -88,14 +88,15 @@ export default class OfficerRotate extends DekCommand {
       multiple: true,
       multipleNonGreedy: true,
       default: [],
-      description: 'a manifest, or a folder of them, that must not name the old KEK, beside the folder of MANIFEST',
+      description:
+        'another manifest, or directory of them, that must not name the old KEK; may be given more than once',
     }),
     wait: Flags.integer({
       helpValue: 'SECONDS',
       default: 60,
       min: 0,
       max: 86_400,
-      description: 'how long to wait until nothing names the old KEK',
+      description: 'seconds to wait until nothing names the old KEK',
     }),
     'dry-run': Flags.boolean({description: 'only show the steps'}),
     yes: Flags.boolean({description: 'do not ask at the terminal'}),

@@ -11,8 +11,8 @@ export default class OfficerStatus extends DekCommand {
   static override description =
     'Shows, for each port and function, whether it is in commissioning or operational, what it takes wrapped, how ' +
     'many import KEKs and credentials it has room for, and by which way an officer reaches its registers: fwctl ' +
-    '(Linux 6.15, root), or DEVX where the firmware lets it. With the login of an officer, the KEKs and credentials ' +
-    'that are there as well: a NIC tells of them to nobody else.';
+    '(Linux 6.15, root), or DEVX where the firmware lets it. With the login of an officer, it also lists the KEKs ' +
+    'and credentials that are there, of which a NIC tells nobody else.';
   static override usage = [
     '[DEVICE] [--json]',
     '[DEVICE] --credential FILE --credential-id ID --import-kek-id ID [--json]',
@@ -23,7 +23,7 @@ export default class OfficerStatus extends DekCommand {
   ];
   static override args = {
     device: Args.string({
-      description: 'mlx5_0, a PCI address or a node GUID (default: all mlx5 NICs)',
+      description: 'the NIC: mlx5_0, a PCI address or a node GUID (default: all mlx5 NICs)',
       ignoreStdin: true,
     }),
   };

@@ -24,13 +24,13 @@ interface RollbackIndexEnrollResult {
 }
 
 export default class RollbackIndexEnroll extends DekCommand {
-  static override summary = 'make a manifest the one from which a host goes on';
+  static override summary = 'enroll the manifest that a host starts from';
   static override description =
     'An index that is empty tells nothing: an agent that took any manifest then would take that of an attacker who ' +
-    'has emptied it. So a person says once, on the host, which manifest is meant. It has to be signed and meant for ' +
-    'this host, as for an agent. From then on the agent moves the index with each generation that it applies. In a ' +
-    'TPM, the NV index is made if it is not there. Another manifest, or an older generation than the index holds, ' +
-    'is refused without --force.';
+    'has emptied it. So a person enrolls, once and on the host, the manifest that it has. It has to be signed and ' +
+    'meant for this host, as for an agent. From then on the agent moves the index with each generation that it ' +
+    'applies. In a TPM, the NV index is made if it is not there. Another manifest, or an older generation than the ' +
+    'index holds, is refused without --force.';
   static override usage =
     'SOURCE MANIFEST --allowed-signers FILE [--threshold N] [--release FILE] [--host NAME] [--force] [--json]';
   static override examples = [
@@ -41,11 +41,15 @@ export default class RollbackIndexEnroll extends DekCommand {
     manifest: Args.string({required: true, ignoreStdin: true, description: 'manifest that this host has now'}),
   };
   static override flags = {
-    'allowed-signers': Flags.string({required: true, helpValue: 'FILE', description: ALLOWED_SIGNERS}),
+    'allowed-signers': Flags.string({
+      required: true,
+      helpValue: 'FILE',
+      description: `who may sign: a file ${ALLOWED_SIGNERS}`,
+    }),
     threshold: thresholdFlag,
     release: Flags.string({helpValue: 'FILE', description: 'signed release that lists the manifest'}),
     host: Flags.string({helpValue: 'NAME', description: 'name of this host (default: its static host name)'}),
-    force: Flags.boolean({description: 'take the place of another manifest, or of a later generation'}),
+    force: Flags.boolean({description: 'replace another manifest, or a later generation'}),
   };
 
   async run(): Promise<RollbackIndexEnrollResult> {

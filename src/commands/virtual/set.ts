@@ -11,9 +11,9 @@ export default class VirtualSet extends DekCommand {
   static override description =
     'Changes what a crypto officer, new firmware or a failure would change on a NIC. Programs that have it open ' +
     'see the change at their next command. If one KEY or VALUE is wrong, nothing is changed. A fault makes one ' +
-    'firmware command fail, or as many as times says. dek-error turns existing DEKs to ERROR and, with future, ' +
-    'new ones as well. Revoking a KEK or a credential makes the logins that use it INVALID. A NIC that was gone ' +
-    'comes back empty: programs have to open it again.';
+    'firmware command fail, or as many as times says. Revoking a KEK or a credential makes the logins that use it ' +
+    'INVALID. A NIC that was gone comes back empty: programs have to open it again. dek virtual show tells how it ' +
+    'is set now.';
   static override usage = 'DIR KEY=VALUE... [--device NAME] [--json]';
   static override examples = [
     {

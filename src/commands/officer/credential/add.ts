@@ -30,9 +30,9 @@ export default class OfficerCredentialAdd extends DekCommand {
   static override summary = 'add a credential to a NIC';
   static override description =
     "Adds a credential, wrapped by the import KEK of the officer's login (--kek). With the role user it is for " +
-    'hosts that have DEKs made; with the role officer it adds and deletes KEKs and credentials as well. The NIC ' +
-    'chooses its id, which is printed and is what a login names; what a login takes besides is made by dek ' +
-    'credential wrap.';
+    'hosts, which create DEKs; with the role officer it adds and deletes KEKs and credentials as well. The NIC ' +
+    'chooses its id, which is printed. A login names this id, and takes the credential wrapped: dek credential ' +
+    'wrap.';
   static override usage =
     `SOURCE --role ROLE ${KEK_USAGE} ${OFFICER_USAGE} [--input-format FORMAT] ${FUNCTION_USAGE} [--json]`;
   static override examples = [

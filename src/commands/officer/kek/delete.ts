@@ -15,10 +15,10 @@ interface DeleteResult {
 export default class OfficerKekDelete extends DekCommand {
   static override summary = 'delete an import KEK from a NIC';
   static override description =
-    'Deletes the import KEK with this id. Logins under it turn INVALID, and the NIC takes no DEK that it has wrapped ' +
-    'any more; DEKs that are there stay usable until their context closes. Refuses what the login itself names, and ' +
-    'what an agent of this host is logged in with or a manifest names (--manifest); --force leaves the latter out. ' +
-    'With --all-ports it is deleted under this id on each port and function: the ids need not be of the same key.';
+    'Deletes the import KEK with this id. Logins under it turn INVALID, and the NIC takes no DEK that it has ' +
+    'wrapped any more; DEKs that are there stay usable until their context closes. Refuses the KEK of the login ' +
+    'itself and, without --force, one that an agent of this host is logged in with or that a manifest names. With ' +
+    '--all-ports it is deleted under this id on each port and function: the ids need not be of the same key.';
   static override examples = [
     'dek officer kek delete 0x1 --credential officer.wrapped --credential-id 0 --import-kek-id 0',
   ];
@@ -33,9 +33,9 @@ export default class OfficerKekDelete extends DekCommand {
       multiple: true,
       multipleNonGreedy: true,
       default: [],
-      description: 'a manifest that must not name it, or a folder of them; may be given several times',
+      description: 'manifest that must not name it, or a directory of them; may be given more than once',
     }),
-    force: Flags.boolean({description: 'delete it although a login or a manifest of this host names it'}),
+    force: Flags.boolean({description: 'delete it even if a login or a manifest of this host names it'}),
     socket: socketFlag,
   };
 
