@@ -345,7 +345,7 @@ complete -c dek -n '__dek_in manifest set' -l no-not-after -d 'let hosts take it
 complete -c dek -n '__dek_in manifest set' -l next-login -r -F -d 'credential'
 complete -c dek -n '__dek_in manifest set' -l import-kek-id -x -d 'id of the next import KEK on the NIC'
 complete -c dek -n '__dek_in manifest set' -l credential-id -x -d 'id on the NIC of the credential of --next-login'
-complete -c dek -n '__dek_in manifest set' -l kcv -x -d 'key check value of the next import KEK, 10 hex digits, if it is known'
+complete -c dek -n '__dek_in manifest set' -l kcv -x -d 'key check value of the next import KEK, 10 hex digits, which a fleet needs'
 complete -c dek -n '__dek_in manifest set' -l no-next-login -d 'remove the next login'
 complete -c dek -n '__dek_in manifest set' -l remove -x -d 'take this DEK out'
 complete -c dek -n '__dek_in manifest set' -l output -s o -r -F -d 'write to this new file'

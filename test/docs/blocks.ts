@@ -63,6 +63,7 @@ export function commandsOf(text: string): {command: string; shown: string}[] {
 /** What of an output differs from one run to the next, and what stands for it when two are compared. */
 const VARIES: readonly (readonly [RegExp, string])[] = [
   [/\bKCV [0-9a-f]{10}\b/g, 'KCV'], // of a random KEK
+  [/\bSHA-256 [0-9a-f]+(\.\.\.)?/g, 'SHA-256'], // of a random manifest, cut off on a page
   [/\b[0-9a-f]{32}\b/g, 'DCV'], // of a random DEK
   [/\b0x[0-9a-f]{16}\b/g, 'KEYTAG'], // likewise
   [/process \d+/g, 'process'],

@@ -48,7 +48,6 @@ export const ELSEWHERE: Readonly<Record<string, readonly (readonly [begins: stri
   'docs/signed.md': [
     ['alice namespaces', SHOWN],
     ['{"dek-release"', SHOWN],
-    ['# dek rollback-index enroll', 'test/agent/gate/rollback.nic.test.ts, with a TPM in software'],
     ['# dek events', `${VM}: systemd-unit.sh; test/audit/journal.nic.test.ts`],
   ],
   'docs/start.md': [['apt install', PACKAGE]],

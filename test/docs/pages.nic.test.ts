@@ -3,11 +3,12 @@
  * compared where the page shows it; a command that shows no error has to end with 0.
  */
 import {expect} from 'chai';
+import {SoftTpm} from '../support/keys/swtpm.js';
 import {shownOutput} from '../support/process/session.js';
 import {Terminal} from '../support/process/terminal.js';
 import {blocksOf, commandsOf, common, PAGES, sessionsOf} from './blocks.js';
 import {ELSEWHERE} from './elsewhere.js';
-import {INSTEAD, STAGES} from './stages.js';
+import {INSTEAD, STAGES, type Stage} from './stages.js';
 
 /** A program, which library.nic.test.ts compiles and runs. */
 const PROGRAM = 'program';
@@ -31,16 +32,31 @@ for (const page of PAGES) {
       const stage = stages[name];
       if (stage === undefined) continue;
       it(`shows what is so: ${name}`, async () => {
-        await Terminal.with(async (terminal) => {
-          for (const line of stage.before ?? []) await expectSuccess(terminal, line);
-          for (const step of commandsOf(INSTEAD.reduce((all, [from, to]) => all.replaceAll(from, to), text))) {
-            await compare(terminal, step);
-          }
-          if (stage.after !== undefined) await expectSuccess(terminal, stage.after);
-        });
+        const tpm = stage.tpm ? await SoftTpm.start() : undefined;
+        try {
+          const here = (line: string): string =>
+            tpm ? line.replace(/tpm:(0x[0-9a-f]+)/g, (_, index: string) => tpm.index(index)) : line;
+          await Terminal.with((terminal) => play(terminal, stage, text, here));
+        } finally {
+          await tpm?.stop();
+        }
       });
     }
   });
+}
+
+/** `here` is a command of the page as it goes here. */
+async function play(
+  terminal: Terminal,
+  {before = [], after}: Stage,
+  text: string,
+  here: (line: string) => string,
+): Promise<void> {
+  for (const line of before) await expectSuccess(terminal, line);
+  for (const step of commandsOf(INSTEAD.reduce((all, [from, to]) => all.replaceAll(from, to), text))) {
+    await compare(terminal, {...step, command: here(step.command)});
+  }
+  if (after !== undefined) await expectSuccess(terminal, after);
 }
 
 async function compare(terminal: Terminal, {command, shown}: {command: string; shown: string}): Promise<void> {

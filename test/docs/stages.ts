@@ -8,6 +8,8 @@ export interface Stage {
   readonly before?: readonly string[];
   /** What ends it. */
   readonly after?: string;
+  /** There is a TPM, in software; where the page has `tpm:INDEX` it is this one. */
+  readonly tpm?: boolean;
 }
 
 const CREDENTIAL = 'dek credential wrap file:nic/officer/credential --kek file:kek --output credential.wrapped';
@@ -55,6 +57,13 @@ const SIGNERS = [
   'ssh-agent-here &',
   'export SSH_AUTH_SOCK="$PWD/ssh-agent.sock"; bash',
   'ssh-add -q alice',
+];
+
+/** A host with a manifest that both have signed. */
+const SIGNED_HOST = [
+  ...[CREDENTIAL, manifest(2), INSTALLED, ...SIGNERS],
+  'cp allowed_signers etc/dek',
+  'for name in alice bob; do dek manifest sign etc/dek/manifest --key file:$name; done',
 ];
 
 export const STAGES: Readonly<Record<string, Readonly<Record<string, Stage>>>> = {
@@ -133,16 +142,8 @@ export const STAGES: Readonly<Record<string, Readonly<Record<string, Stage>>>> =
         ...SIGNERS,
       ],
     },
-    host: {
-      before: [
-        CREDENTIAL,
-        manifest(2),
-        INSTALLED,
-        ...SIGNERS,
-        'cp allowed_signers etc/dek',
-        'for name in alice bob; do dek manifest sign etc/dek/manifest --key file:$name; done',
-      ],
-    },
+    host: {before: SIGNED_HOST},
+    tpm: {before: SIGNED_HOST, tpm: true},
   },
   'docs/start.md': {
     selftest: {},

@@ -102,8 +102,8 @@ describe('dek virtual', () => {
     expect(key.status).to.equal(2);
     expect(key.stderr)
       .to.include('error: no setting "latency"')
-      .and.include('latency-us=0..1000000')
-      .and.include('gone=yes|no');
+      .and.include('latency-us, ')
+      .and.include('gone, ');
     const value = dek('set', nic, 'latency-us=5', 'gone=maybe');
     expect(value.status).to.equal(2);
     expect(value.stderr).to.include('not a value of gone: maybe').and.include('gone=yes|no');

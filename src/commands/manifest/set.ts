@@ -88,7 +88,7 @@ export default class ManifestSet extends DekCommand {
     kcv: hexFlag(KCV_BYTES, {
       ...ofNextLogin,
       helpValue: 'KCV',
-      description: 'key check value of the next import KEK, 10 hex digits, if it is known',
+      description: 'key check value of the next import KEK, 10 hex digits, which a fleet needs',
     }),
     'no-next-login': Flags.boolean({description: 'remove the next login'}),
     remove: Flags.string({
