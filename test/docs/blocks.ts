@@ -66,6 +66,7 @@ const VARIES: readonly (readonly [RegExp, string])[] = [
   [/\bSHA-256 [0-9a-f]+(\.\.\.)?/g, 'SHA-256'], // of a random manifest, cut off on a page
   [/\b[0-9a-f]{32}\b/g, 'DCV'], // of a random DEK
   [/\b0x[0-9a-f]{16}\b/g, 'KEYTAG'], // likewise
+  [/(~|\/run\/user\/1000\/dek|\/run\/dek)\/agent\.sock/g, 'agent.sock'], // where it is by default, and here
   [/process \d+/g, 'process'],
   [/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME'],
   [/\bdek \d+\.\d+\.\d+\b/g, 'dek VERSION'],

@@ -85,7 +85,7 @@ export const STAGES: Readonly<Record<string, Readonly<Record<string, Stage>>>> =
   'docs/library.md': {},
   'docs/metrics.md': {metrics: {before: [CREDENTIAL, manifest(3), AGENT]}},
   'docs/officer.md': {
-    card: {before: [...CARD, program('bin/storage', 'dek list')]},
+    card: {before: ['rm nic', program('bin/storage', 'dek list')]},
     wrap: {before: ['cp nic/officer/credential credential']},
     many: {before: ['head -c 72000 /dev/urandom > keys.bin && chmod 600 keys.bin', CREDENTIAL, manifest(1)]},
     rotate: {before: OPERATIONAL},

@@ -100,10 +100,7 @@ describe('dek virtual', () => {
     const before = dek('show', nic).stdout;
     const key = dek('set', nic, 'latency-us=5', 'latency=5');
     expect(key.status).to.equal(2);
-    expect(key.stderr)
-      .to.include('error: no setting "latency"')
-      .and.include('latency-us, ')
-      .and.include('gone, ');
+    expect(key.stderr).to.include('error: no setting "latency"').and.include('latency-us, ').and.include('gone, ');
     const value = dek('set', nic, 'latency-us=5', 'gone=maybe');
     expect(value.status).to.equal(2);
     expect(value.stderr).to.include('not a value of gone: maybe').and.include('gone=yes|no');
