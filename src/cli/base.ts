@@ -66,6 +66,7 @@ export abstract class DekCommand {
     argv = this.argv,
   ): Promise<ParserOutput<F, object, A>> {
     const known = {flags: {...(this.#hasJson ? jsonFlag : {}), ...flags}, args, strict} as Input<F, object, A>;
+    assertNoValues(argv, known.flags ?? {});
     const parsed = await parse(argv, known);
     assertNoneEmpty(parsed);
     return parsed;
@@ -73,8 +74,7 @@ export abstract class DekCommand {
 
   /** Whether `--json` was asked for. It is known before the words are parsed, so that their errors come as JSON too. */
   protected jsonEnabled(): boolean {
-    const dashes = this.argv.indexOf('--');
-    return this.#hasJson && this.argv.slice(0, dashes < 0 ? undefined : dashes).includes('--json');
+    return this.#hasJson && beforeDashes(this.argv).includes('--json');
   }
 
   /** Prints a line of the result as text: a path in it begins no other. `dress` adds colours, say. */
@@ -89,6 +89,24 @@ export abstract class DekCommand {
 
   get #hasJson(): boolean {
     return (this.constructor as typeof DekCommand).enableJsonFlag;
+  }
+}
+
+/** What follows two dashes is no option. */
+function beforeDashes(argv: readonly string[]): readonly string[] {
+  const dashes = argv.indexOf('--');
+  return argv.slice(0, dashes < 0 ? undefined : dashes);
+}
+
+/**
+ * oclif takes `--lend=no` for `--lend`, and `no` for an argument: the contrary of what was meant. Throws BAD_ARGUMENT.
+ */
+function assertNoValues(argv: readonly string[], flags: FlagInput): void {
+  for (const word of beforeDashes(argv)) {
+    const [, name = '', no, positive = ''] = /^--((no-)?([^=]+))=/.exec(word) ?? [];
+    const flag = flags[name] ?? flags[positive];
+    if (flag?.type !== 'boolean' || (flags[name] === undefined && no === undefined)) continue;
+    throw new DekError('BAD_ARGUMENT', `option --${name} takes no value`, {hint: `write --${name}, or leave it out`});
   }
 }
 

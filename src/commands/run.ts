@@ -52,8 +52,6 @@ export default class Run extends DekCommand {
       command: 'dek run --device mlx5_0 -- bash',
     },
   ];
-  /** So that `dek run CMD`, without dashes, comes to run() and is told what is missing. */
-  static override strict = false;
   static override enableJsonFlag = false;
   static override flags = agentFlags;
 
