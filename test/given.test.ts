@@ -1,6 +1,15 @@
 /** Odd values for what the library promises to refuse by a DekError. */
 import {expect} from 'chai';
-import {openManifest, readManifest, unwrapKeys, wrapDek, writeManifest} from '../src/index.js';
+import {
+  connectAgent,
+  nextEdition,
+  openManifest,
+  readManifest,
+  unwrapKeys,
+  wrapDek,
+  writeManifest,
+} from '../src/index.js';
+import {openVirtual} from '../src/virtual/index.js';
 import {thrownBy} from './support/process/errors-thrown.js';
 
 const KEK = new Uint8Array(32).map((_, i) => i);
@@ -37,8 +46,38 @@ describe('an odd value', () => {
         () => write(value, []),
         () => write({...HEADER, importKekKcv: value}, []),
         () => write(HEADER, value),
+        () => nextEdition(value as never),
+        () => openVirtual(value as never),
+        () => connectAgent(value as never),
       ]) {
         expect((await thrownBy(call)).code, String(call)).to.be.oneOf(['BAD_ARGUMENT', 'BAD_INPUT']);
+      }
+    });
+
+    it(`is refused before the agent is asked: ${what}`, async () => {
+      const client = await connectAgent('/nonexistent');
+      const odd = value as never;
+      const oddNumber = (typeof value === 'number' ? -1 : value) as never;
+      for (const call of [
+        () => client.login(odd),
+        () => client.createDek(odd),
+        () => client.createDek({name: 'vol-1', opaque: new Uint8Array(8), plaintext: odd}),
+        () => client.queryDek(odd),
+        () => client.destroyDeks(odd),
+        () => client.destroyDeks({names: [odd]}),
+        () => client.proveDeks(odd),
+        () => client.apply(odd),
+        () => client.lend(odd),
+        () => client.lend({fd: oddNumber, pdHandle: 0}),
+        () => client.lend({fd: 0, pdHandle: 0, names: [odd]}),
+        () => client.lend({fd: 0, pdHandle: 0, before: odd}),
+        () => client.attach({device: odd}),
+        () => client.attach({names: [odd]}),
+        () => client.attach({timeoutMs: oddNumber}),
+      ]) {
+        // An object without what is asked for may be one that asks for nothing.
+        const allowed = String(call).includes('apply') ? ['BAD_ARGUMENT', 'NO_AGENT'] : ['BAD_ARGUMENT'];
+        expect((await thrownBy(call)).code, String(call)).to.be.oneOf(allowed);
       }
     });
   }

@@ -1,18 +1,9 @@
 /** The client of the agent, one request a call. It checks what it is given, and keeps no key. */
 
 import {type IncomingMessage, type RequestOptions, request} from 'node:http';
-import {assertInteger, toHex, viewBytes} from '../bytes.js';
-import {
-  DCV_BYTES,
-  DEK_WRAPPED_BYTES,
-  KEYTAG_BYTES,
-  type LoginOptions,
-  MAX_ID,
-  OPAQUE_LENGTHS,
-  WRAPPED_CREDENTIAL_BYTES,
-} from '../dek-layout.js';
-import {assertDekName} from '../dek-name.js';
+import type {LoginOptions} from '../dek-layout.js';
 import {DekError} from '../errors.js';
+import {type Asked, askedApply, askedCreate, askedDek, askedDeks, askedLogin, askedProofs} from './asked.js';
 import {connectionFailed} from './connection-error.js';
 import type {AgentEvent} from './events.js';
 import type {Proof} from './proof.js';
@@ -22,7 +13,6 @@ import {
   type ApplyRequest,
   type ApplyResult,
   type ApplyStep,
-  assertShare,
   type CreateRequest,
   type DekStatus,
   type DestroyRequest,
@@ -89,11 +79,8 @@ export class AgentClient {
    * @returns the login as the NICs see it
    * @throws DekError: BAD_ARGUMENT; the agent's own, NO_AGENT, PERMISSION or IO
    */
-  async login({credential, credentialId, importKekId}: LoginOptions): Promise<LoginStatus> {
-    const body = viewBytes(credential, [WRAPPED_CREDENTIAL_BYTES], 'credential');
-    assertInteger(credentialId, 0, MAX_ID, 'credentialId');
-    assertInteger(importKekId, 0, MAX_ID, 'importKekId');
-    return this.#send('login', {query: `credentialId=${credentialId}&importKekId=${importKekId}`, body});
+  async login(options: LoginOptions): Promise<LoginStatus> {
+    return this.#send('login', askedLogin(options));
   }
 
   /**
@@ -110,25 +97,8 @@ export class AgentClient {
    * @returns the DEK as the NICs see it
    * @throws DekError: BAD_ARGUMENT; the agent's own, NO_AGENT, PERMISSION or IO
    */
-  async createDek({name, opaque, wrapped, plaintext, dcv, keytagValue}: CreateRequest): Promise<DekStatus> {
-    assertDekName(name);
-    const label = viewBytes(opaque, OPAQUE_LENGTHS, 'opaque');
-    if ((wrapped === undefined) === (plaintext === undefined)) {
-      throw new DekError('BAD_ARGUMENT', 'expected either "wrapped" or "plaintext"');
-    }
-    const query = new URLSearchParams({import: wrapped ? 'wrapped' : 'plaintext', opaque: toHex(label)});
-    if (dcv !== undefined) query.set('dcv', toHex(viewBytes(dcv, [DCV_BYTES], 'dcv')));
-    if (keytagValue !== undefined) {
-      query.set('keytagValue', toHex(viewBytes(keytagValue, [KEYTAG_BYTES], 'keytagValue')));
-    }
-    const body = wrapped === undefined ? undefined : viewBytes(wrapped, DEK_WRAPPED_BYTES, 'wrapped');
-    if (plaintext !== undefined) {
-      assertInteger(plaintext.fd, 0, 0x7fffffff, 'fd');
-      query.set('fd', `${plaintext.fd}`);
-      if (plaintext.format !== undefined) query.set('format', plaintext.format);
-      if (plaintext.allowEqualKeys) query.set('allowEqualKeys', 'true');
-    }
-    return this.#send('create', {name, query: `${query}`, body});
+  async createDek(request: CreateRequest): Promise<DekStatus> {
+    return this.#send('create', askedCreate(request));
   }
 
   /**
@@ -138,8 +108,7 @@ export class AgentClient {
    * @throws DekError: BAD_ARGUMENT, NO_DEK; the agent's own, NO_AGENT, PERMISSION or IO
    */
   async queryDek(name: string): Promise<DekStatus> {
-    assertDekName(name);
-    return this.#send('query', {name});
+    return this.#send('query', askedDek(name));
   }
 
   /**
@@ -158,7 +127,7 @@ export class AgentClient {
    * @throws DekError: BAD_ARGUMENT, NO_DEK; the agent's own, NO_AGENT, PERMISSION or IO
    */
   async destroyDeks(which: DestroyRequest): Promise<string[]> {
-    return (await this.#send<{destroyed: string[]}>('destroy', {query: queryOf(which)})).destroyed;
+    return (await this.#send<{destroyed: string[]}>('destroy', askedDeks(which))).destroyed;
   }
 
   /**
@@ -171,7 +140,7 @@ export class AgentClient {
    */
   async proveDeks(which: ProveRequest, progress: (done: number) => void = () => {}): Promise<Proof[]> {
     const proofs: Proof[] = [];
-    for await (const line of this.#lines('prove', {query: `${queryOf(which)}${which.record ? '&record=true' : ''}`})) {
+    for await (const line of this.#lines('prove', askedProofs(which))) {
       const {proofs: some, done} = line as {proofs?: Proof[]; done?: true};
       if (some) {
         for (const proof of some) proofs.push(proof);
@@ -191,14 +160,7 @@ export class AgentClient {
    *   PERMISSION or IO
    */
   async apply(asked: ApplyRequest, progress: ApplyProgress = () => {}): Promise<ApplyResult> {
-    const query = new URLSearchParams({dryRun: `${asked.dryRun}`, keepGoing: `${asked.keepGoing}`});
-    if (asked.query) query.set('query', 'true');
-    if (asked.prove !== undefined) query.set('prove', `${assertShare(asked.prove)}`);
-    if (asked.path !== undefined) query.set('path', asked.path);
-    if (asked.kek !== undefined) query.set('kek', asked.kek);
-    if (asked.kekFormat !== undefined) query.set('kekFormat', asked.kekFormat);
-    for (const name of asked.replaceKeys ?? []) query.append('replaceKey', name);
-    for await (const line of this.#lines('apply', {query: `${query}`})) {
+    for await (const line of this.#lines('apply', askedApply(asked))) {
       const {progress: at, result} = line as {
         progress?: {done: number; total: number; step: ApplyStep};
         result?: ApplyResult;
@@ -285,24 +247,6 @@ export async function connectAgent(socket?: string): Promise<AgentClient> {
     throw new DekError('BAD_ARGUMENT', '"socket" expected a path');
   }
   return new AgentClient(socketPath(socket));
-}
-
-/** What a request says beside its route. */
-interface Asked {
-  /** Of a DEK. */
-  name?: string;
-  query?: string;
-  body?: Uint8Array | undefined;
-}
-
-/** Which DEKs, as a query says it. Throws BAD_ARGUMENT. */
-function queryOf(which: DestroyRequest): string {
-  const {all, names = []} = which as {all?: boolean; names?: readonly string[]};
-  if ((all === true) === names.length > 0) {
-    throw new DekError('BAD_ARGUMENT', 'expected either "names" or "all": true');
-  }
-  names.forEach(assertDekName);
-  return all ? 'all=true' : names.map((name) => `name=${encodeURIComponent(name)}`).join('&');
 }
 
 function parseJson(text: string): unknown {

@@ -208,7 +208,7 @@ export async function createVirtual(directory: string, options: CreateOptions = 
  * Finds the virtual ConnectX that `createVirtual` made.
  * @param directory - its path
  * @returns the virtual ConnectX; nothing is to be closed
- * @throws DekError: NO_DEVICE when there is none; BAD_INPUT
+ * @throws DekError: NO_DEVICE when there is none; BAD_INPUT; BAD_ARGUMENT
  */
 export function openVirtual(directory: string): VirtualConnectX {
   const path = pathOf(directory);
@@ -224,8 +224,9 @@ export function openVirtual(directory: string): VirtualConnectX {
   return new VirtualConnectX(path, devices);
 }
 
-/** Throws BAD_ARGUMENT for the empty path, which would be the working directory. */
+/** Throws BAD_ARGUMENT for what is no path, and for the empty one, which would be the working directory. */
 function pathOf(directory: string): string {
+  if (typeof directory !== 'string') throw new DekError('BAD_ARGUMENT', '"directory" expected a path');
   if (directory !== '') return resolve(directory);
   throw new DekError('BAD_ARGUMENT', 'the directory of a virtual ConnectX is empty');
 }

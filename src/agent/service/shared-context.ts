@@ -5,7 +5,9 @@
  */
 import {closeSync} from 'node:fs';
 import {setTimeout as pause} from 'node:timers/promises';
+import {assertInteger, viewBytes} from '../../bytes.js';
 import {DekError} from '../../errors.js';
+import {given} from '../../given.js';
 import {readSealed, sealedMemory} from '../wire/ffi.js';
 import {readTable} from '../wire/table.js';
 import {AgentConnection, notInTime, type ReceivedRecord} from './agent-connection.js';
@@ -74,10 +76,11 @@ export class SharedContext {
    * @internal For `AgentClient.lend`. When an agent ends in the middle of it, goes on with the next one: nobody else
    * can tell that one what is in the context already.
    */
-  static async lend(path: string, {before, timeoutMs = BEGIN_MS, ...options}: LendOptions): Promise<SharedContext> {
+  static async lend(path: string, asked: LendOptions): Promise<SharedContext> {
+    const {before, timeoutMs, ...options} = given('options', 'a context to lend', () => toLend(asked));
     const signal = AbortSignal.timeout(timeoutMs);
     const shared = new SharedContext(path, true, options.pdHandle);
-    if (before) shared.#known.inherit(readTable(Buffer.from(before)));
+    if (before) shared.#known.inherit(readTable(before));
     for (;;) {
       try {
         await shared.#lendOnce(options, signal);
@@ -91,10 +94,8 @@ export class SharedContext {
   }
 
   /** @internal For `AgentClient.attach`. */
-  static async attach(
-    path: string,
-    {device = '', names = [], timeoutMs = BEGIN_MS}: AttachOptions,
-  ): Promise<SharedContext> {
+  static async attach(path: string, asked: AttachOptions): Promise<SharedContext> {
+    const {device, names, timeoutMs} = given('options', 'a NIC and names of DEKs', () => toAttach(asked));
     const signal = AbortSignal.timeout(timeoutMs);
     const shared = new SharedContext(path, false, 0);
     try {
@@ -216,7 +217,7 @@ export class SharedContext {
     return this.#device === '' && this.#known.isTold;
   }
 
-  async #lendOnce({fd, pdHandle, names = []}: Omit<LendOptions, 'before'>, signal: AbortSignal): Promise<void> {
+  async #lendOnce({fd, pdHandle, names}: ToLend, signal: AbortSignal): Promise<void> {
     const presents = this.#known.isAny;
     const presented = presents ? sealedMemory('dek-table', this.table()) : undefined;
     try {
@@ -285,6 +286,35 @@ export class SharedContext {
   }
 }
 
+type ToLend = Pick<ReturnType<typeof toLend>, 'fd' | 'pdHandle' | 'names'>;
+
+/** What was given, looked at once. Throws BAD_ARGUMENT, as the next two. */
+function toLend({fd, pdHandle, names, before, timeoutMs}: LendOptions) {
+  assertInteger(fd, 0, 0x7fffffff, 'fd');
+  assertInteger(pdHandle, 0, 0xffffffff, 'pdHandle');
+  const table =
+    before === undefined ? undefined : Buffer.from(viewBytes(before, {min: 0, max: 2 ** 30, step: 1}, 'before'));
+  return {fd, pdHandle, names: namesOf(names), before: table, timeoutMs: timeoutOf(timeoutMs)};
+}
+
+function toAttach({device = '', names, timeoutMs}: AttachOptions) {
+  if (typeof device !== 'string') throw new DekError('BAD_ARGUMENT', '"device" expected the name of a NIC');
+  return {device, names: namesOf(names), timeoutMs: timeoutOf(timeoutMs)};
+}
+
+function namesOf(names: readonly string[] = []): readonly string[] {
+  const copy = Array.from(names);
+  if (copy.every((name) => typeof name === 'string' && name.length <= MAX_NAME)) return copy;
+  throw new DekError('BAD_ARGUMENT', `"names" expected names of DEKs, and GLOBs, of up to ${MAX_NAME} characters`);
+}
+
+function timeoutOf(timeoutMs = BEGIN_MS): number {
+  assertInteger(timeoutMs, 0, 0x7fffffff, 'timeoutMs');
+  return timeoutMs;
+}
+
+/** As long as a record can say. */
+const MAX_NAME = 65_535;
 /** How long the agent may take to destroy what it made, or what is left: many objects, one after the other. */
 const DETACH_MS = 60_000;
 /** How long a lend or an attach may take. */

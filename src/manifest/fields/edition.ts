@@ -3,8 +3,9 @@
  * hosts, until when, and what the login under the next import KEK will be.
  */
 import {randomBytes} from 'node:crypto';
-import {fromHex, toHex} from '../../bytes.js';
+import {assertInteger, fromHex, toHex} from '../../bytes.js';
 import type {LoginOptions} from '../../dek-layout.js';
+import {given} from '../../given.js';
 import {fault} from '../fault.js';
 import {type JsonObject, member, shown} from './json-object.js';
 import {LOGIN_MEMBERS, loginMembers, parseKcv, parseLogin} from './login.js';
@@ -56,10 +57,13 @@ export function newEdition(more: Partial<Pick<Edition, 'hosts' | 'notAfter' | 'n
  * The edition that follows: for a manifest that takes the place of another.
  * @param edition - that of the other
  * @returns the next generation, issued now
- * @throws nothing: what a header cannot hold is refused where it is written
+ * @throws DekError: BAD_ARGUMENT for what is no edition; what a header cannot hold is refused where it is written
  */
 export function nextEdition(edition: Edition): Edition {
-  return {...edition, generation: edition.generation + 1, issued: now()};
+  return given('edition', 'that of a manifest', () => {
+    assertInteger(edition.generation, 1, Number.MAX_SAFE_INTEGER - 1, 'generation');
+    return {...edition, generation: edition.generation + 1, issued: now()};
+  });
 }
 
 /** The edition after this one; the first of a new set where there is none, as in version 1. */
