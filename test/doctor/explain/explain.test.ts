@@ -95,6 +95,7 @@ describe('explain', () => {
   it('knows that it does not know a syndrome', () => {
     expect(explain('0x35e6ec').isKnown).to.equal(false);
     expect(explain('ECHILD').isKnown).to.equal(false);
+    for (const number of ['0', '00', '4000']) expect(() => explain(number)).to.throw(`no explanation of "${number}"`);
     expect(() => explain('EWHAT')).to.throw('no explanation of "EWHAT"');
   });
 
