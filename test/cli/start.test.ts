@@ -4,6 +4,7 @@
 import {spawnSync} from 'node:child_process';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
+import {temporaryDirectory} from '../support/temporary-directory.js';
 
 const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
 
@@ -16,6 +17,20 @@ function runUnread(words: string): {status: number; stderr: string} {
 
 describe('start', function () {
   this.timeout(60_000);
+
+  for (const [words, status, message] of [
+    ['list --socket /nonexistent', 3, 'no agent listens on /nonexistent'],
+    ['lits', 2, 'command lits not found'],
+    ['virtual show nic', 3, 'the working directory was removed'],
+  ] as const) {
+    it(`answers dek ${words} from a directory that was removed`, () => {
+      const directory = temporaryDirectory();
+      const script = `cd "$2" && rmdir "$2" && exec "$0" "$1" ${words}`;
+      const result = spawnSync('sh', ['-c', script, process.execPath, DEK, directory], {encoding: 'utf8'});
+      expect(result.status).to.equal(status);
+      expect(result.stderr).to.match(new RegExp(`^error: ${message}\\nhint: .*\\n$`));
+    });
+  }
 
   for (const [words, status] of [
     ['--help', 0],

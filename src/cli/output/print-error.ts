@@ -1,7 +1,7 @@
 /** One error, as text for people or JSON for programs, and the exit status that goes with it. */
 import {existsSync} from 'node:fs';
 import {hideKey} from '../../bytes.js';
-import {DekError, errorJson} from '../../errors.js';
+import {DekError, errorJson, systemCode} from '../../errors.js';
 import {jsonText, printable} from '../../printable.js';
 import {mappedStack} from '../stack.js';
 import {usageMessage, withoutFrame} from '../usage-error.js';
@@ -37,6 +37,14 @@ export function printError(error: unknown, {json, command}: {json: boolean; comm
 /** oclif's parse errors are the user's (status 2); anything else is a defect of ours and says so. */
 function foreignError(error: unknown, command: string | undefined): DekError {
   const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd') {
+    const hint = 'go to one that is there: cd /';
+    return new DekError('NO_INPUT', 'the working directory was removed', {
+      hint,
+      errno: systemCode(error),
+      cause: error,
+    });
+  }
   if (!(error instanceof Error && 'oclif' in error)) {
     const hint = 'this is a defect; DEK_DEBUG=1 prints where it happened';
     return new DekError('INTERNAL', message, {hint, cause: error});
@@ -44,9 +52,18 @@ function foreignError(error: unknown, command: string | undefined): DekError {
   return new DekError('BAD_ARGUMENT', usageMessage(message), {hint: `see: ${command ?? 'dek'} --help`, cause: error});
 }
 
+/** Empty where it was removed. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return '';
+  }
+}
+
 /** `text` without words that may be keys. What is a file is none, whatever it is called. */
 function withoutKeys(text: string): string {
-  const here = `${process.cwd()}/`;
+  const here = `${workingDirectory()}/`;
   return text.replace(/[^\s"'=,()]*[^\s"'=,():;.]/g, (word) => {
     const given = word.startsWith(here) ? word.slice(here.length) : word;
     return existsSync(word) ? word : hideKey(given) === given ? word : hideKey(given);
