@@ -8,8 +8,11 @@ import {fileURLToPath} from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** Run from their own text elsewhere: by test/vm/tests/dm-crypt.sh, and by the test of the package virtual-connectx. */
-const ELSEWHERE_WHOLE = ['encrypted-store.md', 'vcx.md'];
+/**
+ * Run from their own text elsewhere: by test/vm/tests/dm-crypt.sh, by test/fleet/faults/page.faults.ts, and by the test
+ * of the package virtual-connectx.
+ */
+const ELSEWHERE_WHOLE = ['encrypted-store.md', 'fleet.md', 'vcx.md'];
 
 /** `README.md`, `docs/start.md`, ... */
 export const PAGES: readonly string[] = [

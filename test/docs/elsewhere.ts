@@ -5,7 +5,6 @@
 
 const PACKAGE = 'npm run test:package does it in bare roots of Debian';
 const TYPED = 'npm run test:package types it in bare roots of Debian, from the text of the page';
-const FLEET = 'npm run test:fleet does it on a real etcd, by scripts/demo-fleet';
 const KEYRING = 'test/commands/kek.test.ts, with keyrings of its own';
 const VM = 'npm run test:vm does it, in a virtual machine';
 const PEERS = 'npm run test:peers does it';
@@ -21,13 +20,6 @@ export const ELSEWHERE: Readonly<Record<string, readonly (readonly [begins: stri
     ['--kek file:', 'words of sources: test/custody/sources tries each'],
     ['dek kek copy', KEYRING],
     ["--kek 'pkcs11:", 'words of wrappers: test/custody/wrappers tries each'],
-  ],
-  'docs/fleet.md': [
-    ['export DEK_FLEET', FLEET],
-    ['members=', FLEET],
-    ['dek fleet publish', FLEET],
-    ['dek fleet rollout', FLEET],
-    ['cp vols.manifest', FLEET],
   ],
   'docs/install.md': [
     ['apt install', TYPED],
