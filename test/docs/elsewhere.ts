@@ -28,6 +28,7 @@ export const ELSEWHERE: Readonly<Record<string, readonly (readonly [begins: stri
     ['podman load', 'scripts/package/try-image types it'],
     ['tar -xzf', TYPED],
     ['cp /opt/dek', TYPED],
+    ['npm install --global --allow-scripts', TYPED],
     ['npm pack', `${TYPED}; test/package/install.slow.test.ts packs and installs as well`],
     ['ssh-keygen -Y sign', TYPED],
   ],
