@@ -69,8 +69,10 @@ export const MLX5DV_DEK_INIT_ATTR = {
 /** struct mlx5dv_dek_attr */
 export const MLX5DV_DEK_ATTR = {size: 24, state: 0, opaque: 4, comp_mask: 16} as const;
 
-/** struct mlx5dv_obj: which object, and where what libmlx5 knows of it goes. */
+/** struct mlx5dv_obj: which object, and where what libmlx5 knows of it goes. `size`: of release 44. */
 export const MLX5DV_OBJ = {size: 112, 'pd.in': 96, 'pd.out': 104} as const;
+/** Later releases have more kinds of objects (65: 128 bytes). */
+export const MLX5DV_OBJ_ROOM = 256;
 
 /** struct mlx5dv_pd */
 export const MLX5DV_PD = {size: 16, pdn: 0} as const;

@@ -1,5 +1,5 @@
 /** A protection domain, ibv_alloc_pd(3): DEKs and MKeys meet only inside one. */
-import {C, MLX5DV_OBJ, MLX5DV_PD} from './c-layout.js';
+import {C, MLX5DV_OBJ, MLX5DV_OBJ_ROOM, MLX5DV_PD} from './c-layout.js';
 import type {ContextPtr, Library, PdPtr} from './ffi.js';
 import {callFailed} from './refusal/errno.js';
 
@@ -21,7 +21,7 @@ export const allocPd: PdMaker = (lib, context, device) => {
 /** The number that the NIC has for a PD: mlx5dv_init_obj(3). */
 export function pdNumber(lib: Library, pd: PdPtr): number {
   const out = new Uint8Array(new ArrayBuffer(MLX5DV_PD.size));
-  const obj = new Uint8Array(new ArrayBuffer(MLX5DV_OBJ.size));
+  const obj = new Uint8Array(new ArrayBuffer(MLX5DV_OBJ_ROOM));
   const view = new DataView(obj.buffer);
   view.setBigUint64(MLX5DV_OBJ['pd.in'], pd, true);
   view.setBigUint64(MLX5DV_OBJ['pd.out'], lib.addressOf(out), true);

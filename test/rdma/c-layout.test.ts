@@ -9,13 +9,14 @@ import {type Feature, has, needing} from '../support/nic/release.js';
 
 type Struct = Readonly<Record<string, number>>;
 
-const {C, MLX5DV_CONTEXT_ROOM, MLX5DV_CONTEXT_ATTR_ROOM, ...structs} = layout;
+const {C, MLX5DV_CONTEXT_ROOM, MLX5DV_CONTEXT_ATTR_ROOM, MLX5DV_OBJ_ROOM, ...structs} = layout;
 const {C: DATA_PATH_C, IBV_PORT_ATTR_ROOM, ...dataPathStructs} = dataPathLayout;
 
 /** What later releases made longer, and the room that it gets. */
 const ROOM: Readonly<Record<string, number>> = {
   'sizeof(struct mlx5dv_context)': MLX5DV_CONTEXT_ROOM,
   'sizeof(struct mlx5dv_context_attr)': MLX5DV_CONTEXT_ATTR_ROOM,
+  'sizeof(struct mlx5dv_obj)': MLX5DV_OBJ_ROOM,
 };
 
 /** What not all releases have. */

@@ -1,6 +1,7 @@
 import {expect} from 'chai';
 import {Client} from '../support/nic/client.js';
 import {type TestDevice, testDevice} from '../support/nic/device.js';
+import {compileProgram} from '../support/process/compile.js';
 
 /** What traffic.c fills memory with. */
 function pattern(bytes: number, seed: number): string {
@@ -90,6 +91,17 @@ describe('the data path of the virtual ConnectX', () => {
       }
       expect(device.nic.show().total.workRequests).to.equal(800);
     });
+  });
+
+  it('tells once that a shared receive queue is below its limit, also one that does not listen', () => {
+    const {stdout} = device.run(compileProgram('virtual/srq-limit.c', ['-libverbs']));
+    expect(stdout.trim().split('\n')).to.deep.equal([
+      'not below: 0, told 0',
+      'below: 0, told 1',
+      'read: 0, event 15, of the first 1',
+      'limit: 0',
+      'gone: 0, told 0',
+    ]);
   });
 
   describe('refuses', () => {

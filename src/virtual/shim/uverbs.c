@@ -47,7 +47,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -88,6 +87,7 @@
 #include "memory/memory.c"
 #include "memory/umem.c"
 #include "queue/channel.c"
+#include "queue/event.c"
 #include "queue/cq.c"
 #include "firmware/cq-command.c"
 #include "memory/key.c"

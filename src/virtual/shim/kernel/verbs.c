@@ -1,6 +1,6 @@
 /*
- * What libibverbs asks of the kernel of the device and of a context: query, get, import, the handles of a context,
- * the descriptor of asynchronous events. Its port is in port.c. Left out: events, there are none.
+ * What libibverbs asks of the kernel of the device and of a context: query, get, import, the handles of a context. Its
+ * port is in port.c, its asynchronous events in queue/event.c.
  */
 
 /* Of enum ibv_device_cap_flags. */
@@ -182,17 +182,6 @@ static int info_handles(struct context *c, attrs a)
 		list[i] = made[i].handle;
 	free(made);
 	put_out(a[1], &total, sizeof(total));
-	return 0;
-}
-
-static int alloc_async_fd(struct context *c, attrs a)
-{
-	int fd = eventfd(0, EFD_CLOEXEC);
-
-	(void)c;
-	if (fd < 0)
-		return errno;
-	a[0]->data_s64 = fd;
 	return 0;
 }
 

@@ -21,6 +21,8 @@ struct context {
 	uint8_t *map;
 	dev_t dev;
 	ino_t inode;
+	int event_fd; /* of the program, where asynchronous events go, or -1: queue/event.c */
+	ino_t event_inode;
 	bool cut; /* the file was cut short: its table is not touched any more */
 	int references; /* one of the list, one of each call under way */
 	uint32_t spare[SPARES], spares; /* free records that this process took out of the list of all: objects.c */
@@ -138,7 +140,8 @@ static struct context *map_context(struct nic *nic, const struct shared *header,
 	madvise(map, CONTEXT_BYTES, MADV_DONTDUMP);
 	madvise(map, CONTEXT_BYTES, MADV_DONTFORK);
 	madvise(bodies, BODIES_BYTES, MADV_DONTFORK);
-	*c = (struct context){.next = contexts, .nic = nic, .map = map, .bodies = bodies, .references = 1};
+	*c = (struct context){
+		.next = contexts, .nic = nic, .map = map, .bodies = bodies, .event_fd = -1, .references = 1};
 	c->slot = &nic->image->slot[header->slot];
 	c->shared = (struct shared *)(c->map + CONTEXT_HEADER);
 	c->objects = (struct object *)(c->map + CONTEXT_RECORDS);

@@ -47,6 +47,7 @@ static uint16_t take_receive(struct qp *q)
 	} else if (fetch(next, srq->buffer + ((uint64_t)(index % srq->entries) << srq->shift) + SRQ_NEXT, 2)) {
 		srq->head = get16(next);
 		srq->taken++;
+		tell_limit(srq);
 	}
 	return index;
 }

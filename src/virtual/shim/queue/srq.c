@@ -3,14 +3,17 @@
  *
  *     next   index 2 (16 bits), then data segments from byte 16 on
  *
- * Left out: the event of the limit, resizing, XRC and tag matching.
+ * Left out: resizing, XRC and tag matching.
  */
 
 struct srq {
 	struct body body;
 	uint64_t buffer, record; /* record: how many were posted */
 	uint32_t entries, shift; /* bytes of an entry: 1 << shift */
-	uint32_t pd, max_wr, max_sge, limit;
+	uint32_t pd, max_wr, max_sge;
+	uint32_t limit; /* the program is told when less is posted; 0: not, or not again */
+	uint32_t events; /* how often it was told */
+	uint64_t user; /* what an event says */
 	uint16_t head, taken;
 };
 
@@ -49,9 +52,22 @@ static int create_srq(struct context *c, const void *request, attrs a)
 	s->entries = entries, s->shift = shift;
 	s->pd = model.pd;
 	s->max_wr = in->max_wr, s->max_sge = in->max_sge, s->limit = in->srq_limit;
+	s->user = in->user_handle;
 	put_out(a[1], &out, sizeof(out));
 	put_out(a[4], &driver_out, sizeof(driver_out));
 	return 0;
+}
+
+/* Tells the program, once, when less is posted than it wants to be. */
+static void tell_limit(struct srq *s)
+{
+	const struct ib_uverbs_async_event_desc event = {.element = s->user, .event_type = EVENT_SRQ_LIMIT_REACHED};
+	uint32_t posted;
+
+	if (!s->limit || !fetch_record(s->record, s->taken, &posted) || (uint16_t)(posted - s->taken) >= s->limit)
+		return;
+	s->limit = 0;
+	s->events += send_async(s->body.context, &event);
 }
 
 static int modify_srq(struct context *c, const void *request, attrs a)
@@ -62,8 +78,10 @@ static int modify_srq(struct context *c, const void *request, attrs a)
 	(void)a;
 	if (!s || in->attr_mask & ~SRQ_LIMIT || (in->attr_mask & SRQ_LIMIT && in->srq_limit > s->max_wr))
 		return EINVAL;
-	if (in->attr_mask & SRQ_LIMIT)
+	if (in->attr_mask & SRQ_LIMIT) {
 		s->limit = in->srq_limit;
+		tell_limit(s);
+	}
 	return 0;
 }
 
@@ -83,8 +101,9 @@ static int query_srq(struct context *c, const void *request, attrs a)
 /* EBUSY while a QP has it, in whichever process. */
 static int destroy_srq(struct context *c, attrs a)
 {
-	const struct ib_uverbs_destroy_srq_resp out = {0};
+	struct ib_uverbs_destroy_srq_resp out = {0};
 	uint32_t handle = (uint32_t)a[0]->data;
+	struct srq *s;
 
 	settle();
 	if (!object_at(c, handle, SRQ))
@@ -92,6 +111,9 @@ static int destroy_srq(struct context *c, attrs a)
 	for (uint32_t i = 0; LOAD(c->objects[handle].cq[0]) && i < c->shared->count && i < OBJECTS; i++)
 		if (LOAD(c->objects[i].kind) == QP && c->objects[i].srq == handle + 1)
 			return EBUSY;
+	s = body_at(c, handle, SRQ);
+	if (s) /* libibverbs waits until the program has acknowledged so many */
+		out.events_reported = s->events - take_async(c, s->user);
 	free_object(c, handle);
 	put_out(a[1], &out, sizeof(out));
 	return 0;
