@@ -5,6 +5,7 @@
 
 import {hideKey, toHex} from '../../bytes.js';
 import {
+  type DekState,
   type ImportMode,
   type LoginOptions,
   layoutOfPlaintext,
@@ -13,6 +14,7 @@ import {
 } from '../../dek-layout.js';
 import {DekError, withMessage} from '../../errors.js';
 import {deviceName} from '../../nics.js';
+import type {Dek} from '../../rdma/index.js';
 import type {Events} from '../events.js';
 import {type HeldDek, heldDek} from '../nic/held-dek.js';
 import {assertDistinct, Nic} from '../nic/nic.js';
@@ -197,8 +199,12 @@ export class DekSet {
   /** Asks the NICs for one DEK. Throws NO_DEK, or why a NIC does not tell. */
   async query(name: string): Promise<DekStatus> {
     for (const nic of this.nics) {
-      const held = this.#held(nic, name);
-      const [state] = held.dek ? await nic.query([held.dek]) : [];
+      let held = this.#held(nic, name);
+      let state: DekState | DekError | undefined;
+      for (let asked: Dek | null | undefined; held.dek !== asked; held = this.#held(nic, name)) {
+        asked = held.dek; // made anew meanwhile, the next one is asked: the answer was about another
+        [state] = asked ? await nic.query([asked]) : [];
+      }
       held.state = state === undefined || state instanceof DekError ? 'UNKNOWN' : state;
       if (state instanceof DekError) throw state;
     }

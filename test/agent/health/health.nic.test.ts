@@ -134,6 +134,18 @@ describe('health', function () {
     expect(live(device)).to.deep.equal(WHOLE);
   });
 
+  it('tells of a DEK that it makes again while it is asked for', async () => {
+    device.nic.set({latencyUs: 20_000}); // between the end of the one and the next there is time to ask
+    for (let heals = 1; heals <= 3; heals++) {
+      device.nic.set({dekErrors: [{which: {opaque: opaqueOf(3)}}]});
+      await until(async () => {
+        expect((await agent.client.queryDek('vol-3')).state).to.be.oneOf(['READY', 'ERROR', 'UNKNOWN']);
+        return (await agent.client.status()).heals >= heals;
+      });
+      device.nic.set({dekErrors: []});
+    }
+  });
+
   it('makes one of `dek create` again from the wrapped key that it keeps', async () => {
     await agent.create('extra', 9);
     fs.rmSync(fleetPath(device));
