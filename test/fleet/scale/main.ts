@@ -18,6 +18,12 @@ const GENERATIONS = [1, 2, 3];
 const QUIET_MS = 20_000;
 const keys = newOfficerKeys(1);
 
+/** What is left to do at the end, also at one by a signal; processes die with this one in any case. */
+let cleanUp = async (): Promise<void> => {};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => void cleanUp().finally(() => process.exit(1)));
+}
+
 const counts = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [10_000];
 for (const count of counts) console.log(JSON.stringify(await measure(count)));
 
@@ -25,6 +31,11 @@ async function measure(count: number): Promise<object> {
   const etcd = await EtcdCluster.start();
   const directory = temporaryDirectory();
   const hosts = new SimulatedHosts(etcd.uri('root'), count);
+  cleanUp = async () => {
+    hosts.stop();
+    await etcd.stop();
+    fs.rmSync(directory, {recursive: true, force: true});
+  };
   try {
     const connecting = performance.now();
     await hosts.when(() => hosts.connected === count);
@@ -57,9 +68,7 @@ async function measure(count: number): Promise<object> {
     const ends = {etcdMegabytes, storedMegabytes: Math.round(stored / 1e6), failures: hosts.failed};
     return {hosts: count, deks: DEKS, connectSeconds, generations, quiet, statuses, ...ends};
   } finally {
-    hosts.stop();
-    await etcd.stop();
-    fs.rmSync(directory, {recursive: true});
+    await cleanUp();
   }
 }
 

@@ -51,6 +51,9 @@ export class Authority {
 
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'] as const;
 
+/** setpriv(1) of util-linux: no member is left when we are killed. */
+const DIES_WITH_US = ['setpriv', '--pdeathsig', 'KILL'] as const;
+
 interface Member {
   readonly name: string;
   readonly port: number;
@@ -129,7 +132,7 @@ export class EtcdCluster {
     };
     const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
     const log = fs.openSync(file(`${name}.log`), 'a');
-    const [program, ...rest] = [...this.#prefix, 'etcd', ...args];
+    const [program, ...rest] = [...DIES_WITH_US, ...this.#prefix, 'etcd', ...args];
     this.#members[i]!.process = spawn(program!, rest, {stdio: ['ignore', log, log]});
     fs.closeSync(log);
     if (wait) await this.ready();
