@@ -25,9 +25,10 @@ export default class FleetRollout extends DekCommand {
     'If a wave is not well within --wait, or more hosts than that refuse what they got, the rollout stops, says ' +
     'why and exits with status 7; so it does when it is interrupted. Hosts that lose DEKs which others get come ' +
     'last.\n\n' +
-    'Its progress is kept in etcd: resume goes on from there, on any machine. abort ends it, and hosts keep what ' +
-    'they have. rollback brings each host that was reached to the --fallback, which is a later generation. Nothing ' +
-    'else is published while a rollout is open, and one operator drives it at a time.';
+    'Its progress is kept in etcd: resume goes on from there, forward or back, on any machine, also after etcd was ' +
+    'away. abort ends it, and hosts keep what they have. rollback brings each host that was reached to the ' +
+    '--fallback, which is a later generation. Nothing else is published while a rollout is open, and one operator ' +
+    'drives it at a time.';
   static override usage = [
     'FILE (--host NAME... | --hosts FILE | --all) [--waves N,...] [--fallback FILE] [--prove] ' +
       '[--max-unavailable N] [--wait TIME] [--manifests DIR] [--keep N] [--replace-key NAME...] ' +

@@ -12,6 +12,7 @@ import {Channel, type Duplex} from './grpc.js';
 import type {Identity} from './identity.js';
 import {decodeToken, encodeAuthenticate, METHODS} from './messages.js';
 import {NoAnswer} from './no-answer.js';
+import {StoreAway} from './store-away.js';
 
 /**
  * How long one member may take for an answer, a connection with TLS before it included; twice as long in each round of
@@ -61,7 +62,7 @@ export class Members {
 
   /**
    * The answer of some member. What is asked has to come to the same when it is done twice: a member that gives no
-   * answer may have done it. Throws IO, with what each member did, PERMISSION, LIMIT; Compacted.
+   * answer may have done it. Throws StoreAway, with what each member did, PERMISSION, LIMIT; Compacted.
    */
   async call(method: string, request: Uint8Array, {signal, totalMs = TOTAL_MS}: CallOptions = {}): Promise<Uint8Array> {
     const end = performance.now() + totalMs;
@@ -91,7 +92,7 @@ export class Members {
         if (timeoutMs === patienceMs || !lost.has(member)) lost.set(member, reasonOf(error));
         if (error instanceof NoAnswer) await this.#giveUp(at, channel, heard);
         else this.#leave(at, channel);
-        if (performance.now() >= end) throw unreachable(lost);
+        if (performance.now() >= end) throw new StoreAway(lost);
         if (tries % this.#uri.hosts.length === 0) await pause(PAUSE_MS * (0.5 + Math.random() / 2));
       }
     }
@@ -177,9 +178,4 @@ export class Members {
       wipe(password, request);
     }
   }
-}
-
-function unreachable(lost: ReadonlyMap<string, string>): DekError<'IO'> {
-  const each = [...lost].map(([member, why]) => `${member}: ${why}`).join('; ');
-  return new DekError('IO', `no member of etcd could be used: ${each}`, {hint: 'check its address and certificates'});
 }

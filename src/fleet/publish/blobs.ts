@@ -14,8 +14,8 @@ export const BLOBS_AT_ONCE = 8;
 /** A change that only who has the fleet may do: whether it was done. */
 export interface Guard {
   readonly compare: Compare;
-  /** Throws why it was not done. */
-  lost(): Promise<never>;
+  /** Throws why it was not done: `otherwise`, as BUSY, where it may still be done by right. */
+  lost(otherwise?: string): Promise<never>;
 }
 
 /** Reads the blob of this digest. Throws BAD_INPUT when it is missing or altered. */

@@ -1,6 +1,5 @@
 /** Moves hosts to what they are to hold from now on: each pointer by a compare-and-swap, with what it was kept. */
 import {equalBytes} from '../../bytes.js';
-import {DekError} from '../../errors.js';
 import type {Compare, Operation} from '../etcd/messages.js';
 import type {Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
@@ -42,11 +41,7 @@ export async function moveHosts(
       success: some.flatMap((move) => operationsOf(keys, move)),
     });
     if (!succeeded && !(await areThere(store, keys, some))) {
-      const now = await store.get(keys.operator);
-      if (now?.createRevision !== ('createRevision' in guard.compare ? guard.compare.createRevision : -1)) {
-        await guard.lost();
-      }
-      throw new DekError('BUSY', 'the pointer of a host was moved by another', {hint: 'dek fleet status, then again'});
+      await guard.lost('the pointer of a host was moved by another');
     }
     onProgress(at + some.length);
   }

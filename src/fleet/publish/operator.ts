@@ -7,6 +7,7 @@ import {DekError} from '../../errors.js';
 import {isInstant} from '../../manifest/fields/edition.js';
 import type {Compare} from '../etcd/messages.js';
 import type {Store} from '../etcd/store.js';
+import {StoreAway} from '../etcd/store-away.js';
 import {jsonBytes, LINE, Members, malformed, parseJson} from '../layout/json.js';
 import type {FleetKeys} from '../layout/keys.js';
 import type {Guard} from './blobs.js';
@@ -25,38 +26,53 @@ interface Holder {
   readonly since: string;
 }
 
+/** What is done with the fleet, for messages. */
+export interface Undertaking {
+  /** Such as `a rollout`. */
+  readonly what: string;
+  /** What to do when the store was away in the middle of it. */
+  readonly next: string;
+}
+
 /** The right to change the fleet. */
 export class Operator implements Guard {
   readonly #store: Store;
   readonly #keys: FleetKeys;
   readonly #lease: number;
+  readonly #next: string;
   readonly by: string;
   readonly compare: Compare;
   readonly #timer: NodeJS.Timeout;
   #givingBack: Promise<void> | undefined;
 
-  private constructor(store: Store, keys: FleetKeys, lease: number, by: string, createRevision: number) {
-    this.#store = store;
-    this.#keys = keys;
-    this.#lease = lease;
-    this.by = by;
+  private constructor(
+    store: Store,
+    keys: FleetKeys,
+    next: string,
+    {lease, by, createRevision}: Pick<Holder, 'lease' | 'by'> & {createRevision: number},
+  ) {
+    [this.#store, this.#keys, this.#next, this.#lease, this.by] = [store, keys, next, lease, by];
     this.compare = {key: keys.operator, createRevision};
     // That it was lost is seen by the next change, which compares.
     this.#timer = setInterval(() => void store.keepLease(lease).catch(() => {}), KEEP_MS);
   }
 
-  /** Takes it for `what`, such as `a rollout`, and gives it back when `use` has ended. Throws BUSY, with who has it. */
+  /**
+   * Takes it, and gives it back when `use` has ended. Throws BUSY, with who has it; IO, with what is next, when the
+   * store was away.
+   */
   static async while<T>(
     store: Store,
     keys: FleetKeys,
-    what: string,
+    undertaking: Undertaking,
     use: (operator: Operator) => Promise<T>,
   ): Promise<T> {
-    const operator = await Operator.#take(store, keys, what);
     try {
-      return await use(operator);
-    } finally {
-      await operator.giveBack();
+      const operator = await Operator.#take(store, keys, undertaking);
+      return await use(operator).finally(() => operator.giveBack());
+    } catch (error) {
+      if (!(error instanceof StoreAway)) throw error;
+      throw new DekError('IO', error.message, {hint: `${error.hint}; ${undertaking.next}`, cause: error});
     }
   }
 
@@ -68,7 +84,7 @@ export class Operator implements Guard {
     return this.#givingBack;
   }
 
-  static async #take(store: Store, keys: FleetKeys, what: string): Promise<Operator> {
+  static async #take(store: Store, keys: FleetKeys, {what, next}: Undertaking): Promise<Operator> {
     const by = await store.identity.name();
     const lease = await store.grantLease(LEASE_SECONDS);
     const holder: Holder = {lease, by, host: hostname(), what, since: new Date().toISOString()};
@@ -80,18 +96,22 @@ export class Operator implements Guard {
     const [kv] = answer.found;
     // It may be ours from a try that got no answer.
     if (kv && (answer.succeeded || parseHolder(kv.value).lease === lease)) {
-      return new Operator(store, keys, lease, by, kv.createRevision);
+      return new Operator(store, keys, next, {lease, by, createRevision: kv.createRevision});
     }
     await store.revokeLease(lease);
     throw kv ? busy(parseHolder(kv.value)) : new DekError('BUSY', 'another was faster', {hint: 'try again'});
   }
 
-  async lost(): Promise<never> {
+  async lost(otherwise?: string): Promise<never> {
     if (this.#givingBack) throw new DekError('IO', 'interrupted: each host is as it was, or moved');
     const kv = await this.#store.get(this.#keys.operator);
-    if (kv && parseHolder(kv.value).lease !== this.#lease) throw busy(parseHolder(kv.value));
+    const holder = kv && parseHolder(kv.value);
+    if (holder && holder.lease !== this.#lease) throw busy(holder);
+    if (holder && otherwise !== undefined) {
+      throw new DekError('BUSY', otherwise, {hint: 'dek fleet status, then again'});
+    }
     throw new DekError('IO', 'the store was away too long, and the right to change the fleet is lost', {
-      hint: 'nothing is half done: try again',
+      hint: this.#next,
     });
   }
 }

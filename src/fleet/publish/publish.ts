@@ -6,7 +6,7 @@
 import {hearSignals, raiseAgain} from '../../signals.js';
 import type {Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
-import {assertNoneOpen} from '../rollout/state.js';
+import {assertNoneOpen, readRollout} from '../rollout/state.js';
 import {hostOf, readHosts} from '../status/hosts.js';
 import {collectGarbage, forgetOld} from './collect.js';
 import {Tables} from './heirs.js';
@@ -47,12 +47,17 @@ export interface PublishOptions extends PublishRequest {
 /** Throws BUSY, WRONG_KEY, BAD_ARGUMENT, BAD_INPUT, NO_INPUT, PERMISSION, IO. */
 export async function publish(store: Store, keys: FleetKeys, options: PublishOptions): Promise<Published> {
   return untilSignal((onSignal) =>
-    Operator.while(store, keys, 'a publication', (operator) => {
+    Operator.while(store, keys, PUBLICATION, (operator) => {
       onSignal(() => void operator.giveBack());
       return publishAs(operator, store, keys, options);
     }),
   );
 }
+
+const PUBLICATION = {
+  what: 'a publication',
+  next: 'each host is as it was, or moved: when etcd answers again, publish again',
+};
 
 /** The first signal is told to `body`, and ends the process when that has settled; the second ends it at once. */
 async function untilSignal<T>(body: (onSignal: (hear: () => void) => void) => Promise<T>): Promise<T> {
@@ -80,7 +85,7 @@ async function publishAs(
   keys: FleetKeys,
   options: PublishOptions,
 ): Promise<Published> {
-  const last = await assertNoneOpen(store, keys);
+  const last = assertNoneOpen(await readRollout(store, keys));
   const known = await readHosts(store, keys);
   const {deliveries, unchanged, untold, blobs, bytes} = await prepare(store, keys, operator, known, options);
   const obstacles = new Obstacles(new Tables(store, keys), known, options.letGo);
@@ -93,13 +98,10 @@ async function publishAs(
   }
   await moveHosts(store, keys, operator, moves, (done) => options.onProgress('moved', done, moves.length));
   const moved = moves.map(({to: {host, generation, digest, deks}}) => ({host, generation, digest, deks}));
-  const forgotten = await forgetOld(
-    store,
-    keys,
-    operator,
-    moved.map(({host}) => host),
-    options.keep,
-  );
-  const removed = forgotten === 0 ? 0 : await collectGarbage(store, keys, operator, last ? [last.plan] : []);
+  // Hosts that have it already may have it from a publication that was ended before this.
+  const reached = [...moved.map(({host}) => host), ...unchanged];
+  const forgotten = await forgetOld(store, keys, operator, reached, options.keep);
+  const isDue = forgotten > 0 || unchanged.length > 0;
+  const removed = isDue ? await collectGarbage(store, keys, operator, last ? [last.plan] : []) : 0;
   return {moved, unchanged, leftOut, untold, blobs, bytes, forgotten, removed};
 }

@@ -14,47 +14,57 @@ import type {Operator} from '../publish/operator.js';
 import type {Delivery} from '../publish/prepare.js';
 import {type FleetHost, hostOf, readHosts} from '../status/hosts.js';
 import {whyNotWell} from '../status/wellness.js';
-import {type RolloutState, writeRollout} from './state.js';
+import type {RolloutRecord, RolloutState} from './state.js';
 
 /** How often the hosts are looked at. */
 const LOOK_MS = 1000;
 /** A refusal is believed when it has lasted: a host may have been between two tries. */
 const REFUSAL_MS = 15_000;
 
+/** What is brought to which hosts. */
+export interface Course {
+  readonly plan: readonly Delivery[];
+  /** Hosts that have been reached at the end of each wave, and the wave to begin with. */
+  readonly waves: readonly number[];
+  readonly wave: number;
+  /** A host may lose DEKs that another has got and not proven. */
+  readonly letGo: boolean;
+  /** What is left to do when all are well. */
+  readonly finish: () => Promise<void>;
+  /** The phase at its end. */
+  readonly end: 'done' | 'rolled-back';
+}
+
 export interface DriveOptions {
   readonly store: Store;
   readonly keys: FleetKeys;
   readonly operator: Operator;
+  readonly record: RolloutRecord;
   /** Ends the driving: the rollout is stopped then. */
   readonly signal: AbortSignal;
   /** Hosts that are well, of those reached. */
   readonly onProgress: (wave: number, well: number, reached: number) => void;
 }
 
-/** The state in which it is then: done or stopped. */
-export async function drive(
-  state: RolloutState,
-  plan: readonly Delivery[],
-  options: DriveOptions,
-): Promise<RolloutState> {
-  const {store, keys, operator, signal} = options;
-  let now: RolloutState = {...state, phase: 'running', why: null, by: operator.by, at: new Date().toISOString()};
+/** The state in which it is then: at its end, or stopped. */
+export async function drive(state: RolloutState, course: Course, options: DriveOptions): Promise<RolloutState> {
+  const {operator, record, signal} = options;
+  const {plan, waves, letGo, finish, end} = course;
+  let now: RolloutState = {...state, phase: 'running', why: null, by: operator.by};
   const write = async (change: Partial<RolloutState>): Promise<void> => {
     now = {...now, ...change, at: new Date().toISOString()};
-    await writeRollout(store, keys, operator, now);
+    await record.write(now);
   };
   await write({});
-  for (; now.wave < now.waves.length; ) {
-    const reached = plan.slice(0, now.waves[now.wave]!);
-    const why = await driveWave(now, reached, options);
-    if (why !== undefined) {
-      await write({phase: 'stopped', why: signal.aborted ? 'it was interrupted' : why});
-      return now;
-    }
-    if (now.wave + 1 === now.waves.length) break;
-    await write({wave: now.wave + 1});
+  for (let wave = course.wave; wave < waves.length; wave++) {
+    if (wave > course.wave) await write({wave});
+    const why = await driveWave({...now, wave, letGo}, plan.slice(0, waves[wave]), options);
+    if (why === undefined) continue;
+    await write({phase: 'stopped', why: signal.aborted ? 'it was interrupted' : why});
+    return now;
   }
-  await write({phase: 'done'});
+  await finish();
+  await write({phase: end});
   return now;
 }
 

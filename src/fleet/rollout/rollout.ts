@@ -4,13 +4,13 @@ import type {Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
 import {BlobWriter} from '../publish/blobs.js';
 import {collectGarbage, forgetOld} from '../publish/collect.js';
-import {Operator} from '../publish/operator.js';
+import {Operator, type Undertaking} from '../publish/operator.js';
 import {type Delivery, type PublishRequest, prepare} from '../publish/prepare.js';
 import {readHosts} from '../status/hosts.js';
 import {type DriveOptions, drive} from './drive.js';
 import {sourcesLast} from './order.js';
 import {readPlan, writePlan} from './plan.js';
-import {assertNoneOpen, isOpen, type RolloutState, readRollout, writeRollout} from './state.js';
+import {assertNoneOpen, isOpen, RolloutRecord, type RolloutState} from './state.js';
 import {parseWaves} from './waves.js';
 
 export interface RolloutRequest extends PublishRequest {
@@ -26,17 +26,20 @@ export interface RolloutRequest extends PublishRequest {
 /** How a rollout is driven. */
 export type Driving = Pick<DriveOptions, 'signal' | 'onProgress'>;
 
-/** Begins one and drives it. Throws what `publish` throws, and BUSY while one is open. */
+/** Begins one and drives it. Throws what `publish` throws, BUSY while one is open, NO_INPUT where none is to move. */
 export async function beginRollout(
   store: Store,
   keys: FleetKeys,
   request: RolloutRequest,
   driving: Driving,
 ): Promise<RolloutState> {
-  return Operator.while(store, keys, 'a rollout', async (operator) => {
-    await assertNoneOpen(store, keys);
+  return undertake(store, keys, BEGIN, async (operator, record) => {
+    assertNoneOpen(record.last);
     const known = await readHosts(store, keys);
     const {deliveries, name} = await prepare(store, keys, operator, known, request);
+    // The way back of the last one stays.
+    if (deliveries.length === 0)
+      throw none('every host is to hold it already', 'dek fleet status tells whether it does');
     const waves = parseWaves(request.waves, deliveries.length);
     const plan = await sourcesLast(store, keys, known, deliveries);
     const writer = new BlobWriter(store, keys, operator);
@@ -45,36 +48,26 @@ export async function beginRollout(
     const {prove, letGo, maxUnavailable, waitSeconds, keep, replaceKeys} = request;
     const how = {prove, letGo, maxUnavailable, waitSeconds, keep, replaceKeys};
     const at = new Date().toISOString();
-    const state = {
-      name,
-      phase: 'running',
-      waves,
-      wave: 0,
-      plan: digest,
-      ...how,
-      why: null,
-      by: operator.by,
-      at,
-    } as const;
-    return finish(await drive(state, plan, {store, keys, operator, ...driving}), plan, {store, keys, operator});
+    const now = {phase: 'running', wave: 0, isBack: false, why: null, by: operator.by, at} as const;
+    return goForward({name, waves, plan: digest, ...how, ...now}, plan, {store, keys, operator, record, ...driving});
   });
 }
 
-/** Goes on with the one that is open, from its wave on. Throws NO_INPUT when none is. */
+/** Goes on with the one that is open, from its wave on, or back. Throws NO_INPUT when none is. */
 export async function resumeRollout(store: Store, keys: FleetKeys, driving: Driving): Promise<RolloutState> {
-  return Operator.while(store, keys, 'a rollout', async (operator) => {
-    const state = await openRollout(store, keys);
+  return undertake(store, keys, RESUME, async (operator, record) => {
+    const state = openIn(record);
     const plan = await readPlan(store, keys, state.plan);
-    return finish(await drive(state, plan, {store, keys, operator, ...driving}), plan, {store, keys, operator});
+    const go = state.isBack ? goBack : goForward;
+    return go(state, plan, {store, keys, operator, record, ...driving});
   });
 }
 
 /** Ends the one that is open: hosts keep what they have. Throws NO_INPUT when none is. */
 export async function abortRollout(store: Store, keys: FleetKeys): Promise<RolloutState> {
-  return Operator.while(store, keys, 'the end of a rollout', async (operator) => {
-    const state = await openRollout(store, keys);
-    const aborted = {...state, phase: 'aborted', by: operator.by, at: new Date().toISOString()} as const;
-    await writeRollout(store, keys, operator, aborted);
+  return undertake(store, keys, ABORT, async ({by}, record) => {
+    const aborted = {...openIn(record), phase: 'aborted', by, at: new Date().toISOString()} as const;
+    await record.write(aborted);
     return aborted;
   });
 }
@@ -84,51 +77,63 @@ export async function abortRollout(store: Store, keys: FleetKeys): Promise<Rollo
  * Throws NO_INPUT when there is none, or it had no fallback.
  */
 export async function rollBack(store: Store, keys: FleetKeys, driving: Driving): Promise<RolloutState> {
-  return Operator.while(store, keys, 'a rollback', async (operator) => {
-    const state = await readRollout(store, keys);
-    if (!state || state.phase === 'rolled-back') throw none('there is no rollout to take back');
-    const plan = await readPlan(store, keys, state.plan);
-    if (plan.some(({fallback}) => !fallback)) {
-      throw none('the rollout had no fallback', 'publish a later generation with the DEKs of before');
-    }
-    const known = await readHosts(store, keys);
-    const reached = plan.filter(({host, target, fallback}) => {
-      const digest = known.get(host)?.pointer?.digest;
-      return digest === target.digest || digest === fallback!.digest;
-    });
-    if (reached.length === 0) throw none('the rollout has reached no host');
-    const back = reached.map(({host, fallback}): Delivery => ({host, target: fallback!, fallback: null}));
-    const way = {...state, waves: [back.length], wave: 0, letGo: true};
-    const ended = await drive(way, back, {store, keys, operator, ...driving});
-    const over = {...state, phase: ended.phase === 'done' ? 'rolled-back' : ended.phase, why: ended.why} as const;
-    await writeRollout(store, keys, operator, over);
-    return over;
+  return undertake(store, keys, ROLL_BACK, async (operator, record) => {
+    const {last} = record;
+    if (!last || last.phase === 'rolled-back') throw none('there is no rollout to take back');
+    return goBack(last, await readPlan(store, keys, last.plan), {store, keys, operator, record, ...driving});
   });
 }
 
-async function openRollout(store: Store, keys: FleetKeys): Promise<RolloutState> {
-  const state = await readRollout(store, keys);
-  if (isOpen(state)) return state;
+const BEGIN: Undertaking = {
+  what: 'a rollout',
+  next: 'when etcd answers again: dek fleet rollout resume, or the same again where none is open',
+};
+const RESUME: Undertaking = {what: 'a rollout', next: 'when etcd answers again: dek fleet rollout resume'};
+const ABORT: Undertaking = {what: 'the end of a rollout', next: 'when etcd answers again: dek fleet rollout abort'};
+const ROLL_BACK: Undertaking = {what: 'a rollback', next: 'when etcd answers again: dek fleet rollout rollback'};
+
+async function undertake(
+  store: Store,
+  keys: FleetKeys,
+  undertaking: Undertaking,
+  use: (operator: Operator, record: RolloutRecord) => Promise<RolloutState>,
+): Promise<RolloutState> {
+  return Operator.while(store, keys, undertaking, async (operator) => {
+    return use(operator, await RolloutRecord.read(store, keys, operator));
+  });
+}
+
+function openIn({last}: RolloutRecord): RolloutState {
+  if (isOpen(last)) return last;
   throw none('no rollout is open');
 }
 
-/** What a rollout leaves when it is done: no more earlier generations than are to be kept. */
-async function finish(
-  state: RolloutState,
-  plan: readonly Delivery[],
-  {store, keys, operator}: Pick<DriveOptions, 'store' | 'keys' | 'operator'>,
-): Promise<RolloutState> {
-  if (state.phase !== 'done') return state;
-  const forgotten = await forgetOld(
-    store,
-    keys,
-    operator,
-    plan.map(({host}) => host),
-    state.keep,
-  );
-  // A rollback may still want the plan and its fallbacks: the pointers name these.
-  if (forgotten > 0) await collectGarbage(store, keys, operator, [state.plan]);
-  return state;
+async function goForward(state: RolloutState, plan: readonly Delivery[], options: DriveOptions): Promise<RolloutState> {
+  const {store, keys, operator} = options;
+  const {waves, wave, letGo, keep} = state;
+  /** No more earlier generations stay than are to be kept. */
+  const finish = async (): Promise<void> => {
+    const hosts = plan.map(({host}) => host);
+    await forgetOld(store, keys, operator, hosts, keep);
+    // A rollback may still want the plan and its fallbacks: the pointers name these.
+    await collectGarbage(store, keys, operator, [state.plan]);
+  };
+  return drive(state, {plan, waves, wave, letGo, finish, end: 'done'}, options);
+}
+
+async function goBack(state: RolloutState, plan: readonly Delivery[], options: DriveOptions): Promise<RolloutState> {
+  if (plan.some(({fallback}) => !fallback)) {
+    throw none('the rollout had no fallback', 'publish a later generation with the DEKs of before');
+  }
+  const known = await readHosts(options.store, options.keys);
+  const back = plan.flatMap(({host, target, fallback}): Delivery[] => {
+    const digest = known.get(host)?.pointer?.digest;
+    const isReached = digest === target.digest || digest === fallback!.digest;
+    return isReached ? [{host, target: fallback!, fallback: null}] : [];
+  });
+  if (back.length === 0) throw none('the rollout has reached no host');
+  const course = {plan: back, waves: [back.length], wave: 0, letGo: true, finish: async () => {}};
+  return drive({...state, isBack: true}, {...course, end: 'rolled-back'}, options);
 }
 
 function none(message: string, hint = 'dek fleet status shows the last one'): DekError<'NO_INPUT'> {
