@@ -4,6 +4,7 @@ import {type AgentClient, connectAgent} from '../agent/client.js';
 import {type AgentStatus, isReady} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
 import {socketFlag} from '../cli/flags/flags.js';
+import {follow} from '../cli/follow.js';
 import {describeAgent} from '../cli/output/describe-agent.js';
 import {painted, screen} from '../cli/output/screen.js';
 import {factLines} from '../cli/output/table.js';
@@ -22,8 +23,8 @@ export default class Status extends DekCommand {
     'shown to be wrong; with 7 if not, if a NIC is gone, or while the agent still applies the manifest of its ' +
     'start; and with 3 if there is no agent. PROVEN are the DEKs that a proof has shown to be the right ones since ' +
     'they were created.\n\n' +
-    'With --watch it stays on the terminal, also while there is no agent, and exits with the status of what it ' +
-    'showed last.';
+    'With --watch it stays on the terminal, also while there is no agent. Ctrl-C ends it, as it ends --follow, with ' +
+    'the status of what was shown last; --follow also ends when the agent does.';
   static override examples = ['dek status', 'dek status --watch', 'dek status --json'];
   static override flags = {
     socket: socketFlag,
@@ -39,7 +40,11 @@ export default class Status extends DekCommand {
     const on = screen();
     for (const line of describeAgent(agent.socket, status, on)) this.log(line, (text) => painted(text, on));
     if (!isReady(status)) process.exitCode = 7;
-    if (flags.follow) for await (const event of agent.events()) process.stdout.write(`${jsonText(event)}\n`);
+    if (flags.follow)
+      await follow(
+        () => agent.events(),
+        (event) => process.stdout.write(`${jsonText(event)}\n`),
+      );
     return {...status, socket: agent.socket};
   }
 }

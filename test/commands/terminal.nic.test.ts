@@ -49,6 +49,14 @@ describe('on a terminal', function () {
     expect(await status.exit()).to.equal(0);
   });
 
+  it('dek status --follow ends by Ctrl-C with the status of what it showed, on a line of its own', async () => {
+    const status = open('status --follow', {columns: 80});
+    await status.shows(/NOT READY.*no login.*"event":"status"/s);
+    status.interrupt();
+    expect(await status.exit()).to.equal(7);
+    expect(status.text).to.match(/\^C\r\n$/);
+  });
+
   it('dek status --watch stays while there is no agent, and shows the next one', async () => {
     const status = open('status --watch', {columns: 80});
     await status.shows(/no login/);

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {expect} from 'chai';
 import {httpStatus} from '../../src/agent/protocol.js';
-import {prometheusLines} from '../../src/cli/output/fleet-table.js';
+import {fleetMetrics} from '../../src/cli/output/fleet-metrics.js';
 import {DEK_ERROR_CODES, DekError} from '../../src/errors.js';
 import {servedMetrics} from '../support/agent/served-metrics.js';
 import {fleetStatus, hostStatus} from '../support/fleet/host-status.js';
@@ -54,8 +54,8 @@ describe('docs/metrics.md', () => {
     expect(ofAgent!.map((cells) => cells.slice(0, 3))).to.deep.equal(metricsIn(await servedMetrics()));
   });
 
-  it('has every metric of a fleet, with its type and labels', () => {
-    const text = prometheusLines(fleetStatus([hostStatus('node-1')])).join('\n');
+  it('has every metric of a fleet, with its type and labels', async () => {
+    const text = await fleetMetrics(fleetStatus([hostStatus('node-1')]));
     expect(ofFleet!.map((cells) => cells.slice(0, 3))).to.deep.equal(metricsIn(text));
   });
 });

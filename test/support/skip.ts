@@ -33,6 +33,10 @@ const NEEDS = {
     missing: 'dpdk-test is needed: scripts/setup peers',
     isHere: () => spawnSync('dpdk-test', ['--version']).error === undefined,
   },
+  promtool: {
+    missing: "Prometheus' promtool is needed: scripts/setup peers",
+    isHere: () => spawnSync('promtool', ['--version']).error === undefined,
+  },
   'no RDMA': {
     missing: 'a host without RDMA devices is needed: this one has some',
     isHere: () => !fs.existsSync('/sys/class/infiniband') || fs.readdirSync('/sys/class/infiniband').length === 0,

@@ -26,8 +26,11 @@ function summaryLine({summary}: FleetStatus): string {
 }
 
 /** Of the last rollout. */
-export function rolloutLine({name, phase, wave, waves, why}: RolloutState): string {
-  return `the rollout of ${name} is ${phase}, wave ${wave + 1} of ${waves.length}${why === null ? '' : `: ${why}`}`;
+export function rolloutLine({name, phase, wave, waves, isBack, why}: RolloutState): string {
+  const how = isBack
+    ? `rollback of ${name} is ${phase === 'rolled-back' ? 'done' : phase}`
+    : `rollout of ${name} is ${phase}, wave ${wave + 1} of ${waves.length}`;
+  return `the ${how}${why === null ? '' : `: ${why}`}`;
 }
 
 /** Those that are not well come first. */
@@ -67,47 +70,4 @@ function ageText(ms: number): string {
   if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
   if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`;
   return `${Math.floor(seconds / 86_400)}d`;
-}
-
-/** The same in Prometheus' text format, for a file that node_exporter reads. */
-export function prometheusLines({hosts, summary}: FleetStatus): string[] {
-  const gauge = (name: string, help: string, rows: readonly (readonly [labels: string, value: number])[]): string[] => [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} gauge`,
-    ...rows.map(([labels, value]) => `${name}${labels} ${value}`),
-  ];
-  const of = (value: (host: HostStatus) => number | null): [string, number][] =>
-    hosts.flatMap((host): [string, number][] => {
-      const number = value(host);
-      return number === null ? [] : [[`{host="${host.host}"}`, number]];
-    });
-  const sums = Object.entries(summary).map(([state, value]): [string, number] => [`{state="${state}"}`, value]);
-  return [
-    ...gauge('dek_fleet_hosts', 'Hosts of the fleet, by how they are', sums),
-    ...gauge(
-      'dek_fleet_host_well',
-      '1 when the host holds what it should and is READY',
-      of(({why}) => Number(!why)),
-    ),
-    ...gauge(
-      'dek_fleet_generation_wanted',
-      'The generation that the host is to hold',
-      of(({wanted}) => wanted),
-    ),
-    ...gauge(
-      'dek_fleet_generation_held',
-      'The generation that the host holds',
-      of(({held}) => held),
-    ),
-    ...gauge(
-      'dek_fleet_deks_ready',
-      'DEKs of the host that are READY',
-      of(({ready}) => ready),
-    ),
-    ...gauge(
-      'dek_fleet_deks_proven',
-      'DEKs of the host that are PROVEN',
-      of(({proven}) => proven),
-    ),
-  ];
 }

@@ -3,12 +3,15 @@ import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {fleetFlag, openFleet, withFleet} from '../../cli/flags/fleet-flags.js';
 import {parseKcv} from '../../cli/flags/hex-flag.js';
-import {fleetLines, prometheusLines} from '../../cli/output/fleet-table.js';
+import {follow as followed} from '../../cli/follow.js';
+import {fleetMetrics} from '../../cli/output/fleet-metrics.js';
+import {fleetLines} from '../../cli/output/fleet-table.js';
 import {painted, screen} from '../../cli/output/screen.js';
-import {stopSignal} from '../../cli/stop-signal.js';
+import {wrapLines} from '../../cli/output/wrap-lines.js';
 import {type View, watch, watchFlag} from '../../cli/watch.js';
+import {DekError} from '../../errors.js';
 import {readRollout} from '../../fleet/rollout/state.js';
-import {followHosts} from '../../fleet/status/follow.js';
+import {followFleet} from '../../fleet/status/follow.js';
 import {readHosts} from '../../fleet/status/hosts.js';
 import {type KekUse, kekUse} from '../../fleet/status/kek-use.js';
 import {type FleetStatus, statusOf} from '../../fleet/status/status.js';
@@ -22,7 +25,8 @@ export default class FleetStatusCommand extends DekCommand {
     'KEK that it uses, since when, and what is wrong. On a narrow terminal long names lose their middle, and ' +
     'columns that matter least are left out. A host that dies is shown as down within 30 seconds.\n\n' +
     'The exit status is 0 when each host holds what it should and is READY (with --prove: PROVEN), else 7. With ' +
-    '--watch it is that of what was shown last.\n\n' +
+    '--watch and --follow, Ctrl-C ends it with the status of what was shown last; it goes on while etcd is away, and ' +
+    'ended then, it exits with 1.\n\n' +
     'With --kek it tells who still needs a KEK: hosts that hold or are to hold a manifest under it, hosts that are ' +
     'down and may, and generations that are kept. The exit status is 0 when nothing needs it any more, else 7.';
   static override examples = [
@@ -51,13 +55,19 @@ export default class FleetStatusCommand extends DekCommand {
     const {flags} = await this.parse(FleetStatusCommand);
     const {kek, prove, unwell, follow, prometheus} = flags;
     if (kek !== undefined) return this.#kek(flags.fleet, kek);
-    if (follow) return this.#follow(flags);
+    if (follow) {
+      await followed(
+        (signal) => statuses(flags, signal),
+        (status) => this.#next(status),
+      );
+      return undefined;
+    }
     if (flags.watch) return watch((signal) => views(flags, signal));
     const status = await withFleet(flags, async ({store, keys}) => {
       return statusOf((await readHosts(store, keys)).values(), await readRollout(store, keys), {prove});
     });
     const shown = unwell ? unwellOf(status) : status;
-    if (prometheus) for (const line of prometheusLines(status)) this.log(line);
+    if (prometheus) process.stdout.write(await fleetMetrics(status));
     else this.#print(shown);
     process.exitCode = exitStatusOf(status);
     return shown;
@@ -68,16 +78,12 @@ export default class FleetStatusCommand extends DekCommand {
     for (const line of fleetLines(status, on)) this.log(line, (text) => painted(text, on));
   }
 
-  async #follow(which: Which): Promise<undefined> {
-    const stop = new AbortController();
-    const isJson = this.jsonEnabled();
-    const stopped = stopSignal().then(() => stop.abort());
-    for await (const status of statuses(which, stop.signal)) {
-      if (isJson) console.log(jsonText(status));
-      else this.#print(status);
-    }
-    await stopped;
-    process.exit();
+  /** The next of those that are followed. */
+  #next(seen: Seen): void {
+    process.exitCode = seen.exitStatus;
+    if (seen.away) this.note(awayLine(seen.away));
+    else if (this.jsonEnabled()) console.log(jsonText(seen.shown));
+    else this.#print(seen.shown);
   }
 
   async #kek(fleet: string | undefined, text: string): Promise<KekUse> {
@@ -105,13 +111,23 @@ interface Which {
   unwell: boolean;
 }
 
-/** How it is, again and again as it changes. */
-async function* statuses({fleet, prove, unwell}: Which, signal: AbortSignal): AsyncGenerator<FleetStatus, void> {
+/** How it is, or why nobody can tell for now. */
+type Seen = {readonly exitStatus: number} & (
+  | {readonly away: DekError; readonly shown?: never}
+  | {readonly away?: never; readonly shown: FleetStatus}
+);
+
+/** Again and again as it changes. */
+async function* statuses({fleet, prove, unwell}: Which, signal: AbortSignal): AsyncGenerator<Seen, void> {
   const {store, keys, close} = openFleet({fleet}, signal);
   try {
-    for await (const hosts of followHosts(store, keys, signal)) {
-      const status = statusOf(hosts.values(), await readRollout(store, keys), {prove});
-      yield unwell ? unwellOf(status) : status;
+    for await (const now of followFleet(store, keys, signal)) {
+      if (now instanceof DekError) {
+        yield {exitStatus: now.exitStatus, away: now};
+        continue;
+      }
+      const status = statusOf(now.hosts.values(), now.rollout, {prove});
+      yield {exitStatus: exitStatusOf(status), shown: unwell ? unwellOf(status) : status};
     }
   } finally {
     close();
@@ -119,10 +135,14 @@ async function* statuses({fleet, prove, unwell}: Which, signal: AbortSignal): As
 }
 
 async function* views(which: Which, signal: AbortSignal): AsyncGenerator<View, void> {
-  for await (const status of statuses(which, signal)) {
-    process.exitCode = exitStatusOf(status);
-    yield (on) => fleetLines(status, on);
+  for await (const {exitStatus, away, shown} of statuses(which, signal)) {
+    process.exitCode = exitStatus;
+    yield (on) => (away ? wrapLines(awayLine(away), '  ', on.width) : fleetLines(shown, on));
   }
+}
+
+function awayLine({message}: DekError): string {
+  return `not known for now: ${message}`;
 }
 
 function unwellOf(status: FleetStatus): FleetStatus {

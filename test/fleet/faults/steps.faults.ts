@@ -8,7 +8,7 @@ import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import type {DekError} from '../../../src/errors.js';
 import {EtcdCluster} from '../../support/fleet/etcd.js';
-import {operationsIn, type SteppedOperation} from '../../support/fleet/operations.js';
+import {operationsIn} from '../../support/fleet/operations.js';
 import {forAll, HOSTS, type Place, StepCase} from '../../support/fleet/step-cases.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
 import {until} from '../../support/until.js';
@@ -50,65 +50,69 @@ const operations = await operationsIn(directory);
 after(() => fs.rmSync(directory, {recursive: true}));
 
 for (const {words, members, isShort} of OUTAGES) {
-  describe(words, function () {
-    this.timeout(600_000);
-    const all = Object.entries(operations).map(([name, operation]) => {
-      return {name, operation, places: placesIn(operation.steps, isShort)};
-    });
-    let etcd: EtcdCluster;
-    /** Of each operation one that nothing stops, and one for each place. */
-    let wholes: StepCase[] = [];
-    let cases: StepCase[][] = [];
-
-    before(async () => {
-      etcd = await EtcdCluster.start({members, names: HOSTS});
-      const prepare = (place: Place, of: SteppedOperation): Promise<StepCase> => StepCase.prepare(etcd, place, of);
-      wholes = await forAll(all, ({operation}) => prepare(NOWHERE, operation));
-      for (const whole of wholes) {
-        whole.start();
-        await whole.ended();
-      }
-      for (const {places, operation} of all) cases.push(await forAll(places, (place) => prepare(place, operation)));
-      await breakUnder(etcd, cases.flat(), {members, isShort});
-    });
-    after(async () => {
-      await forAll([...wholes, ...cases.flat()], (one) => one.remove());
-      wholes = [];
-      cases = [];
-      await etcd.stop();
-    });
-
-    for (const [i, {name, places, operation}] of all.entries()) {
-      const {steps, from, to, deks, hint} = operation;
-
-      describe(`in a ${name}`, () => {
-        it('takes these steps', () => {
-          const whole = wholes[i]!;
-          expect(whole.outcome).to.equal(undefined);
-          expect(whole.steps).to.deep.equal(steps);
-        });
-
-        for (const [j, {step, when}] of places.entries()) {
-          it(`${when} step ${step + 1}: ${steps[step]}`, async () => {
-            const one = cases[i]![j]!;
-            expect(one.steps.slice(0, step + 1)).to.deep.equal(steps.slice(0, step + 1));
-            const outcome = one.outcome as DekError | undefined;
-            if (outcome) {
-              expect(outcome.message).to.match(AWAY);
-              expect(outcome.hint).to.match(hint);
-              expect(outcome.exitStatus).to.equal(1);
-              for (const held of one.heldBetween) expect([from, to]).to.include(held);
-            } else if (!isShort) expect(one.steps.at(-1)).to.equal('gives its lease back');
-            expect(one.outcomeAgain).to.equal(undefined);
-            await one.untilAllHold(to);
-            for (const [host, count] of deks.entries()) expect(one.linesOf(host)).to.equal(1 + count);
-            expect(one.wrongs).to.deep.equal([]);
-            expect(await one.keyCounts()).to.deep.equal(await wholes[i]!.keyCounts());
-          });
-        }
-      });
-    }
+  const all = Object.entries(operations).map(([name, operation]) => {
+    return {name, operation, places: placesIn(operation.steps, isShort)};
   });
+  // A short outage hits few places of each: all operations at once.
+  for (const group of isShort ? [all] : all.map((one) => [one])) {
+    describe(words, function () {
+      this.timeout(600_000);
+      let etcd: EtcdCluster;
+      /** Of each operation one that nothing stops, and one for each place. */
+      let wholes: StepCase[] = [];
+      const cases: StepCase[][] = [];
+
+      before(async () => {
+        etcd = await EtcdCluster.start({members, names: HOSTS});
+        wholes = await forAll(group, ({operation}) => StepCase.prepare(etcd, NOWHERE, operation));
+        for (const whole of wholes) {
+          whole.start();
+          await whole.ended();
+        }
+        for (const {places, operation} of group) {
+          cases.push(await forAll(places, (place) => StepCase.prepare(etcd, place, operation)));
+        }
+        await breakUnder(etcd, cases.flat(), {members, isShort});
+      });
+      after(async () => {
+        await forAll([...wholes, ...cases.flat()], (one) => one.remove());
+        wholes = [];
+        cases.length = 0;
+        await etcd.stop();
+      });
+
+      for (const [i, {name, places, operation}] of group.entries()) {
+        const {steps, from, to, deks, hint} = operation;
+
+        describe(`in a ${name}`, () => {
+          it('takes these steps', () => {
+            const whole = wholes[i]!;
+            expect(whole.outcome).to.equal(undefined);
+            expect(whole.steps).to.deep.equal(steps);
+          });
+
+          for (const [j, {step, when}] of places.entries()) {
+            it(`${when} step ${step + 1}: ${steps[step]}`, async () => {
+              const one = cases[i]![j]!;
+              expect(one.steps.slice(0, step + 1)).to.deep.equal(steps.slice(0, step + 1));
+              const outcome = one.outcome as DekError | undefined;
+              if (outcome) {
+                expect(outcome.message).to.match(AWAY);
+                expect(outcome.hint).to.match(hint);
+                expect(outcome.exitStatus).to.equal(1);
+                for (const held of one.heldBetween) expect([from, to]).to.include(held);
+              } else if (!isShort) expect(one.steps.at(-1)).to.equal('gives its lease back');
+              expect(one.outcomeAgain).to.equal(undefined);
+              await one.untilAllHold(to);
+              for (const [host, count] of deks.entries()) expect(one.linesOf(host)).to.equal(1 + count);
+              expect(one.wrongs).to.deep.equal([]);
+              expect(await one.keyCounts()).to.deep.equal(await wholes[i]!.keyCounts());
+            });
+          }
+        });
+      }
+    });
+  }
 }
 
 /** Begins all of them, breaks the store when each is in its step, mends it, and has those begin again that failed. */

@@ -110,7 +110,7 @@ const STEPS = {
 } as const;
 
 const driving = () => ({signal: new AbortController().signal, onProgress: () => {}});
-const ROLLOUT = {waves: '1,100%', maxUnavailable: 0, waitSeconds: 100, prove: false};
+const ROLLOUT = {waves: '1,100%', maxUnavailable: 0, waitSeconds: 600, prove: false};
 const ROLLOUT_HINT = /when etcd answers again: dek fleet rollout resume, or the same again where none is open$/;
 
 function requestOf(path: string, replaceKeys: readonly string[] = []) {

@@ -125,12 +125,12 @@ export class StepCase {
     await this.#checkpoint!.close();
   }
 
-  /** Waits until the fleet is free: an operator who could not give it back has it until the lease ends. */
+  /** Done again, if it failed; the lease of an operator who could not give the fleet back ends first. */
   async again(): Promise<void> {
-    const {outcome} = this;
-    if (!(outcome instanceof Error)) return;
+    if (this.outcome === undefined) return;
     this.outcomeAgain = await this.#use(async (store) => {
-      await until(async () => (await store.get(this.keys.operator)) === null, 'the fleet is free');
+      const holder = await store.get(this.keys.operator);
+      if (holder) await store.revokeLease(holder.lease);
       this.heldBetween = this.held;
       await this.#operation.again(store, this.keys);
     }).then(nothing, asIs);
