@@ -1,6 +1,6 @@
 /** The client of the agent, one request a call. It checks what it is given, and keeps no key. */
 
-import {type IncomingMessage, type RequestOptions, request} from 'node:http';
+import {type ClientRequest, type IncomingMessage, request} from 'node:http';
 import type {LoginOptions} from '../dek-layout.js';
 import {DekError} from '../errors.js';
 import {type Asked, askedApply, askedCreate, askedDek, askedDeks, askedLogin, askedProofs} from './asked.js';
@@ -183,12 +183,13 @@ export class AgentClient {
 
   /** The JSON values of an answer that is a line each. */
   async *#lines(route: RouteName, asked: Asked = {}): AsyncGenerator<unknown, void> {
-    const sent = request(this.#request(route, asked));
+    const sent = this.#begin(route, asked);
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       sent.on('response', resolve);
       sent.on('error', (error) => reject(connectionFailed(this.socket, error)));
       sent.end();
     });
+    sent.setTimeout(0); // how long the lines take is the agent's business
     try {
       let rest = '';
       for await (const piece of response.setEncoding('utf8') as AsyncIterable<string>) {
@@ -210,7 +211,7 @@ export class AgentClient {
 
   #send<T>(route: RouteName, asked: Asked = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const sent = request({...this.#request(route, asked), timeout: TIMEOUT_MS}, (response) => {
+      const sent = this.#begin(route, asked).on('response', (response) => {
         let text = '';
         response.setEncoding('utf8');
         response.on('data', (piece: string) => {
@@ -223,16 +224,17 @@ export class AgentClient {
           else reject(errorFromJson(answer));
         });
       });
-      sent.on('timeout', () => sent.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
       sent.on('error', (error) => reject(connectionFailed(this.socket, error)));
       sent.end(asked.body);
     });
   }
 
-  #request(route: RouteName, {name = '', query}: Asked): RequestOptions {
-    const {method, path} = ROUTES[route];
-    const named = path.replace(':name', encodeURIComponent(name));
-    return {socketPath: this.socket, method, path: query ? `${named}?${query}` : named, agent: false};
+  #begin(route: RouteName, {name = '', query}: Asked): ClientRequest {
+    const {method, path: pattern} = ROUTES[route];
+    const named = pattern.replace(':name', encodeURIComponent(name));
+    const path = query ? `${named}?${query}` : named;
+    const begun = request({socketPath: this.socket, method, path, agent: false, timeout: TIMEOUT_MS});
+    return begun.on('timeout', () => begun.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
   }
 }
 

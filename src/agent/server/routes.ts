@@ -144,8 +144,11 @@ function meant(names: string[] | undefined): DestroyRequest {
   return names ? {names} : {all: true};
 }
 
+/** The head of the answer goes at once: the first line may come late, and a client waits for an agent that answers. */
 function sendLines(reply: FastifyReply, lines: JsonLines): FastifyReply {
-  return reply.type(JSON_LINES).send(lines.body);
+  reply.type(JSON_LINES).send(lines.body);
+  reply.raw.flushHeaders();
+  return reply;
 }
 
 /**
