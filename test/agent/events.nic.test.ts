@@ -10,8 +10,7 @@ import type {TestDevice} from '../support/nic/device.js';
 import {needlesOf} from '../support/process/memory.js';
 import {until} from '../support/until.js';
 
-describe('events', function () {
-  this.timeout(90_000);
+describe('events', () => {
   let device: TestDevice;
   let agent: AgentProcess;
 

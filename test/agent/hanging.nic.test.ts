@@ -21,8 +21,7 @@ const SOON_MS = 8000;
 const NOBODY = 65_534;
 const GAMES = 60;
 
-describe('what hangs', function () {
-  this.timeout(60_000);
+describe('what hangs', () => {
   let device: TestDevice;
   let agent: AgentProcess | undefined;
   let pipe: string;

@@ -12,8 +12,7 @@ import {until} from '../support/until.js';
 const NEVER = ['--check-interval', '3600'];
 const SOON = ['--check-interval', '1'];
 
-describe('what a NIC can do, as it is now', function () {
-  this.timeout(60_000);
+describe('what a NIC can do, as it is now', () => {
   let device: TestDevice;
   let agent: AgentProcess;
 

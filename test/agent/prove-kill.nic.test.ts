@@ -34,7 +34,7 @@ async function kill(child: ChildProcess): Promise<void> {
 }
 
 describe('SIGKILL while DEKs are proven', function () {
-  this.timeout(60_000 + KILLS * 12_000);
+  this.timeout(300_000 + KILLS * 12_000);
   let device: TestDevice;
   let manifest: string;
   /** Kills that hit a proof. */

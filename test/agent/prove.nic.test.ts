@@ -11,8 +11,7 @@ function dataPathOf(device: TestDevice): {cqs: number; qps: number; mrs: number;
 
 const NO_DATA_PATH = {cqs: 0, qps: 0, mrs: 0, mkeys: 0};
 
-describe('an agent that proves', function () {
-  this.timeout(120_000);
+describe('an agent that proves', () => {
   let device: TestDevice;
   let agent: AgentProcess;
   beforeEach(async () => {

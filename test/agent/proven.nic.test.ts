@@ -11,8 +11,7 @@ function eventsOf({log}: AgentProcess, event: string): Record<string, unknown>[]
   return lines.map((line) => JSON.parse(line));
 }
 
-describe('PROVEN', function () {
-  this.timeout(120_000);
+describe('PROVEN', () => {
   let device: TestDevice;
   let agent: AgentProcess;
   async function start(...args: string[]): Promise<void> {

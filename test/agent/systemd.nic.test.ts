@@ -15,8 +15,7 @@ s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1])
 print("bound", flush=True)
 while True: print(s.recv(4096).hex(), flush=True)`;
 
-describe('systemd', function () {
-  this.timeout(60_000);
+describe('systemd', () => {
   let device: TestDevice;
   let listener: ChildProcess;
   let agent: AgentProcess | undefined;

@@ -12,8 +12,7 @@ import {type Run, run} from '../support/process/run-dek.js';
 import {skipWithout} from '../support/skip.js';
 import {until} from '../support/until.js';
 
-describe('the audit', function () {
-  this.timeout(60_000);
+describe('the audit', () => {
   let journal: Journal | undefined;
   let device: TestDevice;
   let agent: AgentProcess | undefined;

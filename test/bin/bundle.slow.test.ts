@@ -8,8 +8,7 @@ import {expect} from 'chai';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-describe('bundle', function () {
-  this.timeout(60_000);
+describe('bundle', () => {
   let copy: string;
   let cache: string;
 

@@ -59,8 +59,7 @@ async function check(manifest: string, options: CrewOptions): Promise<{messages:
   return result;
 }
 
-describe('lines through a crew', function () {
-  this.timeout(60_000);
+describe('lines through a crew', () => {
   let manifest = '';
   before(async () => {
     manifest = await make({threads: 2, alone: 1});

@@ -8,8 +8,7 @@ import {wrapKey} from '../../src/wrap/kw.js';
 import {TestToken} from '../support/keys/token.js';
 import {runDek} from '../support/process/run-dek.js';
 
-describe('rewrap within a token', function () {
-  this.timeout(60_000);
+describe('rewrap within a token', () => {
   const [old, fresh] = [randomBytes(32), randomBytes(16)];
   const credential = randomBytes(40);
   let token: TestToken;

@@ -18,8 +18,7 @@ const ANY_PORT = '--inspect-port=0';
 const LIBRARY = fileURLToPath(new URL('../../src/index.js', import.meta.url));
 const BULK = new URL('../../src/bulk/jobs/', import.meta.url).href;
 
-describe('doors', function () {
-  this.timeout(60_000);
+describe('doors', () => {
   let directory: string;
   const kek = randomBytes(32);
   const place = (name: string, data: Uint8Array | string): string => {

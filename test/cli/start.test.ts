@@ -15,9 +15,7 @@ function runUnread(words: string): {status: number; stderr: string} {
   return {status: status!, stderr};
 }
 
-describe('start', function () {
-  this.timeout(60_000);
-
+describe('start', () => {
   for (const [words, status, message] of [
     ['list --socket /nonexistent', 3, 'no agent listens on /nonexistent'],
     ['lits', 2, 'command lits not found'],

@@ -2,9 +2,7 @@
 import {expect} from 'chai';
 import {play} from './play.js';
 
-describe('blockstore', function () {
-  this.timeout(180_000);
-
+describe('blockstore', () => {
   for (const road of ['lend', 'attach'] as const) {
     it(`loses no block, by the road of ${road}`, async () => {
       const result = await play({road, seconds: 10, blocks: 4096, kills: 3, rotations: 1, errors: 1});

@@ -5,8 +5,7 @@ import {expect} from 'chai';
 import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {compileProgram, LIBMLX5DEK, SANITIZED} from '../support/process/compile.js';
 
-describe('libmlx5dek', function () {
-  this.timeout(60_000);
+describe('libmlx5dek', () => {
   let device: TestDevice;
   let program: string;
 

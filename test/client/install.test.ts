@@ -17,8 +17,7 @@ int main(void)
 }
 `;
 
-describe('make -C client install', function () {
-  this.timeout(120_000);
+describe('make -C client install', () => {
   let folder: string;
   let prefix: string;
 

@@ -81,8 +81,7 @@ while True:
 print(*text.decode().replace('^C', '').split()[-2:])
 `;
 
-describe('CMD', function () {
-  this.timeout(60_000);
+describe('CMD', () => {
   let device: TestDevice;
 
   before(async () => {

@@ -12,8 +12,7 @@ import {skipWithout} from '../support/skip.js';
 const {stderr} = spawnSync(PYTHON, ['-c', 'import pyverbs.providers.mlx5.mlx5dv'], {encoding: 'utf8'});
 const pyverbs = stderr === '' ? {it} : skipping('pyverbs of the same release as libibverbs is needed');
 
-describe('dek convert and dek inspect', function () {
-  this.timeout(120_000);
+describe('dek convert and dek inspect', () => {
   let device: TestDevice;
   let kek: string;
   let credential: string;

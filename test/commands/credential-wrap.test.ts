@@ -6,8 +6,7 @@ import {runDek} from '../support/process/run-dek.js';
 
 const CREDENTIAL = new Uint8Array(40).map((_, i) => 0xc0 + i);
 
-describe('credential wrap', function () {
-  this.timeout(60_000);
+describe('credential wrap', () => {
   const files = new KeyFiles();
   const {kek} = files;
 

@@ -8,8 +8,7 @@ import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {runDek} from '../support/process/run-dek.js';
 import {skipWithout} from '../support/skip.js';
 
-describe('dek doctor', function () {
-  this.timeout(60_000);
+describe('dek doctor', () => {
   let device: TestDevice;
   let env: Record<string, string>;
   before(async () => {

@@ -43,8 +43,7 @@ function numbersIn(list: string): number[] {
   });
 }
 
-needing('multi-block AES-XTS').describe('dek hardware-report', function () {
-  this.timeout(120_000);
+needing('multi-block AES-XTS').describe('dek hardware-report', () => {
   let device: TestDevice;
   let manifest: string;
   before(async () => {

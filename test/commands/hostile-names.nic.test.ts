@@ -15,8 +15,7 @@ const NAME = 'm\x1b]0;pwned\x07\x1b[31m\nDEKs: 1000: 1000 READY\u009b2J\u202ex';
 const SHOWN = 'm\\x1b]0;pwned\\x07\\x1b[31m\\nDEKs: 1000: 1000 READY\\x9b2J\\u202ex';
 const OBEYED = /[\p{Cc}\p{Bidi_Control}]/u;
 
-describe('a hostile name', function () {
-  this.timeout(60_000);
+describe('a hostile name', () => {
   let device: TestDevice;
   let agent: AgentProcess;
   let path: string;
@@ -67,8 +66,7 @@ describe('a hostile name', function () {
   });
 });
 
-describe('a key in a wrong place', function () {
-  this.timeout(120_000);
+describe('a key in a wrong place', () => {
   const bytes = Buffer.from('00112233445566778899aabbccddeeff000112233445566778899aabbccddeef', 'hex');
 
   for (const [what, key] of [

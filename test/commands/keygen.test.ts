@@ -5,8 +5,7 @@ import {DEK_LAYOUTS, dekCheckValue, unwrapDek, unwrapKey} from '../../src/wrap/i
 import {KCV, KEK, KeyFiles} from '../support/keys/key-files.js';
 import {DEK, run, runDek, runDekOnTerminal} from '../support/process/run-dek.js';
 
-describe('keygen', function () {
-  this.timeout(60_000);
+describe('keygen', () => {
   const files = new KeyFiles();
   const {kek} = files;
 

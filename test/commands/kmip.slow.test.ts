@@ -8,8 +8,7 @@ import {json, plaintextOf} from '../support/keys/key-files.js';
 import {Certificates, PyKmip} from '../support/keys/kmip.js';
 import {runDek} from '../support/process/run-dek.js';
 
-describe('commands with kmip://', function () {
-  this.timeout(60_000);
+describe('commands with kmip://', () => {
   const kek = randomBytes(32);
   let certificates: Certificates;
   let server: PyKmip;

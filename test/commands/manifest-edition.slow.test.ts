@@ -20,8 +20,7 @@ function marked(entry: ManifestEntry): ManifestEntry {
   return {...entry, dcv: dekCheckValue(key), dcvHints: dcvHints(key), ...keytagValue};
 }
 
-describe('manifest of version 2', function () {
-  this.timeout(60_000);
+describe('manifest of version 2', () => {
   const files = new ManifestFiles();
   const {kek} = files;
   let manifest: string;

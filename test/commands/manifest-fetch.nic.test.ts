@@ -12,8 +12,7 @@ import {AnsweringServer, Certificates, freePort, PyKmip} from '../support/keys/k
 import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {DEK, type Run, runDek} from '../support/process/run-dek.js';
 
-describe('manifest fetch', function () {
-  this.timeout(60_000);
+describe('manifest fetch', () => {
   const values = [randomBytes(32), randomBytes(64)];
   let device: TestDevice;
   let certificates: Certificates;

@@ -10,8 +10,7 @@ import {ManifestFiles, OTHER_KCV} from '../support/manifest/manifest-files.js';
 import {base64, dekLine, headerLine, readAll, text} from '../support/manifest/manifest-text.js';
 import {runDek, runDekOnTerminal} from '../support/process/run-dek.js';
 
-describe('keygen into a manifest', function () {
-  this.timeout(60_000);
+describe('keygen into a manifest', () => {
   const files = new ManifestFiles();
   const {kek} = files;
 
@@ -175,8 +174,7 @@ describe('keygen into a manifest', function () {
   });
 });
 
-describe('wrap and unwrap on a manifest', function () {
-  this.timeout(60_000);
+describe('wrap and unwrap on a manifest', () => {
   const files = new ManifestFiles();
   const {kek} = files;
   const plaintext = plaintextOf(128, true);
@@ -240,8 +238,7 @@ describe('wrap and unwrap on a manifest', function () {
   }
 });
 
-describe('manifest check', function () {
-  this.timeout(60_000);
+describe('manifest check', () => {
   const files = new ManifestFiles();
   const {kek} = files;
   let manifest: string;

@@ -19,8 +19,7 @@ import {searchAfter} from '../support/process/search-after.js';
 
 const DEK = fileURLToPath(new URL('../../../bin/dek.cjs', import.meta.url));
 
-describe('memory after a command', function () {
-  this.timeout(60_000);
+describe('memory after a command', () => {
   const directory = fs.mkdtempSync(join(tmpdir(), 'dek-memory-'));
   const [kekBytes, credentialBytes] = [randomBytes(32), randomBytes(40)];
   const [key1, key2] = [randomBytes(32), randomBytes(32)];

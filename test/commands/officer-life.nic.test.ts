@@ -10,8 +10,7 @@ import {Card} from '../support/nic/officer.js';
 import {DEK} from '../support/process/run-dek.js';
 import {until} from '../support/until.js';
 
-describe('the life of a card', function () {
-  this.timeout(120_000);
+describe('the life of a card', () => {
   let card: Card;
   let agent: ChildProcess | undefined;
 

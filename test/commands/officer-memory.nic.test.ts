@@ -10,8 +10,7 @@ import {describeHits, type Mapping, needlesOf} from '../support/process/memory.j
 import {DEK} from '../support/process/run-dek.js';
 import {isProgramText, searchAfter} from '../support/process/search-after.js';
 
-describe('memory after an officer’s command', function () {
-  this.timeout(120_000);
+describe('memory after an officer’s command', () => {
   let card: Card;
   afterEach(() => card.remove());
 

@@ -20,8 +20,7 @@ interface Rotated {
   steps: {step: string; outcome: string}[];
 }
 
-describe('dek officer rotate', function () {
-  this.timeout(180_000);
+describe('dek officer rotate', () => {
   let card: Card;
   let agent: AgentProcess | undefined;
   let manifest: string;

@@ -9,8 +9,7 @@ interface Listed {
   keys: {id: number; state: string; bytes?: number; role?: string}[];
 }
 
-describe('dek officer', function () {
-  this.timeout(120_000);
+describe('dek officer', () => {
   let card: Card;
 
   afterEach(() => card.remove());

@@ -10,8 +10,7 @@ import {json, plaintextOf} from '../support/keys/key-files.js';
 import {PIN, TestToken} from '../support/keys/token.js';
 import {type Run, runDek} from '../support/process/run-dek.js';
 
-describe('commands with pkcs11:', function () {
-  this.timeout(60_000);
+describe('commands with pkcs11:', () => {
   const kek = randomBytes(32);
   const kekKcv = Buffer.from(keyCheckValue(kek)).toString('hex');
   let token: TestToken;

@@ -11,8 +11,7 @@ import {writeMarked} from '../support/manifest/marked-manifest.js';
 import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {until} from '../support/until.js';
 
-describe('dek prove --record', function () {
-  this.timeout(120_000);
+describe('dek prove --record', () => {
   let device: TestDevice;
   let agent: AgentProcess;
   let manifest: string;

@@ -35,8 +35,7 @@ interface Ran {
   stderr: string;
 }
 
-describe('--prove', function () {
-  this.timeout(120_000);
+describe('--prove', () => {
   let device: TestDevice;
   afterEach(() => {
     expect(live(device)).to.deep.equal(NOTHING);

@@ -14,8 +14,7 @@ import {until} from '../support/until.js';
 /** More than a crew does without threads: 64 pieces of 256 KiB. */
 const MANY = 400_000;
 
-describe('raw streams', function () {
-  this.timeout(120_000);
+describe('raw streams', () => {
   const files = new ManifestFiles();
   const {kek} = files;
   const unfinished = (): string[] => fs.readdirSync(files.directory).filter((name) => name.endsWith('.tmp'));

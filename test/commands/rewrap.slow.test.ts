@@ -27,8 +27,7 @@ function sinceIssued(manifest: Buffer): Buffer {
   return Buffer.concat([Buffer.from(JSON.stringify({...header, issued: ''})), manifest.subarray(end)]);
 }
 
-describe('rewrap', function () {
-  this.timeout(120_000);
+describe('rewrap', () => {
   const files = new ManifestFiles();
   const {kek, otherKek} = files;
   const manifest = files.path('manifest');

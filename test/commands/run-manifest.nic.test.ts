@@ -9,8 +9,7 @@ import {until} from '../support/until.js';
 
 const LIST = `"${process.execPath}" "${DEK}" list --json`;
 
-describe('run --manifest', function () {
-  this.timeout(60_000);
+describe('run --manifest', () => {
   let device: TestDevice;
 
   beforeEach(async () => {

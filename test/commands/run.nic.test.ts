@@ -12,8 +12,7 @@ import {until} from '../support/until.js';
 
 const RUN = `"${process.execPath}" "${DEK}" run`;
 
-describe('run', function () {
-  this.timeout(60_000);
+describe('run', () => {
   let device: TestDevice;
 
   beforeEach(async () => {

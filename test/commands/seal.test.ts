@@ -11,8 +11,7 @@ import {DEK, run, runDek, runDekOnTerminal} from '../support/process/run-dek.js'
 
 const MAX_RSS = new URL('../support/process/max-rss.js', import.meta.url).href;
 
-describe('seal', function () {
-  this.timeout(60_000);
+describe('seal', () => {
   const files = new KeyFiles();
   const data = randomBytes(200_000);
   const key = randomBytes(32);

@@ -13,8 +13,7 @@ import {temporaryDirectory} from '../support/temporary-directory.js';
 const KEK = new Uint8Array(32).map((_, i) => i + 1);
 const half = (bytes: number, first: number) => new Uint8Array(bytes).map((_, i) => first + i);
 
-describe('dek spdk load', function () {
-  this.timeout(60_000);
+describe('dek spdk load', () => {
   let directory: string;
   let spdk: SpdkServer;
   let socket: string;

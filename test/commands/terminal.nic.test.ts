@@ -6,8 +6,7 @@ import {PseudoTerminal} from '../support/pseudo-terminal.js';
 
 const dek = (words: string): string => `'${process.execPath}' '${DEK}' ${words}`;
 
-describe('on a terminal', function () {
-  this.timeout(120_000);
+describe('on a terminal', () => {
   let agent: AgentProcess;
   let terminal: PseudoTerminal | undefined;
 

@@ -5,8 +5,7 @@ import {wrapKey} from '../../src/wrap/index.js';
 import {json, KCV, KEK, KeyFiles, plaintextOf} from '../support/keys/key-files.js';
 import {runDek, runDekOnTerminal} from '../support/process/run-dek.js';
 
-describe('unwrap', function () {
-  this.timeout(60_000);
+describe('unwrap', () => {
   const files = new KeyFiles();
   const {kek} = files;
   const plain256 = plaintextOf(256, false);

@@ -5,8 +5,7 @@ import {DEK_LAYOUTS, dekCheckValue, wrapKey} from '../../src/wrap/index.js';
 import {json, KCV, KEK, KeyFiles, plaintextOf} from '../support/keys/key-files.js';
 import {DEK, run, runDek, runDekOnTerminal} from '../support/process/run-dek.js';
 
-describe('wrap', function () {
-  this.timeout(60_000);
+describe('wrap', () => {
   const files = new KeyFiles();
   const {kek} = files;
   const plain256 = plaintextOf(256, false);

@@ -11,8 +11,7 @@ import {until} from '../support/until.js';
 
 const SCRIPT = fileURLToPath(new URL('../../../contrib/fleet/dek-fleet-start', import.meta.url));
 
-describe('dek-fleet-start', function () {
-  this.timeout(60_000);
+describe('dek-fleet-start', () => {
   let device: TestDevice;
   let manifest: string;
   let socket: string;

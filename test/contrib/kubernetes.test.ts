@@ -12,8 +12,7 @@ import {temporaryDirectory} from '../support/temporary-directory.js';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const FILE = join(ROOT, 'contrib/kubernetes/dek-agent.yaml');
 
-describe('contrib/kubernetes', function () {
-  this.timeout(60_000);
+describe('contrib/kubernetes', () => {
   const documents = parseAllDocuments(fs.readFileSync(FILE, 'utf8'));
   const [configMap, daemonSet] = documents.map((document) => document.toJS()) as [ConfigMap, DaemonSet];
   const pod = daemonSet.spec!.template.spec!;

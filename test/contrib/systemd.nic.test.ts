@@ -18,8 +18,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const UNITS = join(ROOT, 'contrib', 'systemd');
 const read = (file: string): string => fs.readFileSync(join(UNITS, file), 'utf8');
 
-describe('systemd units', function () {
-  this.timeout(60_000);
+describe('systemd units', () => {
   let directory: string;
 
   before(function () {

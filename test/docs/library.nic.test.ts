@@ -15,8 +15,7 @@ const [kek, credential] = [readFileSync('kek'), readFileSync('credential.wrapped
 const [key1, key2, keytag] = [randomBytes(32), randomBytes(32), randomBytes(8)] as const;
 `;
 
-describe('docs/library.md', function () {
-  this.timeout(120_000);
+describe('docs/library.md', () => {
   const [imports, ...rest] = sessionsOf('docs/library.md').get('program')!.split('\n\n');
   let folder: string;
 

@@ -14,8 +14,7 @@ import {INSTEAD, STAGES, type Stage} from './stages.js';
 const PROGRAM = 'program';
 
 for (const page of PAGES) {
-  describe(page, function () {
-    this.timeout(240_000);
+  describe(page, () => {
     const sessions = [...sessionsOf(page)].filter(([name]) => name !== PROGRAM);
     const stages = STAGES[page] ?? {};
 

@@ -26,8 +26,7 @@ const unitOf = (words: string): Record<string, string> => ({
   [UNIT]: `[Service]\nExecStart=dek agent ${words}\n`,
 });
 
-describe('doctor, of an agent', function () {
-  this.timeout(60_000);
+describe('doctor, of an agent', () => {
   const stage = verdictStage();
   const {place, expectFirst} = stage;
 

@@ -12,8 +12,7 @@ import {runDek} from '../support/process/run-dek.js';
 import {temporaryDirectory} from '../support/temporary-directory.js';
 import {OF_FLEET} from './halves.js';
 
-describe('doctor, of a fleet', function () {
-  this.timeout(120_000);
+describe('doctor, of a fleet', () => {
   const produced = new Set<string>();
   let etcd: EtcdCluster;
   let examiner: Examiner;

@@ -16,8 +16,7 @@ import {temporaryDirectory} from '../support/temporary-directory.js';
 const RUNS = process.env['SLOW'] ? 20_000 : 300;
 const FROM_BYTES = FILE_FORMAT_NAMES.filter((name) => name !== 'manifest');
 
-describe('hostile files', function () {
-  this.timeout(300_000); // tens of commands at once
+describe('hostile files', () => {
   const KEK = new Uint8Array(32).fill(3);
   const half = (first: number) => new Uint8Array(32).map((_, i) => first + i);
   const MATERIAL = {

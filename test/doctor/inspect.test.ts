@@ -41,8 +41,7 @@ describe('identify', () => {
 
   const hostile = ['{', '{0x a[', 'a', '{0x a[]={', '{0x a ', '[{', '1,'];
   for (const piece of hostile) {
-    it(`does not take long for a megabyte of ${piece}`, function () {
-      this.timeout(10_000); // it was hours
+    it(`does not take long for a megabyte of ${piece}`, () => {
       const content = text(piece.repeat(2 ** 20 / piece.length));
       expect(identify(content).kind).to.be.oneOf(['unknown', 'bytes']);
       const options = {isCredential: false, name: 'dek'};

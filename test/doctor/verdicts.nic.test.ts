@@ -15,8 +15,7 @@ import {verdictStage} from './verdict-stage.js';
 
 const OLD_LIBRARY = new URL('../support/nic/old-library.js', import.meta.url).href;
 
-describe('doctor', function () {
-  this.timeout(60_000);
+describe('doctor', () => {
   const stage = verdictStage();
   const {place, expectFirst} = stage;
 

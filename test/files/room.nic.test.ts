@@ -3,8 +3,7 @@ import {expect} from 'chai';
 import {type TestDevice, testDevice} from '../support/nic/device.js';
 import {DEK} from '../support/process/run-dek.js';
 
-describe('room for files', function () {
-  this.timeout(60_000);
+describe('room for files', () => {
   let device: TestDevice;
   before(async () => {
     device = await testDevice();

@@ -15,8 +15,7 @@ import {type Answer, AnsweringServer, Certificates, freePort, PyKmip} from '../s
 const TIMEOUT_MS = {ofOneThatHangs: 2000, ofOthers: 20_000};
 const HOST = '127.0.0.1';
 
-describe('KMIP', function () {
-  this.timeout(60_000);
+describe('KMIP', () => {
   const kek = randomBytes(32);
   let certificates: Certificates;
   before(() => {

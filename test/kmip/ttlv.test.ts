@@ -42,9 +42,7 @@ const EXAMPLES: readonly (readonly [hex: string, item: Item])[] = [
   ],
 ];
 
-describe('TTLV', function () {
-  this.timeout(300_000);
-
+describe('TTLV', () => {
   for (const [hex, item] of EXAMPLES) {
     it(`reads and writes ${hex}`, () => {
       expect(decode(bytes(hex))).to.deep.equal(item);

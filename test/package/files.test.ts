@@ -20,8 +20,7 @@ const ENTRIES = [
   './dist/src/pkcs11/child.js',
 ].map((path) => /^\.\/(.*)\.js$/.exec(path)![1]!);
 
-describe('package', function () {
-  this.timeout(60_000);
+describe('package', () => {
   let files: Set<string>;
 
   before(() => {

@@ -35,8 +35,7 @@ const types = [typeof openDevice, typeof openVirtual];
 console.log(JSON.stringify({keySize, isLoaded, devices: listDevices().length, types}));
 `;
 
-describe('package installed', function () {
-  this.timeout(300_000);
+describe('package installed', () => {
   let work: string;
   let tarball: string;
 

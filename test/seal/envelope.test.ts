@@ -29,8 +29,7 @@ const CHUNK = 65_536 + 16;
 const KEY = randomBytes(32);
 const keyOf = (key: Uint8Array) => sealingKeyOf(new BytesKek(key, 'it'));
 
-describe('envelope', function () {
-  this.timeout(60_000);
+describe('envelope', () => {
   const directory = fs.mkdtempSync(join(tmpdir(), 'dek-envelope-'));
   const path = join(directory, 'input');
 

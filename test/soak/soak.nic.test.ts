@@ -18,6 +18,6 @@ describe('an agent under random faults', () => {
       const scenario = scenarioOf(seed, number);
       const failure = await play(scenario);
       expect(failure, asCommands(scenario).join('\n')).to.equal(undefined);
-    }).timeout(240_000);
+    });
   }
 });

@@ -17,8 +17,7 @@ const sessions = [...PAGE.matchAll(/^<!-- run: (\w+) -->\n```\n([\s\S]*?)\n```$/
   text: withoutTabs(`${text}\n`),
 }));
 
-describe('virtual-connectx', function () {
-  this.timeout(120_000);
+describe('virtual-connectx', () => {
   let installed: string;
   let work: string;
 

@@ -276,7 +276,7 @@ needing('multi-block AES-XTS').describe('AES-XTS on the virtual ConnectX', () =>
       await cipher('list 0:4194304', 4096, true, tweakOf(0n));
       const places = await search(process.env['SLOW'] ? 300 : 30, keys);
       expect(new Set(places)).to.deep.equal(new Set(['4096 lo,dd,dc']));
-    }).timeout(60_000);
+    });
 
     it('nothing is left, in memory, in the file of the context, in the UAR', async () => {
       const keys = newKeys(256, true);

@@ -171,7 +171,7 @@ describe('the virtual ConnectX and the life of processes', () => {
     expect(late).to.be.below(early * 5);
     expect(await client.ask('destroy_all')).to.match(/^\d/);
     expect(device.nic.show().live.deks).to.equal(0);
-  }).timeout(60_000);
+  });
 
   it('leaves no KEK, credential or DEK in the memory of the process', async () => {
     const keys = testKeys(256, true);

@@ -140,8 +140,9 @@ describeSuite("rdma-core's own tests on the virtual ConnectX", () => {
     Number.parseInt(RELEASE, 10) === REVIEWED
       ? {it}
       : skipping(`pyverbs of rdma-core ${REVIEWED} is needed, whose tests were reviewed`);
-  reviewedRelease
-    .it('of these modules none fails, and nothing is skipped that is not listed (test:peers runs all)', () => {
+  reviewedRelease.it(
+    'of these modules none fails, and nothing is skipped that is not listed (test:peers runs all)',
+    () => {
       const modules = ['addr', 'cq', 'cq_events', 'mr', 'qpex', 'mlx5_cq', 'mlx5_mkey'].map(
         (name) => `tests.test_${name}`,
       );
@@ -149,6 +150,6 @@ describeSuite("rdma-core's own tests on the virtual ConnectX", () => {
       expect(ended.size).to.equal(76);
       expect(findings('wrapped', ended)).to.deep.equal([]);
       expect(device.nic.show().live.contexts).to.equal(0);
-    })
-    .timeout(180_000);
+    },
+  );
 });

@@ -135,8 +135,9 @@ describe('a context of the virtual ConnectX that two processes share', () => {
     }
   });
 
-  needing('login objects')
-    .it('stays whole when one is killed while it makes DEKs: the other can fill it to the limit, exactly', async () => {
+  needing('login objects').it(
+    'stays whole when one is killed while it makes DEKs: the other can fill it to the limit, exactly',
+    async () => {
       device.nic.set({logMaxDeks: 6});
       for (let round = 0; round < 20; round++) {
         const dek = `dek 0 256 0 ${hex(wrapDek(device.kek, keys))}`;
@@ -151,8 +152,8 @@ describe('a context of the virtual ConnectX that two processes share', () => {
         await guest.end('SIGKILL');
         await pair();
       }
-    })
-    .timeout(60_000);
+    },
+  );
 
   it('lives to the last close, whoever is killed first, 200 times', async () => {
     for (let round = 0; round < 200; round++) {
@@ -169,5 +170,5 @@ describe('a context of the virtual ConnectX that two processes share', () => {
       expect(device.nic.show().live, `round ${round}`).to.deep.include({...none, processes: [], open: []});
       if (round < 199) await pair();
     }
-  }).timeout(180_000);
+  });
 });

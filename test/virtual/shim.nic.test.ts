@@ -157,7 +157,7 @@ describe('the shim', () => {
     expect({status, signal}).to.deep.equal({status: 0, signal: null});
     expect(stdout).to.match(/alive\n$/);
     expect(device.nic.show().live).to.include({contexts: 0, pds: 0, logins: 0, deks: 0});
-  }).timeout(120_000);
+  });
 
   describe('and a damaged image', () => {
     let client: Client;

@@ -23,9 +23,7 @@ const SCRIPT = `
   console.log(faultsOf(() => rewrapKeys(kek, kek, results[0], 72)));
 `;
 
-describe('large results', function () {
-  this.timeout(60_000);
-
+describe('large results', () => {
   it('take few page faults', function () {
     const enabled = fs.existsSync(ENABLED) ? fs.readFileSync(ENABLED, 'utf8') : '[never]';
     skipWithout('large pages', this, !enabled.includes('[never]'));

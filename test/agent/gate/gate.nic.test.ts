@@ -17,8 +17,7 @@ async function metricsOf({socket}: AgentProcess): Promise<string> {
   return (await run('curl', ['-s', '--unix-socket', socket, 'http://dek/metrics'], {})).stdout.toString();
 }
 
-describe('an agent that asks for signatures', function () {
-  this.timeout(60_000);
+describe('an agent that asks for signatures', () => {
   let device: TestDevice;
   let manifests: SignedManifests;
   let agent: AgentProcess | undefined;
@@ -262,9 +261,7 @@ describe('an agent that asks for signatures', function () {
   });
 });
 
-describe('an agent that asks for no signatures', function () {
-  this.timeout(60_000);
-
+describe('an agent that asks for no signatures', () => {
   it('refuses what is for another host, or over, and takes the rest as ever', async () => {
     const device = await testDevice();
     const manifests = new SignedManifests(device);

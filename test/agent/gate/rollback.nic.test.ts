@@ -9,8 +9,7 @@ import {HOST, SignedManifests} from '../../support/manifest/signed-manifests.js'
 import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {type Run, runDek} from '../../support/process/run-dek.js';
 
-describe('an agent with a rollback index', function () {
-  this.timeout(60_000);
+describe('an agent with a rollback index', () => {
   let tpm: SoftTpm;
   let device: TestDevice;
   let manifests: SignedManifests;

@@ -15,8 +15,7 @@ const FAULTS: Pick<InjectedFault, 'command' | 'object'>[] = [
 ];
 
 /** One agent has a NIC for each status that the firmware can fail with. */
-describe('health under faults', function () {
-  this.timeout(120_000);
+describe('health under faults', () => {
   const statuses = Object.values(STATUSES);
   let device: TestDevice;
   let agent: AgentProcess;

@@ -7,8 +7,7 @@ import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {describeHits, needlesOf, searchMemory} from '../../support/process/memory.js';
 import {until} from '../../support/until.js';
 
-describe('health of NICs', function () {
-  this.timeout(120_000);
+describe('health of NICs', () => {
   let device: TestDevice;
   let agent: AgentProcess;
 

@@ -12,8 +12,7 @@ const COUNT = 5;
 /** One context with `COUNT` DEKs of a manifest. */
 const WHOLE = {contexts: 1, pds: 1, logins: 1, deks: COUNT};
 
-describe('health', function () {
-  this.timeout(90_000);
+describe('health', () => {
   let device: TestDevice;
   let agent: AgentProcess;
 

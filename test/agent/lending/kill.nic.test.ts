@@ -38,7 +38,7 @@ describe('kills while a context is shared', () => {
   const moment = (): Promise<void> => pause(Math.random() * 30);
 
   it('of a lender: its DEKs go with it, and the agent serves the next', async function () {
-    this.timeout(ROUNDS * 20_000);
+    this.timeout(300_000 + ROUNDS * 20_000);
     agent = await start(true);
     for (let round = 0; round < ROUNDS; round++) {
       const service = new Service(device);
@@ -59,7 +59,7 @@ describe('kills while a context is shared', () => {
   });
 
   it('of a tenant: what it left goes, the DEKs stay, and the next may attach', async function () {
-    this.timeout(ROUNDS * 20_000);
+    this.timeout(300_000 + ROUNDS * 20_000);
     agent = await start(false);
     for (let round = 0; round < ROUNDS; round++) {
       const service = new Service(device);
@@ -87,7 +87,7 @@ describe('kills while a context is shared', () => {
   });
 
   it('of the agent: a lender keeps its DEKs, and the next agent takes them over, each once', async function () {
-    this.timeout(ROUNDS * 30_000);
+    this.timeout(300_000 + ROUNDS * 30_000);
     const service = new Service(device);
     let lending: Promise<unknown> = Promise.resolve();
     for (let round = 0; round < ROUNDS; round++) {

@@ -7,8 +7,7 @@ import type {TestDevice} from '../../support/nic/device.js';
 import {thrownBy} from '../../support/process/errors-thrown.js';
 import {until} from '../../support/until.js';
 
-describe('metrics', function () {
-  this.timeout(90_000);
+describe('metrics', () => {
   let device: TestDevice;
   let agent: AgentProcess;
 

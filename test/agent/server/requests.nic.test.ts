@@ -5,8 +5,7 @@ import type {ErrorJson} from '../../../src/errors.js';
 import {AgentProcess} from '../../support/agent/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/nic/device.js';
 
-describe('a request by hand', function () {
-  this.timeout(60_000);
+describe('a request by hand', () => {
   let device: TestDevice;
   let agent: AgentProcess;
   before(async () => {

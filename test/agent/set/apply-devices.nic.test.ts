@@ -5,8 +5,7 @@ import {AgentProcess, NOTHING} from '../../support/agent/agent-process.js';
 import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {thrownBy} from '../../support/process/errors-thrown.js';
 
-describe('apply on two NICs', function () {
-  this.timeout(60_000);
+describe('apply on two NICs', () => {
   let device: TestDevice;
   let agent: AgentProcess;
 

@@ -14,8 +14,7 @@ const OTHER_CREDENTIAL = {id: 77, secret: new Uint8Array(40).map((_, i) => i + 1
 const OLD = vols(1, 6);
 const NEW = [...vols(1, 2), ...vols(3, 9, 2)];
 
-describe('apply under faults', function () {
-  this.timeout(120_000);
+describe('apply under faults', () => {
   let device: TestDevice;
   let agent: AgentProcess;
 

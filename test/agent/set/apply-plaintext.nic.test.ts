@@ -8,8 +8,7 @@ import {thrownBy} from '../../support/process/errors-thrown.js';
 import {describeHits, type Needle, searchMemory} from '../../support/process/memory.js';
 import {skipWithout} from '../../support/skip.js';
 
-describe('apply on a NIC in plaintext import mode', function () {
-  this.timeout(60_000);
+describe('apply on a NIC in plaintext import mode', () => {
   let device: TestDevice;
   let agent: AgentProcess;
 

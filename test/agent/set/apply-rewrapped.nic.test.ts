@@ -49,8 +49,7 @@ function dekOf(vol: Vol, {kek}: Kek, version: 1 | 2): ManifestDek {
 
 const vols = (count: number): Vol[] => Array.from({length: count}, (_, i) => ({name: `vol-${i + 1}`, key: i + 1}));
 
-describe('apply of re-wrapped keys', function () {
-  this.timeout(60_000);
+describe('apply of re-wrapped keys', () => {
   let device: TestDevice;
   let agent: AgentProcess;
   let first: Kek;

@@ -17,8 +17,7 @@ const plan = (create: number, replace: number, destroy: number, unchanged: numbe
 /** As the NIC stores it. */
 const opaqueOf = (version: number): Uint8Array => Uint8Array.of(version, 0, 0, 0, 0, 0, 0, 0);
 
-describe('apply', function () {
-  this.timeout(60_000);
+describe('apply', () => {
   let device: TestDevice;
   let agent: AgentProcess;
 

@@ -11,8 +11,7 @@ import {type TestDevice, testDevice} from '../../support/nic/device.js';
 import {thrownBy} from '../../support/process/errors-thrown.js';
 import {until} from '../../support/until.js';
 
-describe('follower', function () {
-  this.timeout(60_000);
+describe('follower', () => {
   let device: TestDevice;
   let agent: AgentProcess;
 

@@ -21,8 +21,7 @@ async function* pieces(count: number, onPiece: (i: number) => unknown = () => {}
   }
 }
 
-describe('Crew', function () {
-  this.timeout(60_000);
+describe('Crew', () => {
   const wrapAll = async (options: {threads?: number; alone?: number; module?: URL}, count: number): Promise<Buffer> =>
     Crew.with(
       [kek()],

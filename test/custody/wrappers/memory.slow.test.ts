@@ -30,8 +30,7 @@ const SCRIPT = `
 /** How often a process is stopped and searched. */
 const SEARCHES = 3;
 
-describe('memory during a job', function () {
-  this.timeout(60_000);
+describe('memory during a job', () => {
   const kek = randomBytes(32);
   const expanded = unsafe.expandKeyLE(kek);
   // The last round key: the first two are the KEK itself.

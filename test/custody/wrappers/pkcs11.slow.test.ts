@@ -17,8 +17,7 @@ import {runDek} from '../../support/process/run-dek.js';
 /** How long a module may take before it is given up, here. */
 const TIMEOUT_MS = {ofOneThatHangs: 2000, ofOthers: 30_000};
 
-describe('pkcs11', function () {
-  this.timeout(60_000);
+describe('pkcs11', () => {
   const [kek, other] = [randomBytes(32), randomBytes(16)];
   let token: TestToken;
 

@@ -101,5 +101,5 @@ describe('allowed signers', () => {
       expect(told(file), JSON.stringify(text)).to.contain('allowed signers');
       expect(told(`a namespaces="${file.slice(20).replaceAll(/["\n]/g, 'x')}" ${key.slice(0, 4)}`)).to.be.a('string');
     }
-  }).timeout(20_000);
+  });
 });

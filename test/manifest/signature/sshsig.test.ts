@@ -100,7 +100,7 @@ describe('sshsig beside ssh-keygen', () => {
       const key = privateKeyOf(new Uint8Array(fs.readFileSync(path)), 'key');
       await makeSignature(key, 'dek-manifest', digests); // which verifies it
     }
-  }).timeout(60_000);
+  });
 
   it('tells a passphrase, PEM, RSA of 1,024 bits and a key that was cut off', () => {
     const told = (path: string, cut = 0): string => {

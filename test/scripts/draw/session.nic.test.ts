@@ -10,9 +10,7 @@ const RECORD = fs.readFileSync(`${DOCS}session.txt`, 'utf8');
 /** What `{...}` marks differs each time. */
 const EXPECTED = RECORD.replace(/\{[^{}\n]*\}/g, '[..]');
 
-describe('the session of docs/start.md', function () {
-  this.timeout(120_000);
-
+describe('the session of docs/start.md', () => {
   it('is what its commands print: UPDATE=1 records it anew', async () => {
     const went = await runSession(EXPECTED);
     if (process.env['UPDATE']) {

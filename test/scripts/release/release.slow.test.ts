@@ -13,8 +13,7 @@ const VERSION = '7.8.9';
 const DAY = '2026-01-02';
 const TODAY = '2026-02-01';
 
-describe('npm run release', function () {
-  this.timeout(120_000);
+describe('npm run release', () => {
   let work: string;
   let clone: string;
 
