@@ -48,6 +48,7 @@ export const ELSEWHERE: Readonly<Record<string, readonly (readonly [begins: stri
     ['$ dek virtual exec nic -- ibv_rc_pingpong', `${PEERS}: test/peers/pairs.ts, at a port that is free`],
     ['jobs:', 'GitHub runs it; its commands are those of the page'],
     ['FROM node', 'needs a registry of images; unshare(1) was tried, as the page says'],
+    ['export UCX_TLS=rc_v,self', 'by hand, as the page says: test:peers has no UCX'],
     ['dek virtual create nic --kek-id 0', `${PEERS}: test/peers/pairs.ts`],
     ['umask 077', `${PEERS}: test/peers/dpdk.ts`],
     ["import {spawn} from 'node:child_process';", 'test/virtual/index.nic.test.ts, from its own text'],
