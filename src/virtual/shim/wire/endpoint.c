@@ -144,11 +144,12 @@ static void close_endpoint(struct nic *nic)
 static int wire_of(struct nic *nic)
 {
 	struct endpoint *e = endpoint_of(nic);
-	uint64_t *table = owners_of(nic);
+	uint64_t *table;
 
 	if (is_socket(e->fd, e->inode))
 		return e->fd;
-	if (!e->users || !table || !open_endpoint(nic))
+	table = e->users ? owners_of(nic) : NULL;
+	if (!table || !open_endpoint(nic))
 		return -1;
 	for (const struct body *b = queues; b; b = b->next_queue)
 		if (b->kind == QP && b->context->nic == nic && ((const struct qp *)b)->on_wire)

@@ -36,9 +36,10 @@ static struct {
 /* Whether there is no room at the process that has a QP. What waits for room since *since waits as long as it takes. */
 static bool is_full(const struct nic *nic, uint32_t qpn, uint64_t *since)
 {
-	const uint64_t number = LOAD(owners_of(nic)[qpn % QPNS]);
+	const uint64_t *table = full.number && full.nic == nic ? owners_of(nic) : NULL;
+	const uint64_t number = table ? LOAD(table[qpn % QPNS]) : 0;
 
-	if (!full.number || full.nic != nic || number != full.number)
+	if (!number || number != full.number)
 		return false;
 	if (*since && taken[number % 64].number == number && taken[number % 64].at > *since)
 		*since = taken[number % 64].at;
