@@ -56,12 +56,11 @@ export class Deadline {
     const over = new Promise<'over'>((resolve) => {
       giveUp = () => resolve('over');
     });
-    const dueMs = this.#end;
     // A process that was stopped, or starved, comes too late to its timer: what it missed is given back, since what it
     // waits for may be there.
     let timer = setTimeout(() => {
-      timer = setTimeout(giveUp, performance.now() - dueMs);
-    }, dueMs - performance.now());
+      timer = setTimeout(giveUp, performance.now() - this.#end);
+    }, this.#end - performance.now());
     signal.addEventListener('abort', giveUp);
     try {
       const first = await Promise.race([begun.then((value) => ({value})), over]);
