@@ -39,6 +39,20 @@ const LOOKING = ['reads the pointers', 'reads the reports'];
 const FORGETTING = ['reads what is kept', 'removes an earlier generation'];
 const COLLECTING = ['reads the pointers', 'reads what is kept', ...COMPARING];
 
+/** A rollout in two waves, once it is prepared, until the host of the last one is to be moved. */
+const UNTIL_THE_LAST = [
+  'looks for pieces',
+  'writes pieces',
+  'writes that the rollout is running, in wave 1',
+  ...LOOKING,
+  ...COMPARING,
+  'writes a pointer',
+  ...LOOKING,
+  'writes that the rollout is running, in wave 2',
+  ...LOOKING,
+  ...COMPARING,
+];
+
 const STEPS = {
   publication: [
     ...PREPARING,
@@ -53,16 +67,7 @@ const STEPS = {
   rollout: [
     ...PREPARING,
     ...COMPARING,
-    'looks for pieces',
-    'writes pieces',
-    'writes that the rollout is running, in wave 1',
-    ...LOOKING,
-    ...COMPARING,
-    'writes a pointer',
-    ...LOOKING,
-    'writes that the rollout is running, in wave 2',
-    ...LOOKING,
-    ...COMPARING,
+    ...UNTIL_THE_LAST,
     'writes a pointer',
     ...LOOKING,
     ...FORGETTING,
@@ -88,16 +93,7 @@ const STEPS = {
     'reads names',
     ...PREPARING.slice(6, 8),
     ...[...COMPARING, ...COMPARING],
-    'looks for pieces',
-    'writes pieces',
-    'writes that the rollout is running, in wave 1',
-    ...LOOKING,
-    ...COMPARING,
-    'writes a pointer',
-    ...LOOKING,
-    'writes that the rollout is running, in wave 2',
-    ...LOOKING,
-    ...COMPARING,
+    ...UNTIL_THE_LAST,
     'reads what is kept',
     'writes a pointer',
     ...LOOKING,
