@@ -1,7 +1,8 @@
-import {spawn} from 'node:child_process';
+import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
 import fs from 'node:fs';
 import {join} from 'node:path';
+import {setTimeout as pause} from 'node:timers/promises';
 import {expect} from 'chai';
 import {EtcdCluster} from '../support/fleet/etcd.js';
 import {newOfficerKeys, TestSet, volumes} from '../support/fleet/fleet.js';
@@ -129,6 +130,19 @@ describe('dek fleet', () => {
       expect(etcd.etcdctl('get', '--prefix', '--keys-only', '/dek/blobs/').split('\n').length).to.be.below(before);
     });
 
+    it('removes nothing while there is a pointer that it cannot read, and says so', async () => {
+      await done('publish', await write(1), '--host', 'node-1', '--keep', '1');
+      await done('publish', await write(2), '--host', 'node-1', '--keep', '1');
+      etcd.etcdctl('put', '/dek/hosts/node-2', '{"dek-fleet-wanted":2}');
+      const kept = await done('publish', await write(3), '--host', 'node-1', '--keep', '1');
+      expect(kept.stderr.replace(/\s+/g, ' ')).to.match(/nothing was removed: the pointer of node-2 .*is not known/);
+      expect((await json('status')).hosts[0].wanted).to.equal(3);
+      etcd.etcdctl('del', '/dek/hosts/node-2');
+      const removed = await json('publish', await write(4), '--host', 'node-1', '--keep', '1');
+      expect(removed).to.include({obstacle: null});
+      expect(removed.removed).to.be.above(0);
+    });
+
     it('lets a source go when its heir has proven what it got', async () => {
       await started();
       const rest = new TestSet(directory);
@@ -183,6 +197,8 @@ describe('dek fleet', () => {
 
   describe('rollout', () => {
     const all = names.flatMap((name) => ['--host', name]);
+    const startRollout = (path: string): ChildProcess =>
+      spawn(process.execPath, [DEK, 'fleet', 'rollout', path, '--all', '--fleet', etcd.uri('ops')]);
     const begin = async (count: number): Promise<void> => {
       await started();
       await done('publish', await write(count), ...all);
@@ -204,10 +220,54 @@ describe('dek fleet', () => {
       expect(stopped.status).to.equal(7);
       expect(stopped.stdout.toString()).to.include('wave 2 of 3: node-2: its NIC is full');
       expect(held()).to.deep.equal([2, 1, 1, 1]);
-      await hosts[1]!.stop();
-      hosts[1] = await SimulatedHost.start('node-2', etcd.parsed('node-2'), join(directory, 'node-2'));
+      hosts[1]!.become({}); // it tries again when it is told to
       await done('rollout', 'resume');
       expect(held()).to.deep.equal([2, 2, 2, 2]);
+    });
+
+    it('stops at the first Ctrl-C and says what is next', async () => {
+      await begin(2);
+      hosts[0]!.become({refuses: ({generation}) => (generation === 2 ? 'its NIC is full' : undefined)});
+      const child = startRollout(await write(3));
+      const ended = once(child, 'exit');
+      await until(() => etcd.etcdctl('get', '/dek/rollout').includes('"running"'));
+      child.kill('SIGINT');
+      expect(await ended).to.deep.equal([7, null]);
+      expect(etcd.etcdctl('get', '/dek/operator')).to.equal('');
+      expect(etcd.etcdctl('get', '/dek/rollout')).to.include('"why":"it was interrupted"');
+    });
+
+    it('is not begun when Ctrl-C comes while what it brings is written', async () => {
+      await begin(2);
+      const child = startRollout(await write(3));
+      const ended = once(child, 'exit');
+      await until(() => etcd.etcdctl('get', '/dek/operator').includes('a rollout'));
+      // Nothing is answered until the signal has come.
+      await etcd.signal(0, 'SIGSTOP');
+      child.kill('SIGINT');
+      await etcd.signal(0, 'SIGCONT');
+      const [status, signal] = await ended;
+      expect(etcd.etcdctl('get', '/dek/operator')).to.equal('');
+      // A fast machine has begun it by then.
+      if (etcd.etcdctl('get', '/dek/rollout') === '') expect(signal).to.equal('SIGINT');
+      else expect(status).to.equal(7);
+    });
+
+    it('ends at once at the second Ctrl-C while etcd gives no answer', async () => {
+      await begin(2);
+      hosts[0]!.become({refuses: ({generation}) => (generation === 2 ? 'its NIC is full' : undefined)});
+      const child = startRollout(await write(3));
+      const ended = once(child, 'exit');
+      await until(() => etcd.etcdctl('get', '/dek/rollout').includes('"running"'));
+      await etcd.signal(0, 'SIGSTOP');
+      try {
+        child.kill('SIGINT');
+        await pause(300); // two of a kind that come at once are one
+        child.kill('SIGINT');
+        expect(await ended).to.deep.equal([null, 'SIGINT']);
+      } finally {
+        await etcd.signal(0, 'SIGCONT');
+      }
     });
 
     it('takes back what it reached, by a later generation with the DEKs of before', async () => {

@@ -4,6 +4,7 @@ import {fleetFlag, withFleet} from '../../cli/flags/fleet-flags.js';
 import {publishFlags, publishOptions} from '../../cli/flags/fleet-publish-flags.js';
 import {fleetHostFlags, whichHosts} from '../../cli/fleet-hosts.js';
 import {Progress} from '../../cli/output/progress.js';
+import {untilSignal} from '../../cli/stop-signal.js';
 import {type Published, publish} from '../../fleet/publish/publish.js';
 
 export default class FleetPublish extends DekCommand {
@@ -41,20 +42,21 @@ export default class FleetPublish extends DekCommand {
     const hosts = await whichHosts(flags);
     const progress = new Progress(!this.jsonEnabled());
     const request = {...publishOptions(args.file, flags, progress), hosts};
-    const result = await withFleet(flags, ({store, keys}) => publish(store, keys, request)).finally(() =>
-      progress.end(),
-    );
+    const result = await untilSignal((signal) =>
+      withFleet(flags, ({store, keys}) => publish(store, keys, request, signal)),
+    ).finally(() => progress.end());
     this.#print(result);
     if (result.leftOut.length > 0) process.exitCode = 7;
     return result;
   }
 
-  #print({moved, unchanged, leftOut, untold, blobs, bytes, forgotten, removed}: Published): void {
+  #print({moved, unchanged, leftOut, untold, blobs, bytes, forgotten, removed, obstacle}: Published): void {
     for (const [what, count] of countsOf(moved)) this.log(`${what}: ${count} hosts moved`);
     if (unchanged.length > 0) this.log(`${unchanged.length} hosts had it already`);
     this.log(`${blobs} pieces written, ${bytes} bytes`);
     if (forgotten > 0) this.log(`${forgotten} earlier generations forgotten, ${removed} pieces removed`);
     if (untold > 0) this.note(`${untold} DEKs have no DCV: whether their names stand for one key cannot be told`);
+    if (obstacle !== null) this.note(`nothing was removed: ${obstacle}, and what it needs is not known`);
     for (const {host, why} of leftOut) this.note(`left out: ${host}: ${why}`);
   }
 }

@@ -2,12 +2,12 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {DekCommand} from '../../cli/base.js';
 import {parseDuration} from '../../cli/flags/duration.js';
-import {fleetFlag, withFleet} from '../../cli/flags/fleet-flags.js';
+import {type Fleet, fleetFlag, withFleet} from '../../cli/flags/fleet-flags.js';
 import {publishFlags, publishOptions} from '../../cli/flags/fleet-publish-flags.js';
 import {fleetHostFlags, whichHosts} from '../../cli/fleet-hosts.js';
 import {rolloutLine} from '../../cli/output/fleet-table.js';
 import {Progress} from '../../cli/output/progress.js';
-import {stopSignal} from '../../cli/stop-signal.js';
+import {untilSignal} from '../../cli/stop-signal.js';
 import {DekError} from '../../errors.js';
 import {abortRollout, beginRollout, type Driving, resumeRollout, rollBack} from '../../fleet/rollout/rollout.js';
 import type {RolloutState} from '../../fleet/rollout/state.js';
@@ -26,9 +26,9 @@ export default class FleetRollout extends DekCommand {
     'why and exits with status 7; so it does when it is interrupted. Hosts that lose DEKs which others get come ' +
     'last.\n\n' +
     'Its progress is kept in etcd: resume goes on from there, forward or back, on any machine, also after etcd was ' +
-    'away. abort ends it, and hosts keep what they have. rollback brings each host that was reached to the ' +
-    '--fallback, which is a later generation. Nothing else is published while a rollout is open, and one operator ' +
-    'drives it at a time.';
+    'away; hosts that have refused what they got try again at once. abort ends it, and hosts keep what they have. ' +
+    'rollback brings each host that was reached to the --fallback, which is a later generation. Nothing else is ' +
+    'published while a rollout is open, and one operator drives it at a time.';
   static override usage = [
     'FILE (--host NAME... | --hosts FILE | --all) [--waves N,...] [--fallback FILE] [--prove] ' +
       '[--max-unavailable N] [--wait TIME] [--manifests DIR] [--keep N] [--replace-key NAME...] ' +
@@ -82,20 +82,20 @@ export default class FleetRollout extends DekCommand {
     parseWaves(flags.waves, 100);
     const hosts = step ? undefined : await whichHosts(flags);
     const progress = new Progress(!this.jsonEnabled());
-    const stop = new AbortController();
-    stopSignal().then(() => stop.abort());
-    const driving: Driving = {
-      signal: stop.signal,
-      onProgress: (wave, well, reached) => progress.update(`wave ${wave}: well`, well, reached),
-    };
     const {waves, prove = false, 'max-unavailable': maxUnavailable} = flags;
-    const state = await withFleet(flags, ({store, keys}) => {
+    const act = ({store, keys}: Fleet, signal: AbortSignal): Promise<RolloutState> => {
+      const onProgress: Driving['onProgress'] = (wave, well, reached) =>
+        progress.update(`wave ${wave}: well`, well, reached);
+      const driving: Driving = {signal, onProgress};
       if (step === 'resume') return resumeRollout(store, keys, driving);
       if (step === 'abort') return abortRollout(store, keys);
       if (step === 'rollback') return rollBack(store, keys, driving);
       const how = {waves, prove, maxUnavailable, waitSeconds};
       return beginRollout(store, keys, {...publishOptions(args.file, flags, progress), ...how, hosts}, driving);
-    }).finally(() => progress.end());
+    };
+    const state = await untilSignal((signal) => withFleet(flags, (fleet) => act(fleet, signal))).finally(() =>
+      progress.end(),
+    );
     this.log(rolloutLine(state));
     if (state.phase === 'stopped') {
       this.note('next: dek fleet rollout resume, abort or rollback');

@@ -25,13 +25,34 @@ export async function forgetOld(
   return old.length;
 }
 
-/** Removes the blobs that no pointer and none of these lists names; tells how many that were. */
+export interface Collected {
+  readonly removed: number;
+  /** Why nothing was removed; null: what is not needed was. */
+  readonly obstacle: string | null;
+}
+
+/**
+ * Removes the blobs that no pointer and none of these lists names. What a pointer needs that cannot be read is not
+ * known: nothing is removed then.
+ */
 export async function collectGarbage(
   store: Store,
   keys: FleetKeys,
   guard: Guard,
   more: readonly string[] = [],
-): Promise<number> {
+): Promise<Collected> {
+  const needed = await neededBlobs(store, keys, more).catch(unlessMalformed);
+  if (needed instanceof DekError) return {removed: 0, obstacle: needed.message};
+  const garbage: string[] = [];
+  for await (const {kvs} of store.list(keys.blobs, {keysOnly: true})) {
+    for (const {key} of kvs) if (!needed.has(key.slice(keys.blobs.length))) garbage.push(key);
+  }
+  await remove(store, guard, garbage);
+  return {removed: garbage.length, obstacle: null};
+}
+
+/** The digests of all blobs that a pointer or one of these lists names. Throws BAD_INPUT for a pointer that is none. */
+async function neededBlobs(store: Store, keys: FleetKeys, more: readonly string[]): Promise<Set<string>> {
   const lists = new Set<string>(more);
   const needed = new Set<string>(more);
   const need = (target: Target): void => {
@@ -49,14 +70,9 @@ export async function collectGarbage(
   }
   for (const list of lists) {
     // Of one that is lost the pieces cannot be reached any more either.
-    for (const digest of await readList(store, keys, list).catch(noneIfLost)) needed.add(digest);
+    for (const digest of await readList(store, keys, list).catch(unlessMalformed).then(noneIfLost)) needed.add(digest);
   }
-  const garbage: string[] = [];
-  for await (const {kvs} of store.list(keys.blobs, {keysOnly: true})) {
-    for (const {key} of kvs) if (!needed.has(key.slice(keys.blobs.length))) garbage.push(key);
-  }
-  await remove(store, guard, garbage);
-  return garbage.length;
+  return needed;
 }
 
 async function remove(store: Store, guard: Guard, all: readonly string[]): Promise<void> {
@@ -67,7 +83,11 @@ async function remove(store: Store, guard: Guard, all: readonly string[]): Promi
   }
 }
 
-function noneIfLost(error: unknown): readonly string[] {
-  if (error instanceof DekError && error.code === 'BAD_INPUT') return [];
+function noneIfLost(list: readonly string[] | DekError): readonly string[] {
+  return list instanceof DekError ? [] : list;
+}
+
+function unlessMalformed(error: unknown): DekError {
+  if (error instanceof DekError && error.code === 'BAD_INPUT') return error;
   throw error;
 }

@@ -51,9 +51,12 @@ function compareOf(keys: FleetKeys, {from}: Move): Compare {
   return {key: keys.wanted(from.host), modRevision: from.modRevision};
 }
 
+/** What a host was to hold until now is kept, unless it is the same: that is told to it once more. */
 function operationsOf(keys: FleetKeys, {from: {host, pointer}, to}: Move): Operation[] {
   const put = {put: keys.wanted(host), value: pointerBytes(to)};
-  return pointer ? [put, {put: keys.keptAt(host, pointer.generation), value: pointerBytes(pointer)}] : [put];
+  return pointer && pointer.digest !== to.digest
+    ? [put, {put: keys.keptAt(host, pointer.generation), value: pointerBytes(pointer)}]
+    : [put];
 }
 
 /** A member that gave no answer may have done it: then each pointer is what it was to become. */

@@ -36,6 +36,9 @@ function whyNotYet({pointer, report}: FleetHost, kcv: string | null): string | u
   if (!pointer?.kcv || kcv === null || pointer.kcv === kcv || report?.kcv === kcv) return undefined;
   if (!report) return `it is down: nobody knows whether its NICs have the KEK ${kcv}`;
   const {nextLogin} = report;
+  if (nextLogin && nextLogin.kcv === null) {
+    return `its next login does not say of which KEK it is: dek manifest set --next-login with --kcv ${kcv}`;
+  }
   if (!nextLogin || nextLogin.kcv !== kcv) return `it holds no generation with a next login for the KEK ${kcv}`;
   return nextLogin.valid ? undefined : `its NICs do not take the login of the KEK ${kcv}: ${nextLogin.why ?? 'untold'}`;
 }

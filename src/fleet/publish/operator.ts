@@ -76,6 +76,18 @@ export class Operator implements Guard {
     }
   }
 
+  /** Calls `body`, and gives the right back as soon as `signal` fires meanwhile. */
+  async unless<T>(signal: AbortSignal, body: () => Promise<T>): Promise<T> {
+    const giveBack = (): void => void this.giveBack();
+    if (signal.aborted) giveBack();
+    signal.addEventListener('abort', giveBack);
+    try {
+      return await body();
+    } finally {
+      signal.removeEventListener('abort', giveBack);
+    }
+  }
+
   /** What was begun changes nothing more from here on. */
   giveBack(): Promise<void> {
     clearInterval(this.#timer);

@@ -3,12 +3,11 @@
  * written, and last the pointers move. One who is ended in the middle leaves hosts as they were, or moved; never half
  * of a manifest.
  */
-import {hearSignals, raiseAgain} from '../../signals.js';
 import type {Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
 import {assertNoneOpen, readRollout} from '../rollout/state.js';
 import {hostOf, readHosts} from '../status/hosts.js';
-import {collectGarbage, forgetOld} from './collect.js';
+import {type Collected, collectGarbage, forgetOld} from './collect.js';
 import {Tables} from './heirs.js';
 import {type Move, moveHosts, moveTo} from './move.js';
 import {Obstacles} from './obstacles.js';
@@ -35,6 +34,8 @@ export interface Published extends Pick<Prepared, 'unchanged' | 'untold' | 'blob
   /** Earlier generations that were forgotten, and blobs that nothing needed any more. */
   readonly forgotten: number;
   readonly removed: number;
+  /** Why none of these was removed; null: they were. */
+  readonly obstacle: string | null;
 }
 
 export interface PublishOptions extends PublishRequest {
@@ -44,13 +45,18 @@ export interface PublishOptions extends PublishRequest {
   readonly letGo: boolean;
 }
 
-/** Throws BUSY, WRONG_KEY, BAD_ARGUMENT, BAD_INPUT, NO_INPUT, PERMISSION, IO. */
-export async function publish(store: Store, keys: FleetKeys, options: PublishOptions): Promise<Published> {
-  return untilSignal((onSignal) =>
-    Operator.while(store, keys, PUBLICATION, (operator) => {
-      onSignal(() => void operator.giveBack());
-      return publishAs(operator, store, keys, options);
-    }),
+/**
+ * Each host is as it was, or moved, when `signal` fires. Throws BUSY, WRONG_KEY, BAD_ARGUMENT, BAD_INPUT, NO_INPUT,
+ * PERMISSION, IO.
+ */
+export async function publish(
+  store: Store,
+  keys: FleetKeys,
+  options: PublishOptions,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Published> {
+  return Operator.while(store, keys, PUBLICATION, (operator) =>
+    operator.unless(signal, () => publishAs(operator, store, keys, options)),
   );
 }
 
@@ -59,25 +65,7 @@ const PUBLICATION = {
   next: 'each host is as it was, or moved: when etcd answers again, publish again',
 };
 
-/** The first signal is told to `body`, and ends the process when that has settled; the second ends it at once. */
-async function untilSignal<T>(body: (onSignal: (hear: () => void) => void) => Promise<T>): Promise<T> {
-  let first: NodeJS.Signals | undefined;
-  let hear = (): void => {};
-  const end = (signal: NodeJS.Signals | undefined): void => {
-    letGo();
-    raiseAgain(signal);
-  };
-  const letGo = hearSignals((signal) => {
-    if (first !== undefined) return end(signal);
-    first = signal;
-    hear();
-  });
-  const onSignal = (listener: () => void): void => {
-    hear = listener;
-    if (first !== undefined) hear();
-  };
-  return body(onSignal).finally(() => end(first));
-}
+const NOT_DUE: Collected = {removed: 0, obstacle: null};
 
 async function publishAs(
   operator: Operator,
@@ -102,6 +90,6 @@ async function publishAs(
   const reached = [...moved.map(({host}) => host), ...unchanged];
   const forgotten = await forgetOld(store, keys, operator, reached, options.keep);
   const isDue = forgotten > 0 || unchanged.length > 0;
-  const removed = isDue ? await collectGarbage(store, keys, operator, last ? [last.plan] : []) : 0;
-  return {moved, unchanged, leftOut, untold, blobs, bytes, forgotten, removed};
+  const {removed, obstacle} = isDue ? await collectGarbage(store, keys, operator, last ? [last.plan] : []) : NOT_DUE;
+  return {moved, unchanged, leftOut, untold, blobs, bytes, forgotten, removed, obstacle};
 }

@@ -77,7 +77,7 @@ async function driveWave(
   const end = performance.now() + waitSeconds * 1000;
   const refusedSince = new Map<string, number>();
   const tables = new Tables(store, keys);
-  for (;;) {
+  for (let looks = 0; ; looks++) {
     const known = await readHosts(store, keys, signal).catch(unlessAborted(signal));
     if (!known) return 'it was interrupted';
     const obstacles = new Obstacles(tables, known, letGo);
@@ -87,11 +87,10 @@ async function driveWave(
       const from = hostOf(known, delivery.host);
       const hasIt = from.pointer?.digest === delivery.target.digest;
       const why = hasIt ? whyNotWell(from, {prove}) : await obstacles.of(delivery);
-      if (why !== undefined) unwell.set(delivery.host, why);
-      else if (!hasIt) {
-        moves.push(moveTo(from, delivery, replaceKeys, operator.by));
-        unwell.set(delivery.host, 'it does not hold it yet');
-      }
+      // A host that has refused it tries again when it is told once more: the reason may be gone.
+      const isToTry = hasIt && looks === 0 && from.report !== null && from.report.why !== null;
+      if (isToTry || (!hasIt && why === undefined)) moves.push(moveTo(from, delivery, replaceKeys, operator.by));
+      if (why !== undefined || !hasIt) unwell.set(delivery.host, why ?? 'it does not hold it yet');
       noteRefusal(refusedSince, from, hasIt && why !== undefined);
     }
     await moveHosts(store, keys, operator, moves);

@@ -35,22 +35,32 @@ export async function beginRollout(
 ): Promise<RolloutState> {
   return undertake(store, keys, BEGIN, async (operator, record) => {
     assertNoneOpen(record.last);
-    const known = await readHosts(store, keys);
-    const {deliveries, name} = await prepare(store, keys, operator, known, request);
-    // The way back of the last one stays.
-    if (deliveries.length === 0)
-      throw none('every host is to hold it already', 'dek fleet status tells whether it does');
-    const waves = parseWaves(request.waves, deliveries.length);
-    const plan = await sourcesLast(store, keys, known, deliveries);
-    const writer = new BlobWriter(store, keys, operator);
-    const digest = await writePlan(writer, plan);
-    await writer.flush();
+    const {name, plan, digest} = await operator.unless(driving.signal, () => planned(store, keys, operator, request));
+    const waves = parseWaves(request.waves, plan.length);
     const {prove, letGo, maxUnavailable, waitSeconds, keep, replaceKeys} = request;
     const how = {prove, letGo, maxUnavailable, waitSeconds, keep, replaceKeys};
     const at = new Date().toISOString();
     const now = {phase: 'running', wave: 0, isBack: false, why: null, by: operator.by, at} as const;
     return goForward({name, waves, plan: digest, ...how, ...now}, plan, {store, keys, operator, record, ...driving});
   });
+}
+
+/** Writes what each host gets, and the list of that. */
+async function planned(
+  store: Store,
+  keys: FleetKeys,
+  operator: Operator,
+  request: RolloutRequest,
+): Promise<{name: string; plan: readonly Delivery[]; digest: string}> {
+  const known = await readHosts(store, keys);
+  const {deliveries, name} = await prepare(store, keys, operator, known, request);
+  // The way back of the last one stays.
+  if (deliveries.length === 0) throw none('every host is to hold it already', 'dek fleet status tells whether it does');
+  const plan = await sourcesLast(store, keys, known, deliveries);
+  const writer = new BlobWriter(store, keys, operator);
+  const digest = await writePlan(writer, plan);
+  await writer.flush();
+  return {name, plan, digest};
 }
 
 /** Goes on with the one that is open, from its wave on, or back. Throws NO_INPUT when none is. */
