@@ -10,7 +10,7 @@ import {DekError, withMessage} from '../errors.js';
 import {nextEdition} from '../manifest/fields/edition.js';
 import {formatHeader, type ManifestHeader, versionOf} from '../manifest/fields/header.js';
 import {CHUNK_BYTES, openLines} from '../manifest/read.js';
-import {assertManifestKek, withCredential} from '../manifest/unwrap.js';
+import {assertManifestKek, assertOtherKek, withCredential} from '../manifest/unwrap.js';
 import type {KekHandle} from '../wrap/kek-handle.js';
 import {assertNoFault, DuplicateRegister, inputsOf, withDuplicates} from './duplicates.js';
 import type {Crew} from './jobs/crew.js';
@@ -130,10 +130,11 @@ function readExactly(file: fs.FileHandle, bytes: number, line: number): Uint8Arr
 /** The header under the new KEK: with the login that the old one has in store for it, if it has one. */
 async function rewrapHeader(header: ManifestHeader, {from, to, importKekId}: RewrapOptions): Promise<ManifestHeader> {
   assertManifestKek(header, from, 'from');
-  if (from.kcv && to.kcv && equalBytes(from.kcv, to.kcv))
-    throw new DekError('BAD_ARGUMENT', '"from" and "to" are the same KEK');
+  assertOtherKek(from, to);
   if (!header.login && importKekId !== undefined) {
-    throw new DekError('BAD_ARGUMENT', 'the manifest has no login, and so no id of its import KEK');
+    throw new DekError('BAD_ARGUMENT', 'the manifest has no login, and so no id of its import KEK', {
+      hint: 'leave out --import-kek-id',
+    });
   }
   const edition = header.edition ? nextEdition(header.edition) : null;
   const importKekKcv = to.kcv ?? null;

@@ -14,7 +14,9 @@ export function askYes(question: string): void {
   } finally {
     closeSync(terminal);
   }
-  throw new DekError('BAD_ARGUMENT', 'the answer was not yes: nothing was done');
+  throw new DekError('BAD_ARGUMENT', 'the answer was not yes: nothing was done', {
+    hint: 'answer yes, or give --yes to go on without a question',
+  });
 }
 
 function openTerminal(): number {

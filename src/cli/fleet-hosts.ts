@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import * as Flags from '@oclif/core/flags';
 import {DekError} from '../errors.js';
 import {systemError} from '../files/system-error.js';
-import {isHost} from '../manifest/fields/edition.js';
+import {HOST_FORM, isHost} from '../manifest/fields/edition.js';
 
 export const fleetHostFlags = {
   host: Flags.string({
@@ -33,11 +33,9 @@ export async function whichHosts({host = [], hosts, all}: HostFlags): Promise<st
   if (host.length === 0 && hosts === undefined) {
     throw new DekError('BAD_ARGUMENT', 'for which hosts is not said', {hint: '--host NAME, --hosts FILE or --all'});
   }
-  if (!host.every(isHost)) throw new DekError('BAD_ARGUMENT', '--host is no name of a host', {hint: FORM});
+  if (!host.every(isHost)) throw new DekError('BAD_ARGUMENT', '--host is no name of a host', {hint: HOST_FORM});
   return [...new Set([...host, ...(hosts === undefined ? [] : await hostsIn(hosts))])];
 }
-
-const FORM = 'letters, digits and . _ -, a letter or a digit first';
 
 async function hostsIn(path: string): Promise<string[]> {
   const text = await fs.readFile(path, 'utf8').catch((error: unknown) => {
@@ -47,7 +45,8 @@ async function hostsIn(path: string): Promise<string[]> {
   for (const [i, line] of text.split('\n').entries()) {
     const name = line.replace(/#.*/, '').trim();
     if (name === '') continue;
-    if (!isHost(name)) throw new DekError('BAD_INPUT', `${path}: line ${i + 1} is no name of a host`, {hint: FORM});
+    if (!isHost(name))
+      throw new DekError('BAD_INPUT', `${path}: line ${i + 1} is no name of a host`, {hint: HOST_FORM});
     names.push(name);
   }
   if (names.length > 0) return names;

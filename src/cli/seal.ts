@@ -73,7 +73,9 @@ export function parseNotAfter(text: string, now: number): number {
     });
   }
   if (milliseconds > now) return Math.floor(milliseconds / 1000);
-  throw new DekError('BAD_ARGUMENT', '--not-after is in the past');
+  throw new DekError('BAD_ARGUMENT', '--not-after is in the past', {
+    hint: 'name a later day, or leave out --not-after',
+  });
 }
 
 /** Calls `work`, shows how far it is if `isShown`, and returns how many bytes of data it told of last. */

@@ -9,6 +9,7 @@ import {noteInherited} from '../files/inherited.js';
 import type {CommandClass} from './base.js';
 import {shutDoors} from './doors.js';
 import {printError} from './output/print-error.js';
+import {nearest} from './usage-error.js';
 
 /** The commands of a program by their words, each loaded when it is asked for. */
 export type CommandTable = Readonly<Record<string, () => Promise<{default: CommandClass}>>>;
@@ -49,12 +50,19 @@ function isCommand(commands: CommandTable, words: readonly string[]): boolean {
   return Object.hasOwn(commands, words.join(' ')) && !words.some((word) => word.includes(' '));
 }
 
-/** Names the words up to the one that is of no command. */
+/** Names the words up to the one that is of no command, and the command or topic that was meant. */
 function notFound(program: string, commands: CommandTable, argv: readonly string[]): DekError<'BAD_ARGUMENT'> {
   const asked = argv[0] === 'help' ? argv.slice(1) : argv;
-  const isTopic = (words: readonly string[]) =>
-    Object.keys(commands).some((name) => name.startsWith(`${words.join(' ')} `));
-  const depth = [2, 1].find((count) => asked.length >= count && isTopic(asked.slice(0, count))) ?? 0;
+  const below = (words: readonly string[]) =>
+    Object.keys(commands)
+      .map((name) => name.split(' '))
+      .filter((name) => name.length > words.length && words.every((word, i) => word === name[i]));
+  const depth = [2, 1].find((count) => asked.length >= count && below(asked.slice(0, count)).length > 0) ?? 0;
+  const topic = asked.slice(0, depth);
   const words = asked.slice(0, depth + 1).map((word) => (/^\S+$/.test(word) ? hideKey(word) : `"${word}"`));
-  return new DekError('BAD_ARGUMENT', `command ${words.join(' ')} not found`, {hint: `see: ${program} --help`});
+  const meant = nearest(asked[depth] ?? '', [...new Set(below(topic).map((name) => name[depth]!))]);
+  const said = [program, ...topic].join(' ');
+  return new DekError('BAD_ARGUMENT', `command ${words.join(' ')} not found`, {
+    hint: meant === undefined ? `see: ${said} --help` : `did you mean ${said} ${meant}?`,
+  });
 }

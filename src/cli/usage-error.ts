@@ -1,4 +1,5 @@
 /** What is wrong with the words of a command line, in our words: oclif's parser says it in its own. */
+import type {FlagInput} from '@oclif/core/parser';
 import {hideKey, orList} from '../bytes.js';
 
 /** A message of oclif's, and how we put it. */
@@ -49,6 +50,49 @@ export function usageMessage(message: string): string {
       missing.map((name) => `--${name}`),
     )}`;
   return [...new Set(lines.map(translated))].join('; ');
+}
+
+/** The next step after an error of oclif's parser, where there is a better one than the help of the command. */
+export function usageHint(error: Error): string | undefined {
+  const {flags: unknown = [], parse} = error as {flags?: string[]; parse?: {input?: {flags?: FlagInput}}};
+  if (unknown.length === 1) {
+    const known = Object.entries(parse?.input?.flags ?? {}).flatMap(([name, flag]) =>
+      flag.type === 'boolean' && flag.allowNo ? [name, `no-${name}`] : [name],
+    );
+    const near = nearest(unknown[0]!.replace(/^--/, ''), known);
+    return near && `did you mean --${near}?`;
+  }
+  return /^\S+ and \S+ exclude each other$/.test(usageMessage(error.message)) ? 'leave one of them out' : undefined;
+}
+
+/** Which of `names` was meant by `word`, which is none of them: the one that it begins, or with few letters amiss. */
+export function nearest(word: string, names: readonly string[]): string | undefined {
+  if (word.length < 2) return undefined;
+  const begun = names.filter((name) => name.startsWith(word));
+  if (begun.length === 1) return begun[0];
+  const [best] = names
+    .map((name) => ({name, edits: editsBetween(word, name)}))
+    .filter(({edits}) => edits <= 1 + word.length / 5)
+    .sort((a, b) => a.edits - b.edits);
+  return best?.name;
+}
+
+/** How many letters are to be added, left out, exchanged, or swapped with their neighbour to make `b` of `a`. */
+function editsBetween(a: string, b: string): number {
+  const edits = Array.from({length: a.length + 1}, (_, i) => Array.from({length: b.length + 1}, (__, k) => i || k));
+  const at = (i: number, k: number): number => edits[i]![k]!;
+  for (let i = 1; i <= a.length; i++) {
+    for (let k = 1; k <= b.length; k++) {
+      const isSwapped = i > 1 && k > 1 && a[i - 1] === b[k - 2] && a[i - 2] === b[k - 1];
+      edits[i]![k] = Math.min(
+        at(i - 1, k) + 1,
+        at(i, k - 1) + 1,
+        at(i - 1, k - 1) + (a[i - 1] === b[k - 1] ? 0 : 1),
+        isSwapped ? at(i - 2, k - 2) + 1 : Number.POSITIVE_INFINITY,
+      );
+    }
+  }
+  return at(a.length, b.length);
 }
 
 /** oclif writes a line above and a line below what the parse function of a flag says, also when that is ours. */

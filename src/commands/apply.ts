@@ -60,7 +60,9 @@ export default class Apply extends DekCommand {
   async run(): Promise<ApplyResult> {
     const {args, flags} = await this.parse(Apply);
     if ((args.manifest === undefined) !== Boolean(flags.reload)) {
-      throw new DekError('BAD_ARGUMENT', 'name a manifest, or give --reload', {hint: 'see: dek apply --help'});
+      throw new DekError('BAD_ARGUMENT', 'name a manifest, or give --reload', {
+        hint: 'dek apply MANIFEST, or dek apply --reload',
+      });
     }
     const agent = await connectAgent(flags.socket);
     const request = {

@@ -68,13 +68,15 @@ export default class Convert extends DekCommand {
     const {args, flags} = await this.parse(Convert);
     const {from, to, name, output, force} = flags;
     if (flags.credential && name.length > 0) {
-      throw new DekError('BAD_ARGUMENT', '--credential and --name exclude each other');
+      throw new DekError('BAD_ARGUMENT', '--credential and --name exclude each other', {hint: 'leave one of them out'});
     }
     const all = await readMaterial(args.file, from, {isCredential: flags.credential, name: name[0] ?? 'dek'});
     const material = chosen(all, flags);
     const [credentialId, importKekId] = [flags['credential-id'], flags['import-kek-id']];
     if ((credentialId === undefined) !== (importKekId === undefined)) {
-      throw new DekError('BAD_ARGUMENT', '--credential-id and --import-kek-id go together');
+      throw new DekError('BAD_ARGUMENT', '--credential-id and --import-kek-id go together', {
+        hint: 'give both, or neither',
+      });
     }
     const ids = credentialId === undefined ? undefined : {credentialId, importKekId: importKekId!};
     const written = await withKekIfGiven(flags, (kek) => FILE_FORMATS[to].write(material, {kek, ids}));
@@ -114,7 +116,7 @@ function chosen(
 ): Material {
   if (isCredential) {
     if (credential !== null) return {credential, deks: []};
-    throw new DekError('BAD_INPUT', 'there is no credential in it');
+    throw new DekError('BAD_INPUT', 'there is no credential in it', {hint: 'leave out --credential'});
   }
   // Where a file has no names, the name is what its DEK is to be called.
   if (name.length === 0 || !FILE_FORMATS[from].hasNames) return {credential, deks};

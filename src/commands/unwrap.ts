@@ -94,7 +94,9 @@ export default class Unwrap extends DekCommand {
     const {manifest, name, size} = flags;
     assertDistinctStreams(file, ...kekSpecs(flags));
     if ((file === undefined) === (manifest === undefined)) {
-      throw new DekError('BAD_ARGUMENT', 'name a file with a wrapped DEK, or give --manifest');
+      throw new DekError('BAD_ARGUMENT', 'name a file with a wrapped DEK, or give --manifest', {
+        hint: 'dek unwrap FILE --kek SOURCE, or dek unwrap --manifest FILE --kek SOURCE',
+      });
     }
     const isOne = size === undefined && (manifest === undefined || name !== undefined);
     assertMayReveal(flags, {json: this.jsonEnabled(), isOne});

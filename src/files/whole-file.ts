@@ -147,7 +147,9 @@ async function assertReplaceable(path: string): Promise<void> {
     throw error;
   });
   if (!stats || stats.isFile()) return;
-  throw new DekError('BAD_ARGUMENT', `${path} is not a regular file, and will not be replaced`);
+  throw new DekError('BAD_ARGUMENT', `${path} is not a regular file, and will not be replaced`, {
+    hint: 'name a file, or one that is not there yet',
+  });
 }
 
 function takeOver(fd: number, {mode, uid, gid}: NonNullable<WholeFileOptions['like']>): void {

@@ -35,6 +35,14 @@ export function assertManifestKek(
   });
 }
 
+/** Throws BAD_ARGUMENT when `from` and `to` are known to be one KEK. */
+export function assertOtherKek(from: Pick<KekHandle, 'kcv'>, to: Pick<KekHandle, 'kcv'>): void {
+  if (!from.kcv || !to.kcv || !equalBytes(from.kcv, to.kcv)) return;
+  throw new DekError('BAD_ARGUMENT', '"from" and "to" are the same KEK', {
+    hint: 'dek kek show SOURCE tells which KEK is where',
+  });
+}
+
 /** Calls `use` with the credential in plaintext, 40 bytes. Throws UNWRAP_FAILED. */
 export async function withCredential<T>(
   kek: KekHandle,

@@ -66,7 +66,9 @@ export function assertEnvelopeName(name: string): void {
 /** How many bytes the header has that begins with `fixed`, its first FIXED_BYTES. Throws BAD_INPUT when it is none. */
 export function headerLength(fixed: Uint8Array, title: string): number {
   if (fixed.length < FIXED_BYTES || !MAGIC.every((byte, at) => fixed[at] === byte)) {
-    throw new DekError('BAD_INPUT', `${title} is not an envelope of dek seal`);
+    throw new DekError('BAD_INPUT', `${title} is not an envelope of dek seal`, {
+      hint: 'dek inspect FILE tells what a file is',
+    });
   }
   const version = fixed[VERSION_AT]!;
   if (version !== VERSION) {

@@ -154,8 +154,13 @@ function assertTrusted(path: string): void {
       hint: 'is the SPDK application running? its option -r names it',
     });
   }
-  if (!stats.isSocket()) throw new DekError('BAD_ARGUMENT', `${path} is not a socket`);
+  if (!stats.isSocket())
+    throw new DekError('BAD_ARGUMENT', `${path} is not a socket`, {
+      hint: 'name the socket of the SPDK application: its option -r',
+    });
   if (stats.uid !== 0n && Number(stats.uid) !== process.geteuid?.()) {
-    throw new DekError('UNSAFE_SECRET', `${path} belongs to another user, who would get the keys in plaintext`);
+    throw new DekError('UNSAFE_SECRET', `${path} belongs to another user, who would get the keys in plaintext`, {
+      hint: 'run this as the user of the SPDK application',
+    });
   }
 }

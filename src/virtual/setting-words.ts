@@ -169,7 +169,7 @@ function merge(settings: Settings, more: Settings, name: string): Settings {
     const before = merged[field];
     const lists = Array.isArray(before) && Array.isArray(value) && field !== 'engines';
     if (before !== undefined && (!lists || before.length === 0 || value.length === 0)) {
-      throw new DekError('BAD_ARGUMENT', `${name} is given twice`);
+      throw new DekError('BAD_ARGUMENT', `${name} is given twice`, {hint: 'name each setting once'});
     }
     merged[field] = lists ? [...before, ...value] : value;
   }

@@ -4,7 +4,7 @@ import {Parser} from '@oclif/core';
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import {expect} from 'chai';
-import {usageMessage} from '../../src/cli/usage-error.js';
+import {nearest, usageHint, usageMessage} from '../../src/cli/usage-error.js';
 
 const COMMAND = {
   args: {name: Args.string({required: true, ignoreStdin: true}), key: Args.string({required: true, ignoreStdin: true})},
@@ -13,18 +13,22 @@ const COMMAND = {
     format: Flags.option({options: ['raw', 'hex', 'base64'] as const, exclusive: ['size']})(),
     size: Flags.string({dependsOn: ['kek']}),
     count: Flags.integer({min: 1, max: 5}),
+    query: Flags.boolean({allowNo: true}),
   },
 };
 const REQUIRED = {flags: {from: Flags.string({required: true}), to: Flags.string({required: true})}};
 
-async function messageOf(argv: string[], command: object = COMMAND): Promise<string> {
+async function errorOf(argv: string[], command: object = COMMAND): Promise<Error> {
   try {
     await Parser.parse(argv, command);
   } catch (error) {
-    return usageMessage((error as Error).message);
+    return error as Error;
   }
   throw new Error('it parsed');
 }
+
+const messageOf = async (...asked: Parameters<typeof errorOf>): Promise<string> =>
+  usageMessage((await errorOf(...asked)).message);
 
 describe('usage-error', () => {
   for (const [words, message] of [
@@ -62,4 +66,38 @@ describe('usage-error', () => {
         .and.not.include('0011');
     }
   });
+
+  for (const [words, hint] of [
+    ['a b --knt 1', undefined],
+    ['a b --cuont 1', 'did you mean --count?'],
+    ['a b --coun 1', 'did you mean --count?'],
+    ['a b --no-qery', 'did you mean --no-query?'],
+    ['a b --cuont --keq', undefined],
+    ['a b --size 1 --kek x --format raw', 'leave one of them out'],
+    ['a b --size 1 --format raw', undefined],
+    ['a', undefined],
+    ['a b --count x', undefined],
+  ] as const) {
+    it(`has ${hint === undefined ? 'no next step' : `the next step "${hint}"`} after "${words}"`, async () => {
+      expect(usageHint(await errorOf(words.split(' ')))).to.equal(hint);
+    });
+  }
+
+  for (const [word, meant] of [
+    ['lits', 'list'],
+    ['lst', 'list'],
+    ['lisst', 'list'],
+    ['lust', 'list'],
+    ['log', 'login'],
+    ['destr', 'destroy'],
+    ['manfiset', 'manifest'],
+    ['l', undefined],
+    ['', undefined],
+    ['tsil', undefined],
+    ['keys', undefined],
+  ] as const) {
+    it(`takes "${word}" for ${meant ?? 'no other word'}`, () => {
+      expect(nearest(word, ['list', 'login', 'destroy', 'manifest', 'query'])).to.equal(meant);
+    });
+  }
 });

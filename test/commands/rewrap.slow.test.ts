@@ -155,7 +155,10 @@ describe('rewrap', () => {
     const path = files.path('no-login');
     await runDek(['keygen', '--name', 'x', '--no-login', '--kek', kek, '-o', path]);
     const {status, stderr} = await runDek(['rewrap', path, '--from', kek, '--to', otherKek, '--import-kek-id', '1']);
-    expect([status, stderr]).to.deep.equal([2, 'error: the manifest has no login, and so no id of its import KEK\n']);
+    expect([status, stderr]).to.deep.equal([
+      2,
+      'error: the manifest has no login, and so no id of its import KEK\nhint: leave out --import-kek-id\n',
+    ]);
     expect((await runDek(['rewrap', path, '--from', kek, '--to', otherKek])).status).to.equal(0);
   });
 

@@ -13,10 +13,14 @@ export function groupId(group: string): number {
     const id = Number(entry.split(':')[2]);
     if (Number.isInteger(id)) return id;
   } catch (cause) {
-    throw new DekError('BAD_ARGUMENT', `there is no group "${hideKey(group)}"`, {
-      hint: 'getent group lists them',
-      cause,
-    });
+    throw noGroup(group, cause);
   }
-  throw new DekError('BAD_ARGUMENT', `there is no group "${hideKey(group)}"`);
+  throw noGroup(group);
+}
+
+function noGroup(group: string, cause?: unknown): DekError<'BAD_ARGUMENT'> {
+  return new DekError('BAD_ARGUMENT', `there is no group "${hideKey(group)}"`, {
+    hint: 'getent group lists them',
+    cause,
+  });
 }

@@ -151,7 +151,9 @@ export class DekSet {
     const layout = wrapped ? layoutOfWrapped(key.length) : layoutOfPlaintext(key.length);
     const {keySize, keytag} = layout;
     if (keytagValue && !keytag) {
-      throw new DekError('BAD_ARGUMENT', 'a key of this length has no keytag, but the value of one is given');
+      throw new DekError('BAD_ARGUMENT', 'a key of this length has no keytag, but the value of one is given', {
+        hint: 'leave the value out, or wrap the key with a keytag: dek keygen --keytag',
+      });
     }
     const label = new Uint8Array(OPAQUE_BYTES);
     label.set(opaque);

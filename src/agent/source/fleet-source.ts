@@ -17,7 +17,7 @@ import {Reporter} from '../../fleet/host/reporter.js';
 import {FleetKeys} from '../../fleet/layout/keys.js';
 import {type Pointer, parsePointer} from '../../fleet/layout/pointer.js';
 import {parseFleetUri} from '../../fleet/uri.js';
-import {isHost} from '../../manifest/fields/edition.js';
+import {HOST_FORM, isHost} from '../../manifest/fields/edition.js';
 import type {Agent} from '../agent.js';
 import {reportOf} from './fleet-report.js';
 import type {ManifestSource, OpenAgent} from './manifest-source.js';
@@ -74,7 +74,9 @@ export class FleetSource implements ManifestSource {
       });
     }
     const host = await store.identity.name();
-    if (!isHost(host)) throw new DekError('BAD_ARGUMENT', 'the common name of cert= is no name of a host');
+    if (!isHost(host)) {
+      throw new DekError('BAD_ARGUMENT', 'the common name of cert= is no name of a host', {hint: HOST_FORM});
+    }
     const copy = await HeldCopy.open(directory, host);
     const lock = tryHold(`${directory}/lock`);
     if (!lock) {

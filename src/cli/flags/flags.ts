@@ -58,5 +58,6 @@ export function parseId(text: string, title: string): number {
   throw new DekError(
     'BAD_ARGUMENT',
     `${title} expected an id from 0 to 0x${MAX_ID.toString(16)}, got "${hideKey(text)}"`,
+    {hint: 'in decimal, or in hexadecimal with 0x'},
   );
 }

@@ -3,7 +3,7 @@ import {resolve} from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import type {AgentOptions} from '../../agent/agent.js';
 import {DekError} from '../../errors.js';
-import {isHost} from '../../manifest/fields/edition.js';
+import {HOST_FORM, isHost} from '../../manifest/fields/edition.js';
 import {STORE_FORMS} from '../../rollback-index/table.js';
 import {ALLOWED_SIGNERS, thresholdFlag} from '../manifest/signatures.js';
 
@@ -50,7 +50,9 @@ export function gateSettings(flags: GateFlags): GateSettings {
       hint: 'without a signature anybody who can write the manifest can give it any number',
     });
   }
-  if (host !== undefined && !isHost(host)) throw new DekError('BAD_ARGUMENT', '--host expected the name of a host');
+  if (host !== undefined && !isHost(host)) {
+    throw new DekError('BAD_ARGUMENT', '--host expected the name of a host', {hint: HOST_FORM});
+  }
   return {
     gate: {
       allowedSigners: signers && resolve(signers),

@@ -17,12 +17,12 @@ export const hexFlag = (
 
 /** The key check value of a KEK that `text` says. Throws BAD_ARGUMENT; `title` is what messages call it. */
 export function parseKcv(text: string, title: string): Uint8Array {
-  return parseHex(text, KCV_BYTES, title);
+  return parseHex(text, KCV_BYTES, title, 'dek kek show SOURCE shows it');
 }
 
-function parseHex(text: string, bytes: number, title: string): Uint8Array {
+function parseHex(text: string, bytes: number, title: string, hint?: string): Uint8Array {
   const digits = text.replace(/^0x/i, '');
   if (digits.length === 2 * bytes && /^[0-9a-f]*$/i.test(digits)) return fromHex(digits, title);
-  const got = digits.length === 2 * bytes ? '' : `, got ${text.length} characters`;
-  throw new DekError('BAD_ARGUMENT', `${title} expected ${2 * bytes} hex digits${got}`);
+  const got = digits.length === 2 * bytes ? '' : `, got ${text.length} character${text.length === 1 ? '' : 's'}`;
+  throw new DekError('BAD_ARGUMENT', `${title} expected ${2 * bytes} hex digits${got}`, {hint});
 }

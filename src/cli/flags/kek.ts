@@ -59,7 +59,9 @@ export async function withKek<T>(
   const options = {title, format, kcv: kcv === undefined ? undefined : parseKcv(kcv, '--kcv')};
   protectSecrets();
   if (components && components.length < 2)
-    throw new DekError('BAD_ARGUMENT', '--kek-component is given two or more times');
+    throw new DekError('BAD_ARGUMENT', '--kek-component is given two or more times', {
+      hint: 'one component is no KEK; a KEK in one piece is given as --kek SOURCE',
+    });
   if (!components && spec === undefined) throw missingOption(title);
   const kek = components ? await openComponents(components, options) : await openKek(spec!, options);
   try {

@@ -38,11 +38,17 @@ export async function manifestSource(
   signal: AbortSignal,
 ): Promise<ManifestSource> {
   if (manifest?.startsWith('etcd:')) {
-    if (watch) throw new DekError('BAD_ARGUMENT', '--watch is for a file: a fleet is followed anyway');
+    if (watch)
+      throw new DekError('BAD_ARGUMENT', '--watch is for a file: a fleet is followed anyway', {
+        hint: 'leave out --watch',
+      });
     const {FleetSource} = await import('../../agent/source/fleet-source.js');
     return FleetSource.open(manifest, resolve(state ?? defaultState()), signal);
   }
-  if (state !== undefined) throw new DekError('BAD_ARGUMENT', '--state is for the manifest of a fleet, etcd://...');
+  if (state !== undefined)
+    throw new DekError('BAD_ARGUMENT', '--state is for the manifest of a fleet, etcd://...', {
+      hint: 'leave out --state',
+    });
   const path = manifest === undefined ? undefined : resolve(manifest);
   if (!watch) return new ManifestOnDisk(path);
   const {WatchedFile} = await import('../../agent/source/watched-file.js');

@@ -7,7 +7,9 @@ import {DekError} from '../../errors.js';
 export function parseOpaque(text: string): Uint8Array {
   const bytes = text.startsWith('hex:') ? fromHex(text.slice(4), '--opaque') : new TextEncoder().encode(text);
   if (bytes.length <= OPAQUE_BYTES) return bytes;
-  throw new DekError('BAD_ARGUMENT', `--opaque has ${bytes.length} bytes, the NIC stores ${OPAQUE_BYTES}`);
+  throw new DekError('BAD_ARGUMENT', `--opaque has ${bytes.length} bytes, the NIC stores ${OPAQUE_BYTES}`, {
+    hint: 'up to 8 bytes of text, or hex: and up to 16 digits',
+  });
 }
 
 /**

@@ -64,7 +64,8 @@ export async function deliverStream(
   {output, force, format = 'raw'}: OutputOptions,
   {what, json, isRaw = true, isSecret = false}: {what: string; json: boolean; isRaw?: boolean; isSecret?: boolean},
 ): Promise<void> {
-  if (format !== 'raw') throw new DekError('BAD_ARGUMENT', `${what} is always raw: --format does not apply`);
+  if (format !== 'raw')
+    throw new DekError('BAD_ARGUMENT', `${what} is always raw: --format does not apply`, {hint: 'leave out --format'});
   if (output !== undefined) return writeWholeFile(output, chunks, {force, isSecret});
   const hint = 'write it to --output FILE';
   if (json) throw new DekError('BAD_ARGUMENT', `${what} is not part of --json`, {hint});

@@ -4,18 +4,21 @@ import {hideKey} from '../../bytes.js';
 import {DekError, errorJson, systemCode} from '../../errors.js';
 import {jsonText, printable} from '../../printable.js';
 import {mappedStack} from '../stack.js';
-import {usageMessage, withoutFrame} from '../usage-error.js';
+import {usageHint, usageMessage, withoutFrame} from '../usage-error.js';
 import {documentOf} from './documents.js';
 
 /**
- * Prints `error` (JSON on stdout, text on stderr) and sets `process.exitCode`. `command` is named for its help.
+ * Prints `error` (JSON on stdout, text on stderr) and sets `process.exitCode`. `command` is named for its help, the
+ * next step of a mistake in the command line that says no better one.
  * Whatever threw it, no word is repeated that may be a key which somebody typed in a wrong place.
  */
 export function printError(error: unknown, {json, command}: {json: boolean; command?: string}): void {
   if (error instanceof Error) error.message = withoutFrame(error.message);
-  const thrown = error instanceof DekError ? error : foreignError(error, command);
+  const thrown = error instanceof DekError ? error : foreignError(error);
   process.exitCode = thrown.exitStatus;
-  const {errno, firmware, hint} = thrown;
+  const {errno, firmware} = thrown;
+  const help = thrown.code === 'BAD_ARGUMENT' && command !== undefined ? `see: ${command} --help` : undefined;
+  const hint = thrown.hint ?? help;
   const shown = new DekError(thrown.code, withoutKeys(thrown.message), {
     errno,
     firmware,
@@ -35,7 +38,7 @@ export function printError(error: unknown, {json, command}: {json: boolean; comm
 }
 
 /** oclif's parse errors are the user's (status 2); anything else is a defect of ours and says so. */
-function foreignError(error: unknown, command: string | undefined): DekError {
+function foreignError(error: unknown): DekError {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd') {
     const hint = 'go to one that is there: cd /';
@@ -49,7 +52,7 @@ function foreignError(error: unknown, command: string | undefined): DekError {
     const hint = 'this is a defect; DEK_DEBUG=1 prints where it happened';
     return new DekError('INTERNAL', message, {hint, cause: error});
   }
-  return new DekError('BAD_ARGUMENT', usageMessage(message), {hint: `see: ${command ?? 'dek'} --help`, cause: error});
+  return new DekError('BAD_ARGUMENT', usageMessage(message), {hint: usageHint(error), cause: error});
 }
 
 /** Empty where it was removed. */

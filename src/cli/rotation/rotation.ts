@@ -7,6 +7,7 @@ import {CREDENTIAL_BYTES, type LoginOptions} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 import type {ManifestHeader} from '../../manifest/index.js';
 import {readHeader} from '../../manifest/read.js';
+import {assertOtherKek} from '../../manifest/unwrap.js';
 import {functionNamed} from '../../officer/card.js';
 import type {DeviceInfo} from '../../rdma/index.js';
 import type {KekHandle} from '../../wrap/kek-handle.js';
@@ -53,7 +54,7 @@ export async function openRotation(options: RotationOptions): Promise<Rotation> 
   const {from, to, socket} = options;
   const manifest = resolve(options.manifest);
   const [fromKcv, toKcv] = [kcvOf(from), kcvOf(to)];
-  if (fromKcv === toKcv) throw new DekError('BAD_ARGUMENT', '"from" and "to" are the same KEK');
+  assertOtherKek(from, to);
   if (!to.secret) {
     throw new DekError('UNSUPPORTED', `${to.name} cannot leave where it is, and has to be wrapped for the NIC`, {
       hint: 'have it wrapped there and add it with dek officer kek add --wrapped; then dek manifest set and dek rewrap',
@@ -74,6 +75,7 @@ export async function openRotation(options: RotationOptions): Promise<Rotation> 
     throw new DekError(
       'BAD_ARGUMENT',
       `${manifest} was wrapped under KCV ${toHex(header.importKekKcv)}, not ${fromKcv}`,
+      {hint: 'give the KEK that wrapped it as --from: dek kek show SOURCE tells the KCV of one'},
     );
   }
   const status = await statusIfAny(socket);
@@ -106,11 +108,16 @@ export async function nextOfficer(rotation: Rotation, importKekId: number): Prom
 
 function kcvOf({kcv, name}: KekHandle): string {
   if (kcv) return toHex(kcv);
-  throw new DekError('BAD_ARGUMENT', `${name} cannot tell its KCV, by which a rotation goes`);
+  throw new DekError('BAD_ARGUMENT', `${name} cannot tell its KCV, by which a rotation goes`, {
+    hint: 'give --from and --to as file:PATH or another source that does: dek kek show SOURCE',
+  });
 }
 
 function unfit(manifest: string, {edition, login}: ManifestHeader): DekError {
-  if (edition && !login) return new DekError('BAD_ARGUMENT', `${manifest} has no login, and needs no import KEK`);
+  if (edition && !login)
+    return new DekError('BAD_ARGUMENT', `${manifest} has no login, and needs no import KEK`, {
+      hint: 'there is nothing to rotate: its NICs unwrap no DEK',
+    });
   return new DekError('BAD_ARGUMENT', `${manifest} is of version 1, whose header has no next login`, {
     hint: `dek manifest upgrade ${manifest} --kek SOURCE`,
   });

@@ -75,7 +75,10 @@ export default class KekCopy extends DekCommand {
     const seconds = flags.timeout === undefined ? undefined : parseDuration(flags.timeout, '--timeout');
     const master = parseMaster(flags.master, type);
     return withKek({kek: args.source, 'kek-format': flags['kek-format']}, async (kek) => {
-      if (!kek.secret) throw new DekError('BAD_ARGUMENT', `${kek.name} does not come to this process`);
+      if (!kek.secret)
+        throw new DekError('BAD_ARGUMENT', `${kek.name} does not come to this process`, {
+          hint: 'it can be used where it is: --kek SOURCE',
+        });
       const serial = copyToKeyring(kek.secret, {type, description, ring, seconds, force, master});
       const kcv = toHex(kek.kcv!);
       const until = flags.timeout === undefined ? '' : `, for ${flags.timeout}`;
@@ -106,6 +109,7 @@ function parseMaster(text: string | undefined, type: KeyTarget['type']): string 
     throw new DekError(
       'BAD_ARGUMENT',
       text === undefined ? 'an encrypted key needs --master' : '--master is for encrypted keys',
+      {hint: text === undefined ? '--master keyring:user:DESCRIPTION' : 'leave out --master'},
     );
   }
   if (text === undefined) return undefined;

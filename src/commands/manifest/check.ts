@@ -67,8 +67,14 @@ export default class ManifestCheck extends DekCommand {
     const {args, flags} = await this.parse(ManifestCheck);
     assertDistinctStreams(args.file, ...kekSpecs(flags));
     const hasKek = isKekGiven(flags);
-    if (flags['add-dcv'] && !hasKek) throw new DekError('BAD_ARGUMENT', '--add-dcv requires --kek');
-    if (flags['add-dcv'] && args.file === '-') throw new DekError('BAD_ARGUMENT', '--add-dcv needs a file, not stdin');
+    if (flags['add-dcv'] && !hasKek)
+      throw new DekError('BAD_ARGUMENT', '--add-dcv requires --kek', {
+        hint: 'add --kek SOURCE, or leave out --add-dcv',
+      });
+    if (flags['add-dcv'] && args.file === '-')
+      throw new DekError('BAD_ARGUMENT', '--add-dcv needs a file, not stdin', {
+        hint: 'dek manifest check FILE --add-dcv --kek SOURCE',
+      });
     if (!hasKek) return this.#report(await this.#check(args.file));
     return withKek(flags, async (kek) => {
       const result = this.#report(await this.#check(args.file, kek));

@@ -68,7 +68,9 @@ export default class ManifestRelease extends DekCommand {
       ...flags.fallback.map((file) => ({file, fallback: true})),
     ];
     if (argv.length === 0)
-      throw new DekError('BAD_ARGUMENT', 'name the manifests', {hint: `see: dek manifest release --help`});
+      throw new DekError('BAD_ARGUMENT', 'name the manifests', {
+        hint: 'dek manifest release MANIFEST... --output FILE',
+      });
     const progress = new Progress(!this.jsonEnabled());
     const manifests: (ReleasedManifest & {file: string})[] = [];
     try {
@@ -119,6 +121,8 @@ function assertEachOnce(manifests: readonly (ReleasedManifest & {file: string})[
     const main = mains.get(toHex(id));
     if (!fallback || (main && generation < main.generation)) continue;
     const why = main ? `is not earlier than ${main.file}` : 'is of none of the manifests';
-    throw new DekError('BAD_ARGUMENT', `--fallback ${file} ${why}`);
+    throw new DekError('BAD_ARGUMENT', `--fallback ${file} ${why}`, {
+      hint: 'a fallback is an earlier generation of a MANIFEST of this release',
+    });
   }
 }

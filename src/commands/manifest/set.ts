@@ -12,7 +12,7 @@ import {readCiphertext} from '../../custody/source.js';
 import {SOURCE_FORMS} from '../../custody/sources/table.js';
 import {KCV_BYTES, WRAPPED_CREDENTIAL_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import {type Edition, isHost, isInstant, type NextLogin} from '../../manifest/fields/edition.js';
+import {type Edition, HOST_FORM, isHost, isInstant, type NextLogin} from '../../manifest/fields/edition.js';
 import type {ManifestHeader} from '../../manifest/fields/header.js';
 
 interface ManifestSetResult {
@@ -106,7 +106,9 @@ export default class ManifestSet extends DekCommand {
     const members = await newMembers(flags);
     const {remove = [], output = file} = flags;
     if (Object.keys(members).length === 0 && remove.length === 0) {
-      throw new DekError('BAD_ARGUMENT', 'say what to change', {hint: 'see: dek manifest set --help'});
+      throw new DekError('BAD_ARGUMENT', 'say what to change', {
+        hint: '--host NAME, --not-after DATE, --next-login FILE or --remove NAME',
+      });
     }
     let fresh: ManifestHeader | undefined;
     const header = (next: ManifestHeader): ManifestHeader => {
@@ -147,9 +149,10 @@ function withMembers(header: ManifestHeader, members: NewMembers, file: string):
 function assertHosts(hosts: readonly string[]): void {
   const bad = hosts.find((host) => !isHost(host));
   if (bad !== undefined) {
-    throw new DekError('BAD_ARGUMENT', `--host expected the name of a host, got "${hideKey(bad)}"`);
+    throw new DekError('BAD_ARGUMENT', `--host expected the name of a host, got "${hideKey(bad)}"`, {hint: HOST_FORM});
   }
-  if (new Set(hosts).size < hosts.length) throw new DekError('BAD_ARGUMENT', '--host names a host twice');
+  if (new Set(hosts).size < hosts.length)
+    throw new DekError('BAD_ARGUMENT', '--host names a host twice', {hint: 'name each host once'});
 }
 
 /** An instant as it is, and a day as its last second. Throws BAD_ARGUMENT. */

@@ -60,7 +60,9 @@ export default class ManifestVerify extends DekCommand {
     const digest = toHex(digests.sha256);
     if (kind === 'release') {
       if (flags.release !== undefined || flags.host !== undefined) {
-        throw new DekError('BAD_ARGUMENT', `${args.file} is a release: --release and --host are for a manifest`);
+        throw new DekError('BAD_ARGUMENT', `${args.file} is a release: --release and --host are for a manifest`, {
+          hint: 'leave them out, or name a MANIFEST',
+        });
       }
       const signatures = await readSignatures(signaturePath(args.file));
       const signers = verifySignatures(signatures, 'dek-release', digests, trust, Date.now());

@@ -53,9 +53,14 @@ export default class RpmbWrite extends DekCommand {
     const {args, flags} = await this.parse(RpmbWrite);
     const {address = 0, frames, output = null} = flags;
     if ((args.file === undefined) === (frames === undefined)) {
-      throw new DekError('BAD_ARGUMENT', 'give either FILE or --frames', {hint: 'dek rpmb write --help'});
+      throw new DekError('BAD_ARGUMENT', 'give either FILE or --frames', {
+        hint: 'dek rpmb write DEVICE FILE --key SOURCE, or dek rpmb write DEVICE --frames FILE',
+      });
     }
-    if (output !== null && frames === undefined) throw new DekError('BAD_ARGUMENT', '--output goes with --frames');
+    if (output !== null && frames === undefined)
+      throw new DekError('BAD_ARGUMENT', '--output goes with --frames', {
+        hint: 'leave out --output: a write with --key has no answer to keep',
+      });
     assertDistinctStreams(args.file, flags.key);
     return withPort(args.device, async (port): Promise<RpmbWriteResult> => {
       const common = {device: port.name, output};

@@ -9,7 +9,9 @@ export function sourceOf(credential: string, title: string): Source {
   const path = join(directory ?? '', credential);
   const name = nameOf(`cred:${credential}`, path, title);
   if (credential === '' || credential.includes('/') || credential === '.' || credential === '..') {
-    throw new DekError('BAD_ARGUMENT', `${name} is not the name of a credential`);
+    throw new DekError('BAD_ARGUMENT', `${name} is not the name of a credential`, {
+      hint: 'it is the ID of LoadCredential=ID:PATH, a name without a slash',
+    });
   }
   if (!directory) {
     throw new DekError('NO_INPUT', `${name} cannot be found: $CREDENTIALS_DIRECTORY is not set`, {

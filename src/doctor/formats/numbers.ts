@@ -20,7 +20,11 @@ export function readNumbers(text: string, options: ReadOptions): Material {
 export function writePerftest(material: Material): string {
   const bytes = onlyOne(material, 'perftest');
   if (material.credential === null && bytes.length !== PERFTEST_DEK_BYTES) {
-    throw new DekError('BAD_ARGUMENT', `perftest takes 128-bit DEKs without keytag, not ${bytes.length} wrapped bytes`);
+    throw new DekError(
+      'BAD_ARGUMENT',
+      `perftest takes 128-bit DEKs without keytag, not ${bytes.length} wrapped bytes`,
+      {hint: 'make one with dek keygen --size 128'},
+    );
   }
   return `${hexBytes(bytes).join('\n')}\n`;
 }
@@ -60,7 +64,10 @@ export function writeC({credential, deks}: Material): string {
     ...deks.map(({name, wrapped}) => [PREFIX + name.replace(/\W/g, '_'), wrapped] as const),
   ];
   const names = new Set(arrays.map(([name]) => name));
-  if (names.size < arrays.length) throw new DekError('BAD_ARGUMENT', 'two names make one identifier in C');
+  if (names.size < arrays.length)
+    throw new DekError('BAD_ARGUMENT', 'two names make one identifier in C', {
+      hint: 'convert them one at a time: --name NAME',
+    });
   return arrays.map(([name, bytes]) => cArray(name, bytes)).join('\n');
 }
 

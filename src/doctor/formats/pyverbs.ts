@@ -40,8 +40,11 @@ export async function writePyverbs({credential, deks}: Material, kek: KekHandle 
   const dek = (size: number) => deks.find((one) => kindOf(one).keySize === size && !kindOf(one).keytag)?.wrapped;
   const [short, long] = [dek(128), dek(256)];
   if (credential === null || short === undefined) {
-    const what = credential === null ? 'a wrapped credential' : 'a 128-bit DEK without keytag';
-    throw new DekError('BAD_ARGUMENT', `the tests of pyverbs need ${what}, and there is none`);
+    const [what, hint] =
+      credential === null
+        ? ['a wrapped credential', 'convert a manifest that has a login']
+        : ['a 128-bit DEK without keytag', 'make one with dek keygen --size 128'];
+    throw new DekError('BAD_ARGUMENT', `the tests of pyverbs need ${what}, and there is none`, {hint});
   }
   const data = (bytes: number) => new Uint8Array(bytes).fill(LETTER.charCodeAt(0));
   const encrypted = kek && (await withKeys(kek, short, (keys) => encryptUnits(keys, data(1024))));

@@ -53,5 +53,7 @@ export async function readTrust(
   const signers = parseAllowedSigners(bytes);
   const keys = new Set(signers.map(({publicKey}) => publicKey.fingerprint)).size;
   if (keys >= threshold) return {signers, threshold};
-  throw new DekError('BAD_ARGUMENT', `--threshold ${threshold} can never be met: ${path} names ${keys} keys`);
+  throw new DekError('BAD_ARGUMENT', `--threshold ${threshold} can never be met: ${path} names ${keys} keys`, {
+    hint: `give a lower --threshold, or add keys to ${path}`,
+  });
 }

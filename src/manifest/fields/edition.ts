@@ -89,6 +89,9 @@ export function isManifestId(text: unknown): text is string {
   return typeof text === 'string' && /^[0-9a-f]{32}$/.test(text);
 }
 
+/** What the name of a host is made of, for messages. */
+export const HOST_FORM = 'letters, digits and . _ -, a letter or a digit first';
+
 /** Whether `text` is a name that a host can have. */
 export function isHost(text: unknown): text is string {
   return typeof text === 'string' && HOST.test(text);

@@ -90,7 +90,7 @@ describe('print-error', () => {
   });
 
   for (const [what, argv, message] of [
-    ['an unknown flag', ['--name', 'x', '--nmae', 'y'], /^unknown option: --nmae$/],
+    ['an unknown flag', ['--name', 'x', '--other', 'y'], /^unknown option: --other$/],
     ['a missing flag', [], /^missing option: --name$/],
     ['an argument too many', ['--name', 'x', 'y'], /^unexpected argument: y$/],
     ['a flag without its value', ['--name'], /^option --name requires a value$/],
@@ -102,6 +102,12 @@ describe('print-error', () => {
       expect(error.message).to.match(message);
     });
   }
+
+  it('names the help of the command after a mistake that has no better next step', () => {
+    const wrong = (hint?: string) => printed(new DekError('BAD_ARGUMENT', 'wrong', {hint})).stderr;
+    expect(wrong()).to.equal('error: wrong\nhint: see: dek create --help\n');
+    expect(wrong('do it so')).to.equal('error: wrong\nhint: do it so\n');
+  });
 
   it('says what is wrong with the value of a flag, without words of oclif', async () => {
     const {stderr, status} = printed(await parseError(['--name', 'x', '--id', 'y']));
