@@ -100,14 +100,7 @@ describe('store', () => {
   });
 
   it('watches on, and is asked, by user and password when a member has forgotten who we are', async () => {
-    const [user, password] = ['ops', etcd.authority.path('password')];
-    fs.writeFileSync(password, 'secret', {mode: 0o600});
-    etcd.etcdctl('user', 'add', 'root', '--no-password');
-    etcd.etcdctl('user', 'grant-role', 'root', 'root');
-    etcd.etcdctl('user', 'add', `${user}:secret`);
-    etcd.etcdctl('user', 'grant-role', user, 'root');
-    etcd.etcdctl('auth', 'enable');
-    const store = new Store({...etcd.parsed('root'), user, password: `file:${password}`}, LIMIT);
+    const store = new Store({...etcd.parsed('root'), ...etcd.knowByPassword()}, LIMIT);
     try {
       const {revision} = await store.read('/token');
       const stop = new AbortController();

@@ -22,12 +22,19 @@ interface Outage {
   readonly words: string;
   readonly members: number;
   readonly isShort: boolean;
+  readonly byPassword?: true;
 }
 
 const OUTAGES: readonly Outage[] = [
   {words: 'etcd is killed and stays away', members: 1, isShort: false},
   {words: 'of three members one is killed and one is paused, and both stay away', members: 3, isShort: false},
   {words: 'etcd is killed and started again', members: 1, isShort: true},
+  {
+    words: 'etcd, which knows all by a password, is killed and started again',
+    members: 1,
+    isShort: true,
+    byPassword: true,
+  },
   {words: 'of three members one is killed and one is paused, and both come back soon', members: 3, isShort: true},
 ];
 
@@ -49,8 +56,9 @@ const directory = temporaryDirectory();
 const operations = await operationsIn(directory);
 after(() => fs.rmSync(directory, {recursive: true}));
 
-for (const {words, members, isShort} of OUTAGES) {
-  const all = Object.entries(operations).map(([name, operation]) => {
+for (const {words, members, isShort, byPassword} of OUTAGES) {
+  const all = Object.entries(operations).map(([name, known]) => {
+    const operation = byPassword ? {...known, steps: ['logs in', ...known.steps]} : known;
     return {name, operation, places: placesIn(operation.steps, isShort)};
   });
   // A short outage hits few places of each: all operations at once.
@@ -64,13 +72,14 @@ for (const {words, members, isShort} of OUTAGES) {
 
       before(async () => {
         etcd = await EtcdCluster.start({members, names: HOSTS});
-        wholes = await forAll(group, ({operation}) => StepCase.prepare(etcd, NOWHERE, operation));
+        const ground = {etcd, who: byPassword ? etcd.knowByPassword() : {}};
+        wholes = await forAll(group, ({operation}) => StepCase.prepare(ground, NOWHERE, operation));
         for (const whole of wholes) {
           whole.start();
           await whole.ended();
         }
         for (const {places, operation} of group) {
-          cases.push(await forAll(places, (place) => StepCase.prepare(etcd, place, operation)));
+          cases.push(await forAll(places, (place) => StepCase.prepare(ground, place, operation)));
         }
         await breakUnder(etcd, cases.flat(), {members, isShort});
       });

@@ -112,6 +112,21 @@ export class EtcdCluster {
     return store;
   }
 
+  /** From now on who asks has to be known; `ops`, who may do all, is known by a password: who that is in a URI. */
+  knowByPassword(): Pick<FleetUri, 'user' | 'password'> {
+    const [user, file] = ['ops', this.authority.path('password')];
+    fs.writeFileSync(file, 'secret', {mode: 0o600});
+    for (const [name, more] of [
+      ['root', ['--no-password']],
+      [`${user}:secret`, []],
+    ] as const) {
+      this.etcdctl('user', 'add', name, ...more);
+      this.etcdctl('user', 'grant-role', name.split(':')[0]!, 'root');
+    }
+    this.etcdctl('auth', 'enable');
+    return {user, password: `file:${file}`};
+  }
+
   /** Starts a member, again with what it had. */
   async run(i: number, {wait = true} = {}): Promise<void> {
     const {name, port, peerPort} = this.#members[i]!;

@@ -33,6 +33,12 @@ export interface Operation {
   readonly again: (store: Store, keys: FleetKeys) => Promise<unknown>;
 }
 
+/** The store that they are in, and who they are there. */
+export interface Ground {
+  readonly etcd: EtcdCluster;
+  readonly who: Partial<FleetUri>;
+}
+
 /** A step of it, from 0 on. */
 export interface Place {
   readonly step: number;
@@ -42,7 +48,7 @@ export interface Place {
 export class StepCase {
   readonly place: Place;
   readonly keys: FleetKeys;
-  readonly #etcd: EtcdCluster;
+  readonly #ground: Ground;
   readonly #operation: Operation;
   readonly #prefix: string;
   readonly #directory = temporaryDirectory();
@@ -59,21 +65,21 @@ export class StepCase {
   /** What must never be and was. */
   readonly wrongs: string[] = [];
 
-  private constructor(etcd: EtcdCluster, place: Place, operation: Operation) {
-    [this.#etcd, this.place, this.#operation] = [etcd, place, operation];
+  private constructor(ground: Ground, place: Place, operation: Operation) {
+    [this.#ground, this.place, this.#operation] = [ground, place, operation];
     this.#prefix = `/${basename(this.#directory)}/`;
     this.keys = new FleetKeys(this.#prefix);
   }
 
-  static async prepare(etcd: EtcdCluster, place: Place, operation: Operation): Promise<StepCase> {
+  static async prepare(ground: Ground, place: Place, operation: Operation): Promise<StepCase> {
     const {prepare, hosts = () => ({})} = operation;
-    const one = new StepCase(etcd, place, operation);
+    const one = new StepCase(ground, place, operation);
     for (const name of HOSTS) {
       const how = hosts(one, name);
       one.#hosts.push(await SimulatedHost.start(name, one.#uri(), join(one.#directory, name), how));
     }
     await one.#use((store) => prepare(store, one.keys, (generation) => one.untilAllHold(generation)));
-    one.#checkpoint = await Checkpoint.of(etcd);
+    one.#checkpoint = await Checkpoint.of(ground.etcd);
     one.#checkpoint.stopAt(place.step, place.when);
     return one;
   }
@@ -165,7 +171,8 @@ export class StepCase {
   }
 
   #uri(ports?: readonly number[]): FleetUri {
-    return {...this.#etcd.parsed('root', ports), prefix: this.#prefix};
+    const {etcd, who} = this.#ground;
+    return {...etcd.parsed('root', ports), ...who, prefix: this.#prefix};
   }
 }
 
