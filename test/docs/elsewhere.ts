@@ -8,12 +8,13 @@ const TYPED = 'npm run test:package types it in bare roots of Debian, from the t
 const KEYRING = 'test/commands/kek.test.ts, with keyrings of its own';
 const VM = 'npm run test:vm does it, in a virtual machine';
 const PEERS = 'npm run test:peers does it';
+const CLONE = '.ci/run begins with it; npm makes such a link as well: test/package/install.slow.test.ts';
 const SHOWN = 'shows a file, and no command';
 
 export const ELSEWHERE: Readonly<Record<string, readonly (readonly [begins: string, why: string])[]>> = {
   'README.md': [
     ['apt install ', PACKAGE],
-    ['npm run demo', 'what .ci/run begins with'],
+    ['npm run demo', CLONE],
   ],
   'docs/architecture.md': [['main -> commands', 'test/imports.test.ts compares it']],
   'docs/custody.md': [
@@ -43,7 +44,10 @@ export const ELSEWHERE: Readonly<Record<string, readonly (readonly [begins: stri
     ['{"dek-release"', SHOWN],
     ['# dek events', `${VM}: systemd-unit.sh; test/audit/journal.nic.test.ts`],
   ],
-  'docs/start.md': [['apt install', PACKAGE]],
+  'docs/start.md': [
+    ['apt install', PACKAGE],
+    ['npm run demo', CLONE],
+  ],
   'docs/virtual-connectx.md': [
     ['$ dek virtual exec nic -- ibv_rc_pingpong', `${PEERS}: test/peers/pairs.ts, at a port that is free`],
     ['jobs:', 'GitHub runs it; its commands are those of the page'],

@@ -176,5 +176,7 @@ function accepts(path: string): Promise<boolean> {
 }
 
 function inaccessible(path: string, cause: unknown): DekError {
-  return systemError('make', `a socket at ${path}`, cause, {hint: 'name another with --socket'});
+  return systemError('make', `a socket at ${path}`, cause, {
+    hint: 'name another for all commands, export DEK_AGENT_SOCKET=PATH, or for one with --socket',
+  });
 }

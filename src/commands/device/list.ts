@@ -14,7 +14,8 @@ export default class DeviceList extends DekCommand {
   async run(): Promise<DeviceInfo[]> {
     await this.parse(DeviceList);
     const devices = listDevices();
-    if (devices.length === 0) this.note('no RDMA device on this host; to try dek without a NIC: dek virtual create');
+    if (devices.length === 0)
+      this.note('no RDMA device on this host; to try dek without a NIC: dek virtual create nic');
     else for (const line of tableLines(HEADING, devices.map(row), {on: screen(), least: LEAST})) this.log(line);
     return devices;
   }

@@ -21,7 +21,7 @@ export const devices: Check = {
     'no-nic': {
       level: 'fix',
       text: 'this host has no NIC of NVIDIA',
-      fix: 'look with lspci -d 15b3:, in a virtual machine whether one is passed through; or try: dek virtual create',
+      fix: 'look with lspci -d 15b3:, in a virtual machine whether one is passed through; or: dek virtual create nic',
     },
     'no-sysfs': {
       level: 'fix',
