@@ -1,6 +1,7 @@
 /** Reads the audit from the journal, by journalctl(1), which has the rights of whoever asks. */
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
+import fs from 'node:fs/promises';
 import {createInterface} from 'node:readline';
 import {DekError} from '../errors.js';
 import {systemError} from '../files/system-error.js';
@@ -21,11 +22,18 @@ export interface AuditQuery {
 
 const MAX_STDERR = 2000;
 
-/** The entries, oldest first. Throws BAD_ARGUMENT for a time that is none, UNSUPPORTED without journalctl, IO. */
+/**
+ * The entries, oldest first. Throws BAD_ARGUMENT for a time that is none, NO_INPUT, UNSUPPORTED without journalctl, IO.
+ */
 export async function* readAudit({since, kinds = AUDIT_KINDS, name, directory}: AuditQuery): AsyncGenerator<ReadEntry> {
   const args = ['--quiet', '--no-pager', '--all', '--output=json'];
   if (since !== undefined) args.push(`--since=${isInstant(since) ? `@${timeOf(since) / 1000}` : since}`);
-  if (directory !== undefined) args.push(`--directory=${directory}`);
+  if (directory !== undefined) {
+    await fs.access(directory).catch((error: unknown) => {
+      throw systemError('read', directory, error);
+    });
+    args.push(`--directory=${directory}`);
+  }
   // Of one field any value will do, of different ones all have to be so.
   args.push(...kinds.map((kind) => `MESSAGE_ID=${MESSAGE_IDS[kind]}`));
   if (name !== undefined) args.push(`DEK_NAME=${name}`);

@@ -1,10 +1,11 @@
 import * as Args from '@oclif/core/args';
 import {toHex, wipe} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
-import {KEK_USAGE, kekFlags, withKekIfGiven} from '../cli/flags/kek.js';
+import {isKekGiven, KEK_USAGE, kekFlags, withKekIfGiven} from '../cli/flags/kek.js';
 import {type Identified, identify, isManifest} from '../doctor/inspect/identify.js';
 import {manifestFacts} from '../doctor/inspect/manifest-facts.js';
 import {type Opened, open} from '../doctor/inspect/opened.js';
+import {DekError} from '../errors.js';
 import {readHead} from '../files/small-file.js';
 
 interface Inspected {
@@ -48,6 +49,7 @@ export default class Inspect extends DekCommand {
       const base = {file, bytes: size};
       if (isManifest(head)) {
         const {kind, is} = await manifestFacts(file);
+        if (isKekGiven(flags)) throw noneWrapped(file, kind);
         return this.#report({...base, kind, is, exposed: false});
       }
       const identified = identify(head, size);
@@ -84,4 +86,11 @@ function wordsOf({unwraps, dcv, equalHalves, maybeCredential}: Opened): string {
   if (!unwraps) return 'does not unwrap: another KEK, or altered';
   if (maybeCredential) return `unwraps: a credential, or a 128-bit DEK with keytag of DCV ${dcv}`;
   return `unwraps: a DEK with DCV ${dcv}${equalHalves ? ', whose key1 EQUALS key2: not to be used' : ''}`;
+}
+
+/** A manifest is not unwrapped here: its KEK must not seem to have been tried. */
+function noneWrapped(file: string, kind: 'manifest' | 'release'): DekError<'BAD_ARGUMENT'> {
+  return new DekError('BAD_ARGUMENT', `${file} is a ${kind}: --kek is for a file of wrapped keys`, {
+    hint: kind === 'manifest' ? `dek manifest check ${file} --kek SOURCE` : 'leave out --kek',
+  });
 }

@@ -79,9 +79,14 @@ export async function withKekIfGiven<T>(
   return isKekGiven(flags) ? withKek(flags, use) : use(undefined);
 }
 
-/** Whether these flags name a KEK. */
+/** Whether these flags name a KEK. Throws BAD_ARGUMENT for what belongs to one and stands alone: it does nothing. */
 export function isKekGiven(flags: KekOptions): boolean {
-  return kekSpecs(flags).some((spec) => spec !== undefined);
+  if (kekSpecs(flags).some((spec) => spec !== undefined)) return true;
+  const alone = (['kcv', 'kek-format'] as const).find((name) => flags[name] !== undefined);
+  if (alone === undefined) return false;
+  throw new DekError('BAD_ARGUMENT', `--${alone} requires --kek`, {
+    hint: `add --kek SOURCE, or leave out --${alone}`,
+  });
 }
 
 /** What `--json` says of the KEK that was used. */

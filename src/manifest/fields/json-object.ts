@@ -16,7 +16,7 @@ export function parseObject(text: string, line: number): JsonObject {
     value = JSON.parse(text);
   } catch {
     // V8's message quotes the text, which may be anything.
-    throw fault(line, null, 'is not JSON');
+    throw fault(line, null, 'is not JSON', line === 1 ? 'is it a manifest? dek inspect FILE tells' : undefined);
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
   throw fault(line, null, 'expected a JSON object');
