@@ -116,6 +116,15 @@ describe('the data path of the virtual ConnectX', () => {
       expect(await client.ask('write 0 mr 0 64 1 mr 0')).to.equal('ok');
       expect(await client.ask('poll 0 1')).to.equal('Work Request Flushed Error');
     });
+    it('what is posted for receiving on a QP in ERROR, as what is posted before', async () => {
+      await looped();
+      await client.askAll(['recv 0 mr 0 64', 'state 0 ERR', 'recv 0 mr 0 64']);
+      expect(await client.ask('poll 0 2')).to.equal('Work Request Flushed Error Work Request Flushed Error');
+    });
+    it('the same on one that was never ready to send', async () => {
+      await client.askAll(['open 0', 'qp 0', 'state 0 INIT', 'state 0 ERR', 'recv 0 mr 0 64']);
+      expect(await client.ask('poll 0 1')).to.equal('Work Request Flushed Error');
+    });
     it('memory that is gone after it was registered, without harm to the program', async () => {
       await looped();
       expect(await client.askAll(['unmap 0 65536 4096', 'write 0 mr 65536 64 0 mr 0', 'poll 0 1'])).to.deep.equal([

@@ -280,12 +280,17 @@ static void do_loop(char **word)
 		printf("ok\n");
 }
 
-/* state QP RESET|ERR */
+/* state QP RESET|INIT|ERR */
 static void do_state(char **word)
 {
-	struct ibv_qp_attr attr = {.qp_state = strcmp(word[2], "RESET") == 0 ? IBV_QPS_RESET : IBV_QPS_ERR};
+	const bool init = strcmp(word[2], "INIT") == 0;
+	struct ibv_qp_attr attr = {
+		.qp_state = init ? IBV_QPS_INIT : strcmp(word[2], "RESET") == 0 ? IBV_QPS_RESET : IBV_QPS_ERR,
+		.port_num = 1,
+	};
+	int mask = IBV_QP_STATE | (init ? IBV_QP_PORT | IBV_QP_PKEY_INDEX | IBV_QP_ACCESS_FLAGS : 0);
 
-	answer(ibv_modify_qp(qps[number(word[1])].qp, &attr, IBV_QP_STATE));
+	answer(ibv_modify_qp(qps[number(word[1])].qp, &attr, mask));
 }
 
 /* query_qp QP: "ok STATE" */

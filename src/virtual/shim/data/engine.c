@@ -73,6 +73,8 @@ static bool run_all(bool *any)
 			references = more;
 			room += 64;
 		}
+		if (((struct qp *)b)->attr.qp_state == ERROR && present(b->context))
+			worked |= flush_receives((struct qp *)b);
 		references[count++] = refer((struct qp *)b);
 	}
 	*any = count > 0;

@@ -103,8 +103,10 @@ static int set_state(struct qp *q, enum qp_state state)
 		q->peer_nic = NULL;
 	}
 	q->attr.qp_state = state;
-	if (state == ERROR)
+	if (state == ERROR) {
 		to_error(q);
+		start_engine(); /* without it, what is posted from now on is not flushed */
+	}
 	return 0;
 }
 

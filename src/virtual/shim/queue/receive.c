@@ -60,10 +60,19 @@ static void complete_receive(struct qp *q, struct cqe v)
 	put_cqe(q->recv_cq, &v);
 }
 
-/* To the state ERROR: all that is posted for receiving is flushed; what is posted to send, the engine flushes. */
+/* In the state ERROR all that is posted for receiving is flushed. Returns whether there was something. */
+static bool flush_receives(struct qp *q)
+{
+	bool any = false;
+
+	for (; !q->srq && has_receive(q) && has_place(q->recv_cq); any = true)
+		complete_receive(q, (struct cqe){.opcode = CQE_RESP_ERR, .syndrome = FLUSHED});
+	return any;
+}
+
+/* To the state ERROR: what is posted later, or to send, the engine flushes. */
 static void to_error(struct qp *q)
 {
 	q->attr.qp_state = ERROR;
-	while (!q->srq && has_receive(q) && has_place(q->recv_cq))
-		complete_receive(q, (struct cqe){.opcode = CQE_RESP_ERR, .syndrome = FLUSHED});
+	flush_receives(q);
 }
