@@ -1,4 +1,5 @@
 /** Records and tables of dek-attach(7): what is written is read again, and what is none is refused, and no more. */
+import {constants} from 'node:os';
 import {expect} from 'chai';
 import fc from 'fast-check';
 import {readAgentRecord, releaseRecord, requestRecord} from '../../src/agent/service/agent-records.js';
@@ -120,6 +121,13 @@ describe('dek-attach(7)', () => {
     expect(readClientRecord(release.type, 1, release.payload)).to.deep.equal({type: 'release', ids: [1, 0xffffff]});
     expect(() => readClientRecord(release.type, 2, release.payload)).to.throw(ProtocolFault, 'version 2');
     expect(readClientRecord(0x8777, 9, Buffer.alloc(0))).to.equal(undefined);
+  });
+
+  it('what is asked for by no name is EINVAL, which tells a program that its option is wrong', () => {
+    const lend = parts(requestRecord('lend', {pdHandle: 3, nic: '', names: ['vol-1\n'], presents: false}));
+    expect(() => readClientRecord(lend.type, 1, lend.payload))
+      .to.throw(ProtocolFault, 'neither the name of a DEK nor a GLOB')
+      .with.property('errno', constants.errno.EINVAL);
   });
 
   it('what a service sends is a record or a fault', () => {

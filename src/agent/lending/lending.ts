@@ -9,6 +9,7 @@ import type {Duplex} from 'node:stream';
 import {DekError, withMessage} from '../../errors.js';
 import type {Peer} from '../host/ffi.js';
 import type {ApplyPlan, ApplyRequest, ApplyResult, ContextStatus, LoginStatus} from '../protocol.js';
+import {badRequest, bareAnswer} from '../server/listener.js';
 import {peerOfSocket} from '../server/peers.js';
 import type {ApplyOptions} from '../set/plan.js';
 import type {KeptTenant} from '../store/state.js';
@@ -108,7 +109,8 @@ export class Lending {
   upgrade(request: IncomingMessage, duplex: Duplex, head: Uint8Array): void {
     const socket = duplex as Socket;
     if (request.headers.upgrade !== UPGRADE_TOKEN || request.url !== '/v1/attach' || request.method !== 'GET') {
-      const answer = `HTTP/1.1 426 Upgrade Required\r\nUpgrade: ${UPGRADE_TOKEN}\r\nContent-Length: 0\r\n\r\n`;
+      const error = badRequest(`only GET /v1/attach upgrades its connection, to ${UPGRADE_TOKEN}`);
+      const answer = bareAnswer(426, error, [`Upgrade: ${UPGRADE_TOKEN}`]);
       socket.end(answer, () => socket.destroy()); // else a client that keeps its end open would keep ours
       return;
     }

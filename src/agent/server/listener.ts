@@ -3,7 +3,8 @@
  * takes longer to load than all else that an agent does at its start: for `dek run` it comes when the first request
  * does, or a little later. Not later still: the files of a running agent may be gone after an upgrade.
  */
-import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
+import {createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES} from 'node:http';
+import type {Socket} from 'node:net';
 import type {Duplex} from 'node:stream';
 import {DekError, errorJson} from '../../errors.js';
 import {jsonText} from '../../printable.js';
@@ -15,6 +16,8 @@ const BODY_TIMEOUT_MS = 10_000;
 const MAX_HEAD_BYTES = 2 ** 22;
 /** An idle connection is kept this long. */
 const KEEP_ALIVE_MS = 72_000;
+/** Requests of one connection that wait for their answers: no client needs more than one. */
+const MAX_WAITING = 64;
 /** Without a request, what answers is loaded this long after the start, when CMD of `dek run` has had the processor. */
 const LOAD_AFTER_MS = 1000;
 
@@ -32,11 +35,18 @@ export class Listener {
   readonly #load: () => Promise<RequestHandler>;
   #handler: Promise<RequestHandler> | undefined;
   #later: NodeJS.Timeout | undefined;
+  /** How many requests of a connection wait for their answers. */
+  readonly #waiting = new WeakMap<Socket, number>();
 
   /** `load` is called once; `upgrade` takes a connection over that asks to be one. */
   constructor(load: () => Promise<RequestHandler>, upgrade?: Upgrade) {
     this.#load = load;
-    this.#http = createServer({maxHeaderSize: MAX_HEAD_BYTES, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0});
+    this.#http = createServer({
+      maxHeaderSize: MAX_HEAD_BYTES,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      requestTimeout: 0,
+      requireHostHeader: false, // who has come to this socket means this agent
+    });
     this.#http.on('request', (request, response) => void this.#answer(request, response));
     if (upgrade) {
       this.#http.on('upgrade', (request, socket, head) => {
@@ -91,6 +101,7 @@ export class Listener {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.#isTooMany(request, response)) return;
     limitBody(request);
     try {
       peerOfSocket(request.socket); // as long as it is there to be asked
@@ -99,6 +110,15 @@ export class Listener {
     } catch (cause) {
       request.socket.end(bareAnswer(500, cannotLoad(cause)));
     }
+  }
+
+  /** A client that sends on and on, and takes no answer, is cut off: else all that it asks for would be kept. */
+  #isTooMany({socket}: IncomingMessage, response: ServerResponse): boolean {
+    const waiting = (this.#waiting.get(socket) ?? 0) + 1;
+    this.#waiting.set(socket, waiting);
+    response.once('close', () => this.#waiting.set(socket, this.#waiting.get(socket)! - 1));
+    if (waiting > MAX_WAITING) socket.destroy();
+    return socket.destroyed;
   }
 }
 
@@ -113,13 +133,12 @@ function cannotLoad(cause: unknown): DekError {
   return new DekError('INTERNAL', 'the agent cannot load its server', {hint: 'its log says why', cause});
 }
 
-/** An answer without Fastify. */
-function bareAnswer(status: 400 | 500, error: DekError): string {
+/** An answer without Fastify; `headers` come with it. */
+export function bareAnswer(status: 400 | 426 | 500, error: DekError, headers: readonly string[] = []): string {
   const body = jsonText(errorJson(error));
-  const head = `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : 'Internal Server Error'}`;
-  const length = Buffer.byteLength(body);
-  const lines = [head, 'Connection: close', 'Content-Type: application/json', `Content-Length: ${length}`, '', body];
-  return lines.join('\r\n');
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, 'Connection: close', ...headers];
+  const form = ['Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`];
+  return [...head, ...form, '', body].join('\r\n');
 }
 
 export function badRequest(message: string): DekError<'BAD_ARGUMENT'> {

@@ -122,7 +122,10 @@ const GLOB = /^[A-Za-z0-9._:@+*?-]+$/;
 
 function asPattern(text: string): string {
   if (isGlob(text) ? GLOB.test(text) : new RegExp(DEK_NAME).test(text)) return text;
-  throw new ProtocolFault('what is asked for is neither the name of a DEK nor a GLOB of * and ?');
+  throw new ProtocolFault(
+    'what is asked for is neither the name of a DEK nor a GLOB of * and ?',
+    constants.errno.EINVAL,
+  );
 }
 
 /** Whether it may mean several names. */

@@ -1,10 +1,13 @@
+import {once} from 'node:events';
 import fs from 'node:fs';
+import type {ServerResponse} from 'node:http';
 import {connect} from 'node:net';
 import {join} from 'node:path';
 import {text} from 'node:stream/consumers';
 import {expect} from 'chai';
 import {Listener, type RequestHandler} from '../../../src/agent/server/listener.js';
 import {temporaryDirectory} from '../../support/temporary-directory.js';
+import {until} from '../../support/until.js';
 
 describe('listener', () => {
   let directory: string;
@@ -84,6 +87,34 @@ describe('listener', () => {
       return handler;
     });
     expect([(await ask('hello\r\n\r\n')).split('\r\n')[0], loads]).to.deep.equal(['HTTP/1.1 400 Bad Request', 0]);
+  });
+
+  it('takes a request without a host', async () => {
+    await start(async () => handler);
+    expect(await ask('GET / HTTP/1.1\r\nConnection: close\r\n\r\n')).to.match(/^HTTP\/1\.1 200 OK.*answered/s);
+  });
+
+  it('cuts a client off that sends request after request and waits for no answer', async () => {
+    const unanswered: ServerResponse[] = [];
+    await start(async () => ({routing: (_request, response) => void unanswered.push(response), close: async () => {}}));
+    const request = 'GET / HTTP/1.1\r\n\r\n';
+    const connection = connect(socket).on('error', () => {}); // what it sends then goes nowhere
+    const ended = new Promise((resolve) => connection.once('close', resolve));
+    connection.write(request.repeat(64));
+    await until(() => unanswered.length === 64);
+    connection.write(request.repeat(10_000));
+    await ended;
+    expect(unanswered.length).to.equal(64);
+  });
+
+  it('answers any number of requests of one connection that come one after the other', async () => {
+    await start(async () => handler);
+    const connection = connect(socket);
+    for (let i = 0; i < 200; i++) {
+      connection.write('GET / HTTP/1.1\r\n\r\n');
+      await once(connection, 'data');
+    }
+    connection.destroy();
   });
 
   it('closes while the handler is loading', async () => {
