@@ -47,11 +47,12 @@ export function parseAllowedSigners(file: Uint8Array): AllowedSigners {
 
 /** Null for a line that says nothing for us. */
 function parseLine(line: string, where: string): AllowedSigner | null {
-  const words = wordsOf(line.trim(), where);
+  const words = wordsOf(line.trim());
   if (words.length === 0) return null;
   const isKeyType = (word: string | undefined): boolean =>
     word !== undefined && /^(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+$/.test(word);
   const hasOptions = !isKeyType(words[1]);
+  checkText(words.slice(0, hasOptions ? 4 : 3), where);
   const options = parseOptions(hasOptions ? words[1] : undefined, where);
   if (options.namespaces.length === 0) return null;
   if (options.isAuthority) {
@@ -85,7 +86,7 @@ function parseOptions(text: string | undefined, where: string): Options {
     return '';
   });
   const {'cert-authority': authority, namespaces, 'valid-after': after, 'valid-before': before, ...others} = options;
-  if (rest !== '' || namespaces === '' || Object.keys(others).length > 0)
+  if (rest !== '' || text?.endsWith(',') || namespaces === '' || Object.keys(others).length > 0)
     throw fault(where, 'has an option that is not known', HINT);
   return {
     isAuthority: authority !== undefined,
@@ -104,12 +105,14 @@ function isListed(name: string, list: string): boolean {
 }
 
 /** The words of a line; quotes keep spaces together. None for a comment. */
-function wordsOf(line: string, where: string): string[] {
-  if (line === '' || line.startsWith('#')) return [];
-  if (!/^[\t\x20-\x7e]*$/.test(line)) throw fault(where, 'is not text in ASCII');
-  const words: string[] = line.match(/(?:[^\s"]|"[^"]*")+|"/g) ?? [];
+function wordsOf(line: string): string[] {
+  return line === '' || line.startsWith('#') ? [] : (line.match(/(?:[^ \t"]|"[^"]*")+|"/g) ?? []);
+}
+
+/** Checks words before the comment that ends a line: that may be any text. */
+function checkText(words: readonly string[], where: string): void {
+  if (!words.every((word) => /^[\t\x20-\x7e]*$/.test(word))) throw fault(where, 'is not text in ASCII');
   if (words.includes('"')) throw fault(where, 'has a quote without an end');
-  return words;
 }
 
 function fault(where: string, text: string, hint?: string): DekError<'BAD_INPUT'> {

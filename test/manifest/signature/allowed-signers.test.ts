@@ -43,6 +43,12 @@ describe('allowed signers', () => {
     expect(alice!.validAfter).to.equal(new Date(2026, 0, 2, 3, 4, 5).getTime());
   });
 
+  it('takes any text for the comment behind a key', () => {
+    for (const comment of [`her laptop 15"`, 'Ren\xc3\xa9', '"a" "', '\x01', '# "']) {
+      expect(parse(`alice ${key} ${comment}\nbob namespaces="dek-*" ${other} ${comment}\n`)).to.have.length(2);
+    }
+  });
+
   it('does not look at a line for other purposes', () => {
     const git = '* cert-authority,namespaces="git" ssh-dss AAAA\n';
     const all = '!x namespaces="file,!dek-manifest,!dek-release,*" nonsense\n';
@@ -59,7 +65,10 @@ describe('allowed signers', () => {
     'an unknown option': [`alice no-touch-required ${key}`, 'has an option that is not known'],
     'an option twice': [`alice namespaces="dek-*",namespaces="git" ${key}`, 'stands twice'],
     'no value': [`alice namespaces="" ${key}`, 'has an option that is not known'],
+    'a comma behind the options': [`alice namespaces="dek-*", ${key}`, 'has an option that is not known'],
     'no day': [`alice valid-before="20260231" ${key}`, 'valid-before expected'],
+    'no month': [`alice valid-before="20261301Z" ${key}`, 'valid-before expected'],
+    'a day before 1970': [`alice valid-after="19691231Z" ${key}`, 'valid-after expected'],
     'no key': ['alice ssh-ed25519', 'expected principals, a key type and a key'],
     'one word': ['alice', 'expected principals, a key type and a key'],
     'a key that is cut off': [`alice ${key.slice(0, -8)}`, 'the key'],
