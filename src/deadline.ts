@@ -18,6 +18,9 @@ export interface Limit {
 const MAX_STUCK = 4;
 let stuck = 0;
 
+/** Whether something that was given up on still hangs: a process that ends by itself would wait for it. */
+export const hasStuck = (): boolean => stuck > 0;
+
 export class Deadline {
   readonly #what: string;
   readonly #limit: Limit;

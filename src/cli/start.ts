@@ -3,6 +3,7 @@
  * this.
  */
 import {hideKey} from '../bytes.js';
+import {hasStuck} from '../deadline.js';
 import {DekError, systemCode} from '../errors.js';
 import {assertRoomFor} from '../files/descriptor.js';
 import {noteInherited} from '../files/inherited.js';
@@ -43,6 +44,9 @@ export async function runProgram(program: string, commands: CommandTable, argv: 
   } catch (error) {
     printError(error, {json: argv.includes('--json')}); // of the loading: Koffi may have no module for this machine
   }
+  if (!hasStuck()) return;
+  const {exitNow} = await import('../agent/host/ffi.js');
+  exitNow(Number(process.exitCode ?? 0));
 }
 
 /** Each word is one argument: a quoted "device list" is no command. */

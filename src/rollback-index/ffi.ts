@@ -55,11 +55,14 @@ export interface NvPublic {
 
 /** A call that the TPM, or the way to it, refused. */
 export class TpmRefusal extends Error {
+  /** The C function. */
+  readonly call: string;
   /** TSS2_RC. */
   readonly code: number;
 
   constructor(call: string, code: number) {
     super(`${call}: 0x${code.toString(16)}`);
+    this.call = call;
     this.code = code;
   }
 }

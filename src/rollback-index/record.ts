@@ -36,11 +36,16 @@ export function decodeEntry(record: Uint8Array, name: string): Entry {
     return {id: record.slice(0, GENERATION_AT), generation: Number(generation), digest: record.slice(DIGEST_AT)};
   }
   throw new DekError('BAD_INPUT', `${name} holds something other than a rollback index`, {
-    hint: `an index has ${RECORD_BYTES} bytes: name another place, or clear this one if it may be`,
+    hint: 'it was altered, or is of another program: name another place, or remove this one and enroll again',
   });
 }
 
-/** `generation 3 of manifest 8f14e45f...` */
+/** Of an id, what an error may show: 32 digits may be a key, and are hidden there. */
+export function shortId(id: Uint8Array): string {
+  return `${toHex(id).slice(0, 8)}...`;
+}
+
+/** `generation 3 of manifest 8f14e45fceea167a5a36dedd4bea2543` */
 export function describeEntry({id, generation}: Entry): string {
   return `generation ${generation} of manifest ${toHex(id)}`;
 }

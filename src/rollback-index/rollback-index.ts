@@ -1,9 +1,9 @@
 /** The highest generation that this host has accepted of a manifest, kept in a store. */
-import {equalBytes, toHex} from '../bytes.js';
+import {equalBytes} from '../bytes.js';
 import type {Limit} from '../deadline.js';
 import {DekError} from '../errors.js';
 import type {Known} from '../manifest/acceptance/accept.js';
-import {decodeEntry, describeEntry, type Entry, encodeEntry} from './record.js';
+import {decodeEntry, type Entry, encodeEntry, shortId} from './record.js';
 import type {Store} from './store.js';
 
 export class RollbackIndex {
@@ -27,7 +27,7 @@ export class RollbackIndex {
   async known(id: Uint8Array, limit: Limit): Promise<Known> {
     const entry = await this.read(limit);
     if (entry && equalBytes(entry.id, id)) return entry;
-    const text = entry ? `is for manifest ${toHex(entry.id)}, not for ${toHex(id)}` : 'is empty';
+    const text = entry ? `is for manifest ${shortId(entry.id)}, not for ${shortId(id)}` : 'is empty';
     throw new DekError('NOT_ENROLLED', `the rollback index ${this.name} ${text}`, {
       hint: 'a person has to say once that this manifest is meant: dek rollback-index enroll',
     });
@@ -54,9 +54,8 @@ export class RollbackIndex {
     const isNext = !before || (equalBytes(before.id, entry.id) && before.generation < entry.generation);
     const isSame = before !== null && equalBytes(encodeEntry(before), encodeEntry(entry));
     if (!isNext && !isSame && !isMeant) {
-      throw new DekError('EXISTS', `${this.name} holds ${describeEntry(before)}`, {
-        hint: 'if hosts may go back from it: --force',
-      });
+      const there = `generation ${before.generation} of manifest ${shortId(before.id)}`;
+      throw new DekError('EXISTS', `${this.name} holds ${there}`, {hint: 'if hosts may go back from it: --force'});
     }
     await this.write(entry, limit);
   }

@@ -27,7 +27,7 @@ const RC_NV_SPACE = 0x14b;
 /** To be tried again: too many writes at a time, and a TPM that is busy. */
 const RC_AGAIN: readonly number[] = [0x920, 0x922, 0x90a];
 const AGAIN_MS = 200;
-/** The owner has a password; as TPM2_RC_BAD_AUTH and TPM2_RC_AUTH_FAIL of session 1. */
+/** The owner has a password, or the index; as TPM2_RC_BAD_AUTH and TPM2_RC_AUTH_FAIL of session 1. */
 const RC_AUTH: readonly number[] = [0x9a2, 0x98e];
 
 export function storeOf(rest: string): Store {
@@ -128,6 +128,10 @@ async function defineIndex(tpm: Tpm, index: number, name: string): Promise<void>
 function refused(name: string, cause: TpmRefusal): DekError {
   const {code} = cause;
   const hex = `0x${code.toString(16)}`;
+  if (RC_AUTH.includes(code) && cause.call !== 'Esys_NV_DefineSpace') {
+    const hint = 'make it anew without one: tpm2_nvundefine -C o INDEX, then dek rollback-index enroll';
+    return new DekError('PERMISSION', `the index ${name} has a password of its own (${hex})`, {hint, cause});
+  }
   if (RC_AUTH.includes(code)) {
     const attributes = 'ownerread|ownerwrite|authread|authwrite|no_da';
     return new DekError('PERMISSION', `the owner of the TPM has a password (${hex})`, {

@@ -1,7 +1,6 @@
 import fs from 'node:fs/promises';
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import {LastResort} from '../../agent/host/last-resort.js';
 import {hasJournal, writeAudit} from '../../audit/journal.js';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
@@ -97,12 +96,7 @@ async function audit(signable: Signable, detail: string): Promise<void> {
   const {id, generation} = signable.kind === 'manifest' ? signable.offered.header.edition! : {};
   const who = {uid: process.getuid?.() ?? 0, pid: process.pid};
   const facts = {manifest: id && toHex(id), generation, digest: toHex(signable.digests.sha256)};
-  try {
-    await writeAudit({kind: 'sign', result: 'ok', ...who, deks: [], ...facts, detail});
-  } catch (error) {
-    new LastResort().begin(); // a journal that stands still keeps the thread of the call
-    throw error;
-  }
+  await writeAudit({kind: 'sign', result: 'ok', ...who, deks: [], ...facts, detail});
 }
 
 /** Readable by whoever can read the manifest. */

@@ -53,7 +53,8 @@ export async function readTrust(
   const signers = parseAllowedSigners(bytes);
   const keys = new Set(signers.map(({publicKey}) => publicKey.fingerprint)).size;
   if (keys >= threshold) return {signers, threshold};
-  throw new DekError('BAD_ARGUMENT', `--threshold ${threshold} can never be met: ${path} names ${keys} keys`, {
+  const named = keys === 1 ? '1 key' : `${keys} keys`;
+  throw new DekError('BAD_ARGUMENT', `--threshold ${threshold} can never be met: ${path} names ${named}`, {
     hint: `give a lower --threshold, or add keys to ${path}`,
   });
 }

@@ -51,6 +51,15 @@ export class SoftTpm {
     await exit;
   }
 
+  /** Lets it stand still, so that it answers nothing, until `goOn`. */
+  standStill(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  goOn(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
   /** Ends it for good. */
   async stop(): Promise<void> {
     await this.pause();
