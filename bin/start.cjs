@@ -56,7 +56,7 @@ function isTopic(words) {
 }
 
 function isName(word) {
-  return /^[a-z]+$/.test(word);
+  return /^[a-z]+(-[a-z]+)*$/.test(word);
 }
 
 function print(text) {

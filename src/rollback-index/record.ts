@@ -10,6 +10,8 @@ import {DekError} from '../errors.js';
 import type {Known} from '../manifest/acceptance/accept.js';
 
 export const RECORD_BYTES = 56;
+/** The command that writes the first one, for messages. */
+export const ENROLL = 'dek rollback-index enroll SOURCE MANIFEST --allowed-signers FILE';
 
 const GENERATION_AT = 16;
 const DIGEST_AT = 24;

@@ -3,7 +3,7 @@ import {equalBytes} from '../bytes.js';
 import type {Limit} from '../deadline.js';
 import {DekError} from '../errors.js';
 import type {Known} from '../manifest/acceptance/accept.js';
-import {decodeEntry, type Entry, encodeEntry, shortId} from './record.js';
+import {decodeEntry, ENROLL, type Entry, encodeEntry, shortId} from './record.js';
 import type {Store} from './store.js';
 
 export class RollbackIndex {
@@ -29,7 +29,7 @@ export class RollbackIndex {
     if (entry && equalBytes(entry.id, id)) return entry;
     const text = entry ? `is for manifest ${shortId(entry.id)}, not for ${shortId(id)}` : 'is empty';
     throw new DekError('NOT_ENROLLED', `the rollback index ${this.name} ${text}`, {
-      hint: 'a person has to say once that this manifest is meant: dek rollback-index enroll',
+      hint: `a person has to say once that this manifest is meant: ${ENROLL}`,
     });
   }
 

@@ -9,7 +9,7 @@
 import {Deadline, type Limit} from '../deadline.js';
 import {DekError} from '../errors.js';
 import {Tpm, TpmRefusal} from './ffi.js';
-import {RECORD_BYTES} from './record.js';
+import {ENROLL, RECORD_BYTES} from './record.js';
 import type {Store} from './store.js';
 
 const KERNEL = 'device:/dev/tpmrm0';
@@ -111,7 +111,7 @@ async function readIndex(tpm: Tpm, index: number, name: string): Promise<Uint8Ar
 
 async function writeIndex(tpm: Tpm, index: number, name: string, record: Uint8Array): Promise<void> {
   const found = await handleOf(tpm, index, name);
-  if (!found) throw new DekError('NOT_ENROLLED', `the TPM has no index ${name}`, {hint: 'dek rollback-index enroll'});
+  if (!found) throw new DekError('NOT_ENROLLED', `the TPM has no index ${name}`, {hint: ENROLL});
   await tpm.nvWrite(found.handle, record);
 }
 

@@ -111,6 +111,9 @@ describe('start', () => {
     ['list extra --help', 'list --help'],
     ['--help list', 'list --help'],
     ['-v', '--version'],
+    ['rollback-index', 'rollback-index --help'],
+    ['help hardware-report', 'hardware-report --help'],
+    ['rollback-index enroll -h', 'rollback-index enroll --help'],
   ] as const) {
     it(`answers dek ${words} as dek ${like}`, () => {
       const [actual, expected] = [runDek(words), runDek(like)];

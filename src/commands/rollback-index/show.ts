@@ -3,7 +3,7 @@ import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {DekError} from '../../errors.js';
 import {READ_LIMIT} from '../../files/small-file.js';
-import {describeEntry} from '../../rollback-index/record.js';
+import {describeEntry, ENROLL} from '../../rollback-index/record.js';
 import {RollbackIndex} from '../../rollback-index/rollback-index.js';
 import {openStore, STORE_FORMS} from '../../rollback-index/table.js';
 
@@ -35,7 +35,7 @@ export default class RollbackIndexShow extends DekCommand {
     const entry = await index.read(READ_LIMIT);
     if (!entry) {
       throw new DekError('NOT_ENROLLED', `the rollback index ${index.name} is empty`, {
-        hint: 'dek rollback-index enroll',
+        hint: ENROLL,
       });
     }
     const {id, generation, digest} = entry;

@@ -3,7 +3,7 @@ import {equalBytes, toHex} from '../../../bytes.js';
 import {DekError} from '../../../errors.js';
 import {READ_LIMIT} from '../../../files/small-file.js';
 import type {Offered} from '../../../manifest/acceptance/offer.js';
-import {describeEntry, type Entry} from '../../../rollback-index/record.js';
+import {describeEntry, ENROLL, type Entry} from '../../../rollback-index/record.js';
 import {agentWords} from '../../agent-words.js';
 import {type Check, type Finding, found, well} from '../../check.js';
 import {askedAsync} from '../../scene.js';
@@ -19,12 +19,12 @@ export const rollback: Check = {
     'index-empty': {
       level: 'fix',
       text: 'nothing is enrolled in the rollback index: the agent takes up no manifest',
-      fix: 'dek rollback-index enroll, once on this host, with the manifest that is meant',
+      fix: `once on this host, with the manifest that is meant: ${ENROLL}`,
     },
     'index-other': {
       level: 'fix',
       text: 'the rollback index is of another manifest',
-      fix: 'if this one is meant: dek rollback-index enroll --force',
+      fix: `if this one is meant: ${ENROLL} --force`,
     },
     'index-ahead': {
       level: 'fix',
