@@ -46,15 +46,16 @@ export interface MemberStream {
 export class Members {
   readonly #uri: FleetUri;
   readonly #identity: Identity;
+  readonly #signal: AbortSignal;
   /** By member, in the order of the URI. */
   readonly #channels: (Promise<Channel> | undefined)[];
   #token: Promise<string> | undefined;
   #current: number;
   #isClosed = false;
 
-  constructor(uri: FleetUri, identity: Identity) {
-    this.#uri = uri;
-    this.#identity = identity;
+  /** When `signal` fires no login is waited for any more. */
+  constructor(uri: FleetUri, identity: Identity, signal: AbortSignal) {
+    [this.#uri, this.#identity, this.#signal] = [uri, identity, signal];
     this.#channels = uri.hosts.map(() => undefined);
     // Not all hosts of a fleet begin at the same member.
     this.#current = Math.floor(Math.random() * uri.hosts.length);
@@ -76,7 +77,7 @@ export class Members {
       const timeoutMs = Math.min(patienceMs, Math.max(1, end - performance.now()));
       try {
         signal?.throwIfAborted();
-        const token = await this.#tokenFor();
+        const token = await this.#tokenFor(timeoutMs);
         const open = await channel;
         heard = open.heard;
         return await open.unary(method, request, {token, timeoutMs, signal});
@@ -103,7 +104,7 @@ export class Members {
     const member = this.#current;
     const channel = this.#channel(member);
     const open = await channel;
-    const stream = open.duplex(method, await this.#tokenFor());
+    const stream = open.duplex(method, await this.#tokenFor(ATTEMPT_MS));
     return {
       stream,
       heard: () => open.heard,
@@ -158,22 +159,22 @@ export class Members {
   }
 
   /** Where a user and a password say who we are; undefined where the certificate does. */
-  async #tokenFor(): Promise<string | undefined> {
+  async #tokenFor(timeoutMs: number): Promise<string | undefined> {
     const {user} = this.#uri;
     if (user === undefined) return undefined;
-    this.#token ??= this.#logIn(user);
+    this.#token ??= this.#logIn(user, timeoutMs);
     return this.#token.catch((error) => {
       this.#token = undefined;
       throw error;
     });
   }
 
-  async #logIn(user: string): Promise<string> {
+  async #logIn(user: string, timeoutMs: number): Promise<string> {
     const password = await this.#identity.password();
     const request = encodeAuthenticate(user, password!);
     try {
       const channel = await this.#channel(this.#current);
-      return decodeToken(await channel.unary(METHODS.authenticate, request, {timeoutMs: ATTEMPT_MS}));
+      return decodeToken(await channel.unary(METHODS.authenticate, request, {timeoutMs, signal: this.#signal}));
     } finally {
       wipe(password, request);
     }

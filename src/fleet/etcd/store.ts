@@ -36,7 +36,7 @@ export class Store {
 
   constructor(uri: FleetUri, limit: Limit) {
     this.identity = new Identity(uri, limit);
-    this.#members = new Members(uri, this.identity);
+    this.#members = new Members(uri, this.identity, limit.signal);
     this.#leases = new LeaseKeeper(this.#members);
   }
 

@@ -2,7 +2,9 @@
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {EtcdCluster} from '../../support/fleet/etcd.js';
+import {Store} from '../../../src/fleet/etcd/store.js';
+import {Checkpoint} from '../../support/fleet/checkpoint.js';
+import {EtcdCluster, LIMIT} from '../../support/fleet/etcd.js';
 import {newOfficerKeys, TestSet, volumes} from '../../support/fleet/fleet.js';
 import {Line} from '../../support/fleet/line.js';
 import {SimulatedHost} from '../../support/fleet/simulated-host.js';
@@ -116,4 +118,19 @@ describe('a store of three members', () => {
       for (const line of lines) line.close();
     }
   });
+});
+
+it('a store is given longer for a login than for the first try, where each takes it seconds', async () => {
+  const etcd = await EtcdCluster.start();
+  const who = etcd.knowByPassword();
+  const checkpoint = await Checkpoint.of(etcd);
+  checkpoint.delay('logs in', 4000);
+  const store = new Store({...etcd.parsed('root', checkpoint.ports), ...who}, LIMIT);
+  try {
+    expect(await store.get('/nothing')).to.equal(null);
+  } finally {
+    store.close();
+    await checkpoint.close();
+    await etcd.stop();
+  }
 });

@@ -7,6 +7,7 @@ import {once} from 'node:events';
 import fs from 'node:fs';
 import http2, {type ClientHttp2Session, type Http2SecureServer, type ServerHttp2Stream} from 'node:http2';
 import type {AddressInfo} from 'node:net';
+import {setTimeout as pause} from 'node:timers/promises';
 import type {TLSSocket} from 'node:tls';
 import type {EtcdCluster} from './etcd.js';
 import {stepName} from './step-name.js';
@@ -21,6 +22,7 @@ export class Checkpoint {
   #last = '';
   #stopAt: {readonly step: number; readonly when: When} | undefined;
   #isStopped = false;
+  #slow: {readonly name: string; readonly ms: number} | undefined;
   #letGo = (): void => {};
   #way: Promise<void> = Promise.resolve();
 
@@ -43,6 +45,11 @@ export class Checkpoint {
   /** What its client does is stopped at that step, from 0 on: steps that are over count. */
   stopAt(step: number, when: When): void {
     [this.#stopAt, this.#isStopped] = [{step, when}, false];
+  }
+
+  /** Each answer to a step of this name comes so much later. */
+  delay(name: string, ms: number): void {
+    this.#slow = {name, ms};
   }
 
   /** Goes on. */
@@ -77,6 +84,7 @@ export class Checkpoint {
   /** Resolves when the answer may go on. */
   async answer(step: number): Promise<void> {
     if (this.#stopAt?.when === 'after' && step >= this.#stopAt.step) this.#stop();
+    if (this.#slow && this.steps[step] === this.#slow.name) await pause(this.#slow.ms);
     await this.#way;
   }
 

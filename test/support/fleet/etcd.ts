@@ -180,7 +180,7 @@ export class EtcdCluster {
   etcdctlAs(name: string, words: readonly string[], ports = this.#running()): string {
     const endpoints = ports.map((port) => `https://127.0.0.1:${port}`).join(',');
     const file = (kind: string): string => this.authority.path(kind);
-    const flags = ['--endpoints', endpoints, '--cacert', file('ca.crt')];
+    const flags = ['--endpoints', endpoints, '--cacert', file('ca.crt'), '--command-timeout', '60s'];
     const who = ['--cert', file(`${name}.crt`), '--key', file(`${name}.key`)];
     const env = {...process.env, ETCDCTL_API: '3'};
     return execFileSync('etcdctl', [...flags, ...who, ...words], {stdio: 'pipe', env}).toString();
