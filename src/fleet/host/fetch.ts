@@ -10,7 +10,7 @@ import type {Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
 import {piecesOf} from '../layout/pieces.js';
 import type {Target} from '../layout/pointer.js';
-import {BLOBS_AT_ONCE, readBlob, readBlobs, readList} from '../publish/blobs.js';
+import {BLOBS_AT_ONCE, piecesOfTarget, readBlob, readBlobs} from '../publish/blobs.js';
 
 /** Writes the manifest of `target` to `path`. Throws BAD_INPUT when the store does not have what it says; IO. */
 export async function fetchManifest(
@@ -19,7 +19,7 @@ export async function fetchManifest(
   target: Target,
   {path, local, signal}: {path: string; local: string | undefined; signal: AbortSignal},
 ): Promise<{fetched: number; bytes: number}> {
-  const digests = await readList(store, keys, target.pieces, signal);
+  const digests = await piecesOfTarget(store, keys, target, signal);
   const places = local === undefined ? new Map<string, Place>() : await placesIn(local);
   const file = places.size > 0 ? await fs.open(local!) : undefined;
   const counts = {fetched: 0, bytes: 0};

@@ -28,6 +28,8 @@ export interface Target {
   readonly deks: number;
   /** The blob that lists the blobs of the manifest. */
   readonly pieces: string;
+  /** These blobs themselves where they are few, so that a host asks once and not twice; none where they are many. */
+  readonly few: readonly string[];
   /** The blob that lists the blobs with its names and DCVs (names.ts). */
   readonly names: string;
   /** The key check value of the KEK that has wrapped it, and of the next one, whose login it has in store. */
@@ -51,6 +53,13 @@ export interface Pointer extends Target {
 }
 
 const KIND = 'dek-fleet-wanted';
+/** A pointer stays small. */
+const MOST_FEW = 8;
+
+/** What of these blobs stands in a pointer. */
+export function fewOf(digests: readonly string[]): readonly string[] {
+  return digests.length <= MOST_FEW ? digests : [];
+}
 
 export function pointerBytes({host, fallback, replaceKeys, by, at, ...target}: Pointer): Uint8Array {
   return jsonBytes({[KIND]: 1, host, ...target, fallback, replaceKeys, by, at});
@@ -88,6 +97,7 @@ export function targetOf(json: Json, what: string): Target {
     bytes: members.count('bytes'),
     deks: members.count('deks'),
     pieces: members.text('pieces', HEX_32_BYTES),
+    few: digestsIn(json['few'] ?? [], what),
     names: members.text('names', HEX_32_BYTES),
     kcv: members.orNull('kcv', HEX_5_BYTES),
     nextKcv: members.orNull('nextKcv', HEX_5_BYTES),
@@ -95,6 +105,12 @@ export function targetOf(json: Json, what: string): Target {
     release: members.orNull('release', HEX_32_BYTES),
     releaseSignature: members.orNull('releaseSignature', HEX_32_BYTES),
   };
+}
+
+function digestsIn(value: unknown, what: string): readonly string[] {
+  const isDigest = (one: unknown): one is string => typeof one === 'string' && HEX_32_BYTES.test(one);
+  if (Array.isArray(value) && value.length <= MOST_FEW && value.every(isDigest)) return value;
+  throw malformed(what, 'has no good "few"');
 }
 
 /** The blobs that it names. */

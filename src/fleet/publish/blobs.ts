@@ -4,6 +4,7 @@ import type {Compare, KeyValue, Operation} from '../etcd/messages.js';
 import {MAX_OPERATIONS, type Store} from '../etcd/store.js';
 import type {FleetKeys} from '../layout/keys.js';
 import {digestOf, type Piece, parseList} from '../layout/pieces.js';
+import type {Target} from '../layout/pointer.js';
 
 /** Of a transaction: etcd's limit is 1.5 MiB for a request. */
 const MAX_TXN_BYTES = 2 ** 20;
@@ -64,6 +65,16 @@ export async function* readListed(store: Store, keys: FleetKeys, list: string): 
   for (let at = 0; at < digests.length; at += BLOBS_AT_ONCE) {
     yield* await readBlobs(store, keys, digests.slice(at, at + BLOBS_AT_ONCE));
   }
+}
+
+/** The digests of the blobs of a manifest. */
+export async function piecesOfTarget(
+  store: Store,
+  keys: FleetKeys,
+  {few, pieces}: Pick<Target, 'few' | 'pieces'>,
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
+  return few.length > 0 ? few : readList(store, keys, pieces, signal);
 }
 
 /** The digests that this blob lists. */

@@ -12,7 +12,7 @@ import {versionOf} from '../../manifest/fields/header.js';
 import {columnsOf, openLines} from '../../manifest/read.js';
 import {type NameTable, nameHash, tableBlobs} from '../layout/names.js';
 import {digestOf, listBytes, type Piece, piecesOf} from '../layout/pieces.js';
-import type {Target} from '../layout/pointer.js';
+import {fewOf, type Target} from '../layout/pointer.js';
 
 /** A manifest that was found whole. */
 export interface Upload {
@@ -56,7 +56,8 @@ export async function readUpload(path: string): Promise<Upload> {
       table.set(key, markAt(text, columns.dcvAt[i]!, DCV_BYTES));
     }
   }
-  const list = blobOf(listBytes(pieces.map((piece) => piece.digest)));
+  const digests = pieces.map((piece) => piece.digest);
+  const list = blobOf(listBytes(digests));
   const tables = [...tableBlobs(table)].map(blobOf);
   const tableList = blobOf(listBytes(tables.map((piece) => piece.digest)));
   const {edition, importKekKcv} = header;
@@ -67,6 +68,7 @@ export async function readUpload(path: string): Promise<Upload> {
     bytes,
     deks: table.size,
     pieces: list.digest,
+    few: fewOf(digests),
     names: tableList.digest,
     kcv: importKekKcv && toHex(importKekKcv),
     nextKcv: edition.nextLogin?.importKekKcv ? toHex(edition.nextLogin.importKekKcv) : null,

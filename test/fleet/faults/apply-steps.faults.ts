@@ -22,12 +22,12 @@ const officer = newOfficerKeys(1);
 
 /** What a host asks for: at its start, and from when it has heard of the next generation. */
 const STEPS = {
-  start: ['reads a pointer', 'reads pieces', 'reads pieces', 'reads pieces'],
-  later: ['reads pieces', 'reads pieces', 'reads pieces', 'writes a report'],
+  start: ['reads a pointer', 'reads pieces', 'reads pieces'],
+  later: ['reads pieces', 'reads pieces', 'writes a report'],
 } as const;
 const MEANINGS = {
-  start: ['asks for its pointer', 'fetches the list of pieces', 'fetches the pieces', 'fetches the signature'],
-  later: ['fetches the list of pieces', 'fetches the pieces', 'fetches the signature', 'reports what it holds'],
+  start: ['asks for its pointer', 'fetches the pieces', 'fetches the signature'],
+  later: ['fetches the pieces', 'fetches the signature', 'reports what it holds'],
 } as const;
 
 type Time = keyof typeof STEPS;

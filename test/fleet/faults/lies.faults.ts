@@ -65,8 +65,13 @@ describe('a store that lies', () => {
   });
 
   it('points to nothing, to another host, to what is no pointer, and to no pointer at all', async () => {
-    put({generation: 2, digest: 'f'.repeat(64), pieces: 'e'.repeat(64)});
+    const {few} = pointer();
+    put({generation: 2, digest: 'f'.repeat(64), pieces: 'e'.repeat(64), few: []});
     await refused(/blob e{12} is missing from the store/);
+    put({generation: 2, digest: 'f'.repeat(64), few});
+    await refused(/the pieces of generation 2 are not what its pointer says/);
+    put({few: ['no digest']});
+    await refused(/the pointer of node-1 has no good "few"/);
     put({host: 'node-2', digest: 'd'.repeat(64)});
     await refused(/the pointer of node-1 is that of another host/);
     etcd.etcdctl('put', '/dek/hosts/node-1', 'nothing of ours');

@@ -9,7 +9,7 @@ import {pointersOf} from '../../../src/fleet/host/pointer-watch.js';
 import {Reporter} from '../../../src/fleet/host/reporter.js';
 import {FleetKeys} from '../../../src/fleet/layout/keys.js';
 import {parsePointer, type Target} from '../../../src/fleet/layout/pointer.js';
-import {readBlobs, readList} from '../../../src/fleet/publish/blobs.js';
+import {piecesOfTarget, readBlobs} from '../../../src/fleet/publish/blobs.js';
 import {parseFleetUri} from '../../../src/fleet/uri.js';
 import {LIMIT} from '../../support/fleet/etcd.js';
 import {Gate} from './gate.js';
@@ -56,15 +56,15 @@ async function follow(name: string): Promise<void> {
 }
 
 /** As often as it takes: what the store does not give in time is counted. */
-async function fetchAll(store: Store, keys: FleetKeys, {pieces, digest, generation}: Target): Promise<void> {
+async function fetchAll(store: Store, keys: FleetKeys, target: Target): Promise<void> {
   const leave = await fetching.enter();
   for (let isWhole = false; !isWhole; ) {
     const hash = createHash('sha256');
     try {
-      const digests = await readList(store, keys, pieces);
+      const digests = await piecesOfTarget(store, keys, target);
       for (const bytes of await readBlobs(store, keys, digests)) hash.update(bytes);
-      isWhole = hash.digest('hex') === digest;
-      if (!isWhole) throw new Error(`generation ${generation} is not whole`);
+      isWhole = hash.digest('hex') === target.digest;
+      if (!isWhole) throw new Error(`generation ${target.generation} is not whole`);
     } catch {
       failed++;
     }
