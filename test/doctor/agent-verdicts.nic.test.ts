@@ -164,6 +164,19 @@ describe('doctor, of an agent', () => {
       fs.appendFileSync(manifest, 'no DEK\n');
       expectFirst(await stage.onNic.verdicts({manifest}, {agent: {}}), 'manifest-unreadable');
     });
+    it('for a NIC that takes plaintext, while nobody names the KEK', async () => {
+      const manifest = await writeMarked(stage.device, markedDeks(['vol-1']));
+      const look = (options: object) => stage.onNic.verdicts({manifest, ...options}, {agent: {}});
+      stage.device.nic.set({importMode: 'plaintext'});
+      try {
+        expectFirst(await look({}), 'kek-not-named');
+        expect(await look({kek: `file:${stage.device.nic.kekFile}`})).to.deep.equal([]);
+        expect(await look({root: place(unitOf('--kek cred:kek'))})).not.to.include('kek-not-named');
+      } finally {
+        stage.device.nic.set({importMode: 'wrapped'});
+      }
+      expect(await look({})).to.deep.equal([]);
+    });
     it('and a source of its KEK', async () => {
       const manifest = await write({});
       const source = (bytes: Uint8Array): string => {

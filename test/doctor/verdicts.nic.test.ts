@@ -178,6 +178,20 @@ describe('doctor', () => {
         other.remove();
       }
     });
+    it('too small for the manifest, whether that or nobody says which NIC it is for', async () => {
+      const manifest = await writeMarked(stage.device, markedDeks(['vol-1', 'vol-2', 'vol-3']));
+      const unnamed = join(place({}), 'manifest');
+      fs.writeFileSync(unnamed, fs.readFileSync(manifest, 'utf8').replace('"device":"mlx5_0",', ''));
+      stage.device.nic.set({logMaxDeks: 1});
+      try {
+        for (const path of [manifest, unnamed]) {
+          expectFirst(await stage.onNic.verdicts({manifest: path}), 'too-many-deks');
+        }
+      } finally {
+        stage.device.nic.set({logMaxDeks: 17});
+      }
+      expect(await stage.onNic.verdicts({manifest})).not.to.include('too-many-deks');
+    });
     it('under an old kernel', async () => {
       expectFirst(await stage.onNic.verdicts({kernel: '5.10.0-30-amd64'}), 'kernel-before-5.13');
     });

@@ -1,8 +1,10 @@
-/** The source of the import KEK: whether it answers, and whether the KEK is that of the manifest. */
+/** The source of the import KEK: whether it is needed, and answers, and whether the KEK is that of the manifest. */
 import {equalBytes, toHex} from '../../../bytes.js';
 import {DekError} from '../../../errors.js';
-import {type Check, found, well} from '../../check.js';
-import {askedAsync} from '../../scene.js';
+import {agentWords} from '../../agent-words.js';
+import {type Check, type Finding, found, well} from '../../check.js';
+import {manifestNics} from '../../manifest-nics.js';
+import {askedAsync, type Scene} from '../../scene.js';
 
 /** KCVs of KEKs that everybody knows: of all zeros, in NVIDIA's documents, a public lab script and DPDK's tests. */
 const PUBLIC_KCVS: ReadonlySet<string> = new Set(['763cbcde81', '9211053c55']);
@@ -10,6 +12,11 @@ const PUBLIC_KCVS: ReadonlySet<string> = new Set(['763cbcde81', '9211053c55']);
 export const source: Check = {
   name: 'source',
   verdicts: {
+    'kek-not-named': {
+      level: 'fix',
+      text: 'the NIC takes DEKs in plaintext, and no import KEK is named to unwrap the manifest with',
+      fix: 'dek agent --kek SOURCE (dek doctor --kek SOURCE tries it); or have the NIC take wrapped DEKs',
+    },
     'source-failed': {
       level: 'fix',
       text: 'the import KEK cannot be had from its source',
@@ -28,7 +35,7 @@ export const source: Check = {
   },
   async look(scene) {
     const spec = scene.options.kek;
-    if (spec === undefined) return [];
+    if (spec === undefined) return await whereMissing(scene);
     const {openKek} = await import('../../../custody/kek.js');
     const kcv = await askedAsync(async () => {
       const kek = await openKek(spec, {title: 'kek', format: undefined, kcv: undefined});
@@ -50,3 +57,13 @@ export const source: Check = {
     return [well(seen)];
   },
 };
+
+/** NICs that need it for a manifest that is not applied yet, while neither this command nor the agent names it. */
+async function whereMissing(scene: Scene): Promise<readonly Finding[]> {
+  const status = await scene.agent();
+  const applied = status instanceof DekError ? undefined : status.manifest?.path;
+  if (applied !== undefined && applied === (await scene.manifestPath())) return [];
+  if ((await agentWords(scene))?.value('--kek') !== undefined) return [];
+  const nics = (await manifestNics(scene)).filter((nic) => scene.capsOf(nic).caps.importMode === 'plaintext');
+  return nics.map(({name}) => found('kek-not-named', 'plaintext import', name));
+}

@@ -1,6 +1,8 @@
-/** Room for DEKs, and whether the firmware knows the objects that they are made by. */
+/** Room for DEKs, and for those of the manifest, and whether the firmware knows the objects that they are made by. */
 import type {AgentStatus} from '../../../agent/protocol.js';
+import {DekError} from '../../../errors.js';
 import {type Check, type Finding, found, well} from '../../check.js';
+import {manifestNics} from '../../manifest-nics.js';
 
 /** The share of a NIC's room from which on it is nearly full. */
 const NEARLY = 0.9;
@@ -19,6 +21,11 @@ export const capacity: Check = {
       fix: 'update the firmware',
       basis: 'assumed',
     },
+    'too-many-deks': {
+      level: 'fix',
+      text: 'the manifest has more DEKs than the NIC has room for',
+      fix: 'spread them over more NICs, each with a manifest of its own; dek manifest set --remove takes DEKs out',
+    },
     'nearly-full': {
       level: 'note',
       text: 'the DEKs of the agent nearly fill the NIC; other processes count as well',
@@ -27,6 +34,9 @@ export const capacity: Check = {
   },
   async look(scene) {
     const agent = await scene.agent();
+    const offered = await scene.manifest();
+    const wanted = offered === undefined || offered instanceof DekError ? 0 : offered.deks;
+    const wanting = await manifestNics(scene);
     return (await scene.nics()).map((nic): Finding => {
       const {caps, hca} = scene.capsOf(nic);
       const {maxDeks, importMode} = caps;
@@ -38,6 +48,9 @@ export const capacity: Check = {
       const seen = `${room}${bulk}${used === undefined ? '' : `, the agent holds ${used}`}`;
       if (importMode !== 'unknown' && (!deks || (importMode === 'wrapped' && !logins))) {
         return found('no-login-objects', seen, nic.name);
+      }
+      if (wanting.includes(nic) && maxDeks > 0 && wanted > maxDeks) {
+        return found('too-many-deks', `${seen}, the manifest has ${wanted}`, nic.name);
       }
       const isFull = used !== undefined && maxDeks > 0 && used >= NEARLY * maxDeks;
       return isFull ? found('nearly-full', seen, nic.name) : well(seen, nic.name);
