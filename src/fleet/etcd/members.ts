@@ -99,12 +99,18 @@ export class Members {
     }
   }
 
-  /** A stream to the member of now. Rejects where it cannot even be begun. */
-  async stream(method: string): Promise<MemberStream> {
+  /** A stream to the member of now. A login before it may take so long. Rejects where it cannot even be begun. */
+  async stream(method: string, loginMs = ATTEMPT_MS): Promise<MemberStream> {
     const member = this.#current;
     const channel = this.#channel(member);
     const open = await channel;
-    const stream = open.duplex(method, await this.#tokenFor(ATTEMPT_MS));
+    const {heard} = open;
+    const token = await this.#tokenFor(loginMs).catch(async (error) => {
+      if (error instanceof NoAnswer) await this.#giveUp(member, channel, heard);
+      else if (mayDoElsewhere(error)) this.#leave(member, channel);
+      throw error;
+    });
+    const stream = open.duplex(method, token);
     return {
       stream,
       heard: () => open.heard,

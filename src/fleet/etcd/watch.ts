@@ -42,13 +42,13 @@ export async function* watch(
   while (!signal.aborted) {
     let leave = (_: unknown): void => {};
     try {
-      const opened = await members.stream(METHODS.watch);
+      const firstMs = SIGN_MS * 2 ** Math.min(tries, MAX_DOUBLINGS);
+      const opened = await members.stream(METHODS.watch, firstMs);
       leave = (error) => {
         if (error instanceof Silence) opened.giveUp(error.heard);
         else if (isTokenRefused(error)) opened.forgetToken();
         else opened.leave();
       };
-      const firstMs = SIGN_MS * 2 ** Math.min(tries, MAX_DOUBLINGS);
       for await (const events of answersOf(opened, keys, revision + 1, {firstMs, signal})) {
         tries = 0;
         onLost(undefined);

@@ -120,6 +120,28 @@ describe('a store of three members', () => {
   });
 });
 
+it('a watch that has to log in leaves a member that does not answer', async () => {
+  const etcd = await EtcdCluster.start();
+  const who = etcd.knowByPassword();
+  const checkpoint = await Checkpoint.of(etcd);
+  checkpoint.stopAt(0, 'before');
+  const ports = [...checkpoint.ports, ...etcd.ports];
+  // Each begins at one of the two by chance.
+  const stores = Array.from({length: 20}, () => new Store({...etcd.parsed('root', ports), ...who}, LIMIT));
+  const stop = new AbortController();
+  try {
+    const changes = stores.map((store) => store.watch({key: '/news'}, 1, {signal: stop.signal}).next());
+    etcd.etcdctl('put', '/news', '1');
+    for (const change of changes) expect((await change).value).to.have.property('revision');
+    expect(checkpoint.isStopped).to.equal(true);
+  } finally {
+    stop.abort();
+    for (const store of stores) store.close();
+    await checkpoint.close();
+    await etcd.stop();
+  }
+});
+
 it('a store is given longer for a login than for the first try, where each takes it seconds', async () => {
   const etcd = await EtcdCluster.start();
   const who = etcd.knowByPassword();
