@@ -1,4 +1,5 @@
 /** Faults of the store in each step: members that are killed or paused, a line that stops or drops, a compaction. */
+import {setMaxListeners} from 'node:events';
 import fs from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
@@ -129,6 +130,7 @@ it('a watch that has to log in leaves a member that does not answer', async () =
   // Each begins at one of the two by chance.
   const stores = Array.from({length: 20}, () => new Store({...etcd.parsed('root', ports), ...who}, LIMIT));
   const stop = new AbortController();
+  setMaxListeners(stores.length, stop.signal);
   try {
     const changes = stores.map((store) => store.watch({key: '/news'}, 1, {signal: stop.signal}).next());
     etcd.etcdctl('put', '/news', '1');
