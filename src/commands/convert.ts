@@ -3,7 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import {orList} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {idFlag} from '../cli/flags/flags.js';
-import {KEK_USAGE, kekFlags, withKekIfGiven} from '../cli/flags/kek.js';
+import {isKekGiven, KEK_USAGE, kekFlags, withKekIfGiven} from '../cli/flags/kek.js';
 import {deliverStream, fileFlags} from '../cli/output/output.js';
 import type {Material, ReadOptions} from '../doctor/formats/material.js';
 import {FILE_FORMAT_NAMES, FILE_FORMATS, type FileFormatName} from '../doctor/formats/table.js';
@@ -57,9 +57,18 @@ export default class Convert extends DekCommand {
       default: [],
       description: 'DEKs to convert (default: all); where FILE has no names, the name of its DEK',
     }),
-    credential: Flags.boolean({description: 'convert the credential alone; a raw or hex FILE then is one'}),
-    'credential-id': idFlag({description: 'for a manifest, id of the credential on the NIC'}),
-    'import-kek-id': idFlag({description: 'for a manifest, id of the import KEK on the NIC'}),
+    credential: Flags.boolean({
+      description: 'convert the credential alone; a raw or hex FILE then is one',
+      exclusive: ['name'],
+    }),
+    'credential-id': idFlag({
+      description: 'for a manifest, id of the credential on the NIC',
+      dependsOn: ['import-kek-id'],
+    }),
+    'import-kek-id': idFlag({
+      description: 'for a manifest, id of the import KEK on the NIC',
+      dependsOn: ['credential-id'],
+    }),
     ...kekFlags,
     ...fileFlags('write to this new file instead of stdout'),
   };
@@ -67,17 +76,11 @@ export default class Convert extends DekCommand {
   async run(): Promise<Converted> {
     const {args, flags} = await this.parse(Convert);
     const {from, to, name, output, force} = flags;
-    if (flags.credential && name.length > 0) {
-      throw new DekError('BAD_ARGUMENT', '--credential and --name exclude each other', {hint: 'leave one of them out'});
-    }
+    assertFor(['manifest'], to, '--credential-id', flags['credential-id'] !== undefined);
+    assertFor(['manifest', 'pyverbs'], to, '--kek', isKekGiven(flags));
     const all = await readMaterial(args.file, from, {isCredential: flags.credential, name: name[0] ?? 'dek'});
     const material = chosen(all, flags);
     const [credentialId, importKekId] = [flags['credential-id'], flags['import-kek-id']];
-    if ((credentialId === undefined) !== (importKekId === undefined)) {
-      throw new DekError('BAD_ARGUMENT', '--credential-id and --import-kek-id go together', {
-        hint: 'give both, or neither',
-      });
-    }
     const ids = credentialId === undefined ? undefined : {credentialId, importKekId: importKekId!};
     const written = await withKekIfGiven(flags, (kek) => FILE_FORMATS[to].write(material, {kek, ids}));
     const bytes = typeof written === 'string' ? new TextEncoder().encode(written) : written;
@@ -87,6 +90,12 @@ export default class Convert extends DekCommand {
     this.note(`${from} to ${to}: ${[...(material.credential ? ['the credential'] : []), ...deks].join(', ')}`);
     return {from, to, credential: material.credential !== null, deks, output: output ?? null};
   }
+}
+
+/** Throws BAD_ARGUMENT for an option that the format `to` has no use for: it would seem to have been used. */
+function assertFor(takers: readonly FileFormatName[], to: FileFormatName, option: string, isGiven: boolean): void {
+  if (!isGiven || takers.includes(to)) return;
+  throw new DekError('BAD_ARGUMENT', `${option} is for --to ${orList(takers)}`, {hint: `leave it out for --to ${to}`});
 }
 
 async function readMaterial(path: string, from: FileFormatName, options: ReadOptions): Promise<Material> {
