@@ -34,17 +34,20 @@ describe('kills while a context is shared', () => {
     const {cqs, qps, mrs, mkeys} = device.nic.show().live;
     return {cqs, qps, mrs, mkeys};
   };
-  /** Waits until the agent has told of all DEKs that were made, and the next one is half a second away or more. */
+  /** Waits until the agent has told of all DEKs that were made, and the next one, a second after the last, is far. */
   const untilTold = async (): Promise<void> => {
-    for (let made = -1; live(device).deks !== made; ) {
-      let since = performance.now();
+    let [made, since] = [live(device).deks, performance.now()];
+    const isNext = (): boolean => live(device).deks !== made;
+    const passed = (): number => performance.now() - since;
+    for (;;) {
       await until(() => {
-        if (live(device).deks !== made) [made, since] = [live(device).deks, performance.now()];
-        return performance.now() - since > 400;
+        if (isNext()) [made, since] = [live(device).deks, performance.now()];
+        return passed() > 400;
       });
       // When it has answered three times, it has told of these.
       for (let turn = 0; turn < 3; turn++) await agent.client.listDeks().catch(() => {});
-      if (performance.now() - since > 600) made = -1; // the next one may be about to come
+      if (!isNext() && passed() < 600) return;
+      await until(isNext);
     }
   };
   const NO_PATH = {cqs: 0, qps: 0, mrs: 0, mkeys: 0};
