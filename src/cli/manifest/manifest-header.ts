@@ -29,6 +29,7 @@ export const headerFlags = {
   }),
   'no-login': Flags.boolean({
     ...withName,
+    exclusive: [...withName.exclusive, 'import-kek-id', 'credential-id', 'credential'],
     description: 'start a manifest without a login, only for NICs in plaintext import mode',
   }),
   device: Flags.string({

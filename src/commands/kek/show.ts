@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import {toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
-import {KEK_USAGE, type KekOptions, kekFlags, kekSpecs, withKek} from '../../cli/flags/kek.js';
+import {type KekOptions, kekFlags, kekSpecs, withKek} from '../../cli/flags/kek.js';
 import {KEK_FORMS} from '../../custody/sources/table.js';
 import {assertDistinctStreams} from '../../custody/spec.js';
 import {DekError} from '../../errors.js';
@@ -37,7 +37,9 @@ export default class KekShow extends DekCommand {
     const {args, flags} = await this.parse(KekShow);
     const options: KekOptions = {...flags, kek: args.source};
     if ((args.source === undefined) === (flags['kek-component'] === undefined)) {
-      throw new DekError('BAD_ARGUMENT', 'give either SOURCE or --kek-component', {hint: KEK_USAGE});
+      throw new DekError('BAD_ARGUMENT', 'give either SOURCE or --kek-component', {
+        hint: 'dek kek show SOURCE, or dek kek show --kek-component SOURCE --kek-component SOURCE',
+      });
     }
     assertDistinctStreams(...kekSpecs(options));
     return withKek(options, async (kek) => {
