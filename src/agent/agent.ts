@@ -86,8 +86,10 @@ export interface Agent {
   readonly events: Events;
   /** DEKs by what the NICs said of them last. */
   count(): AgentStatus['deks'];
-  /** As GET /v1/status has it. */
-  status(): AgentStatus;
+  /** As GET /v1/status has it: what the NICs say of the logins now, or UNKNOWN where one does not answer. */
+  status(): Promise<AgentStatus>;
+  /** The manifest that was applied last. */
+  applied(): AgentStatus['manifest'];
   /** Applies the last manifest again, as it is on disk now. */
   reload(): Promise<ApplyResult>;
   /** Applies the manifest at this path, which is followed from then on; these names may become other keys. */
@@ -132,7 +134,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const shared = lendingCore({options, dekSet, follower, health, events, stopping: signal});
     const tenantChanged = (device: string): void => store?.writeTenant(device);
     const lending = new Lending({...shared, tenantChanged}, options);
-    const status = (): AgentStatus => statusOf(dekSet, follower, health, lending);
+    const status = (): Promise<AgentStatus> => statusOf(dekSet, follower, health, lending);
     const own = (): DekSet => {
       if (!options.lends) return dekSet;
       throw new DekError('UNSUPPORTED', 'this agent makes DEKs only in contexts that services lend (--lend)', {
@@ -147,7 +149,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       events,
       stopping: signal,
       status,
-      healthy: () => isReady(status()),
+      healthy: async () => isReady(await status()),
     };
     const listener = new Listener(handlerLoader(core, gid), (...request) => lending.upgrade(...request));
     const unbind = await listenOn(listener, socket, gid, events).catch(async (error: unknown) => {
@@ -189,7 +191,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const apply = (path: string, replaceKeys: readonly string[]): Promise<ApplyResult> =>
       lending.apply({...again, path, kek, kekFormat, replaceKeys}, {signal, progress});
     const tryLogin = (login: LoginOptions): Promise<string | undefined> => trySpareLogin(dekSet, login);
-    return {devices: dekSet.deviceNames, events, status, count: () => status().deks, reload, apply, tryLogin, close};
+    const [count, applied] = [() => countOf(dekSet, lending), () => follower.applied];
+    return {devices: dekSet.deviceNames, events, status, count, applied, reload, apply, tryLogin, close};
   } finally {
     manifest?.close();
   }
@@ -209,12 +212,14 @@ function devicesOf(
   return manifest && manifest.header.devices.length > 0 ? manifest.header.devices : [undefined];
 }
 
-function statusOf(dekSet: DekSet, follower: ManifestFollower, health: HealthCheck, lending: Lending): AgentStatus {
-  const {devices, deks, proveShare} = dekSet.status();
-  const contexts = lending.status(new Map(devices.map(({name, login}) => [name, login])));
-  for (const {kind, deks: more} of contexts) {
-    if (kind === 'lent') for (const state of DEK_STATES) deks[state] += more[state];
-  }
+async function statusOf(
+  dekSet: DekSet,
+  follower: ManifestFollower,
+  health: HealthCheck,
+  lending: Lending,
+): Promise<AgentStatus> {
+  const {devices, proveShare} = await dekSet.status();
+  const contexts = await lending.status(new Map(devices.map(({name, login}) => [name, login])));
   return {
     version: packageVersion(),
     pid: process.pid,
@@ -222,12 +227,18 @@ function statusOf(dekSet: DekSet, follower: ManifestFollower, health: HealthChec
     devices,
     signedOnly: follower.gate.isSignedOnly,
     lends: lending.lends,
-    deks,
+    deks: countOf(dekSet, lending),
     contexts,
     proveShare,
     manifest: follower.applied,
     heals: health.heals + lending.heals,
   };
+}
+
+function countOf(dekSet: DekSet, lending: Lending): AgentStatus['deks'] {
+  const deks = dekSet.count();
+  for (const more of lending.countLent()) for (const state of DEK_STATES) deks[state] += more[state];
+  return deks;
 }
 
 const DEK_STATES = ['total', 'ready', 'error', 'unknown', 'proven', 'wrong'] as const;

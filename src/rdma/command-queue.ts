@@ -17,8 +17,8 @@ export interface Commands {
   readonly count: number;
   /** How many commands stand behind each index, one after the other: 1 when left out. */
   readonly steps?: number;
-  /** Runs command `index` on this thread. */
-  now(index: number): void;
+  /** Runs command `index` on this thread. What it returns settles, where that takes questions, when it is done. */
+  now(index: number): Promise<void> | undefined | void;
   /** Runs command `index` on the pool and calls `done` after it. False: no command was needed, `done` is not called. */
   start(index: number, done: () => void): boolean;
 }
@@ -147,8 +147,9 @@ export class CommandQueue {
     for (let before = end - SLICE_MS; before < end && this.#here(before); ) {
       const batch = this.#queue[0];
       if (batch === undefined) return;
-      batch.work.now(this.#take(batch));
-      this.#settle(batch);
+      const settled = batch.work.now(this.#take(batch));
+      if (settled) void settled.then(() => this.#settle(batch));
+      else this.#settle(batch);
       const after = performance.now(); // after each: one that hangs is the last one here
       if (after - before <= SLOW_MS * (batch.work.steps ?? 1)) {
         this.#slowInARow = 0;

@@ -61,25 +61,37 @@ export class Device {
   }
 
   /**
-   * What the NIC says now, a firmware command. Where that differs from `caps` only a new `openDevice()` makes use of
-   * it. Engines are those of the open, and without one all is of the open.
+   * What the NIC says now, a firmware command, on this thread. Where that differs from `caps` only a new `openDevice()`
+   * makes use of it. Engines are those of the open, and without one all is of the open.
    * @returns its capabilities; `importMode` is `unknown` when the NIC refuses to tell
    * @throws DekError: CLOSED, DEVICE_GONE
    */
   readCaps(): Caps {
-    return Device.#check(this).#context.capsNow();
+    const context = Device.#open(this);
+    return context.here(context.capsNow());
+  }
+
+  /**
+   * `readCaps`, off this thread.
+   * @returns its capabilities; `importMode` is `unknown` when the NIC refuses to tell
+   * @throws DekError: CLOSED, DEVICE_GONE
+   */
+  async readCapsAsync(): Promise<Caps> {
+    const context = Device.#open(this);
+    return context.off(context.capsNow());
   }
 
   /** @internal For doctor. Throws CLOSED, DEVICE_GONE. */
   readHcaCaps(): HcaCaps {
-    return Device.#check(this).#context.hcaCaps();
+    const context = Device.#open(this);
+    return context.here(context.hcaCaps());
   }
 
   /** @internal For doctor: whether the port is up, and its address. Throws CLOSED, and what a refusal means. */
   async readPort(): Promise<Port> {
-    const {lib, info, ptr} = Device.#check(this).#context;
+    const context = Device.#open(this);
     const {readPort} = await import('./data-path/port.js');
-    return readPort(lib, ptr, info.name);
+    return context.off(readPort(context.ptr, context.info.name));
   }
 
   /** Which of libmlx5's login APIs is in use; `session` before rdma-core 42. */
@@ -94,7 +106,7 @@ export class Device {
 
   /** How many commands of the calls off this thread the NIC has answered. */
   get answers(): number {
-    return Device.#check(this).#context.queue.settled;
+    return Device.#check(this).#context.answered;
   }
 
   /** The login that `login` made and that is not closed. */
@@ -104,7 +116,7 @@ export class Device {
   }
 
   /**
-   * Logs in. One login at a time.
+   * Logs in, on this thread. One login at a time.
    * @param options - the wrapped credential of 48 bytes, and the ids of credential and import KEK on the NIC
    * @returns the login, which ends with `close` or with the device
    * @throws DekError: BAD_ARGUMENT; EXISTS when there is a login; REFUSED when the NIC does not take the credential;
@@ -112,8 +124,22 @@ export class Device {
    */
   login(options: LoginOptions): Login {
     const self = Device.#check(this);
-    self.#login = createLogin(self.#context, self.#loginApi, options);
+    self.#login = self.#context.here(createLogin(self.#context, self.#loginApi, options));
     return self.#login;
+  }
+
+  /**
+   * `login`, off this thread. All is copied first: the caller may wipe its buffer as soon as it has the promise.
+   * @param options - the wrapped credential of 48 bytes, and the ids of credential and import KEK on the NIC
+   * @returns the login, which ends with `close` or with the device
+   * @throws DekError: BAD_ARGUMENT; EXISTS when there is a login; REFUSED when the NIC does not take the credential;
+   *   CLOSED
+   */
+  async loginAsync(options: LoginOptions): Promise<Login> {
+    const self = Device.#check(this);
+    const login = await self.#context.off(createLogin(self.#context, self.#loginApi, options));
+    self.#login = login;
+    return login;
   }
 
   /**
@@ -157,8 +183,8 @@ export class Device {
    */
   async queryDeks(deks: readonly Dek[]): Promise<(DekState | DekError)[]> {
     const context = Device.#check(this).#context;
-    context.sweep();
-    return Dek.queryAll(context, deks);
+    const [states] = await Promise.all([Dek.queryAll(context, deks), sweep(context)]);
+    return states;
   }
 
   /**
@@ -169,8 +195,8 @@ export class Device {
    */
   async destroyDeks(deks: readonly Dek[]): Promise<(DekError | undefined)[]> {
     const context = Device.#check(this).#context;
-    context.sweep();
-    return Dek.destroyAll(context, deks);
+    const [errors] = await Promise.all([Dek.destroyAll(context, deks), sweep(context)]);
+    return errors;
   }
 
   /**
@@ -182,7 +208,7 @@ export class Device {
   releaseWithOldTweak(): string | null {
     const context = Device.#check(this).#context;
     const release = releaseWithOldTweak();
-    return release !== undefined && context.hasMultiBlock() ? release : null;
+    return release !== undefined && context.here(context.hasMultiBlock()) ? release : null;
   }
 
   /**
@@ -192,9 +218,9 @@ export class Device {
    *   itself; CLOSED; and what the NIC's refusal means
    */
   async openProver(): Promise<Prover> {
-    const context = Device.#check(this).#context;
+    const context = Device.#open(this);
     const {Prover} = await import('./data-path/prover.js');
-    return new Prover(context);
+    return Prover.open(context);
   }
 
   /**
@@ -231,10 +257,22 @@ export class Device {
     return Device.#check(device).#context;
   }
 
+  /** Throws CLOSED. */
+  static #open(value: unknown): Context {
+    const context = Device.#check(value).#context;
+    context.ptr;
+    return context;
+  }
+
   static #check(value: unknown): Device {
     if (typeof value === 'object' && value !== null && #context in value) return value;
     throw wrongReceiver('Device');
   }
+}
+
+/** Where there are strays, which is rare. What stays is tried again the next time. */
+async function sweep(context: Context): Promise<void> {
+  if (context.strays.size > 0) await context.off(context.sweep()).catch(() => {});
 }
 
 /**

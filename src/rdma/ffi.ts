@@ -94,6 +94,11 @@ export interface Library {
 
   /** The three calls that come in thousands, on libuv's pool. */
   readonly async: AsyncCalls;
+  /**
+   * Calls a function of this or another ffi.ts on libuv's pool. `args` live until it has come back. Rejects with BUSY
+   * when Koffi has no room for another call.
+   */
+  off(fn: CFunction, args: readonly unknown[]): Promise<Returned<unknown>>;
 
   /** errno of this thread's last call. */
   errno(): number;
@@ -127,6 +132,15 @@ export interface AsyncCalls {
   mlx5dv_dek_destroy(dek: DekPtr, done: (errno: number) => void): void;
   /** For as many at once as pays. */
   readonly slots: CallSlots;
+}
+
+/** A C function of one of the files named ffi.ts. */
+export type CFunction = (...args: never[]) => unknown;
+
+/** What a call returned, and errno after it. */
+export interface Returned<R> {
+  readonly result: R;
+  readonly errno: number;
 }
 
 type Type = string | TypeObject;
@@ -183,7 +197,27 @@ function load(): Library {
   const dekQuery = func<Query>(mlx5, 'int', 'mlx5dv_dek_query', pointer, pointer);
   const dekDestroy = func<Destroy>(mlx5, 'int', 'mlx5dv_dek_destroy', pointer);
 
-  const openDevice = mlx5.func('mlx5dv_open_device', pointer, [pointer, pointer]);
+  /** The arguments of the calls that are under way: C may have their addresses, and nobody else the buffers. */
+  const underWay = new Set<readonly unknown[]>();
+  const off = (fn: CFunction, args: readonly unknown[]): Promise<Returned<unknown>> =>
+    new Promise((resolve, reject) => {
+      const done = (error: unknown, result: unknown): void => {
+        const errno = koffi.errno(); // here and not after an await: it belongs to the callback
+        underWay.delete(args);
+        if (error) reject(error);
+        else resolve({result, errno});
+      };
+      underWay.add(args);
+      try {
+        (fn as unknown as KoffiFunc<(...args: unknown[]) => unknown>).async(...args, done);
+      } catch (cause) {
+        // Koffi runs 256 calls at once (max_async_calls).
+        underWay.delete(args);
+        reject(new DekError('BUSY', 'too many calls are under way', {hint: 'try again after a moment', cause}));
+      }
+    });
+
+  const openDevice = func<CFunction>(mlx5, pointer, 'mlx5dv_open_device', pointer, pointer);
   const devxAttr = new Uint8Array(MLX5DV_CONTEXT_ATTR_ROOM);
   devxAttr[MLX5DV_CONTEXT_ATTR.flags] = C.MLX5DV_CONTEXT_FLAGS_DEVX;
 
@@ -195,19 +229,10 @@ function load(): Library {
     ibv_alloc_pd: func(verbs, pointer, 'ibv_alloc_pd', pointer),
     ibv_dealloc_pd: func(verbs, 'int', 'ibv_dealloc_pd', pointer),
     mlx5dv_is_supported: func(mlx5, 'bool', 'mlx5dv_is_supported', pointer),
-    mlx5dv_open_device: (device) =>
-      new Promise((resolve, reject) => {
-        const done = (_error: unknown, context: ContextPtr | null) => {
-          // Here and not after an await: errno belongs to the callback, and is lost one turn later.
-          resolve({context, errno: koffi.errno()});
-        };
-        try {
-          openDevice.async(device, devxAttr, done);
-        } catch (cause) {
-          // Koffi runs 256 calls at once (max_async_calls).
-          reject(new DekError('BUSY', 'too many devices are being opened at once', {cause}));
-        }
-      }),
+    mlx5dv_open_device: async (device) => {
+      const {result, errno} = await off(openDevice, [device, devxAttr]);
+      return {context: result as ContextPtr | null, errno};
+    },
     mlx5dv_query_device: func(mlx5, 'int', 'mlx5dv_query_device', pointer, pointer),
     mlx5dv_devx_general_cmd: func(mlx5, 'int', 'mlx5dv_devx_general_cmd', pointer, ...mailbox, ...mailbox),
     mlx5dv_devx_obj_create: func(mlx5, pointer, 'mlx5dv_devx_obj_create', pointer, ...mailbox, ...mailbox),
@@ -235,6 +260,7 @@ function load(): Library {
       },
       slots: new CallSlots(Math.min(MAX_ASYNC_CALLS, koffi.config().resident_async_pools ?? 1)),
     },
+    off,
     loginObjects: loginObjects(),
     errno: () => koffi.errno(),
     bytesAt: (at, length) => koffi.decode(at, koffi.array('uint8_t', length)) as Uint8Array,

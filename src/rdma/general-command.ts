@@ -1,6 +1,6 @@
 /** Any firmware command that the kernel passes and that makes nothing: mlx5dv_devx_general_cmd(3). */
 import {Device} from './device.js';
-import {callFailed} from './refusal/errno.js';
+import {explain} from './refusal/explain.js';
 
 /**
  * Sends `in_`; the firmware's answer, a refusal too, is in `out`, of at least 16 bytes. Throws DEVICE_GONE, UNSUPPORTED
@@ -11,6 +11,6 @@ export function sendCommand(device: Device, in_: Uint8Array, out: Uint8Array): v
   const {lib, ptr, info} = context;
   const errno = Math.abs(lib.mlx5dv_devx_general_cmd(ptr, in_, in_.length, out, out.length));
   if (errno !== 0 && out[0] === 0) {
-    throw callFailed('command', errno, {device: info.name, answers: () => context.answers()});
+    throw context.here(explain('command', errno, {device: info.name}, {answers: () => context.answers()}));
   }
 }

@@ -11,6 +11,7 @@ import {
   MLX5DV_CRYPTO_LOGIN_QUERY_ATTR as QUERY_ATTR,
 } from './c-layout.js';
 import type {ContextPtr, Library, LoginObjects, LoginPtr} from './ffi.js';
+import {call, type Steps} from './steps.js';
 
 /**
  * The two login APIs of libmlx5: mlx5dv_crypto_login(3), of the context; mlx5dv_crypto_login_create(3), an object, from
@@ -20,51 +21,61 @@ export type LoginApiName = 'object' | 'session';
 
 /** `errno` is 0 or positive. */
 export interface LoginCalls {
-  /** `credential` has 48 bytes: the object API copies as many as it is told, without a check. */
+  /**
+   * `credential` has 48 bytes: the object API copies as many as it is told, without a check. It lives until the end.
+   */
   login(
     lib: Library,
     context: ContextPtr,
     credential: Uint8Array,
     credentialId: number,
     importKekId: number,
-  ): {errno: number; object: LoginPtr | null};
+  ): Steps<{errno: number; object: LoginPtr | null}>;
   /** Writes the state as u32 to the first bytes of `state`, which has room for QUERY_ATTR.size. */
-  query(lib: Library, context: ContextPtr, object: LoginPtr | null, state: Uint8Array): number;
-  logout(lib: Library, context: ContextPtr, object: LoginPtr | null): number;
+  query(lib: Library, context: ContextPtr, object: LoginPtr | null, state: Uint8Array): Steps<number>;
+  logout(lib: Library, context: ContextPtr, object: LoginPtr | null): Steps<number>;
 }
 
 const session: LoginCalls = {
-  login(lib, context, credential, credentialId, importKekId) {
+  *login(lib, context, credential, credentialId, importKekId) {
     const attr = secretBytes(ATTR.size);
     try {
       const view = new DataView(attr.buffer);
       view.setUint32(ATTR.credential_id, credentialId, true);
       view.setUint32(ATTR.import_kek_id, importKekId, true);
       attr.set(credential, ATTR.credential);
-      return {errno: lib.mlx5dv_crypto_login(context, attr), object: null};
+      const {result: errno} = yield* call(lib.mlx5dv_crypto_login, context, attr);
+      return {errno, object: null};
     } finally {
       wipe(attr);
     }
   },
-  query: (lib, context, _object, state) => lib.mlx5dv_crypto_login_query_state(context, state),
-  logout: (lib, context) => lib.mlx5dv_crypto_logout(context),
+  *query(lib, context, _object, state) {
+    return (yield* call(lib.mlx5dv_crypto_login_query_state, context, state)).result;
+  },
+  *logout(lib, context) {
+    return (yield* call(lib.mlx5dv_crypto_logout, context)).result;
+  },
 };
 
 const object: LoginCalls = {
-  login(lib, context, credential, credentialId, importKekId) {
+  *login(lib, context, credential, credentialId, importKekId) {
     const attr = new Uint8Array(new ArrayBuffer(ATTR_EX.size));
     const view = new DataView(attr.buffer);
     view.setUint32(ATTR_EX.credential_id, credentialId, true);
     view.setUint32(ATTR_EX.import_kek_id, importKekId, true);
     view.setBigUint64(ATTR_EX.credential, lib.addressOf(credential), true);
     view.setBigUint64(ATTR_EX.credential_len, BigInt(credential.length), true);
-    const login = loginObjects(lib).mlx5dv_crypto_login_create(context, attr);
-    return login === null ? {errno: lib.errno(), object: null} : {errno: 0, object: login};
+    const {result: login, errno} = yield* call(loginObjects(lib).mlx5dv_crypto_login_create, context, attr);
+    return login === null ? {errno, object: null} : {errno: 0, object: login};
   },
-  query(lib, _context, login, state) {
-    return loginObjects(lib).mlx5dv_crypto_login_query(login!, state.fill(0, 0, QUERY_ATTR.size));
+  *query(lib, _context, login, state) {
+    const attr = state.fill(0, 0, QUERY_ATTR.size);
+    return (yield* call(loginObjects(lib).mlx5dv_crypto_login_query, login!, attr)).result;
   },
-  logout: (lib, _context, login) => loginObjects(lib).mlx5dv_crypto_login_destroy(login!),
+  *logout(lib, _context, login) {
+    return (yield* call(loginObjects(lib).mlx5dv_crypto_login_destroy, login!)).result;
+  },
 };
 
 export const LOGIN_APIS: Readonly<Record<LoginApiName, LoginCalls>> = {object, session};

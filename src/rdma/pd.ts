@@ -2,20 +2,21 @@
 import {C, MLX5DV_OBJ, MLX5DV_OBJ_ROOM, MLX5DV_PD} from './c-layout.js';
 import type {ContextPtr, Library, PdPtr} from './ffi.js';
 import {callFailed} from './refusal/errno.js';
+import {call, type Steps} from './steps.js';
 
 export interface Pd {
   readonly ptr: PdPtr;
   /** Called only right before the context closes, which frees it as well: a refusal changes nothing. */
-  close(): void;
+  close(): Steps<unknown>;
 }
 
 /** How a context comes to its PD. Throws what the refusal means. */
-export type PdMaker = (lib: Library, context: ContextPtr, device: string) => Pd;
+export type PdMaker = (lib: Library, context: ContextPtr, device: string) => Steps<Pd>;
 
-export const allocPd: PdMaker = (lib, context, device) => {
-  const ptr = lib.ibv_alloc_pd(context);
-  if (ptr === null) throw callFailed('pd', lib.errno(), {device});
-  return {ptr, close: () => void lib.ibv_dealloc_pd(ptr)};
+export const allocPd: PdMaker = function* (lib, context, device) {
+  const {result: ptr, errno} = yield* call(lib.ibv_alloc_pd, context);
+  if (ptr === null) throw callFailed('pd', errno, {device});
+  return {ptr, close: () => call(lib.ibv_dealloc_pd, ptr)};
 };
 
 /** The number that the NIC has for a PD: mlx5dv_init_obj(3). */

@@ -6,6 +6,7 @@ import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
+import {isDeepStrictEqual} from 'node:util';
 import {expect} from 'chai';
 import {AgentProcess, DEK, live, NOTHING} from '../support/agent/agent-process.js';
 import {markedDeks, writeMarked} from '../support/manifest/marked-manifest.js';
@@ -65,8 +66,7 @@ describe('SIGKILL while DEKs are proven', function () {
         if (i % 4 !== 0) await until(() => isProving(device) || asking.exitCode !== null);
         await randomInstant(ms);
         await kill(asking);
-        await until(() => !isProving(device));
-        expect(dataPathOf(device)).to.deep.equal(NO_DATA_PATH);
+        await until(() => isDeepStrictEqual(dataPathOf(device), NO_DATA_PATH));
       }
       expect((await agent.client.proveDeks({all: true})).every(({verdict}) => verdict === 'ok')).to.equal(true);
       expect(live(device)).to.deep.equal({contexts: 1, pds: 1, logins: 1, deks: DEKS});

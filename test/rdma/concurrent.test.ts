@@ -402,6 +402,7 @@ describe('while calls are under way', () => {
 
   it('the login that creates name cannot be closed', async () => {
     const {fake, device, login} = loggedIn();
+    device.createDek(WRAPPED); // the protection domain is there
     fake.held = true;
     const made = device.createDeks([WRAPPED]);
     await underWay(fake, 1);

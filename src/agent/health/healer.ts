@@ -45,11 +45,11 @@ export class Healer {
   /** Logs in again where the login is gone or not VALID: by the manifest on disk, else as the last time. */
   async healLogin(): Promise<void> {
     const {login} = this.#nic;
-    if (!login.last || login.isValid()) return;
+    if (!login.last || (await login.isValid())) return;
     const onDisk = await this.#follower.loginOnDisk(this.#stopping.signal);
     await this.#dekSet.aloneOrNot(async () => {
       const {last} = login;
-      if (this.#nic.gone || !last || login.isValid()) return;
+      if (this.#nic.gone || !last || (await login.isValid())) return;
       if (await this.#renewed()) await this.#logIn(onDisk);
     });
   }
@@ -74,7 +74,7 @@ export class Healer {
   async #logIn(onDisk?: LoginOptions): Promise<void> {
     const {login} = this.#nic;
     const {last} = login;
-    if (!last || login.isValid()) return;
+    if (!last || (await login.isValid())) return;
     if ((onDisk && (await login.tryOpen(onDisk))) || (await login.tryOpen(last))) {
       this.heals++;
       this.#tellHealed({login: true});
@@ -88,8 +88,8 @@ export class Healer {
     const kek = await this.#readKek(names);
     const heal = async (): Promise<void> => {
       if (!(await this.#renewed())) return;
-      if (!nic.login.isValid()) await this.#logIn();
-      if (!nic.login.isValid()) return;
+      if (!(await nic.login.isValid())) await this.#logIn();
+      if (!(await nic.login.isValid())) return;
       const ofManifest = new Set<string>();
       const known = new Map<DekLayout, [string, HeldDek][]>();
       const lost: string[] = [];
@@ -155,7 +155,7 @@ export class Healer {
   /** What was rewrapped can only be made under the login that came with it, though the old one may be VALID still. */
   async #followLogin(request: LoginOptions): Promise<void> {
     const {login, importMode} = this.#nic;
-    if (importMode === 'plaintext' || login.isBy(request)) return;
+    if (importMode === 'plaintext' || (await login.isBy(request))) return;
     const before = login.last;
     if (await login.tryOpen(request)) return;
     await login.restore(before);

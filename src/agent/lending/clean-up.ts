@@ -9,21 +9,23 @@ import type {Sharing} from '../../rdma/shared/sharing.js';
 /** What is in use by others goes when they are gone: rounds in which nothing could be destroyed. */
 const MOST_FAILED_ROUNDS = 3;
 
-/** What the agent has in the context, by type. */
-export type OwnHandles = ReadonlyMap<ObjectType, ReadonlySet<number>>;
+/** What the agent has of a type in the context now. */
+export type OwnHandles = (type: ObjectType) => ReadonlySet<number>;
 
 /**
- * Destroys all that is not the agent's own: how many objects. `oldest` are handles of objects that were there before
+ * Destroys all that is not the agent's own: how many objects. `own` is asked before each listing, since a proof may
+ * make something meanwhile. `oldest` are handles of objects that were there before
  * the tenant came and still are. Throws BUSY when something is left, or the kernel would not list it.
  */
-export function destroyForeign(sharing: Sharing, own: OwnHandles, oldest: ReadonlySet<number>): number {
+export async function destroyForeign(sharing: Sharing, own: OwnHandles, oldest: ReadonlySet<number>): Promise<number> {
   let destroyed = 0;
   for (let failedRounds = 0; failedRounds < MOST_FAILED_ROUNDS; ) {
     let [found, gone] = [0, 0];
     for (const type of destroyOrder) {
-      for (const handle of foreign(sharing, type, own.get(type) ?? NONE, oldest)) {
+      await sharing.quiet();
+      for (const handle of foreign(sharing, type, own(type), oldest)) {
         found++;
-        if (sharing.destroy(type, handle) === 0) gone++;
+        if ((await sharing.destroy(type, handle)) === 0) gone++;
       }
     }
     if (found === 0) return destroyed;
@@ -32,8 +34,6 @@ export function destroyForeign(sharing: Sharing, own: OwnHandles, oldest: Readon
   }
   throw new DekError('BUSY', 'objects of a tenant that has gone cannot be destroyed');
 }
-
-const NONE: ReadonlySet<number> = new Set();
 
 /**
  * Handles of this type that are not the agent's. Of very many objects the kernel lists the newest alone: that is enough

@@ -8,7 +8,7 @@ import {constants, release} from 'node:os';
 import type {Duplex} from 'node:stream';
 import {DekError, withMessage} from '../../errors.js';
 import type {Peer} from '../host/ffi.js';
-import type {ApplyPlan, ApplyRequest, ApplyResult, ContextStatus, LoginStatus} from '../protocol.js';
+import type {ApplyPlan, ApplyRequest, ApplyResult, ContextStatus, DekCounts, LoginStatus} from '../protocol.js';
 import {badRequest, bareAnswer} from '../server/listener.js';
 import {peerOfSocket} from '../server/peers.js';
 import type {ApplyOptions} from '../set/plan.js';
@@ -80,9 +80,14 @@ export class Lending {
   }
 
   /** `logins` has what the NICs have just said of the agent's own. */
-  status(logins: ReadonlyMap<string, LoginStatus | null>): ContextStatus[] {
-    const own = this.#tenancies.map((tenancy) => tenancy.status(logins.get(tenancy.device) ?? null));
-    return own.concat([...this.#lent].map((lent) => lent.status()));
+  async status(logins: ReadonlyMap<string, LoginStatus | null>): Promise<ContextStatus[]> {
+    const lent = await Promise.all([...this.#lent].map((one) => one.status()));
+    return this.#tenancies.map((tenancy) => tenancy.status(logins.get(tenancy.device) ?? null)).concat(lent);
+  }
+
+  /** DEKs in contexts that are lent, by what the NICs said of them last. */
+  countLent(): DekCounts[] {
+    return [...this.#lent].map((lent) => lent.count());
   }
 
   /** Applies a manifest: to the agent's own contexts, then to each that is lent. */

@@ -14,7 +14,7 @@ import {HealthCheck} from '../health/health.js';
 import type {Peer} from '../host/ffi.js';
 import {Nic} from '../nic/nic.js';
 import {Takeover} from '../nic/takeover.js';
-import type {ApplyRequest, ApplyResult, ContextStatus} from '../protocol.js';
+import type {ApplyRequest, ApplyResult, ContextStatus, DekCounts} from '../protocol.js';
 import {DekSet} from '../set/dek-set.js';
 import {ManifestFollower} from '../set/manifest-follower.js';
 import type {ApplyOptions} from '../set/plan.js';
@@ -117,11 +117,16 @@ export class LentContext {
     return this.#health.heals;
   }
 
-  status(): ContextStatus {
-    const {name: device, gone, login} = this.#nic;
+  count(): DekCounts {
+    return this.#dekSet.count();
+  }
+
+  async status(): Promise<ContextStatus> {
+    const login = await this.#nic.login.status();
+    const {name: device, gone} = this.#nic;
     const {pid, uid} = this.peer;
     const {old} = this.publication;
-    return {device, kind: 'lent', pid, uid, gone, login: login.status(), deks: this.#dekSet.count(), old};
+    return {device, kind: 'lent', pid, uid, gone, login, deks: this.count(), old};
   }
 
   /** Applies a manifest here too. */
@@ -185,7 +190,7 @@ export class LentContext {
   /** Takes up what an agent before this one has left: its login and its DEKs. What nobody can use is destroyed. */
   async #takeOver(presented: Table, login: LoginOptions | undefined): Promise<void> {
     const {sharing} = this.#nic;
-    destroyLeft(sharing, presented);
+    await destroyLeft(sharing, presented);
     if (login) {
       const logIn = (): Promise<void> => this.#nic.login.open(login);
       await takeUpLogin(this.#nic, presented, login, {isOther: false, logIn});

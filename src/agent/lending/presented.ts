@@ -61,9 +61,9 @@ function namelessClaim({id, handle}: OtherObject): Claim {
 const LEFT: Partial<Record<OtherKind, ObjectType>> = {QP: 'QP', MKEY: 'DEVX_OBJ', MR: 'MR', CQ: 'CQ'};
 
 /** Destroys what an agent that died in the middle of a proof left. */
-export function destroyLeft(sharing: Sharing, {others}: Table): void {
+export async function destroyLeft(sharing: Sharing, {others}: Table): Promise<void> {
   for (const type of destroyOrder) {
-    for (const {kind, handle} of others) if (LEFT[kind] === type) sharing.destroy(type, handle);
+    for (const {kind, handle} of others) if (LEFT[kind] === type) await sharing.destroy(type, handle);
   }
 }
 
@@ -78,7 +78,7 @@ export async function takeUpLogin(
   {isOther, logIn}: {isOther: boolean; logIn: (wanted: LoginOptions) => Promise<unknown>},
 ): Promise<void> {
   const object = others.find(({kind}) => kind === 'LOGIN');
-  if (object && !isOther && nic.login.takeUp(object, wanted)) return;
-  if (object) nic.sharing.destroy('DEVX_OBJ', object.handle);
+  if (object && !isOther && (await nic.login.takeUp(object, wanted))) return;
+  if (object) await nic.sharing.destroy('DEVX_OBJ', object.handle);
   await logIn(wanted);
 }

@@ -220,7 +220,7 @@ export class Publication {
     for (const [i, entry] of entries.entries()) this.#note(i, this.#nic.deks.get(entry.name)?.dek ?? null, entry);
     const others = [...this.#others(), ...asOldDeks(this.#old.values())];
     const serial = (this.#sent?.serial ?? 0) + 1;
-    const bytes = writeTable({nic, pdHandle: sharing.descriptor.pdHandle, serial, entries, others});
+    const bytes = writeTable({nic, pdHandle: sharing.pdHandle, serial, entries, others});
     const fd = sealedMemory('dek-table', bytes); // may throw: the one before is closed once
     if (this.#sent) closeSync(this.#sent.fd);
     this.#sent = {fd, bytes: bytes.length, serial, entries, others: others.length};

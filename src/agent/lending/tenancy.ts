@@ -77,7 +77,7 @@ export class Tenancy {
 
   /** Whether `fd` is a descriptor of the context that the agent has now. */
   hasContext(fd: number): boolean {
-    return !this.#nic.gone && isSameOpenFile(this.#nic.sharing.descriptor.fd, fd);
+    return !this.#nic.gone && isSameOpenFile(this.#nic.sharing.fd, fd);
   }
 
   /** The DEKs that the tenant has not given back for longer than this. */
@@ -94,7 +94,10 @@ export class Tenancy {
    */
   async attach(connection: Connection, request: Request, peer: Peer): Promise<void> {
     await this.#cleaning;
-    await this.#core.dekSet.whenAlone(async () => this.#attachNow(connection, request, peer));
+    await this.#core.dekSet.whenAlone(async () => {
+      if (!this.#nic.gone) await this.#nic.sharing.allocPd();
+      this.#attachNow(connection, request, peer);
+    });
   }
 
   #attachNow(connection: Connection, {patterns}: Request, peer: Peer): void {
@@ -223,7 +226,7 @@ export class Tenancy {
   #handOut(tenant: Tenant, connection: Connection): void {
     const {name, sharing} = this.#nic;
     const {publication} = tenant;
-    const {fd, pdHandle} = sharing.descriptor;
+    const {fd, pdHandle} = sharing;
     tenant.waits = false;
     publication.audience = connection;
     sharing.onChange(() => tellSafely(this.#core.events, connection, publication.tellOthers));
@@ -239,7 +242,7 @@ export class Tenancy {
     try {
       await dekSet.whenAlone(async () => {
         if (this.#nic.gone) return; // its context goes with the last descriptor
-        left = destroyForeign(this.#nic.sharing, this.#ownHandles(tenant), this.#oldest(tenant));
+        left = await destroyForeign(this.#nic.sharing, this.#ownHandles(tenant), this.#oldest(tenant));
         this.#nic.keep = undefined;
         await tenant.publication.releaseAll();
       });
@@ -254,27 +257,24 @@ export class Tenancy {
     if (pid !== 0) events.emit('info', 'detach', {device, pid, uid, left});
   }
 
+  /** Its DEKs are those of now: none is made while a tenant's are destroyed. A proof may make what it needs. */
   #ownHandles({publication}: Tenant): OwnHandles {
     const {sharing, deks, dismissed} = this.#nic;
-    const devx = new Set<number>();
+    const ofDeks = new Set<number>();
     const add = (dek: Dek): void => {
-      if (!dek.closed) devx.add((publication.used.get(dek) ?? sharing.idsOf(dek)).handle);
+      if (!dek.closed) ofDeks.add((publication.used.get(dek) ?? sharing.idsOf(dek)).handle);
     };
     for (const {dek} of deks.values()) if (dek) add(dek);
     for (const dek of dismissed) add(dek);
-    for (const {handle} of publication.used.values()) devx.add(handle);
-    const own = new Map([
-      ['DEVX_OBJ', devx],
-      ['CQ', new Set<number>()],
-      ['QP', new Set<number>()],
-      ['MR', new Set<number>()],
-      ['PD', new Set([sharing.descriptor.pdHandle])],
-      ['UAR', new Set(sharing.uars)],
-    ] as const);
-    for (const {kind, handle} of sharing.others()) {
-      own.get(kind === 'LOGIN' || kind === 'MKEY' ? 'DEVX_OBJ' : kind)!.add(handle);
-    }
-    return own;
+    for (const {handle} of publication.used.values()) ofDeks.add(handle);
+    return (type) => {
+      const own = new Set<number>(type === 'DEVX_OBJ' ? ofDeks : type === 'UAR' ? sharing.uars : []);
+      if (type === 'PD') own.add(sharing.pdHandle);
+      for (const {kind, handle} of sharing.others()) {
+        if ((kind === 'LOGIN' || kind === 'MKEY' ? 'DEVX_OBJ' : kind) === type) own.add(handle);
+      }
+      return own;
+    };
   }
 
   #oldest({first, publication}: Tenant): ReadonlySet<number> {

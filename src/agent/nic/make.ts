@@ -5,7 +5,7 @@
 import {gather, wipe} from '../../bytes.js';
 import {type DekState, layoutOf, OPAQUE_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
-import type {Dek, DekColumn} from '../../rdma/index.js';
+import type {Dek, DekColumn, Device} from '../../rdma/index.js';
 import type {NicDevice} from './nic-device.js';
 import {isWorthATry, retryBusy} from './retry.js';
 
@@ -24,7 +24,9 @@ export async function makeDeks(
 ): Promise<Results> {
   const positions = [...new Array(column.opaque.length / OPAQUE_BYTES).keys()];
   const states: States | undefined = dismiss && new Array(positions.length);
-  const results = await nic.watchAll(() => retryBusy(positions, (some) => createAt(nic, column, some, states)));
+  const results = await nic.watchAll((device) =>
+    retryBusy(positions, (some) => createAt(device, column, some, states)),
+  );
   if (!dismiss || !states) return results;
   const isUnready = (i: number): boolean => !(results[i] instanceof DekError) && states[i] !== 'READY';
   const unready = positions.filter(isUnready);
@@ -40,7 +42,7 @@ export async function makeDeks(
  * since that may turn out at a retry, after others were made.
  */
 async function createAt(
-  {device}: NicDevice,
+  device: Device,
   column: DekColumn,
   positions: readonly number[],
   states: States | undefined,

@@ -86,30 +86,37 @@ export class NicDevice {
     });
   }
 
-  /** Throws what `call` throws. */
-  watch<T>(call: () => T): T {
+  /** What `call` of the device resolves with. Rejects with what it rejects with. */
+  async watch<T>(call: (device: Device) => Promise<T>): Promise<T> {
+    const device = this.#device;
     try {
-      return call();
+      return await call(device);
     } catch (error) {
-      this.notice(error);
+      this.#notice(error, device);
       throw error;
     }
   }
 
-  /** What `call` resolves with, errors among it. */
-  async watchAll<T>(call: () => Promise<readonly T[]>): Promise<readonly T[]> {
-    const results = await call();
-    for (const result of results) this.notice(result);
+  /** What `call` of the device resolves with, errors among it. */
+  async watchAll<T>(call: (device: Device) => Promise<readonly T[]>): Promise<readonly T[]> {
+    const device = this.#device;
+    const results = await call(device);
+    for (const result of results) this.#notice(result, device);
     return results;
   }
 
   /** The state of each DEK, in order. */
   query(deks: readonly Dek[]): Promise<readonly (DekState | DekError)[]> {
-    return this.watchAll(() => retryBusy(deks, (some) => this.#device.queryDeks(some)));
+    return this.watchAll((device) => retryBusy(deks, (some) => device.queryDeks(some)));
   }
 
   notice(error: unknown): void {
-    if (!(error instanceof DekError) || error.code !== 'DEVICE_GONE' || this.#gone) return;
+    this.#notice(error, this.#device);
+  }
+
+  /** What was said of a context that was given up since says nothing of the one that is open now. */
+  #notice(error: unknown, device: Device): void {
+    if (!(error instanceof DekError) || error.code !== 'DEVICE_GONE' || this.#gone || device !== this.#device) return;
     this.#gone = true;
     this.#events.emit('error', 'device-gone', {device: this.name});
   }
@@ -118,14 +125,14 @@ export class NicDevice {
    * Asks the NIC what its crypto can do now: whether only a new context works, or can tell. Throws what keeps a command
    * from the NIC.
    */
-  isOutdated(): boolean {
+  async isOutdated(): Promise<boolean> {
     if (this.#gone) return true;
     if (this.#isLent) return false;
     const {caps} = this.#device;
     // Only an open tells of the engines.
     if (caps.engines.length === 0) return true;
     try {
-      const {importMode, operational, maxDeks} = this.watch(() => this.#device.readCaps());
+      const {importMode, operational, maxDeks} = await this.watch((device) => device.readCapsAsync());
       if (importMode === 'unknown') return false;
       this.#maxDeks = maxDeks;
       // One that is no more operational needs no new context when it is again.

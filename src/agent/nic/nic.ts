@@ -86,9 +86,11 @@ export class Nic {
     return this.#device.maxDeks;
   }
 
-  status(): NicStatus {
+  /** As it is when the login has answered. */
+  async status(): Promise<NicStatus> {
+    const login = await this.login.status();
     const {name, importMode, gone, maxDeks} = this;
-    return {name, importMode, gone, login: this.login.status(), maxDeks};
+    return {name, importMode, gone, login, maxDeks};
   }
 
   /** Makes the DEKs of a column: the DEK, with `query` found READY, or why there is none for each, in order. */
@@ -136,8 +138,8 @@ export class Nic {
 
   /** The same, also of what a service may use. */
   async destroyNow(deks: readonly Dek[]): Promise<(DekError | undefined)[]> {
-    const results = await this.#device.watchAll(() =>
-      retryBusy<Dek, undefined>(deks, (some) => this.#device.device.destroyDeks(some)),
+    const results = await this.#device.watchAll((device) =>
+      retryBusy<Dek, undefined>(deks, (some) => device.destroyDeks(some)),
     );
     return results.map((result) => (result?.code === 'CLOSED' ? undefined : result));
   }
@@ -170,7 +172,8 @@ export class Nic {
    * throws while it is not back.
    */
   async renew(): Promise<void> {
-    if (this.#device.isOutdated() && (this.gone || (!this.keep && (await this.#isIdle())))) await this.#reopen();
+    if (!(await this.#device.isOutdated())) return;
+    if (this.gone || (!this.keep && (await this.#isIdle()))) await this.#reopen();
   }
 
   /** Whether nothing can use a DEK of this context. What is in ERROR is destroyed: that tells. */
@@ -194,6 +197,8 @@ export class Nic {
     const {gone, importMode} = this;
     const {operational} = this.#device.device.caps;
     const closeOld = await this.#device.reopen();
+    // A service that shares the context is soon told of the next one and its PD; why there is none it is told then.
+    if (this.keep) await this.sharing.allocPd().catch(() => {});
     this.login.forget();
     this.#dismissed.clear();
     for (const held of this.deks.values()) {

@@ -48,7 +48,7 @@ export class Proving {
       return new Proving(device, await device.openProver());
     } catch (error) {
       const finding = findingOf(error);
-      return new Proving(device, finding.reason === 'no-umr' && isEngineOff(device) ? ENGINE_OFF : finding);
+      return new Proving(device, finding.reason === 'no-umr' && (await isEngineOff(device)) ? ENGINE_OFF : finding);
     }
   }
 
@@ -60,21 +60,21 @@ export class Proving {
     if ('verdict' in this.#prover) for (const subject of there) findings.set(subject, this.#prover);
     else {
       await this.#proveAll(this.#prover, there, findings);
-      this.#giveUp(this.#prover, [...findings.values()]);
+      await this.#giveUp(this.#prover, [...findings.values()]);
     }
     return subjects.map((subject) => ('dek' in subject ? findings.get(subject)! : subject));
   }
 
-  close(): void {
-    if (!('verdict' in this.#prover)) this.#prover.close();
+  async close(): Promise<void> {
+    if (!('verdict' in this.#prover)) await this.#prover.closeAsync();
   }
 
   /** What keeps all of so many DEKs from being proven will keep the others: each may wait for it anew. */
-  #giveUp(prover: Prover, findings: readonly Finding[]): void {
+  async #giveUp(prover: Prover, findings: readonly Finding[]): Promise<void> {
     const [first] = findings;
     if (first?.reason === undefined || !ENDS.has(first.reason)) return;
     if (findings.some(({reason}) => reason !== first.reason)) return;
-    prover.close();
+    await prover.closeAsync();
     this.#prover = first;
   }
 
@@ -85,7 +85,7 @@ export class Proving {
     try {
       for (const [i, answer] of (await ask(prover, subjects, {together, reversed: false})).entries()) {
         const subject = subjects[i]!;
-        if (!('value' in answer)) findings.set(subject, this.#refused(subject, answer));
+        if (!('value' in answer)) findings.set(subject, await this.#refused(subject, answer));
         else if (!answer.isEncrypted) findings.set(subject, {verdict: 'not-encrypted'});
         else if (!answer.isWhole) findings.set(subject, {verdict: 'not-decrypted'});
         else if (subject.dcv === null || !equalBytes(answer.value, subject.dcv)) {
@@ -134,12 +134,12 @@ export class Proving {
   }
 
   /** What the refusal of a work request means, which the NIC does not say. */
-  #refused({dek, keytag}: Subject, answer: DekError | {readonly status: number}): Finding {
+  async #refused({dek, keytag}: Subject, answer: DekError | {readonly status: number}): Promise<Finding> {
     if (answer instanceof DekError) return findingOf(answer);
     const message = `it completed with status ${answer.status}`;
-    if (isEngineOff(this.#device)) return ENGINE_OFF;
+    if (await isEngineOff(this.#device)) return ENGINE_OFF;
     try {
-      if (dek.query().state === 'ERROR') return notProvable('dek-error');
+      if ((await dek.queryAsync()).state === 'ERROR') return notProvable('dek-error');
     } catch (error) {
       return findingOf(error);
     }
@@ -168,9 +168,9 @@ function firstOf(value: Uint8Array, alone?: Answer): Finding {
 }
 
 /** Whether the NIC says nothing any more of what its crypto can do. */
-function isEngineOff(device: Device): boolean {
+async function isEngineOff(device: Device): Promise<boolean> {
   try {
-    return device.readCaps().importMode === 'unknown';
+    return (await device.readCapsAsync()).importMode === 'unknown';
   } catch {
     return false; // asked only to explain a refusal
   }

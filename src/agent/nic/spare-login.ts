@@ -13,10 +13,10 @@ export async function trySpareLogin({nics}: Pick<DekSet, 'nics'>, login: LoginOp
     try {
       const device = await openDevice(name);
       try {
-        const state = device.login(login).query();
+        const state = await (await device.loginAsync(login)).queryAsync();
         if (state !== 'VALID') return `${name}: the login is ${state}`;
       } finally {
-        device.close();
+        await device.closeAsync();
       }
     } catch (error) {
       return `${name}: ${(error as Error).message}`;

@@ -1,6 +1,6 @@
 /** GET /v1/events: what happens in the agent, from now on, to each who asks. */
 import {setTimeout as pause} from 'node:timers/promises';
-import {type Events, eventOf} from '../events.js';
+import {type AgentEvent, type Events, eventOf} from '../events.js';
 import type {AgentStatus} from '../protocol.js';
 import {JsonLines} from './json-lines.js';
 
@@ -9,10 +9,10 @@ const FAREWELL_MS = 1000;
 
 export class EventStream {
   readonly #events: Events;
-  readonly #status: () => AgentStatus;
+  readonly #status: () => Promise<AgentStatus>;
   readonly #followers = new Set<JsonLines>();
 
-  constructor(events: Events, status: () => AgentStatus) {
+  constructor(events: Events, status: () => Promise<AgentStatus>) {
     this.#events = events;
     this.#status = status;
   }
@@ -23,12 +23,22 @@ export class EventStream {
   follow(): JsonLines {
     const lines = new JsonLines();
     this.#followers.add(lines);
-    const stop = this.#events.listen((event) => lines.write(event) || lines.cutOff(), 'info');
+    /** What comes before the status is there, which is told first. */
+    let early: AgentEvent[] | undefined = [];
+    const tell = (event: AgentEvent): void => {
+      if (!lines.write(event)) lines.cutOff();
+    };
+    const stop = this.#events.listen((event) => (early ? void early.push(event) : tell(event)), 'info');
     lines.body.once('close', () => {
       stop();
       this.#followers.delete(lines);
     });
-    lines.write(eventOf('info', 'status', this.#status()));
+    const begin = (status: AgentStatus): void => {
+      lines.write(eventOf('info', 'status', status));
+      early?.forEach(tell);
+      early = undefined;
+    };
+    this.#status().then(begin, () => lines.cutOff());
     return lines;
   }
 

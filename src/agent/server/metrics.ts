@@ -8,9 +8,14 @@ import type {AgentStatus} from '../protocol.js';
 export class Metrics {
   readonly #registry = new Registry();
   readonly contentType = this.#registry.contentType;
+  readonly #ask: () => Promise<AgentStatus>;
+  /** Of the scrape. */
+  #status: AgentStatus | undefined;
 
   /** `status` is asked at each scrape; what only grows is counted from `past` and then from `events`. */
-  constructor(events: Events, past: readonly AgentEvent[], status: () => AgentStatus) {
+  constructor(events: Events, past: readonly AgentEvent[], status: () => Promise<AgentStatus>) {
+    this.#ask = status;
+    const now = (): AgentStatus => this.#status!;
     const registers = [this.#registry];
     new Gauge({
       name: 'dek_deks',
@@ -18,7 +23,7 @@ export class Metrics {
       labelNames: ['state'],
       registers,
       collect() {
-        const {ready, error, unknown} = status().deks;
+        const {ready, error, unknown} = now().deks;
         this.set({state: 'READY'}, ready);
         this.set({state: 'ERROR'}, error);
         this.set({state: 'UNKNOWN'}, unknown);
@@ -29,7 +34,7 @@ export class Metrics {
       help: 'DEKs that a proof has shown to be the right ones since they were made',
       registers,
       collect() {
-        this.set(status().deks.proven);
+        this.set(now().deks.proven);
       },
     });
     new Gauge({
@@ -37,7 +42,7 @@ export class Metrics {
       help: 'DEKs that a proof has shown to be wrong',
       registers,
       collect() {
-        this.set(status().deks.wrong);
+        this.set(now().deks.wrong);
       },
     });
     const proofs = new Counter({
@@ -53,7 +58,7 @@ export class Metrics {
       labelNames: ['device'],
       registers,
       collect() {
-        for (const {name, login, importMode, gone} of status().devices) {
+        for (const {name, login, importMode, gone} of now().devices) {
           this.set({device: name}, !gone && (login?.state === 'VALID' || importMode === 'plaintext') ? 1 : 0);
         }
       },
@@ -65,7 +70,7 @@ export class Metrics {
       registers,
       collect() {
         this.reset();
-        for (const {device, kind, pid} of status().contexts) if (pid !== null) this.inc({device, kind});
+        for (const {device, kind, pid} of now().contexts) if (pid !== null) this.inc({device, kind});
       },
     });
     new Gauge({
@@ -75,7 +80,7 @@ export class Metrics {
       registers,
       collect() {
         this.reset();
-        for (const {device, old} of status().contexts) this.inc({device}, old);
+        for (const {device, old} of now().contexts) this.inc({device}, old);
       },
     });
     new Gauge({
@@ -84,7 +89,7 @@ export class Metrics {
       registers,
       collect() {
         this.remove();
-        const generation = status().manifest?.generation;
+        const generation = now().manifest?.generation;
         if (generation) this.set(generation);
       },
     });
@@ -94,7 +99,7 @@ export class Metrics {
       registers,
       collect() {
         this.remove();
-        const notAfter = status().manifest?.notAfter;
+        const notAfter = now().manifest?.notAfter;
         if (notAfter) this.set((timeOf(notAfter) - Date.now()) / 1000);
       },
     });
@@ -145,7 +150,8 @@ export class Metrics {
     events.listen(count);
   }
 
-  text(): Promise<string> {
+  async text(): Promise<string> {
+    this.#status = await this.#ask();
     return this.#registry.metrics();
   }
 }

@@ -38,9 +38,9 @@ export interface AgentCore {
   readonly metrics: Metrics;
   /** Fires when the agent ends. */
   readonly stopping: AbortSignal;
-  status(): AgentStatus;
+  status(): Promise<AgentStatus>;
   /** Whether all is READY: /healthz. */
-  healthy(): boolean;
+  healthy(): Promise<boolean>;
 }
 
 /** What the schemas of the routes let through. */
@@ -132,8 +132,8 @@ function handlersOf(core: AgentCore, stream: EventStream): Handlers {
       reply.type(metrics.contentType);
       return metrics.text();
     },
-    healthz: (_, reply) => {
-      const healthy = core.healthy();
+    healthz: async (_, reply) => {
+      const healthy = await core.healthy();
       return reply.code(healthy ? 200 : 503).send({healthy});
     },
   };

@@ -95,7 +95,7 @@ export async function applyManifest(
 async function logIn(dekSet: DekSet, {header: {login}}: ManifestFile): Promise<void> {
   if (!login) return;
   for (const nic of dekSet.nics) {
-    if (nic.importMode !== 'plaintext' && !nic.login.isBy(login)) await nic.login.open(login);
+    if (nic.importMode !== 'plaintext' && !(await nic.login.isBy(login))) await nic.login.open(login);
   }
 }
 

@@ -102,9 +102,10 @@ export class DekSet {
     return this.nics.reduce((sum, nic) => sum + nic.answers, 0);
   }
 
-  status(): Pick<AgentStatus, 'devices' | 'deks' | 'proveShare'> {
-    const {nics, proveShare} = this;
-    return {devices: nics.map((nic) => nic.status()), deks: this.count(), proveShare: proveShare || null};
+  /** As it is when the logins have answered. */
+  async status(): Promise<Pick<AgentStatus, 'devices' | 'deks' | 'proveShare'>> {
+    const devices = await Promise.all(this.nics.map((nic) => nic.status()));
+    return {devices, deks: this.count(), proveShare: this.proveShare || null};
   }
 
   /** DEKs by what the NICs said of them last. */
@@ -122,14 +123,15 @@ export class DekSet {
     const request = {credential: Uint8Array.from(credential), credentialId, importKekId};
     return this.alone({signal}, async () => {
       for (const nic of this.nics) await nic.renew();
-      const needed = this.nics.filter((nic) => nic.login.status()?.state !== 'VALID');
+      const valid = await Promise.all(this.nics.map(({login}) => login.isHeld()));
+      const needed = this.nics.filter((_, i) => !valid[i]);
       if (needed.length === 0) {
         throw new DekError('EXISTS', `the agent is logged in to ${this.deviceNames} already`, {
           hint: 'dek logout first',
         });
       }
       await changeLogins(needed, (nic) => nic.login.open(request));
-      return needed[0]!.login.status()!;
+      return (await needed[0]!.login.status())!;
     });
   }
 

@@ -106,7 +106,7 @@ async function proveBatches(
       events.audit(() => ({kind: 'prove', device: nic.name, by: signal, results: byVerdict(batch, proofs)}));
     }
   } finally {
-    proving.close();
+    await proving.close();
   }
   count.tell(events, nic.name);
 }

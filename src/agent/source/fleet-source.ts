@@ -229,9 +229,12 @@ export class FleetSource implements ManifestSource {
   }
 
   #report(): void {
-    const agent = this.#agent!;
-    const nextLogin = this.#nextLogin?.result ?? null;
-    this.#reporter?.tell(reportOf(agent.status(), {held: this.#copy.held, nextLogin, why: this.#why}));
+    const report = async (): Promise<void> => {
+      const status = await this.#agent!.status();
+      const nextLogin = this.#nextLogin?.result ?? null;
+      this.#reporter?.tell(reportOf(status, {held: this.#copy.held, nextLogin, why: this.#why}));
+    };
+    void report();
   }
 }
 

@@ -107,9 +107,8 @@ export class WatchedFile implements ManifestSource {
       const result = await this.#agent!.apply(this.#path, []);
       this.#applied = now;
       this.#refused = undefined;
-      const {manifest} = this.#agent!.status();
       const ms = Math.round(performance.now() - started);
-      const generation = manifest?.generation ?? null;
+      const generation = this.#agent!.applied()?.generation ?? null;
       events.emit('info', 'generation-taken', {path: result.path, generation, fetchedBytes: 0, ms});
     } catch (error) {
       this.#refused = {identity: now.identity, atMs: performance.now()};

@@ -96,7 +96,7 @@ export class KeptContexts {
             logIn: (wanted) => nic.login.tryOpen(wanted),
           });
         }
-        destroyLeft(nic.sharing, state.table);
+        await destroyLeft(nic.sharing, state.table);
         nic.identities = new WeakMap();
         nic.takeover = await Takeover.find(nic.sharing, claimsOf(state.table));
         this.takenUp.add(nicName);

@@ -47,12 +47,14 @@ export class ContextStore {
     for (const name of names) if (name.startsWith(CONTEXT_NAME) && !isTakenUp(name)) unstoreDescriptor(name);
     this.#writeAll();
     for (const name of names) if (name.startsWith(STATE_NAME)) unstoreDescriptor(name);
-    this.#events.listen(() => {
-      this.#soon ??= setTimeout(() => {
-        this.#soon = undefined;
-        this.#writeAll();
-      }, TOGETHER_MS).unref();
-    }, 'info');
+    this.#events.listen(() => this.#writeSoon(), 'info');
+  }
+
+  #writeSoon(): void {
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      this.#writeAll();
+    }, TOGETHER_MS).unref();
   }
 
   /** Who shares a context: written before a service gets it, and taken away when it has gone. */
@@ -79,11 +81,21 @@ export class ContextStore {
     if (!this.#isOn) return;
     for (const nic of this.#nics) {
       try {
-        if (!nic.gone && this.#isWorthKeeping(nic)) this.#write(nic);
+        if (nic.gone || !this.#isWorthKeeping(nic)) continue;
+        if (nic.sharing.hasPd) this.#write(nic);
+        else this.#writeWithPd(nic);
       } catch (error) {
         this.#tellFailed(nic.name, error);
       }
     }
+  }
+
+  /** A context with a login and no DEKs yet may have none: the next one finds its place by it. */
+  #writeWithPd({name, sharing}: Nic): void {
+    sharing.allocPd().then(
+      () => this.#writeSoon(),
+      (error: unknown) => this.#tellFailed(name, error),
+    );
   }
 
   /** Whether the next agent would gain by this context, or it is in the store already. */
@@ -101,7 +113,7 @@ export class ContextStore {
 
   #write(nic: Nic): void {
     const {name, sharing, login} = nic;
-    const {fd, pdHandle} = sharing.descriptor;
+    const {fd, pdHandle} = sharing;
     const stored = this.#contexts.get(nic);
     const before = this.#serials.get(nic);
     const serial = (before ?? Date.now() * 1000) + 1;

@@ -74,7 +74,8 @@ export function logIn({nic, material}: Bench): Disposable | string {
 
 /** The name of the firmware's status for a command, `OK` when it did it: what it made is destroyed at once. */
 export function statusOf(nic: Device, makeMailbox: () => Uint8Array): string {
-  const told = sendOnce(Device.contextOf(nic), makeMailbox);
+  const context = Device.contextOf(nic);
+  const told = context.here(sendOnce(context, makeMailbox));
   return told === undefined ? 'no answer' : told === 'not repeated' ? 'OK' : nameOf(told.status);
 }
 

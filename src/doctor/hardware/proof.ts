@@ -15,6 +15,6 @@ export async function proofOf(
   try {
     return (await proving.prove([{dek, dcv, dcvHints, keytagValue}]))[0]!;
   } finally {
-    proving.close();
+    await proving.close();
   }
 }

@@ -5,8 +5,8 @@
  */
 
 import type {ContextPtr, Library} from '../ffi.js';
-import {callFailed} from '../refusal/errno.js';
-import type {About} from '../refusal/errno-table.js';
+import {explain} from '../refusal/explain.js';
+import {call, type Steps} from '../steps.js';
 import type {Caps} from './caps.js';
 
 const OPCODE = 0x0100;
@@ -23,15 +23,21 @@ const GOING_TO_COMMISSIONING = 0x40;
 const IMPORT_METHOD_AES = 4;
 const LOG_MAX_NUM_DEKS_MASK = 31;
 
+/** A NIC, and how it is found out whether it answers at all. */
+export interface Asked {
+  readonly device: string;
+  answers(): Steps<boolean>;
+}
+
 const [crypto, general] = [mailbox(PAGES.crypto), mailbox(PAGES.general)];
 
 /**
  * Asks the NIC. What it does not tell is `unknown`, as at an open; where the open did not find an engine, only another
  * open can. Throws DEVICE_GONE, and what else keeps a command from the NIC.
  */
-export function readCapsNow(lib: Library, context: ContextPtr, atOpen: Caps, about: About): Caps {
+export function* readCapsNow(lib: Library, context: ContextPtr, atOpen: Caps, asked: Asked): Steps<Caps> {
   if (atOpen.engines.length === 0) return atOpen;
-  const out = ask(lib, context, crypto, about);
+  const out = yield* ask(lib, context, crypto, asked);
   const refused = out[OUT.status] !== 0;
   const flags = out[OUT.flags]!;
   const logMaxDeks = refused ? 0 : out[OUT.log_max_num_deks]! & LOG_MAX_NUM_DEKS_MASK;
@@ -48,22 +54,27 @@ export function readCapsNow(lib: Library, context: ContextPtr, atOpen: Caps, abo
 }
 
 /** Whether the NIC has the multi-block engine, whatever libmlx5 knows of it. Throws as `readCapsNow`. */
-export function hasMultiBlock(lib: Library, context: ContextPtr, about: About): boolean {
-  const out = ask(lib, context, general, about);
+export function* hasMultiBlock(lib: Library, context: ContextPtr, asked: Asked): Steps<boolean> {
+  const out = yield* ask(lib, context, general, asked);
   return out[OUT.status] === 0 && (out[MULTI_BLOCK.byte]! & MULTI_BLOCK.mask) !== 0;
 }
 
 /** A page, 4,096 bytes; undefined when the firmware refused to tell. Throws as `readCapsNow`. */
-export function askCaps(lib: Library, context: ContextPtr, page: number, about: About): Uint8Array | undefined {
-  const out = ask(lib, context, mailbox(page), about);
+export function* askCaps(lib: Library, context: ContextPtr, page: number, asked: Asked): Steps<Uint8Array | undefined> {
+  const out = yield* ask(lib, context, mailbox(page), asked);
   return out[OUT.status] === 0 ? out.subarray(IN_BYTES) : undefined;
 }
 
 /** The answer, whose first byte is not 0 when the firmware refused. */
-function ask(lib: Library, context: ContextPtr, in_: Uint8Array, about: About): Uint8Array<ArrayBuffer> {
+function* ask(
+  lib: Library,
+  context: ContextPtr,
+  in_: Uint8Array,
+  {device, answers}: Asked,
+): Steps<Uint8Array<ArrayBuffer>> {
   const out = new Uint8Array(new ArrayBuffer(OUT_BYTES));
-  const errno = lib.mlx5dv_devx_general_cmd(context, in_, in_.length, out, out.length);
-  if (errno !== 0 && out[OUT.status] === 0) throw callFailed('caps', errno, about);
+  const {result: errno} = yield* call(lib.mlx5dv_devx_general_cmd, context, in_, in_.length, out, out.length);
+  if (errno !== 0 && out[OUT.status] === 0) throw yield* explain('caps', errno, {device}, {answers});
   return out;
 }
 

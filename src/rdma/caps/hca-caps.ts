@@ -4,8 +4,8 @@
  */
 
 import type {ContextPtr, Library} from '../ffi.js';
-import type {About} from '../refusal/errno-table.js';
-import {askCaps, PAGES} from './caps-now.js';
+import type {Steps} from '../steps.js';
+import {type Asked, askCaps, PAGES} from './caps-now.js';
 
 export interface HcaCaps {
   /** Whether it has told; if not, all below is false or 0. */
@@ -51,11 +51,11 @@ const CRYPTO_LOGIN = 0x1f;
 const NOTHING = new Uint8Array(4096);
 
 /** Asks the NIC; what it refuses to tell is false or 0. Throws DEVICE_GONE. */
-export function readHcaCaps(lib: Library, context: ContextPtr, about: About): HcaCaps {
-  const told = askCaps(lib, context, PAGES.general, about);
+export function* readHcaCaps(lib: Library, context: ContextPtr, asked: Asked): Steps<HcaCaps> {
+  const told = yield* askCaps(lib, context, PAGES.general, asked);
   const general = told ?? NOTHING;
-  const roce = askCaps(lib, context, PAGES.roce, about) ?? NOTHING;
-  const crypto = askCaps(lib, context, PAGES.crypto, about) ?? NOTHING;
+  const roce = (yield* askCaps(lib, context, PAGES.roce, asked)) ?? NOTHING;
+  const crypto = (yield* askCaps(lib, context, PAGES.crypto, asked)) ?? NOTHING;
   return {
     isTold: told !== undefined,
     crypto: bit(general, BITS.crypto),

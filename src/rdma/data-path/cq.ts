@@ -1,7 +1,8 @@
 /** A completion queue, ibv_create_cq(3): it tells which work requests are done. Left out: events, it is polled. */
 
-import type {ContextPtr, Library} from '../ffi.js';
+import type {ContextPtr} from '../ffi.js';
 import {callFailed} from '../refusal/errno.js';
+import {call, type Steps} from '../steps.js';
 import {IBV_WC} from './c-layout.js';
 import {type CqPtr, dataPath} from './ffi.js';
 
@@ -15,14 +16,17 @@ export class Cq {
   readonly #completions = new Uint8Array(new ArrayBuffer(BATCH * IBV_WC.size));
   readonly #view = new DataView(this.#completions.buffer);
 
-  /** With room for `entries` completions. Throws what the NIC's refusal means. */
-  constructor(lib: Library, context: ContextPtr, entries: number, device: string) {
-    const verbs = dataPath();
-    const ptr = verbs.ibv_create_cq(context, entries, null, null, 0);
-    if (ptr === null) throw callFailed('cq', lib.errno(), {device});
+  private constructor(context: ContextPtr, ptr: CqPtr, device: string) {
     this.ptr = ptr;
     this.#device = device;
-    this.#poll = verbs.pollerOf(context);
+    this.#poll = dataPath().pollerOf(context);
+  }
+
+  /** With room for `entries` completions. Throws what the NIC's refusal means. */
+  static *create(context: ContextPtr, entries: number, device: string): Steps<Cq> {
+    const {result: ptr, errno} = yield* call(dataPath().ibv_create_cq, context, entries, null, null, 0);
+    if (ptr === null) throw callFailed('cq', errno, {device});
+    return new Cq(context, ptr, device);
   }
 
   /**
@@ -42,7 +46,7 @@ export class Cq {
   }
 
   /** After its QPs. A refusal changes nothing: the close of the context frees it. */
-  close(): void {
-    dataPath().ibv_destroy_cq(this.ptr);
+  *close(): Steps<void> {
+    yield* call(dataPath().ibv_destroy_cq, this.ptr);
   }
 }

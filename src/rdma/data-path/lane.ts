@@ -2,7 +2,8 @@
  * What one passage at a time needs beside the queues: two memory keys, and where the ciphertext and what comes back
  * lie.
  */
-import type {Library, PdPtr} from '../ffi.js';
+import type {PdPtr} from '../ffi.js';
+import type {Steps} from '../steps.js';
 import {Mkey} from './mkey.js';
 import type {Mr} from './mr.js';
 import type {Memory} from './work-requests.js';
@@ -22,15 +23,20 @@ export class Lane {
   readonly #mr: Mr;
   readonly #at: number;
 
-  /** Its bytes of `mr` begin behind the zeros that all lanes share. Throws what the NIC's refusal means. */
-  constructor(lib: Library, pd: PdPtr, mr: Mr, number: number, device: string) {
+  private constructor(out: Mkey, back: Mkey, mr: Mr, at: number) {
+    this.out = out;
+    this.back = back;
     this.#mr = mr;
-    this.#at = PASSAGE_BYTES * (1 + 2 * number);
-    this.out = new Mkey(lib, pd, device);
+    this.#at = at;
+  }
+
+  /** Its bytes of `mr` begin behind the zeros that all lanes share. Throws what the NIC's refusal means. */
+  static *create(pd: PdPtr, mr: Mr, number: number, device: string): Steps<Lane> {
+    const out = yield* Mkey.create(pd, device);
     try {
-      this.back = new Mkey(lib, pd, device);
+      return new Lane(out, yield* Mkey.create(pd, device), mr, PASSAGE_BYTES * (1 + 2 * number));
     } catch (error) {
-      this.out.close();
+      yield* out.close();
       throw error;
     }
   }
@@ -71,8 +77,8 @@ export class Lane {
     };
   }
 
-  close(): void {
-    this.out.close();
-    this.back.close();
+  *close(): Steps<void> {
+    yield* this.out.close();
+    yield* this.back.close();
   }
 }

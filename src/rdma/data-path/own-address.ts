@@ -3,6 +3,7 @@
  * RoCE or IB.
  */
 import {callFailed} from '../refusal/errno.js';
+import {call, type Steps} from '../steps.js';
 import {IBV_QP_ATTR as ATTR, C} from './c-layout.js';
 import {dataPath} from './ffi.js';
 import {type OwnAddress, PORT} from './port.js';
@@ -28,18 +29,17 @@ const TO_RTS =
   C.IBV_QP_MAX_QP_RD_ATOMIC;
 
 /** A QP in RESET, or INIT, is in RTS then. Throws what the refusal means. */
-export function connectByAddress(qp: Qp, address: OwnAddress, device: string): void {
-  const verbs = dataPath();
+export function* connectByAddress(qp: Qp, address: OwnAddress, device: string): Steps<void> {
   const attr = new DataView(new ArrayBuffer(ATTR.size));
   const bytes = new Uint8Array(attr.buffer);
-  const modify = (state: number, mask: number): void => {
+  const modify = function* (state: number, mask: number): Steps<void> {
     attr.setUint32(ATTR.qp_state, state, true);
-    const errno = verbs.ibv_modify_qp(qp.ptr, bytes, mask);
+    const {result: errno} = yield* call(dataPath().ibv_modify_qp, qp.ptr, bytes, mask);
     if (errno !== 0) throw callFailed('connect', errno, {device});
   };
   attr.setUint32(ATTR.qp_access_flags, C.IBV_ACCESS_REMOTE_WRITE, true);
   attr.setUint8(ATTR.port_num, PORT);
-  modify(C.IBV_QPS_INIT, TO_INIT);
+  yield* modify(C.IBV_QPS_INIT, TO_INIT);
 
   if ('lid' in address) attr.setUint16(ATTR['ah_attr.dlid'], address.lid, true);
   else {
@@ -52,10 +52,10 @@ export function connectByAddress(qp: Qp, address: OwnAddress, device: string): v
   attr.setUint32(ATTR.path_mtu, C.IBV_MTU_1024, true);
   attr.setUint32(ATTR.dest_qp_num, qp.number, true);
   attr.setUint8(ATTR.max_dest_rd_atomic, 1);
-  modify(C.IBV_QPS_RTR, TO_RTR);
+  yield* modify(C.IBV_QPS_RTR, TO_RTR);
   attr.setUint8(ATTR.timeout, 14);
   attr.setUint8(ATTR.retry_cnt, 7);
   attr.setUint8(ATTR.rnr_retry, 7);
   attr.setUint8(ATTR.max_rd_atomic, 1);
-  modify(C.IBV_QPS_RTS, TO_RTS);
+  yield* modify(C.IBV_QPS_RTS, TO_RTS);
 }

@@ -1,7 +1,8 @@
 /** The port of a NIC and its own address, a GID or, on InfiniBand, a LID: ibv_query_port(3), ibv_query_gid(3). */
 
-import type {ContextPtr, Library} from '../ffi.js';
+import type {ContextPtr} from '../ffi.js';
 import {callFailed} from '../refusal/errno.js';
+import {call, type Steps} from '../steps.js';
 import {C, IBV_PORT_ATTR, IBV_PORT_ATTR_ROOM} from './c-layout.js';
 import {dataPath} from './ffi.js';
 
@@ -19,13 +20,13 @@ export interface Port {
 }
 
 /** Throws what the refusal means. */
-export function readPort(lib: Library, context: ContextPtr, device: string): Port {
+export function* readPort(context: ContextPtr, device: string): Steps<Port> {
   const attr = new DataView(new ArrayBuffer(IBV_PORT_ATTR_ROOM));
-  const errno = dataPath().ibv_query_port(context, PORT, new Uint8Array(attr.buffer));
+  const {result: errno} = yield* call(dataPath().ibv_query_port, context, PORT, new Uint8Array(attr.buffer));
   if (errno !== 0) throw callFailed('connect', errno, {device});
   const isUp = attr.getUint32(IBV_PORT_ATTR.state, true) === C.IBV_PORT_ACTIVE;
   if (attr.getUint8(IBV_PORT_ATTR.link_layer) !== C.IBV_LINK_LAYER_INFINIBAND) {
-    const address = firstGid(lib, context, attr.getUint32(IBV_PORT_ATTR.gid_tbl_len, true), device);
+    const address = yield* firstGid(context, attr.getUint32(IBV_PORT_ATTR.gid_tbl_len, true), device);
     return {isUp, address};
   }
   const lid = attr.getUint16(IBV_PORT_ATTR.lid, true);
@@ -33,10 +34,11 @@ export function readPort(lib: Library, context: ContextPtr, device: string): Por
 }
 
 /** The first entry that is not empty: libibverbs gives zeros for one that is. */
-function firstGid(lib: Library, context: ContextPtr, entries: number, device: string): OwnAddress | undefined {
+function* firstGid(context: ContextPtr, entries: number, device: string): Steps<OwnAddress | undefined> {
   for (let index = 0; index < entries; index++) {
     const gid = new Uint8Array(new ArrayBuffer(GID_BYTES));
-    if (dataPath().ibv_query_gid(context, PORT, index, gid) !== 0) throw callFailed('connect', lib.errno(), {device});
+    const {result, errno} = yield* call(dataPath().ibv_query_gid, context, PORT, index, gid);
+    if (result !== 0) throw callFailed('connect', errno, {device});
     if (gid.some((byte) => byte !== 0)) return {gid, index};
   }
   return undefined;

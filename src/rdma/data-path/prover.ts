@@ -9,6 +9,7 @@ import {DekError} from '../../errors.js';
 import {assertObject, copyList, wrongReceiver} from '../checks.js';
 import type {Context, ProverParts} from '../context.js';
 import {Dek} from '../dek/dek.js';
+import type {Steps} from '../steps.js';
 import {type Job, type Outcome, Rounds} from './rounds.js';
 
 /** Bytes of a data unit. */
@@ -33,12 +34,23 @@ export class Prover {
   #running: Promise<unknown> | undefined;
   #open = true;
 
-  /** @internal `device.openProver()` makes provers. Throws what the NIC's refusal means; nothing is left then. */
-  constructor(context: Context) {
+  /** @internal `device.openProver()` makes provers. */
+  constructor(context: Context, rounds: Rounds) {
     this.#context = context;
-    this.#rounds = new Rounds(context);
-    context.provers.add(this);
+    this.#rounds = rounds;
+  }
+
+  /** @internal For `device.openProver()`. Throws what the NIC's refusal means; nothing is left then. */
+  static async open(context: Context): Promise<Prover> {
+    await context.allocPd();
+    return context.off(Prover.#opening(context));
+  }
+
+  static *#opening(context: Context): Steps<Prover> {
+    const prover = new Prover(context, yield* Rounds.create(context));
+    context.provers.add(prover);
     context.changed?.();
+    return prover;
   }
 
   /** @internal What it has on the NIC. */
@@ -91,17 +103,32 @@ export class Prover {
   }
 
   /**
-   * Takes all that it has off the NIC, and does nothing when closed already.
+   * Takes all that it has off the NIC, on this thread, and does nothing when closed already.
    * @throws DekError: BUSY while passages are under way
    */
   close(): void {
+    const self = Prover.#check(this);
+    self.#context.here(self.closing());
+  }
+
+  /**
+   * `close`, off this thread.
+   * @throws DekError: BUSY while passages are under way
+   */
+  async closeAsync(): Promise<void> {
+    const self = Prover.#check(this);
+    await self.#context.off(self.closing());
+  }
+
+  /** @internal `close`, to be run here or off this thread. */
+  *closing(): Steps<void> {
     const self = Prover.#check(this);
     if (self.#running !== undefined) throw new DekError('BUSY', 'this prover is at work', {hint: 'wait for it'});
     if (!self.#open) return;
     self.#open = false;
     self.#context.provers.delete(self);
     self.#context.changed?.(); // before their handles may mean something else
-    self.#rounds.close();
+    yield* self.#rounds.close();
   }
 
   /**

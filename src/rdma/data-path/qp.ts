@@ -3,8 +3,9 @@
  * made in RESET, and connected with itself by force-loopback.ts or own-address.ts. Left out: receives.
  */
 
-import type {ContextPtr, Library, PdPtr} from '../ffi.js';
+import type {ContextPtr, PdPtr} from '../ffi.js';
 import {callFailed} from '../refusal/errno.js';
+import {call, type Steps} from '../steps.js';
 import {C, IBV_QP_INIT_ATTR_EX as INIT_ATTR, MLX5DV_QP_INIT_ATTR} from './c-layout.js';
 import type {Cq} from './cq.js';
 import {dataPath, type QpPtr} from './ffi.js';
@@ -19,8 +20,14 @@ export class Qp {
   readonly #device: string;
   #requests: WorkRequests | undefined;
 
+  private constructor(ptr: QpPtr, device: string) {
+    this.ptr = ptr;
+    this.#device = device;
+    this.number = dataPath().qpNumber(ptr);
+  }
+
   /** With room for `entries` work requests. Throws what the NIC's refusal means. */
-  constructor(lib: Library, context: ContextPtr, pd: PdPtr, cq: Cq, entries: number, device: string) {
+  static *create(context: ContextPtr, pd: PdPtr, cq: Cq, entries: number, device: string): Steps<Qp> {
     const attr = new DataView(new ArrayBuffer(INIT_ATTR.size));
     attr.setBigUint64(INIT_ATTR.send_cq, cq.ptr, true);
     attr.setBigUint64(INIT_ATTR.recv_cq, cq.ptr, true);
@@ -38,12 +45,10 @@ export class Qp {
     driver.setBigUint64(MLX5DV_QP_INIT_ATTR.comp_mask, mask, true);
     const operations = BigInt(C.MLX5DV_QP_EX_WITH_MKEY_CONFIGURE);
     driver.setBigUint64(MLX5DV_QP_INIT_ATTR.send_ops_flags, operations, true);
-    const verbs = dataPath();
-    const ptr = verbs.mlx5dv_create_qp(context, new Uint8Array(attr.buffer), new Uint8Array(driver.buffer));
-    if (ptr === null) throw callFailed('qp', lib.errno(), {device});
-    this.ptr = ptr;
-    this.#device = device;
-    this.number = verbs.qpNumber(ptr);
+    const bytes = [new Uint8Array(attr.buffer), new Uint8Array(driver.buffer)] as const;
+    const {result: ptr, errno} = yield* call(dataPath().mlx5dv_create_qp, context, ...bytes);
+    if (ptr === null) throw callFailed('qp', errno, {device});
+    return new Qp(ptr, device);
   }
 
   /**
@@ -58,7 +63,7 @@ export class Qp {
   }
 
   /** A refusal changes nothing: the close of the context frees it. */
-  close(): void {
-    dataPath().ibv_destroy_qp(this.ptr);
+  *close(): Steps<void> {
+    yield* call(dataPath().ibv_destroy_qp, this.ptr);
   }
 }

@@ -5,6 +5,7 @@
 import {DekError} from '../../errors.js';
 import type {Context} from '../context.js';
 import {libraryVersion} from '../ffi.js';
+import type {Steps} from '../steps.js';
 import {Cq} from './cq.js';
 import {forceLoopback} from './force-loopback.js';
 import {connectByAddress} from './own-address.js';
@@ -21,19 +22,24 @@ export class Queues {
   #qp: Qp | undefined;
   #byAddress: boolean;
 
-  /** With room for `entries` work requests. Throws what the NIC's refusal means. */
-  constructor(context: Context, entries: number) {
+  private constructor(context: Context, cq: Cq, entries: number) {
     this.#context = context;
     this.#entries = entries;
     // libmlx5 of rdma-core 40 does not follow the state of a QP that the firmware was told to change, and posts
     // nothing.
     this.#byAddress = libraryVersion()?.startsWith('40.') ?? false;
-    this.cq = new Cq(context.lib, context.ptr, 2 * entries, context.info.name);
+    this.cq = cq;
+  }
+
+  /** With room for `entries` work requests. Throws what the NIC's refusal means. */
+  static *create(context: Context, entries: number): Steps<Queues> {
+    const cq = yield* Cq.create(context.ptr, 2 * entries, context.info.name);
+    return new Queues(context, cq, entries);
   }
 
   /** The QP, in RTS. Throws what the NIC's refusal means, UNSUPPORTED when it cannot be connected with itself. */
-  get qp(): Qp {
-    this.#qp ??= this.#newQp();
+  *qp(): Steps<Qp> {
+    this.#qp ??= yield* this.#newQp();
     return this.#qp;
   }
 
@@ -43,12 +49,12 @@ export class Queues {
   }
 
   /** After an error, or when no answer comes: the NIC is done with whatever was posted. */
-  dropQp(): void {
+  *dropQp(): Steps<void> {
     const qp = this.#qp;
     if (qp === undefined) return;
     this.#qp = undefined;
     this.#context.changed?.(); // before its handle may mean another's
-    qp.close();
+    yield* qp.close();
   }
 
   /** Whether there is another way to connect: from now on it is taken. */
@@ -59,9 +65,9 @@ export class Queues {
   }
 
   /** Why the NIC cannot be connected with itself, as far as its port tells. Throws CLOSED, DEVICE_GONE. */
-  noWay(cause?: unknown): DekError {
-    const {lib, ptr, info} = this.#context;
-    const {isUp, address} = readPort(lib, ptr, info.name);
+  *noWay(cause?: unknown): Steps<DekError> {
+    const {ptr, info} = this.#context;
+    const {isUp, address} = yield* readPort(ptr, info.name);
     const why = isUp ? (address ? undefined : NO_ADDRESS) : PORT_DOWN;
     const message = `${info.name} cannot be connected with itself${why ? `: ${why.words}` : ''}`;
     return new DekError('UNSUPPORTED', message, {
@@ -71,45 +77,45 @@ export class Queues {
     });
   }
 
-  close(): void {
-    this.dropQp();
-    this.cq.close();
+  *close(): Steps<void> {
+    yield* this.dropQp();
+    yield* this.cq.close();
   }
 
-  #newQp(): Qp {
-    if (this.#byAddress) return this.#connected((qp) => this.#connectByAddress(qp));
+  *#newQp(): Steps<Qp> {
+    if (this.#byAddress) return yield* this.#connected((qp) => this.#connectByAddress(qp));
     try {
-      return this.#connected((qp) => {
-        if (!forceLoopback(qp)) throw new DekError('UNSUPPORTED', 'the firmware refused force loopback');
+      return yield* this.#connected(function* (qp) {
+        if (!(yield* forceLoopback(qp))) throw new DekError('UNSUPPORTED', 'the firmware refused force loopback');
       });
     } catch (error) {
       if (!(error instanceof DekError) || error.code !== 'UNSUPPORTED') throw error;
-      const qp = this.#connected((qp) => this.#connectByAddress(qp));
+      const qp = yield* this.#connected((qp) => this.#connectByAddress(qp));
       this.#byAddress = true;
       return qp;
     }
   }
 
-  #connected(connect: (qp: Qp) => void): Qp {
-    const {lib, pd, ptr, info} = this.#context;
-    const qp = new Qp(lib, ptr, pd, this.cq, this.#entries, info.name);
+  *#connected(connect: (qp: Qp) => Steps<void>): Steps<Qp> {
+    const {pd, ptr, info} = this.#context;
+    const qp = yield* Qp.create(ptr, pd, this.cq, this.#entries, info.name);
     try {
-      connect(qp);
+      yield* connect(qp);
       return qp;
     } catch (error) {
-      qp.close();
+      yield* qp.close();
       throw error;
     }
   }
 
-  #connectByAddress(qp: Qp): void {
-    const {lib, ptr, info} = this.#context;
-    const {address} = readPort(lib, ptr, info.name);
-    if (!address) throw this.noWay();
+  *#connectByAddress(qp: Qp): Steps<void> {
+    const {ptr, info} = this.#context;
+    const {address} = yield* readPort(ptr, info.name);
+    if (!address) throw yield* this.noWay();
     try {
-      connectByAddress(qp, address, info.name);
+      yield* connectByAddress(qp, address, info.name);
     } catch (cause) {
-      throw this.#context.answers() ? this.noWay(cause) : cause;
+      throw (yield* this.#context.answers()) ? yield* this.noWay(cause) : cause;
     }
   }
 }

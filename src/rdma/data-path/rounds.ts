@@ -11,6 +11,7 @@ import {Dek} from '../dek/dek.js';
 import {asDekError} from '../dek/for-each-dek.js';
 import type {DekPtr} from '../ffi.js';
 import {callFailed} from '../refusal/errno.js';
+import type {Steps} from '../steps.js';
 import {C} from './c-layout.js';
 import {Lane} from './lane.js';
 import {Mr} from './mr.js';
@@ -64,23 +65,29 @@ export class Rounds {
   /** Those that were needed so far; one that could not be made is missing. */
   readonly #lanes: (Lane | undefined)[] = [];
 
-  /** Throws what the NIC's refusal means; nothing is left then. */
-  constructor(context: Context) {
-    const {lib, info} = context;
+  private constructor(context: Context, queues: Queues, mr: Mr) {
     this.#context = context;
-    this.#queues = new Queues(context, LANES * REQUESTS);
+    this.#queues = queues;
+    this.#mr = mr;
+  }
+
+  /** Throws what the NIC's refusal means; nothing is left then. */
+  static *create(context: Context): Steps<Rounds> {
+    const queues = yield* Queues.create(context, LANES * REQUESTS);
     try {
-      this.#mr = new Mr(lib, context.pd, Lane.bytes(LANES), info.name);
+      const mr = yield* Mr.register(context.lib, context.pd, Lane.bytes(LANES), context.info.name);
+      const rounds = new Rounds(context, queues, mr);
       try {
-        this.#lane(0); // whether there can be any is to be known at once
-        this.#queues.qp;
+        yield* rounds.#lane(0); // whether there can be any is to be known at once
+        yield* queues.qp();
+        return rounds;
       } catch (error) {
-        for (const lane of this.#lanes) lane?.close();
-        this.#mr.close();
+        for (const lane of rounds.#lanes) if (lane) yield* lane.close();
+        yield* mr.close();
         throw error;
       }
     } catch (error) {
-      this.#queues.close();
+      yield* queues.close();
       throw error;
     }
   }
@@ -101,48 +108,64 @@ export class Rounds {
   }
 
   /** Takes all off the NIC, the queue pair first, so that nothing is written to memory any more. */
-  close(): void {
-    this.#queues.dropQp();
-    for (const lane of this.#lanes) lane?.close();
-    this.#mr.close();
-    this.#queues.close();
+  *close(): Steps<void> {
+    yield* this.#queues.dropQp();
+    for (const lane of this.#lanes) if (lane) yield* lane.close();
+    yield* this.#mr.close();
+    yield* this.#queues.close();
   }
 
   /** An outcome for each, or none for those that are to be tried again alone; or what would end any of them. */
   async #passSome(jobs: readonly Job[]): Promise<DekError | undefined> {
-    const runs: Run[] = [];
+    // All at once: from here on none of them is destroyed.
+    const lent = jobs.flatMap((job, i) => this.#lend(job, i) ?? []);
     try {
-      for (const [i, job] of jobs.entries()) this.#begin(job, i, runs);
+      const runs: Run[] = [];
+      for (const {job, i, dek} of lent) {
+        const lane = this.#lanes[i] ?? (await this.#newLane(job, i));
+        if (lane) runs.push({job, lane, dek, status: undefined});
+      }
       if (runs.length > 0) await this.#passRuns(runs);
       return undefined;
     } catch (error) {
-      this.#queues.dropQp();
+      await this.#context.off(this.#queues.dropQp());
       return asDekError('post', error);
     } finally {
-      for (const {job} of runs) Dek.giveBack(job.dek);
+      for (const {job} of lent) Dek.giveBack(job.dek);
       this.#mr.bytes.fill(0);
     }
   }
 
-  /** Lane `i`, made when it is needed first. */
-  #lane(i: number): Lane {
-    const {lib, pd, info} = this.#context;
-    const lane = this.#lanes[i] ?? new Lane(lib, pd, this.#mr, i, info.name);
+  /** Undefined, and an outcome, for a DEK that is destroyed. */
+  #lend(job: Job, i: number): {job: Job; i: number; dek: DekPtr} | undefined {
+    try {
+      return {job, i, dek: Dek.lend(job.dek)};
+    } catch (error) {
+      job.outcome = asDekError('post', error);
+      return undefined;
+    }
+  }
+
+  /** Undefined, and an outcome, when there can be none. */
+  async #newLane(job: Job, i: number): Promise<Lane | undefined> {
+    try {
+      return await this.#context.off(this.#lane(i));
+    } catch (error) {
+      job.outcome = asDekError('post', error);
+      return undefined;
+    }
+  }
+
+  /** Lane `i`, which is needed for the first time. */
+  *#lane(i: number): Steps<Lane> {
+    const {pd, info} = this.#context;
+    const lane = yield* Lane.create(pd, this.#mr, i, info.name);
     this.#lanes[i] = lane;
     return lane;
   }
 
-  #begin(job: Job, i: number, runs: Run[]): void {
-    try {
-      const lane = this.#lane(i);
-      runs.push({job, lane, dek: Dek.lend(job.dek), status: undefined});
-    } catch (error) {
-      job.outcome = asDekError('post', error);
-    }
-  }
-
   async #passRuns(runs: readonly Run[]): Promise<void> {
-    const {qp} = this.#queues;
+    const qp = this.#queues.currentQp ?? (await this.#context.off(this.#queues.qp()));
     this.#context.changed?.(); // a QP or memory keys may be new
     for (const {lane} of runs) lane.clear();
     qp.post((requests) => {
@@ -155,13 +178,13 @@ export class Rounds {
     });
     await this.#wait(runs);
     // Only now the ciphertext is in memory: on the way back it is read from there.
-    if (this.#failed(runs)) return;
+    if (await this.#failed(runs)) return;
     for (const run of runs) run.status = undefined;
     qp.post((requests) => {
       for (const [i, {job, lane}] of runs.entries()) requests.write(i, lane.back, lane.toReturned(job.bytes));
     });
     await this.#wait(runs);
-    if (this.#failed(runs)) return;
+    if (await this.#failed(runs)) return;
     for (const {job, lane} of runs) job.outcome = lane.take(job.bytes);
   }
 
@@ -182,8 +205,8 @@ export class Rounds {
       this.#context.ptr; // nobody waits any more for what a closing device does
       const now = performance.now();
       if (now > look) {
-        if (!this.#context.answers()) throw this.#gone();
-        look = now + LOOK_MS;
+        if (!(await this.#context.off(this.#context.answers()))) throw this.#gone();
+        look = performance.now() + LOOK_MS;
       }
       if (now > start + TIMEOUT_MS) throw this.#noAnswer();
       await pause(PAUSE_MS);
@@ -191,14 +214,14 @@ export class Rounds {
   }
 
   /** Whether one failed: it has its outcome then, and the others none. Throws when there is no way for any. */
-  #failed(runs: readonly Run[]): boolean {
+  async #failed(runs: readonly Run[]): Promise<boolean> {
     if (runs.every(({status}) => status === C.IBV_WC_SUCCESS)) return false;
-    this.#queues.dropQp();
+    await this.#context.off(this.#queues.dropQp());
     for (const {job, status} of runs) {
       if (status === C.IBV_WC_SUCCESS || status === C.IBV_WC_WR_FLUSH_ERR) continue;
       if (status !== C.IBV_WC_RETRY_EXC_ERR) job.outcome = {status: status!};
       // The way to itself may be none: then another is tried.
-      else if (!this.#queues.takeOtherWay()) throw this.#queues.noWay();
+      else if (!this.#queues.takeOtherWay()) throw await this.#context.off(this.#queues.noWay());
     }
     return true;
   }

@@ -12,12 +12,13 @@ import {C, MLX5DV_DEK_INIT_ATTR as INIT_ATTR} from '../c-layout.js';
 import type {Commands} from '../command-queue.js';
 import type {Context} from '../context.js';
 import type {DekPtr} from '../ffi.js';
-import {assertFit} from '../refusal/fitness.js';
+import {assertFit, isMisfit} from '../refusal/fitness.js';
 import {dekMailbox} from '../refusal/mailbox.js';
 import {type Refusal, refusals} from '../refusal/refusals.js';
+import type {Steps} from '../steps.js';
 import {DekAttr, InitAttr} from '../structs.js';
 import {Dek, Kind} from './dek.js';
-import {asDekError, MEMORY_MS} from './for-each-dek.js';
+import {asDekError, MEMORY_MS, settle} from './for-each-dek.js';
 import {type CreateDekOptions, isWrapped, Keys} from './keys.js';
 
 const LOGIN_BIT = BigInt(C.MLX5DV_DEK_INIT_ATTR_CRYPTO_LOGIN);
@@ -30,11 +31,14 @@ const ownKeys = Keys.ofAny(1);
 export function createDek(context: Context, options: CreateDekOptions): Dek {
   try {
     ownKeys.take(0, options);
-    prepare(context, ownKeys, 0, own);
-    const {lib, ptr} = context;
-    const pointer = lib.mlx5dv_dek_create(ptr, own.bytes);
     const kind = ownKeys.kinds[0]!;
-    if (pointer === null) throw refusals(context)('create', lib.errno(), isWrapped(kind), mailboxOf(context, own));
+    const {lib, ptr} = context;
+    context.here(assertFit(context, isWrapped(kind) ? 'wrapped' : 'plaintext'));
+    prepare(context, ownKeys, 0, own);
+    const pointer = lib.mlx5dv_dek_create(ptr, own.bytes);
+    if (pointer === null) {
+      throw context.here(refusals(context)('create', lib.errno(), isWrapped(kind), mailboxOf(context, own)));
+    }
     const dek = new Dek(context, pointer, kind);
     // Overwrites the copy of a plaintext key that libmlx5 leaves on the stack.
     if (!isWrapped(kind)) Dek.firstState(dek, refusals(context));
@@ -64,7 +68,12 @@ export async function createDeks(context: Context, keys: Keys, isQueried: boolea
   let creation: Creation | undefined;
   try {
     context.ptr;
-    for (const kind of new Set(keys.kinds)) loginNamedBy(context, kind);
+    for (const kind of new Set(keys.kinds)) {
+      const need = isWrapped(kind) ? 'wrapped' : 'plaintext';
+      if (isMisfit(context, need)) await context.off(assertFit(context, need));
+      loginNamedBy(context, kind);
+    }
+    if (keys.count > 0) await context.allocPd();
     creation = new Creation(context, keys, isQueried);
     if (keys.kinds.every(isWrapped)) await context.queue.run(creation);
     else await creation.runHere();
@@ -114,21 +123,22 @@ class Creation implements Commands {
   async runHere(): Promise<void> {
     for (let i = 0; i < this.count; i++) {
       if (i % PLAINTEXT_A_TURN === PLAINTEXT_A_TURN - 1) await turnOfTheLoop();
-      this.now(i);
+      await this.now(i);
     }
   }
 
-  now(i: number): void {
+  now(i: number): Promise<void> | undefined {
     const {lib} = this.#context;
     try {
       prepare(this.#context, this.#keys, i, own);
       const pointer = lib.mlx5dv_dek_create(this.#context.ptr, own.bytes);
-      const dek = this.#end(i, pointer, pointer === null ? lib.errno() : 0, own);
-      if (dek === undefined || (!this.#isQueried && isWrapped(this.#keys.kinds[i]!))) return;
-      const state = Dek.firstState(dek, this.#refusal);
-      if (this.#isQueried) this.states[i] = state;
+      const made = this.#end(i, pointer, pointer === null ? lib.errno() : 0, own);
+      if (made instanceof Promise) return made;
+      if (!this.#isQueried && isWrapped(this.#keys.kinds[i]!)) return undefined;
+      return this.#note(i, Dek.firstState(made, this.#refusal));
     } catch (error) {
       this.deks[i] = asDekError('create', error);
+      return undefined;
     }
   }
 
@@ -138,18 +148,18 @@ class Creation implements Commands {
       this.#idle.push(structs);
       done();
     };
+    const settled = (later: Promise<void> | undefined): void => {
+      if (later) void later.then(ended);
+      else ended();
+    };
     try {
       prepare(this.#context, this.#keys, i, structs.init);
       this.#context.lib.async.mlx5dv_dek_create(this.#context.ptr, structs.init.bytes, (pointer, errno) => {
         this.#context.creates--;
-        const dek = this.#end(i, pointer, errno, structs.init);
-        if (dek === undefined || !this.#isQueried) ended();
-        else {
-          Dek.firstStateAsync(dek, structs.dek, this.#refusal, (state) => {
-            this.states[i] = state;
-            ended();
-          });
-        }
+        const made = this.#end(i, pointer, errno, structs.init);
+        if (made instanceof Promise) settled(made);
+        else if (!this.#isQueried) ended();
+        else Dek.firstStateAsync(made, structs.dek, this.#refusal, (state) => settled(this.#note(i, state)));
       });
     } catch (error) {
       this.#idle.push(structs);
@@ -170,16 +180,30 @@ class Creation implements Commands {
     return structs;
   }
 
-  /** The DEK, if there is one. */
-  #end(i: number, pointer: DekPtr | null, errno: number, init: InitAttr): Dek | undefined {
+  /** The DEK; or, when there is none, the end of finding out why. */
+  #end(i: number, pointer: DekPtr | null, errno: number, init: InitAttr): Dek | Promise<void> {
     const kind = this.#keys.kinds[i]!;
     if (pointer === null) {
-      this.deks[i] = this.#refusal('create', errno, isWrapped(kind), mailboxOf(this.#context, init));
-      return undefined;
+      const making = this.#refusal('create', errno, isWrapped(kind), mailboxOf(this.#context, init));
+      return settle(this.#context, 'create', making, (error) => {
+        this.deks[i] = error;
+      });
     }
     const dek = new Dek(this.#context, pointer, kind);
     this.deks[i] = dek;
     return dek;
+  }
+
+  /** Keeps the state of one that was made, if it is asked for; or finds out why there is none. */
+  #note(i: number, state: DekState | DekError | Steps<DekError>): Promise<void> | undefined {
+    if (!this.#isQueried) return undefined;
+    if (typeof state === 'string' || state instanceof DekError) {
+      this.states[i] = state;
+      return undefined;
+    }
+    return settle(this.#context, 'query', state, (error) => {
+      this.states[i] = error;
+    });
   }
 }
 
@@ -218,11 +242,9 @@ function mailboxOf(context: Context, {bytes}: InitAttr): () => Uint8Array {
  */
 function loginNamedBy(context: Context, kind: number): bigint | undefined {
   if (!isWrapped(kind)) {
-    assertFit(context, 'plaintext');
     if (context.lib.loginObjects !== undefined) return 0n;
     throw new DekError('UNSUPPORTED', 'plaintext DEKs need rdma-core 42 or later');
   }
-  assertFit(context, 'wrapped');
   const {info, login} = context;
   if (login === undefined) {
     throw new DekError('NO_LOGIN', `${info.name} is not logged in`, {

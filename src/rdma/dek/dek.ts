@@ -8,7 +8,9 @@ import {MLX5DV_DEK_ATTR as ATTR, C} from '../c-layout.js';
 import {copyList, wrongReceiver} from '../checks.js';
 import type {Context} from '../context.js';
 import type {DekPtr} from '../ffi.js';
+import type {Call} from '../refusal/errno-table.js';
 import {type Refusal, refusals} from '../refusal/refusals.js';
+import type {Steps} from '../steps.js';
 import {DekAttr} from '../structs.js';
 import {asDekError, forEachDek} from './for-each-dek.js';
 
@@ -62,7 +64,7 @@ export class Dek {
     const pointer = self.#startQuery();
     const errno = self.#context.lib.mlx5dv_dek_query(pointer, own.clear());
     self.#endQuery();
-    if (errno !== 0) throw refusals(self.#context)('query', errno, self.#wrapped);
+    if (errno !== 0) throw self.#refused('query', errno);
     return {state: stateAt(own.view, 0), opaque: own.bytes.slice(ATTR.opaque, ATTR.opaque + OPAQUE_BYTES)};
   }
 
@@ -91,7 +93,7 @@ export class Dek {
     const pointer = self.#startDestroy();
     const errno = self.#context.lib.mlx5dv_dek_destroy(pointer);
     self.#endDestroy(errno);
-    if (errno !== 0) throw refusals(self.#context)('destroy', errno, self.#wrapped);
+    if (errno !== 0) throw self.#refused('destroy', errno);
   }
 
   /**
@@ -140,9 +142,10 @@ export class Dek {
   }
 
   /**
-   * @internal For create.ts: the state of a DEK that was made just now, and that nobody else has yet. Does not throw.
+   * @internal For create.ts: asks for a DEK that was made just now, and that nobody else has yet. Its state, or the
+   * error in the making. Does not throw.
    */
-  static firstState(dek: Dek, refusal: Refusal): DekState | DekError {
+  static firstState(dek: Dek, refusal: Refusal): DekState | DekError | Steps<DekError> {
     try {
       return dek.#answer(dek.#context.lib.mlx5dv_dek_query(dek.#alive(), own.clear()), own, refusal);
     } catch (error) {
@@ -151,7 +154,12 @@ export class Dek {
   }
 
   /** @internal The same, off this thread. */
-  static firstStateAsync(dek: Dek, attr: DekAttr, refusal: Refusal, done: (state: DekState | DekError) => void): void {
+  static firstStateAsync(
+    dek: Dek,
+    attr: DekAttr,
+    refusal: Refusal,
+    done: (state: DekState | DekError | Steps<DekError>) => void,
+  ): void {
     const ended = (errno: number): void => done(dek.#answer(errno, attr, refusal));
     try {
       dek.#context.lib.async.mlx5dv_dek_query(dek.#alive(), attr.clear(), ended);
@@ -237,7 +245,7 @@ export class Dek {
     this.#context.deks.endQuery(this.#slot);
   }
 
-  #answer(errno: number, {view}: DekAttr, refusal: Refusal): DekState | DekError {
+  #answer(errno: number, {view}: DekAttr, refusal: Refusal): DekState | Steps<DekError> {
     return errno === 0 ? stateAt(view, 0) : refusal('query', errno, this.#wrapped);
   }
 
@@ -265,6 +273,10 @@ export class Dek {
     if (pointer === null) throw new DekError('CLOSED', 'this DEK is destroyed');
     this.#context.ptr;
     return pointer;
+  }
+
+  #refused(call: Call, errno: number): DekError {
+    return this.#context.here(refusals(this.#context)(call, errno, this.#wrapped));
   }
 
   #busy(): DekError<'BUSY'> {

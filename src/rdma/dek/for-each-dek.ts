@@ -5,8 +5,9 @@ import type {Context} from '../context.js';
 import type {DekPtr} from '../ffi.js';
 import type {Call} from '../refusal/errno-table.js';
 import {refusals} from '../refusal/refusals.js';
+import type {Steps} from '../steps.js';
 
-/** What a refusal means may cost a command on this thread: a batch asks once for all refusals within this time. */
+/** What a refusal means may cost a command: a batch asks once for all refusals within this time. */
 export const MEMORY_MS = 10;
 
 /** What to do for number `i`. `begin` alone may throw as a rule, a DekError, and nothing is marked then. */
@@ -36,9 +37,13 @@ export async function forEachDek(context: Context, count: number, each: DekComma
 /** A command for each of `errors`, which is set when it fails. */
 function commands(context: Context, errors: (DekError | undefined)[], each: DekCommand): Commands {
   const refusal = refusals(context, MEMORY_MS);
-  const end = (i: number, errno: number) => {
+  /** When the error of one that was refused is made, which takes questions to the NIC. */
+  const end = (i: number, errno: number): Promise<void> | undefined => {
     each.end(i, errno);
-    if (errno !== 0) errors[i] = refusal(each.call, errno, each.wrapped(i));
+    if (errno === 0) return undefined;
+    return settle(context, each.call, refusal(each.call, errno, each.wrapped(i)), (error) => {
+      errors[i] = error;
+    });
   };
   /** Whether the command was sent. */
   const send = (i: number, command: (pointer: DekPtr) => void): boolean => {
@@ -61,16 +66,27 @@ function commands(context: Context, errors: (DekError | undefined)[], each: DekC
       const command = (pointer: DekPtr): void => {
         errno = each.now(pointer, i);
       };
-      if (send(i, command)) end(i, errno);
+      return send(i, command) ? end(i, errno) : undefined;
     },
     start: (i, done) =>
       send(i, (pointer) =>
         each.start(pointer, i, (errno) => {
-          end(i, errno);
-          done();
+          const ended = end(i, errno);
+          if (ended) void ended.then(done);
+          else done();
         }),
       ),
   };
+}
+
+/** Makes an error off this thread, and hands it on. Does not reject. */
+export async function settle(
+  context: Context,
+  call: Call,
+  making: Steps<DekError>,
+  give: (error: DekError) => void,
+): Promise<void> {
+  give(await context.off(making).catch((error: unknown) => asDekError(call, error)));
 }
 
 /** What a call is refused with when `error` was thrown instead of sending it. */

@@ -7,6 +7,7 @@ import {wipe} from '../../bytes.js';
 import {DekError} from '../../errors.js';
 import type {Context} from '../context.js';
 import type {DevxObjPtr} from '../ffi.js';
+import {call, type Steps} from '../steps.js';
 import {errnoName} from './errno-name.js';
 import type {Told} from './status.js';
 
@@ -30,11 +31,14 @@ export function explainRefusals(on: boolean): void {
   isOn = on;
 }
 
-/** Asks; undefined when that taught nothing. `makeMailbox` is wiped here. Does not throw. */
-export function askAgain(context: Context, errno: number, makeMailbox: () => Uint8Array): Told | undefined {
+/**
+ * Asks; undefined when that taught nothing. What `makeMailbox` gives, before the first call, is wiped here. Does not
+ * throw.
+ */
+export function* askAgain(context: Context, errno: number, makeMailbox: () => Uint8Array): Steps<Told | undefined> {
   if (!isOn || !REFUSALS.has(errnoName(errno))) return undefined;
   try {
-    return sendOnce(context, makeMailbox);
+    return yield* sendOnce(context, makeMailbox);
   } catch {
     return undefined; // asked only to explain another error: that one is the answer
   }
@@ -44,15 +48,15 @@ export function askAgain(context: Context, errno: number, makeMailbox: () => Uin
  * Sends a command that makes an object, and destroys what it made at once. undefined when the firmware said nothing.
  * What `makeMailbox` gives is wiped here. Throws CLOSED.
  */
-export function sendOnce(context: Context, makeMailbox: () => Uint8Array): Told | undefined {
+export function* sendOnce(context: Context, makeMailbox: () => Uint8Array): Steps<Told | undefined> {
   let mailbox: Uint8Array | undefined;
   try {
     mailbox = makeMailbox();
     const {lib, ptr} = context;
     const out = new Uint8Array(new ArrayBuffer(OUT_BYTES));
-    const object = lib.mlx5dv_devx_obj_create(ptr, mailbox, mailbox.length, out, out.length);
+    const {result: object} = yield* call(lib.mlx5dv_devx_obj_create, ptr, mailbox, mailbox.length, out, out.length);
     if (object !== null) {
-      destroy(context, object);
+      yield* destroy(context, object);
       return 'not repeated';
     }
     const status = out[0]!;
@@ -63,7 +67,7 @@ export function sendOnce(context: Context, makeMailbox: () => Uint8Array): Told 
 }
 
 /** What the firmware does not let go of is tried again with the next commands, and goes with the context at last. */
-function destroy(context: Context, object: DevxObjPtr): void {
+function* destroy(context: Context, object: DevxObjPtr): Steps<void> {
   context.strays.add(object);
-  for (let tries = 0; tries < DESTROY_TRIES && context.strays.has(object); tries++) context.sweep();
+  for (let tries = 0; tries < DESTROY_TRIES && context.strays.has(object); tries++) yield* context.sweep();
 }

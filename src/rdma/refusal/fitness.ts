@@ -5,6 +5,7 @@
 import {DekError} from '../../errors.js';
 import type {Caps} from '../caps/caps.js';
 import type {HcaCaps} from '../caps/hca-caps.js';
+import type {Steps} from '../steps.js';
 import type {Meaning} from './errno-table.js';
 
 /** What is asked of a NIC: a login, or to take a DEK that comes wrapped, or in plaintext. */
@@ -14,16 +15,19 @@ export type Need = 'login' | 'wrapped' | 'plaintext';
 export interface Nic {
   readonly info: {readonly name: string};
   readonly caps: Caps;
-  capsNow(): Caps;
-  hcaCaps(): HcaCaps;
+  capsNow(): Steps<Caps>;
+  hcaCaps(): Steps<HcaCaps>;
 }
 
-/** Throws UNSUPPORTED where libmlx5 would not send `need`, or send what the import mode does not allow. */
-export function assertFit(nic: Nic, need: Need): void {
-  const {importMode} = nic.caps;
-  const other = need === 'plaintext' ? 'wrapped' : 'plaintext';
-  if (importMode !== other) return;
-  const [code, text, hint] = whyUnfit(nic, need) ?? lackOf(nic.caps, need)!;
+/** Whether libmlx5 would not send `need`, or send what the import mode does not allow. */
+export function isMisfit({caps: {importMode}}: Nic, need: Need): boolean {
+  return importMode === (need === 'plaintext' ? 'wrapped' : 'plaintext');
+}
+
+/** Throws UNSUPPORTED for a misfit. The NIC is asked only why. */
+export function* assertFit(nic: Nic, need: Need): Steps<void> {
+  if (!isMisfit(nic, need)) return;
+  const [code, text, hint] = (yield* whyUnfit(nic, need)) ?? lackOf(nic.caps, need)!;
   throw new DekError(code, `${nic.info.name} ${text}`, {hint});
 }
 
@@ -31,12 +35,12 @@ export function assertFit(nic: Nic, need: Need): void {
  * Why a NIC does not do `need`, by what it says now; undefined when that is not the reason. The text goes on after the
  * NIC's name. A firmware command.
  */
-export function whyUnfit(nic: Nic, need: Need): Meaning | undefined {
+export function* whyUnfit(nic: Nic, need: Need): Steps<Meaning | undefined> {
   let now: Caps;
   try {
-    now = nic.capsNow();
+    now = yield* nic.capsNow();
     // libmlx5 reads nothing at all then, and says nothing.
-    if (now.importMode === 'unknown' && !nic.hcaCaps().crypto) return ENGINE_OFF;
+    if (now.importMode === 'unknown' && !(yield* nic.hcaCaps()).crypto) return ENGINE_OFF;
   } catch {
     return undefined; // asked only to explain another error: that one is the answer
   }

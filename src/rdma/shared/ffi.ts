@@ -2,10 +2,9 @@
  * The C functions by which two processes share a context, through Koffi, as ../ffi.ts has those of the control path.
  * Loaded when the first context is shared.
  */
-import {DekError} from '../../errors.js';
 import {loadKoffi} from '../../koffi.js';
 import {type ContextPtr, type DevicePtr, library, type PdPtr, type Ptr} from '../ffi.js';
-import {IBV_CONTEXT, RDMA_VERBS_IOCTL} from './c-layout.js';
+import {IBV_CONTEXT} from './c-layout.js';
 
 /** What points to one: a DEK, a login object. */
 export type HolderPtr = Ptr<'mlx5dv_devx_obj *'>;
@@ -17,8 +16,8 @@ export interface SharedCalls {
   ibv_import_pd(context: ContextPtr, handle: number): PdPtr | null;
   /** void ibv_unimport_pd(struct ibv_pd *pd) */
   ibv_unimport_pd(pd: PdPtr): void;
-  /** An ioctl of uverbs: 0 or an errno. `header` with its attributes, whose pointers have to live. */
-  ioctl(fd: number, header: Uint8Array): number;
+  /** int ioctl(int fd, unsigned long request, ...): 0, or -1 and errno. What `argument` points to has to live. */
+  ioctl(fd: number, request: number, argument: Uint8Array): number;
   /** A copy of a descriptor, with close-on-exec; -1 when there is no room. */
   duplicate(fd: number): number;
   /** Memory of C's heap, zeroed, which libmlx5 may free; null when there is none. */
@@ -46,30 +45,23 @@ export function sharedCalls(): SharedCalls {
 }
 
 function load(): SharedCalls {
-  library(); // pins both, and says what is missing
+  const {off} = library(); // pins both, and says what is missing
   const koffi = loadKoffi();
   const verbs = koffi.load('libibverbs.so.1');
   const libc = koffi.load(null);
   const pointer = koffi.pointer(koffi.opaque());
   const importDevice = verbs.func('ibv_import_device', pointer, ['int']);
-  const ioctl = libc.func('ioctl', 'int', ['int', 'unsigned long', pointer]);
   const fcntl = libc.func('fcntl', 'int', ['int', 'int', 'int']);
   const memcpy = libc.func('memcpy', pointer, [pointer, pointer, 'size_t']);
   const calloc = libc.func('calloc', pointer, ['size_t', 'size_t']);
   return {
-    ibv_import_device: (fd) =>
-      new Promise((resolve, reject) => {
-        // errno is read in the callback: it is lost one turn later.
-        const done = (_error: unknown, context: ContextPtr | null) => resolve({context, errno: koffi.errno()});
-        try {
-          importDevice.async(fd, done);
-        } catch (cause) {
-          reject(new DekError('BUSY', 'too many devices are being opened at once', {cause}));
-        }
-      }),
+    ibv_import_device: async (fd) => {
+      const {result, errno} = await off(importDevice, [fd]);
+      return {context: result as ContextPtr | null, errno};
+    },
     ibv_import_pd: verbs.func('ibv_import_pd', pointer, [pointer, 'uint32_t']),
     ibv_unimport_pd: verbs.func('ibv_unimport_pd', 'void', [pointer]),
-    ioctl: (fd, header) => (ioctl(fd, RDMA_VERBS_IOCTL, header) === 0 ? 0 : koffi.errno()),
+    ioctl: libc.func('ioctl', 'int', ['int', 'unsigned long', pointer]),
     duplicate: (fd) => fcntl(fd, F_DUPFD_CLOEXEC, LEAST_FD) as number,
     calloc: (bytes) => calloc(1, bytes) as bigint | null,
     free: libc.func('free', 'void', [pointer]),

@@ -5,7 +5,14 @@
  */
 import {constants} from 'node:os';
 import {library} from '../ffi.js';
-import {IOCTL_ATTR as ATTR, IOCTL_HDR as HDR, RDMA_DRIVER_MLX5, UVERBS_ATTR_F_MANDATORY} from './c-layout.js';
+import {call, runHere, type Steps} from '../steps.js';
+import {
+  IOCTL_ATTR as ATTR,
+  IOCTL_HDR as HDR,
+  RDMA_DRIVER_MLX5,
+  RDMA_VERBS_IOCTL,
+  UVERBS_ATTR_F_MANDATORY,
+} from './c-layout.js';
 import {sharedCalls} from './ffi.js';
 
 /** What can be on a context. In the order in which it can be destroyed: what uses others comes first. */
@@ -86,19 +93,20 @@ export interface Handles {
 }
 
 /**
- * The objects of this type in the context of `fd`; null when the kernel would not tell (before 5.0). That the newest
- * come first is how the kernel keeps them (rdma_core.c), and no promise of its.
+ * The objects of this type in the context of `fd`, which the kernel knows without asking the NIC; null when it would
+ * not tell (before 5.0). That the newest come first is how the kernel keeps them (rdma_core.c), and no promise of its.
  */
 export function handlesOf(fd: number, type: ObjectType): Handles | null {
   for (let room = ROOM; ; room = Math.min(4 * room, MOST_HANDLES)) {
     const total = new Uint8Array(new ArrayBuffer(4));
     const list = new Uint32Array(new ArrayBuffer(4 * room));
-    const {addressOf} = library();
-    const errno = call(fd, DEVICE, INFO_HANDLES, [
+    const lib = library();
+    const attributes = [
       {id: INFO.object_id, bytes: 8, data: BigInt(OBJECT_TYPES[type])},
-      {id: INFO.total, bytes: 4, data: addressOf(total)},
-      {id: INFO.list, bytes: 4 * room, data: addressOf(new Uint8Array(list.buffer))},
-    ]);
+      {id: INFO.total, bytes: 4, data: lib.addressOf(total)},
+      {id: INFO.list, bytes: 4 * room, data: lib.addressOf(new Uint8Array(list.buffer))},
+    ];
+    const errno = runHere(lib, ioctl(fd, {object: DEVICE, method: INFO_HANDLES, attributes}));
     // A kernel that does not know the type has none of it.
     if (UNKNOWN.has(errno)) return OPTIONAL.has(type) ? {handles: [], isCut: false} : null;
     if (errno !== 0) return null;
@@ -123,16 +131,22 @@ const UNKNOWN: ReadonlySet<number> = new Set([EPROTONOSUPPORT, EOPNOTSUPP, EINVA
 /** Where the kernel answers, which nobody reads. It lives on: what only an address names is collected. */
 const answerRoom = new Uint8Array(new ArrayBuffer(8));
 
-/** Destroys an object: 0 or an errno, ENOENT when there is none. */
-export function destroyHandle(fd: number, type: ObjectType, handle: number): number {
+/** Destroys an object, which is a firmware command: 0 or an errno, ENOENT when there is none. */
+export function destroyHandle(fd: number, type: ObjectType, handle: number): Steps<number> {
   const {method, handle: id, answer} = DESTROY[type];
   const attributes: Attribute[] = [{id, bytes: 0, data: BigInt(handle)}];
   if (answer !== undefined) attributes.push({id: 1, bytes: answer, data: library().addressOf(answerRoom)});
-  return call(fd, OBJECT_TYPES[type], method, attributes);
+  return ioctl(fd, {object: OBJECT_TYPES[type], method, attributes});
+}
+
+interface Method {
+  readonly object: number;
+  readonly method: number;
+  readonly attributes: readonly Attribute[];
 }
 
 /** 0 or an errno. */
-function call(fd: number, object: number, method: number, attributes: readonly Attribute[]): number {
+function* ioctl(fd: number, {object, method, attributes}: Method): Steps<number> {
   const bytes = HDR.size + attributes.length * ATTR.size;
   const header = new DataView(new ArrayBuffer(bytes));
   header.setUint16(HDR.length, bytes, true);
@@ -147,5 +161,7 @@ function call(fd: number, object: number, method: number, attributes: readonly A
     header.setUint16(at + ATTR.flags, UVERBS_ATTR_F_MANDATORY, true);
     header.setBigUint64(at + ATTR.data, data, true);
   }
-  return sharedCalls().ioctl(fd, new Uint8Array(header.buffer));
+  const argument = new Uint8Array(header.buffer);
+  const {result, errno} = yield* call(sharedCalls().ioctl, fd, RDMA_VERBS_IOCTL, argument);
+  return result === 0 ? 0 : errno;
 }

@@ -10,6 +10,7 @@ import {Device, type OpenOptions} from '../device.js';
 import {library} from '../ffi.js';
 import {type DeviceInfo, describeDevice} from '../list.js';
 import type {PdMaker} from '../pd.js';
+import {call, runOff} from '../steps.js';
 import {sharedCalls} from './ffi.js';
 
 /** What libibverbs leaves open where it refuses before it has taken the descriptor over. */
@@ -30,7 +31,7 @@ export async function importDevice(fd: number, pdHandle: number, options: OpenOp
     info = describeDevice(lib, calls.deviceOf(ptr));
     if (!info.mlx5) throw new DekError('UNSUPPORTED', `${info.name} is no mlx5 device`);
   } catch (error) {
-    lib.ibv_close_device(ptr);
+    await runOff(lib, call(lib.ibv_close_device, ptr));
     throw error;
   }
   const context = new Context(lib, ptr, info, pdOf(pdHandle));
@@ -44,14 +45,15 @@ export function duplicate(fd: number): number {
   return copy;
 }
 
+/** The kernel knows it without asking the NIC. */
 function pdOf(handle: number): PdMaker {
-  return (lib, context, device) => {
+  return function* (_lib, context, device) {
     const calls = sharedCalls();
-    const ptr = calls.ibv_import_pd(context, handle);
-    if (ptr !== null) return {ptr, close: () => calls.ibv_unimport_pd(ptr)};
+    const {result: ptr, errno} = yield* call(calls.ibv_import_pd, context, handle);
+    if (ptr !== null) return {ptr, close: () => call(calls.ibv_unimport_pd, ptr)};
     throw new DekError('BAD_ARGUMENT', `the context of ${device} has no protection domain with the handle ${handle}`, {
       hint: 'ibv_pd->handle of a PD of that context',
-      errno: getSystemErrorName(-lib.errno()),
+      errno: getSystemErrorName(-errno),
     });
   };
 }

@@ -9,8 +9,9 @@ import type {Context} from '../context.js';
 import {Dek, type DekAnswer, Kind} from '../dek/dek.js';
 import {Device} from '../device.js';
 import type {DekPtr, LoginPtr} from '../ffi.js';
-import {Login, setLogin} from '../login.js';
+import {Login} from '../login.js';
 import {LOGIN_APIS} from '../login-api.js';
+import type {Steps} from '../steps.js';
 import {DEVX_OBJ_OF_MKEY, IBV_CQ, IBV_MR, IBV_PD, IBV_QP} from './c-layout.js';
 import {forgetObject, type ObjectIds, objectIdsIfKnown, objectIdsOf, rebuildObject} from './devx-object.js';
 import {sharedCalls} from './ffi.js';
@@ -41,11 +42,23 @@ export class Sharing {
     this.#context = Device.contextOf(device);
   }
 
-  /** The context's descriptor, which stays this process's, and the handle of its PD. Throws CLOSED, LIMIT. */
-  get descriptor(): {fd: number; pdHandle: number} {
-    const {ptr, pd} = this.#context;
-    const calls = sharedCalls();
-    return {fd: calls.cmdFd(ptr), pdHandle: calls.u32At(pd, IBV_PD.handle)};
+  /** The context's descriptor, which stays this process's. Throws CLOSED. */
+  get fd(): number {
+    return sharedCalls().cmdFd(this.#context.ptr);
+  }
+
+  /** The handle of its PD, which `allocPd` sees to. Throws CLOSED. */
+  get pdHandle(): number {
+    return sharedCalls().u32At(this.#context.pd, IBV_PD.handle);
+  }
+
+  get hasPd(): boolean {
+    return this.#context.hasPd;
+  }
+
+  /** Has the context have its PD. Throws CLOSED, and what the refusal means. */
+  allocPd(): Promise<void> {
+    return this.#context.allocPd();
   }
 
   /** Calls `tell` when `others` may have changed: before what is new is used. */
@@ -132,28 +145,36 @@ export class Sharing {
   }
 
   /** Takes a login object of another process up if it is there; null when it is not. Object API alone. */
-  adoptLogin(ids: ObjectIds, {credentialId, importKekId}: {credentialId: number; importKekId: number}): Login | null {
+  async adoptLogin(
+    ids: ObjectIds,
+    {credentialId, importKekId}: {credentialId: number; importKekId: number},
+  ): Promise<Login | null> {
     if (this.#device.loginApi !== 'object') return null;
     const pointer = rebuildObject<LoginPtr>(this.#context.ptr, ids);
     const login = new Login(this.#context, LOGIN_APIS.object, pointer, credentialId, importKekId);
     try {
-      login.query();
+      await login.queryAsync();
     } catch (error) {
       if (!(error instanceof DekError)) throw error;
       forgetObject(pointer);
       return null;
     }
-    setLogin(this.#context, login, pointer);
+    Login.install(login);
     return login;
   }
 
+  /** Resolves when this process makes nothing there: what `others` tells of and what is there agree then. */
+  quiet(): Promise<void> {
+    return this.#context.quiet();
+  }
+
   handles(type: ObjectType): Handles | null {
-    return handlesOf(this.descriptor.fd, type);
+    return handlesOf(this.fd, type);
   }
 
   /** 0 or an errno. */
-  destroy(type: ObjectType, handle: number): number {
-    return destroyHandle(this.descriptor.fd, type, handle);
+  destroy(type: ObjectType, handle: number): Promise<number> {
+    return this.#context.off(destroyHandle(this.fd, type, handle));
   }
 
   /**
@@ -165,11 +186,18 @@ export class Sharing {
     if (context.closed) return;
     context.changed = undefined;
     context.refuseCalls(true);
-    await context.queue.idle();
-    for (const prover of context.provers) await prover.idle();
-    context.refuseCalls(false);
-    for (const prover of context.provers) prover.close();
-    context.sweep();
+    try {
+      await context.idle();
+      await context.off(this.#releasing());
+    } finally {
+      context.refuseCalls(false);
+    }
+  }
+
+  *#releasing(): Steps<void> {
+    const context = this.#context;
+    for (const prover of context.provers) yield* prover.closing();
+    yield* context.sweep();
     for (const slot of context.deks.slots()) {
       forgetObject(context.deks.pointer(slot)!);
       context.deks.forget(slot);
@@ -177,7 +205,6 @@ export class Sharing {
     if (context.login?.object) forgetObject(context.login.object);
     context.login = undefined;
     // A PD of its own stays, as do the DEKs on it; an import is only memory of this process.
-    if (context.isImported) context.close();
-    else context.leave();
+    yield* context.isImported ? context.close() : context.leave();
   }
 }

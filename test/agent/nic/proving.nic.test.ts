@@ -75,7 +75,7 @@ describe('Proving', () => {
           })),
         );
       } finally {
-        proving.close();
+        await proving.close();
       }
     }, keys);
   }
@@ -217,7 +217,11 @@ describe('Proving', () => {
       const {dataPath} = (await load(
         '../../src/rdma/data-path/ffi.js',
       )) as typeof import('../../../src/rdma/data-path/ffi.js');
-      Object.assign(dataPath(), {mlx5dv_devx_qp_modify: () => 22, ibv_modify_qp: () => 22});
+      const refuse = (...args: unknown[]): void => {
+        setImmediate(args.at(-1) as (error: unknown, errno: number) => void, null, 22);
+      };
+      const refused = Object.assign(() => 22, {async: refuse});
+      Object.assign(dataPath(), {mlx5dv_devx_qp_modify: refused, ibv_modify_qp: refused});
     });
     const [finding] = await prove(keys);
     expect(finding).to.deep.equal({

@@ -205,7 +205,8 @@ describe('Prover', () => {
       const {dataPath} = (await load(
         '../../src/rdma/data-path/ffi.js',
       )) as typeof import('../../../src/rdma/data-path/ffi.js');
-      const verbs = dataPath() as unknown as Record<string, (...args: unknown[]) => unknown>;
+      type Func = {(...args: unknown[]): unknown; async(...args: unknown[]): void};
+      const verbs = dataPath() as unknown as Record<string, Func>;
       const pointers = ['ibv_create_cq', 'ibv_reg_mr', 'mlx5dv_create_qp', 'mlx5dv_create_mkey'];
       const errnos = ['mlx5dv_devx_qp_modify', 'ibv_modify_qp'];
       const errors: string[] = [];
@@ -213,11 +214,15 @@ describe('Prover', () => {
         const real = {...verbs};
         let call = 0;
         for (const name of [...pointers, ...errnos]) {
-          verbs[name] = (...args) => {
-            if (call++ === failing || (call > failing && errnos.includes(name)))
-              return errnos.includes(name) ? 22 : null;
-            return real[name]!(...args);
-          };
+          const fails = (): boolean => call++ === failing || (call > failing && errnos.includes(name));
+          const refused = errnos.includes(name) ? 22 : null;
+          verbs[name] = Object.assign((...args: unknown[]) => (fails() ? refused : real[name]!(...args)), {
+            async: (...args: unknown[]) => {
+              const done = args.at(-1) as (error: unknown, result: unknown) => void;
+              if (fails()) setImmediate(done, null, refused);
+              else real[name]!.async(...args);
+            },
+          });
         }
         try {
           (await kept.device!.openProver()).close();

@@ -126,7 +126,7 @@ describe('refusals in words', () => {
     await openAndBeRefused();
     expect(nic.live()).to.include({deks: 1});
     for (const left of [1, 0]) {
-      await child.run(({kept}) => void kept.device!.queryDeks([]));
+      await child.run(async ({kept}) => void (await kept.device!.queryDeks([])));
       expect(nic.live()).to.include({deks: left});
     }
     await child.run(({kept}) => kept.device!.close());

@@ -8,7 +8,8 @@ import {AgentClient} from '../../../src/agent/client.js';
 import {wrapDek} from '../../../src/wrap/index.js';
 import {type TestDevice, testDevice} from '../nic/device.js';
 
-const FAST_CLOCK = new URL('./fast-clock.js', import.meta.url).href;
+/** To be preloaded by `--import`. */
+export const FAST_CLOCK = new URL('./fast-clock.js', import.meta.url).href;
 
 /** bin/dek.cjs of this checkout. */
 export const DEK = fileURLToPath(new URL('../../../../bin/dek.cjs', import.meta.url));

@@ -45,7 +45,7 @@ export class Service {
         globalThis.held ??= {provers: []};
         const {held} = globalThis;
         held.device ??= await openDevice();
-        const {fd, pdHandle} = new Sharing(held.device).descriptor;
+        const {fd, pdHandle} = new Sharing(held.device);
         if (held.shared) held.before = held.shared.table();
         held.shared = await new AgentClient(socket).lend({fd, pdHandle, names, before: held.before});
       },

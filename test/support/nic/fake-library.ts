@@ -92,6 +92,16 @@ export class FakeLibrary {
         mlx5dv_dek_destroy: (_dek: unknown, done: (errno: number) => void) =>
           this.#later(() => done(this.#call('mlx5dv_dek_destroy', undefined))),
       },
+      off: (fn: (...args: unknown[]) => unknown, args: readonly unknown[]) =>
+        new Promise((resolve, reject) =>
+          this.#later(() => {
+            try {
+              resolve({result: fn(...args), errno: this.#errno});
+            } catch (error) {
+              reject(error);
+            }
+          }),
+        ),
       errno: () => this.#errno,
       bytesAt: () => new Uint8Array(),
       pointersAt: () => [],

@@ -112,7 +112,7 @@ async function proven(nic: Device, entry: ManifestEntry, dek: ReturnType<Device[
     if (finding!.verdict === 'ok') return well(`${words}; destroyed`, nic.name);
     return found(verdictOf(finding!), words, nic.name);
   } finally {
-    proving.close();
+    await proving.close();
   }
 }
 
