@@ -163,9 +163,13 @@ describe('dek officer rotate', () => {
       child.kill('SIGKILL');
       await ended;
     }
-    const {status, stderr} = await card.dek(...rotate, '--yes');
-    // Where one of them came to its end before it was killed there is nothing left to rotate.
-    if (status !== 0) expect(stderr).to.match(/was wrapped under KCV [0-9a-f]{10}, not/);
+    const last = await card.dek(...rotate, '--yes');
+    // One of them may have come to its end before it was killed.
+    const {status, stderr} = last.status === 0 ? await card.dek(...rotate, '--yes') : last;
+    expect([status, stderr]).to.deep.include(5);
+    expect(stderr).to.match(
+      /is wrapped under KCV [0-9a-f]{10} already, that of --to\nhint: a rotation to it has ended/,
+    );
     expect(keks()[0]).to.deep.equal(keks()[1]);
     expect(keks()[0]).to.have.lengthOf(1);
     expect(keks()[0]).to.not.include(card.device.kekId);

@@ -71,12 +71,16 @@ export async function openRotation(options: RotationOptions): Promise<Rotation> 
       hint: `finish it first, with the same KEKs; where the NICs have no other than the old one, remove ${journal}`,
     });
   }
-  if (!begun && toHex(header.importKekKcv) !== fromKcv) {
-    throw new DekError(
-      'BAD_ARGUMENT',
-      `${manifest} was wrapped under KCV ${toHex(header.importKekKcv)}, not ${fromKcv}`,
-      {hint: 'give the KEK that wrapped it as --from: dek kek show SOURCE tells the KCV of one'},
-    );
+  const wrappedUnder = toHex(header.importKekKcv);
+  if (!begun && wrappedUnder === toKcv) {
+    throw new DekError('EXISTS', `${manifest} is wrapped under KCV ${toKcv} already, that of --to`, {
+      hint: 'a rotation to it has ended: dek officer kek list shows whether the old KEK is still in the NICs',
+    });
+  }
+  if (!begun && wrappedUnder !== fromKcv) {
+    throw new DekError('BAD_ARGUMENT', `${manifest} was wrapped under KCV ${wrappedUnder}, not ${fromKcv}`, {
+      hint: 'give the KEK that wrapped it as --from: dek kek show SOURCE tells the KCV of one',
+    });
   }
   const status = await statusIfAny(socket);
   assertHolds(status, manifest);
