@@ -110,6 +110,22 @@ describe('an agent with a rollback index', () => {
     expect(HOST).to.equal('node-1');
   });
 
+  it('is no file that others can write', async () => {
+    const file = join(device.directory, 'open');
+    const path = manifests.write(vols(1, 1));
+    expect(await enroll(`file:${file}`, path)).to.include({status: 0});
+    fs.chmodSync(file, 0o660);
+    for (const {status, stderr} of [
+      await runDek(['rollback-index', 'show', `file:${file}`]),
+      await enroll(`file:${file}`, path),
+    ]) {
+      expect([status, stderr]).to.deep.include(2);
+      expect(stderr).to.contain('can be written by others than its owner').and.contain(`chmod go-w ${file}`);
+    }
+    const failed = await start(`file:${file}`, path).catch((error: Error) => error);
+    expect(`${failed}`).to.contain('can be written by others than its owner');
+  });
+
   it('changes nothing when the TPM is gone, and goes on when it is back', async () => {
     const lost = await SoftTpm.start();
     try {
