@@ -44,8 +44,13 @@ export async function runProgram(program: string, commands: CommandTable, argv: 
   } catch (error) {
     printError(error, {json: argv.includes('--json')}); // of the loading: Koffi may have no module for this machine
   }
-  if (!hasStuck()) return;
+  if (hasStuck()) await endNow();
+}
+
+/** Ends the process once what it has printed is read, without waiting for what hangs. */
+async function endNow(): Promise<void> {
   const {exitNow} = await import('../agent/host/ffi.js');
+  for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
   exitNow(Number(process.exitCode ?? 0));
 }
 

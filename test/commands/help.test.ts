@@ -108,7 +108,7 @@ describe('help', () => {
         require(${JSON.stringify(`${ROOT}bin/dek.cjs`)});
         return printed;
       });
-      process.stderr.write(JSON.stringify(texts));
+      require('node:fs').writeFileSync(2, JSON.stringify(texts));
       process.exit();`;
     const words = JSON.stringify(asked.map(([argv]) => argv));
     const {stderr} = spawnSync(process.execPath, ['-e', program, 'dek', words], {encoding: 'utf8'});
