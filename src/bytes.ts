@@ -68,6 +68,11 @@ export function orList(items: readonly (number | string)[]): string {
   return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} or ${items.at(-1)}`;
 }
 
+/** `1 host`, `3 hosts`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /**
  * A zeroed buffer for a secret, outside V8's heap: V8 keeps typed arrays of up to 64 bytes inside its heap, where the
  * garbage collector copies them, and a copy cannot be wiped. The caller wipes it with `wipe`. In a process of ours that

@@ -1,5 +1,6 @@
 /** What the officer's commands share: which functions, by whose login, and how keys of a NIC read. */
 import * as Flags from '@oclif/core/flags';
+import {counted} from '../bytes.js';
 import {readCiphertext} from '../custody/source.js';
 import {SOURCE_FORMS} from '../custody/sources/table.js';
 import {type LoginOptions, WRAPPED_CREDENTIAL_BYTES} from '../dek-layout.js';
@@ -109,7 +110,7 @@ export async function addOrPlan(
 /** The keys of a function in lines, and how many more it has room for; `head` stands before that. */
 export function describeKeys(kind: KeyKind, head: string, room: number, keys: readonly KeyReport[]): string[] {
   const rows = keys.map(({id, state, bytes, role}) => [describeId(id), state, bytes ? `${bytes * 8} bits` : `${role}`]);
-  const count = `${keys.length} ${KIND_NAMES[kind]}${keys.length === 1 ? '' : 's'}`;
+  const count = counted(keys.length, KIND_NAMES[kind]);
   return [
     `${head}${count}, room for ${Math.max(room - keys.length, 0)} more`,
     ...(keys.length === 0 ? [] : tableLines(['ID', 'STATE', kind === 'kek' ? 'SIZE' : 'ROLE'], rows)),

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import type {ListedHost, Master as MasterManifest} from '../bulk/rewrap-list.js';
-import {toHex} from '../bytes.js';
+import {counted, toHex} from '../bytes.js';
 import {DekCommand} from '../cli/base.js';
 import {idFlag} from '../cli/flags/flags.js';
 import {formatFlag} from '../cli/flags/format-flag.js';
@@ -121,7 +121,7 @@ export default class Rewrap extends DekCommand {
         progress.update('written', hosts.length, listed.length);
       }
       const {deks, equalLines: equalKeys} = master;
-      this.note(`re-wrapped ${countDeks(deks)} for ${hosts.length} hosts: ${directory}`);
+      this.note(`re-wrapped ${countDeks(deks)} for ${counted(hosts.length, 'host')}: ${directory}`);
       this.#noteEqual(equalKeys);
       return {deks, equalKeys, fromKcv: kekResult(from).kekKcv, hosts};
     } finally {

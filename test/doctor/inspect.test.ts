@@ -26,7 +26,7 @@ describe('identify', () => {
     ['a list of perftest', text('0xa5\n'.repeat(40)), 'perftest', /a number a line as perftest has it/],
     ['C', text(`static const unsigned char k[40] = {${'0xa5, '.repeat(40)}};`), 'c', /1 arrays of bytes in C/],
     ['pyverbs', text(`[{"credential": [${'1, '.repeat(5)}1]}]`), 'pyverbs', /MLX5_CRYPTO_TEST_INFO/],
-    ['a signature', text('-----BEGIN SSH SIGNATURE-----\nAAAA\n'), 'ssh-signature', /1 signatures by SSH keys/],
+    ['a signature', text('-----BEGIN SSH SIGNATURE-----\nAAAA\n'), 'ssh-signature', /1 signature by SSH keys/],
     ['a CAAM blob', caam, 'caam', /black blob of keyctl_caam/],
     ['a stream', new Uint8Array(800).fill(200), 'bytes', /a raw stream of 20 values of 40 bytes/],
     ['anything', text('hello, world\n'), 'unknown', /nothing that dek knows: 13 bytes/],

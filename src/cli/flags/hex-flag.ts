@@ -1,6 +1,6 @@
 /** Values that are so many bytes in hex, with or without 0x, as keygen prints a keytag. */
 import * as Flags from '@oclif/core/flags';
-import {fromHex} from '../../bytes.js';
+import {counted, fromHex} from '../../bytes.js';
 import {KCV_BYTES} from '../../dek-layout.js';
 import {DekError} from '../../errors.js';
 
@@ -23,6 +23,6 @@ export function parseKcv(text: string, title: string): Uint8Array {
 function parseHex(text: string, bytes: number, title: string, hint?: string): Uint8Array {
   const digits = text.replace(/^0x/i, '');
   if (digits.length === 2 * bytes && /^[0-9a-f]*$/i.test(digits)) return fromHex(digits, title);
-  const got = digits.length === 2 * bytes ? '' : `, got ${text.length} character${text.length === 1 ? '' : 's'}`;
+  const got = digits.length === 2 * bytes ? '' : `, got ${counted(text.length, 'character')}`;
   throw new DekError('BAD_ARGUMENT', `${title} expected ${2 * bytes} hex digits${got}`, {hint});
 }

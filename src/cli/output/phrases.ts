@@ -1,17 +1,17 @@
 /** What the sentences of several commands have in common. */
+import {counted} from '../../bytes.js';
 import type {DekLayout} from '../../dek-layout.js';
 
 type Kind = Pick<DekLayout, 'keySize' | 'keytag'>;
 
 /** `1 DEK`, `3 DEKs`, `3 256-bit DEKs with keytag`. */
 export function countDeks(count: number, kind?: Kind): string {
-  const noun = count === 1 ? 'DEK' : 'DEKs';
-  return `${count} ${kind ? named(noun, kind) : noun}`;
+  return kind ? `${count} ${named(count === 1 ? 'DEK' : 'DEKs', kind)}` : counted(count, 'DEK');
 }
 
 /** `1 manifest`, `3 manifests`. */
 export function countManifests(count: number): string {
-  return `${count} ${count === 1 ? 'manifest' : 'manifests'}`;
+  return counted(count, 'manifest');
 }
 
 /** `256-bit DEK with keytag`, `128-bit DEK without keytag`. */

@@ -1,5 +1,5 @@
 import * as Args from '@oclif/core/args';
-import {toHex} from '../../bytes.js';
+import {counted, toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {idFlag, socketFlag} from '../../cli/flags/flags.js';
 import {parseKcv} from '../../cli/flags/hex-flag.js';
@@ -40,7 +40,8 @@ export default class KekUsage extends DekCommand {
     const usage = await kekUsage(kcv, {paths, socket: flags.socket, ids: id === undefined ? [] : [id]});
     const lines = usageLines(usage);
     for (const line of lines) this.log(line);
-    const where = `${usage.lookedAt.length} manifests and ${usage.agent ? 'the logins of the agent' : 'no agent'}`;
+    const manifests = counted(usage.lookedAt.length, 'manifest');
+    const where = `${manifests} and ${usage.agent ? 'the logins of the agent' : 'no agent'}`;
     if (lines.length === 0) this.log(`nothing names the KEK with KCV ${kcv}: looked at ${where}`);
     else process.exitCode = 5;
     return {kcv, unused: lines.length === 0, ...usage};

@@ -2,7 +2,7 @@
  * What a file is, by its content, and nothing of what is secret in it: raw bytes are told by their length alone. Each
  * kind is asked for in turn, the ones with a mark of their own first.
  */
-import {equalBytes, secretBytes, toHex, wipe} from '../../bytes.js';
+import {counted, equalBytes, secretBytes, toHex, wipe} from '../../bytes.js';
 import {decodeDigits, isWhiteSpace} from '../../custody/digits.js';
 import {DekError} from '../../errors.js';
 import {caamFileText} from '../../seal/caam-file.js';
@@ -88,7 +88,7 @@ const caam: Attempt = (content) => {
 
 const signature: Attempt = (_content, text) =>
   text.startsWith(SSH_SIGNATURE)
-    ? plain('ssh-signature', `${text.split(SSH_SIGNATURE).length - 1} signatures by SSH keys (SSHSIG)`)
+    ? plain('ssh-signature', `${counted(text.split(SSH_SIGNATURE).length - 1, 'signature')} by SSH keys (SSHSIG)`)
     : undefined;
 
 const pyverbs: Attempt = (_content, text) =>

@@ -1,6 +1,6 @@
 /** What a manifest, or a release, says of itself: read whole, so that its DEKs are counted and a fault is found. */
 import fs from 'node:fs';
-import {toHex} from '../../bytes.js';
+import {counted, toHex} from '../../bytes.js';
 import {readSignable} from '../../manifest/acceptance/signable.js';
 import {releasePath, signaturePath} from '../../manifest/acceptance/signed-files.js';
 import {chunksOf} from '../../manifest/read.js';
@@ -16,7 +16,7 @@ export async function manifestFacts(path: string): Promise<ManifestFacts> {
   const signed = signaturesBeside(path, signable.kind);
   if (signable.kind === 'release') {
     const {manifests, issued} = signable.release;
-    return {kind: 'release', is: [`a release of ${manifests.length} manifests, issued ${issued}`, signed]};
+    return {kind: 'release', is: [`a release of ${counted(manifests.length, 'manifest')}, issued ${issued}`, signed]};
   }
   const {header, deks} = signable.offered;
   const {edition, login, importKekKcv} = header;
@@ -26,7 +26,7 @@ export async function manifestFacts(path: string): Promise<ManifestFacts> {
   return {
     kind: 'manifest',
     is: [
-      `a manifest of version ${edition ? 2 : 1}: ${deks} DEKs, wrapped under ${kek}, ${ids}`,
+      `a manifest of version ${edition ? 2 : 1}: ${counted(deks, 'DEK')}, wrapped under ${kek}, ${ids}`,
       ...(edition
         ? [
             `generation ${edition.generation} of ${toHex(edition.id)}, issued ${edition.issued}` +

@@ -1,4 +1,5 @@
 /** The files that go with a manifest or a release: signatures, and those who may sign. */
+import {counted} from '../../bytes.js';
 import type {Limit} from '../../deadline.js';
 import {DekError} from '../../errors.js';
 import {readIfThere, readSmallFile} from '../../files/small-file.js';
@@ -53,8 +54,11 @@ export async function readTrust(
   const signers = parseAllowedSigners(bytes);
   const keys = new Set(signers.map(({publicKey}) => publicKey.fingerprint)).size;
   if (keys >= threshold) return {signers, threshold};
-  const named = keys === 1 ? '1 key' : `${keys} keys`;
-  throw new DekError('BAD_ARGUMENT', `--threshold ${threshold} can never be met: ${path} names ${named}`, {
-    hint: `give a lower --threshold, or add keys to ${path}`,
-  });
+  throw new DekError(
+    'BAD_ARGUMENT',
+    `--threshold ${threshold} can never be met: ${path} names ${counted(keys, 'key')}`,
+    {
+      hint: `give a lower --threshold, or add keys to ${path}`,
+    },
+  );
 }
