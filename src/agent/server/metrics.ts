@@ -124,7 +124,7 @@ export class Metrics {
     });
     const seconds = new Histogram({
       name: 'dek_create_seconds',
-      help: 'Time to make DEKs and find them READY, by batch, divided by the DEKs of the batch',
+      help: 'Time to make DEKs, and with --query to ask for them, by batch, divided by the DEKs of the batch',
       buckets: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1],
       registers,
     });
