@@ -6,7 +6,8 @@ import {hideKey, orList} from '../bytes.js';
 const RULES: readonly (readonly [pattern: RegExp, ours: (...groups: string[]) => string])[] = [
   [/^Missing \d+ required args?:\n(.*?)(?:\n\n.*)?$/s, (list) => missingArguments(list!)],
   [/^Unexpected (arguments?: .*)$/s, (rest) => `unexpected ${rest}`],
-  [/^Nonexistent flags?: (.*)$/, (names) => `unknown option: ${names}`],
+  [/^Nonexistent flags?: (.*)$/, (names) => `unknown ${plural('option', names!.split(', '))}`],
+  [/^Flag (--\S+) can only be specified once$/, (name) => `${name} is given more than once`],
   [/^Flag (--\S+) expects a value$/, (name) => `option ${name} requires a value`],
   [/^Flag (--\S+) expects one of these values: (.*)$/, (name, values) => `option ${name} requires ${oneOf(values!)}`],
   [
