@@ -1425,16 +1425,20 @@ int mlx5dek_reconnect(struct mlx5dek *d)
 	return 0;
 }
 
+#define NOBODY_TAKES_AWAY "there is no agent that could take its DEKs away: they die with the context"
+
 int mlx5dek_detach(struct mlx5dek *d, int flags)
 {
+	const bool takes_away = d->lent && !(flags & MLX5DEK_KEEP);
 	uint64_t deadline = now_ms() + d->timeout_ms;
+	bool is_there = d->socket >= 0;
 	uint8_t request[4];
 	int result = 0;
 
-	put32(request, d->lent && !(flags & MLX5DEK_KEEP));
+	put32(request, takes_away);
 	if (!d->lent)
 		close_import(d);
-	if (d->socket >= 0) {
+	if (is_there) {
 		result = send_record(d->socket, DETACH, request, sizeof(request), NULL, 0, deadline);
 		while (result == 0 && (d->record.got < d->record.need || record_type(&d->record) != DETACHED)) {
 			if (d->record.got == d->record.need)
@@ -1442,9 +1446,10 @@ int mlx5dek_detach(struct mlx5dek *d, int flags)
 			if (receive(d, deadline) < 0)
 				result = -1;
 		}
-	} else if (d->lent && !d->gone && !(flags & MLX5DEK_KEEP)) {
-		result = fail(ENOTCONN, "there is no agent that could take its DEKs away: they die with the context");
+		is_there = result == 0 || (errno != ECONNRESET && errno != EPIPE);
 	}
+	if (!is_there)
+		result = !takes_away || d->gone ? 0 : fail(ENOTCONN, "%s", NOBODY_TAKES_AWAY);
 	free_handle(d);
 	return result;
 }

@@ -379,6 +379,55 @@ static void *serve_and_die(void *unused)
 	return NULL;
 }
 
+/* Goes at DETACH, before it has read that: the client hears of a reset, and not of an end. */
+static void *serve_and_reset(void *unused)
+{
+	struct pollfd p = {.fd = greet(), .events = POLLIN};
+
+	(void)unused;
+	forget(&heard);
+	CHECK(say_table(p.fd, 1, three, 3, NULL, 0));
+	CHECK(poll(&p, 1, 5000) == 1);
+	close(p.fd);
+	return NULL;
+}
+
+static void *serve_attach_and_reset(void *unused)
+{
+	struct pollfd p = {.fd = greet(), .events = POLLIN};
+
+	(void)unused;
+	forget(&heard);
+	CHECK(say_context(p.fd, pd) && say_table(p.fd, 1, three, 3, &login, 1));
+	CHECK(poll(&p, 1, 5000) == 1);
+	close(p.fd);
+	return NULL;
+}
+
+static void test_agent_ends(void)
+{
+	const struct mlx5dek_options options = {.socket = path, .nic = "mlx5_0", .timeout_ms = 5000};
+	struct mlx5dek *dek;
+
+	start_agent(serve_and_reset);
+	dek = lend();
+	CHECK(mlx5dek_detach(dek, 0) == -1 && errno == ENOTCONN);
+	CHECK(strstr(mlx5dek_error(), "they die with the context"));
+	end_agent();
+	start_agent(serve_and_reset);
+	dek = lend();
+	CHECK(mlx5dek_detach(dek, MLX5DEK_KEEP) == 0);
+	end_agent();
+	start_agent(serve_and_die);
+	dek = lend();
+	end_agent(); /* which the client has not heard yet */
+	CHECK(mlx5dek_detach(dek, 0) == -1 && errno == ENOTCONN);
+	start_agent(serve_attach_and_reset);
+	dek = mlx5dek_attach(&options);
+	CHECK(dek && mlx5dek_detach(dek, 0) == 0);
+	end_agent();
+}
+
 static void *serve_none(void *unused)
 {
 	(void)unused;
@@ -655,6 +704,7 @@ static const struct {
 	{"reconnect", test_reconnect},
 	{"first-lend", test_first_lend},
 	{"no-agent", test_no_agent},
+	{"agent-ends", test_agent_ends},
 	{"refusals", test_refusals},
 	{"timeout", test_timeout},
 	{"attach", test_attach},

@@ -28,6 +28,7 @@ describe('libmlx5dek', () => {
     reconnect: 'shows the next agent what there is, and tells it what was released meanwhile',
     'first-lend': 'goes on with the next agent when one ends in the middle of a first lend',
     'no-agent': 'keeps the DEKs when the agent is gone, and says what to do',
+    'agent-ends': 'detaches while the agent ends, and says no more than that it cannot take DEKs away',
     refusals: "gives a refusal's errno and text",
     timeout: 'waits no longer than it was told',
     attach: 'attaches, and stays in its context when the agent was restarted with it',

@@ -97,12 +97,14 @@ export class Lending {
     const plan = {...result.plan};
     const failed = [...result.failed];
     for (const lent of this.#lent) {
+      if (lent.ends) continue;
       try {
         const all = {...request, path: result.path, kek: kek?.spec, kekFormat: kek?.format};
         const there = await lent.apply(all, how);
         for (const what of Object.keys(plan) as (keyof ApplyPlan)[]) plan[what] += there.plan[what];
         failed.push(...there.failed);
       } catch (error) {
+        if (lent.ends) continue; // it went meanwhile, which is no reason to leave the others as they are
         if (!(error instanceof DekError)) throw error;
         throw withMessage(error, `in the context of process ${lent.peer.pid}: ${error.message}`);
       }

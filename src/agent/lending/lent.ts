@@ -117,6 +117,11 @@ export class LentContext {
     return this.#health.heals;
   }
 
+  /** Whether its service has gone, or goes: nothing more is done there. */
+  get ends(): boolean {
+    return this.#isClosed || this.#connection.closed.aborted;
+  }
+
   count(): DekCounts {
     return this.#dekSet.count();
   }

@@ -150,6 +150,15 @@ describe('lend', () => {
     expect(Object.values(await one.states())).to.deep.equal(new Array(6).fill('READY'));
   });
 
+  it('takes a new manifest to those that stay, while another goes', async () => {
+    const [going, staying] = [service(), service()];
+    await going.lend(agent.socket, ['vol-1']);
+    await staying.lend(agent.socket, ['vol-1']);
+    writeManifestFile(device, [...vols(1, 1, 2), ...vols(2, 5)]);
+    await Promise.all([apply(agent, undefined), going.end()]);
+    expect(await staying.next()).to.deep.include({type: 'change', names: ['vol-1']});
+  });
+
   it('destroys all on a detach that asks for it, and leaves all on one that does not', async () => {
     const [one, two] = [service(), service()];
     await one.lend(agent.socket);
