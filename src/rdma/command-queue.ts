@@ -9,7 +9,8 @@
  * has lanes are no faster: what they gain they lose by waking each other.
  *
  * A hop to the pool and back costs 10 us of CPU, more than a command of a NIC that answers at once, as a virtual one
- * does (5 us). There the commands run on this thread, a millisecond at a time.
+ * does (5 us). There the commands of large batches run on this thread, a millisecond at a time. What is small, such as
+ * a check of what is there, does not: should the firmware hang at one, nothing else would run until it comes back.
  */
 
 /** A batch of commands. Both methods keep the result themselves, and must not throw. */
@@ -30,6 +31,8 @@ interface Batch {
   readonly resolve: () => void;
 }
 
+/** Batches of no more commands never run on this thread. */
+const FEW = 256;
 /** How long this thread works before it lets the event loop turn. */
 const SLICE_MS = 1;
 /** Commands that take longer on this thread belong on the pool: this many in a row, since any one may be preempted. */
@@ -137,9 +140,10 @@ export class CommandQueue {
     else if (this.#underWay === 0) this.#schedule();
   }
 
-  /** Whether commands run on this thread. */
+  /** Whether the next command runs on this thread. */
   #here(now: number): boolean {
-    return now < this.#quickUntil && now >= this.#slowUntil;
+    const next = this.#queue[0]?.work.count ?? 0;
+    return next > FEW && now < this.#quickUntil && now >= this.#slowUntil;
   }
 
   #slice(): void {

@@ -30,7 +30,8 @@ export interface OpenOptions {
  * An open device. `login`, `createDek` and what they return run a firmware command a call and wait for its end, as the
  * C library does. What returns a promise lets the NIC work on as many at once as libuv's pool has threads: 4, unless
  * UV_THREADPOOL_SIZE says otherwise before the process first uses the pool; 16 is a good number. On a NIC that answers
- * within microseconds it runs on this thread, a millisecond at a time. Only the thread that opened a device can use it.
+ * within microseconds more than 256 at once run on this thread, a millisecond at a time. Only the thread that opened a
+ * device can use it.
  */
 export class Device {
   readonly #context: Context;

@@ -46,6 +46,15 @@ describe('firmware that hangs', () => {
     expect(agent!.log).to.include('"event":"end-hangs"');
   });
 
+  it('at a question that it answered at once a moment before', async () => {
+    await start();
+    await agent!.client.listDeks();
+    const firmware = new HungFirmware(device, 'query');
+    agent!.client.listDeks().catch(() => {});
+    await until(() => firmware.hasOne);
+    await answersAnother();
+  });
+
   it('at a proof', async () => {
     await start();
     const firmware = new HungFirmware(device, 'other');

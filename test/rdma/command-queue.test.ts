@@ -75,9 +75,18 @@ describe('command queue', () => {
   it('run commands on this thread from the first one on when the NIC answered another at once', async () => {
     const queue = new CommandQueue(new CallSlots(4));
     queue.answered(0.1);
-    const work = new Counted(100, 0.01, 0);
+    const work = new Counted(300, 0.001, 0);
     await queue.run(work);
-    expect(work.in('here')).to.equal(100);
+    expect(work.in('here')).to.equal(300);
+  });
+
+  it('keep a small batch off this thread however fast the NIC answers: at each the firmware may hang', async () => {
+    const queue = new CommandQueue(new CallSlots(4));
+    const [large, small] = [new Counted(300, 0.001, 0), new Counted(256, 0, 0)];
+    queue.answered(0.1);
+    await Promise.all([queue.run(large), queue.run(small)]);
+    expect(large.in('here')).to.be.greaterThan(0);
+    expect(small.in('here')).to.equal(0);
   });
 
   it('stay on the pool when the NIC took long for another', async () => {
@@ -98,7 +107,7 @@ describe('command queue', () => {
   it('let the event loop turn after each command of a NIC that begins to take long', async () => {
     const queue = new CommandQueue(new CallSlots(4));
     queue.answered(0.1);
-    const work = new Counted(20, 2, 0);
+    const work = new Counted(300, 2, 0);
     let [before, most] = [0, 0];
     const turn = () => {
       most = Math.max(most, work.in('here') - before);

@@ -25,7 +25,7 @@ function loggedIn() {
   return {fake, device, login};
 }
 
-/** Logged in to a NIC that answers at once, so that calls stay on this thread. */
+/** Logged in to a NIC that answers at once, so that the calls of a large batch stay on this thread. */
 function quicklyLoggedIn() {
   const {fake, device} = open();
   return {fake, device, login: device.login(LOGIN)};
@@ -175,19 +175,19 @@ describe('createDeks', () => {
     expect(fake.names.filter((name) => name === 'mlx5dv_dek_create')).to.have.length(2);
   });
 
-  for (const [where, logIn] of [
-    ['off this thread', loggedIn],
-    ['on this thread', quicklyLoggedIn],
+  for (const [where, logIn, each] of [
+    ['off this thread', loggedIn, 10],
+    ['on this thread', quicklyLoggedIn, 150],
   ] as const) {
     it(`leaves nothing of a longer key in the structure of a later DEK, ${where}`, async () => {
       const {fake, device} = logIn();
       const long = {...WRAPPED, opaque: new Uint8Array(8).fill(0xee)};
       const short = {wrapped: new Uint8Array(40).fill(0xbb), keySize: 128, keytag: false} as const;
       // More than are under way at once, so that structures are used again.
-      await device.createDeks([...new Array(10).fill(long), ...new Array(10).fill(short)]);
+      await device.createDeks([...new Array(each).fill(long), ...new Array(each).fill(short)]);
       const structs = fake.calls.flatMap(({name, struct}) => (name === 'mlx5dv_dek_create' ? struct! : []));
-      expect(structs).to.have.length(20);
-      for (const struct of structs.slice(10)) {
+      expect(structs).to.have.length(2 * each);
+      for (const struct of structs.slice(each)) {
         expect([...struct.subarray(24, 32)]).to.deep.equal(new Array(8).fill(0));
         expect([...struct.subarray(32, 72)]).to.deep.equal(new Array(40).fill(0xbb));
         expect([...struct.subarray(72, 160)]).to.deep.equal(new Array(88).fill(0));
@@ -238,9 +238,9 @@ describe('createDeks of a column', () => {
     expect(structs.slice(6)).to.deep.equal(structs.slice(0, 6));
   });
 
-  for (const [where, logIn] of [
-    ['off this thread', loggedIn],
-    ['on this thread', quicklyLoggedIn],
+  for (const [where, logIn, count] of [
+    ['off this thread', loggedIn, 5],
+    ['on this thread', quicklyLoggedIn, 257],
   ] as const) {
     it(`tells of each, in order, and of those that are not READY, ${where}`, async () => {
       const {fake, device} = logIn();
@@ -252,17 +252,18 @@ describe('createDeks of a column', () => {
         if (query === 1) struct![0] = 1; // ERROR
         return query === 2 ? EBUSY : 0;
       };
-      const {deks, states} = await device.createDeks(column(5), {query: true});
-      expect(results(deks)).to.deep.equal(['Dek', 'Dek', 'REFUSED', 'Dek', 'Dek']);
-      expect(results(states!)).to.deep.equal(['READY', 'ERROR', undefined, 'BUSY', 'READY']);
+      const {deks, states} = await device.createDeks(column(count), {query: true});
+      const rest = <T>(value: T): T[] => new Array<T>(count - 5).fill(value);
+      expect(results(deks)).to.deep.equal(['Dek', 'Dek', 'REFUSED', 'Dek', 'Dek', ...rest('Dek')]);
+      expect(results(states!)).to.deep.equal(['READY', 'ERROR', undefined, 'BUSY', 'READY', ...rest('READY')]);
       expect(deks[0]).to.include({keySize: 256, keytag: true});
     });
 
     it(`does not take an answer that is none for READY, ${where}`, async () => {
       const {fake, device} = logIn();
       fake.answersQueries = false;
-      const {states} = await device.createDeks(column(6), {query: true});
-      expect(states).to.deep.equal(new Array(6).fill('ERROR'));
+      const {states} = await device.createDeks(column(count), {query: true});
+      expect(states).to.deep.equal(new Array(count).fill('ERROR'));
     });
   }
 
@@ -429,6 +430,81 @@ describe('while calls are under way', () => {
     expect(results((await made).deks)).to.deep.equal(['Dek']);
     device.close();
     expect(fake.names.at(-1)).to.equal('ibv_close_device');
+  });
+});
+
+describe('a login off this thread', () => {
+  it('is made, asked for and closed', async () => {
+    const {fake, device} = open();
+    const login = await device.loginAsync(LOGIN);
+    expect([device.currentLogin, await login.queryAsync()]).to.deep.equal([login, 'VALID']);
+    await login.closeAsync();
+    expect(await rejected(login.queryAsync())).to.equal('CLOSED');
+    expect(await rejected(login.closeAsync())).to.equal('CLOSED');
+    const calls = ['create', 'query', 'destroy'].map((call) => `mlx5dv_crypto_login_${call}`);
+    expect(fake.names).to.deep.equal(calls);
+  });
+
+  it('copies the credential at the call, and wipes its copy', async () => {
+    const {fake, device} = open();
+    const credential = new Uint8Array(48).fill(0xaa);
+    const made = device.loginAsync({...LOGIN, credential});
+    credential.fill(0x55);
+    await made;
+    expect(new Set(fake.pointedAt!.copy)).to.deep.equal(new Set([0xaa]));
+    expect(fake.pointedAt!.live.every((byte) => byte === 0)).to.equal(true);
+  });
+
+  it('is one, also while it is under way', async () => {
+    const {fake, device} = open();
+    fake.held = true;
+    const made = device.loginAsync(LOGIN);
+    await underWay(fake, 1);
+    expect(code(() => device.login(LOGIN))).to.equal('EXISTS');
+    expect(await rejected(device.loginAsync(LOGIN))).to.equal('EXISTS');
+    fake.release();
+    expect((await made).closed).to.equal(false);
+  });
+
+  it('that is asked for is closed after the answer, and not asked again before', async () => {
+    const {fake, device} = open();
+    const login = device.login(LOGIN);
+    fake.held = true;
+    const state = login.queryAsync();
+    await underWay(fake, 1);
+    expect(code(() => login.close())).to.equal('BUSY');
+    const closed = login.closeAsync();
+    expect(await rejected(login.queryAsync())).to.equal('BUSY');
+    expect(await rejected(login.closeAsync())).to.equal('BUSY');
+    expect(fake.names.at(-1)).to.equal('mlx5dv_crypto_login_create');
+    fake.release();
+    expect(await state).to.equal('VALID');
+    await closed;
+    expect(fake.names.slice(-2)).to.deep.equal(['mlx5dv_crypto_login_query', 'mlx5dv_crypto_login_destroy']);
+  });
+
+  it('whose end fails lives on', async () => {
+    const {fake, device} = open();
+    const login = device.login(LOGIN);
+    fake.failures.set('mlx5dv_crypto_login_destroy', EBUSY);
+    expect(await rejected(login.closeAsync())).to.equal('BUSY');
+    expect(await login.queryAsync()).to.equal('VALID');
+    await login.closeAsync();
+  });
+
+  it('keeps its device open until it has answered', async () => {
+    const {fake, device} = open();
+    fake.held = true;
+    const made = device.loginAsync(LOGIN);
+    await underWay(fake, 1);
+    expect(code(() => device.close())).to.equal('BUSY');
+    const closed = device.closeAsync();
+    expect(await rejected(device.readCapsAsync())).to.equal('CLOSED');
+    fake.release();
+    const login = await made;
+    await closed;
+    expect(login.closed).to.equal(true);
+    expect(fake.names.slice(-2)).to.deep.equal(['mlx5dv_crypto_login_destroy', 'ibv_close_device']);
   });
 });
 
