@@ -154,7 +154,7 @@ export function selectDevice<T extends {readonly info: DeviceInfo}>(devices: rea
     throw new DekError('NO_DEVICE', 'this host has no RDMA device', {
       hint:
         'check that the NIC is there (lspci -d 15b3:) and that mlx5_core, mlx5_ib and ib_uverbs are loaded; ' +
-        'to try dek without a NIC: dek virtual create',
+        'to try dek without a NIC: dek virtual create DIR',
     });
   }
   const wanted = name?.toLowerCase();

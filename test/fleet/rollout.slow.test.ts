@@ -84,7 +84,7 @@ describe('dek fleet', () => {
     it('lets an auditor see all and change nothing, and a stranger see nothing', async () => {
       await done('publish', await write(2), '--host', 'node-1');
       const status = await runDek(['fleet', 'status', '--fleet', etcd.uri('audit')]);
-      expect(status.stdout.toString()).to.match(/^0 of 1 hosts well: 1 down$/m);
+      expect(status.stdout.toString()).to.match(/^0 of 1 host well: 1 down$/m);
       const refused = await runDek(['fleet', 'publish', await write(3), '--all', '--fleet', etcd.uri('audit')]);
       expect([refused.status, refused.stderr]).to.deep.equal([4, refused.stderr]);
       expect(refused.stderr).to.include('permission denied');

@@ -1,4 +1,5 @@
 /** A fleet as text: the sum first, then a line a host. */
+import {counted} from '../../bytes.js';
 import type {RolloutState} from '../../fleet/rollout/state.js';
 import type {FleetStatus, HostStatus} from '../../fleet/status/status.js';
 import {ENDLESS, type Screen} from './screen.js';
@@ -22,7 +23,7 @@ function summaryLine({summary}: FleetStatus): string {
     [hosts - well - down - behind, 'not ready'],
   ] as const;
   const rest = others.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  return `${well} of ${hosts} hosts well${rest.length === 0 ? '' : `: ${rest.join(', ')}`}`;
+  return `${well} of ${counted(hosts, 'host')} well${rest.length === 0 ? '' : `: ${rest.join(', ')}`}`;
 }
 
 /** Of the last rollout. */

@@ -5,7 +5,7 @@ import {fleetHostFlags, whichHosts} from '../../cli/fleet-hosts.js';
 import {DekError} from '../../errors.js';
 import {FleetKeys} from '../../fleet/layout/keys.js';
 import {roleCommands} from '../../fleet/roles.js';
-import {isHost} from '../../manifest/fields/edition.js';
+import {HOST_FORM, isHost} from '../../manifest/fields/edition.js';
 
 interface FleetInitResult {
   commands: string[];
@@ -50,7 +50,7 @@ export default class FleetInit extends DekCommand {
     const {flags} = await this.parse(FleetInit);
     const {publisher: publishers, auditor: auditors, add} = flags;
     if ([...publishers, ...auditors].some((name) => !isHost(name))) {
-      throw new DekError('BAD_ARGUMENT', 'expected names of letters, digits and . _ -, a letter or a digit first');
+      throw new DekError('BAD_ARGUMENT', '--publisher or --auditor is no name of a user', {hint: HOST_FORM});
     }
     const isNamed = flags.host !== undefined || flags.hosts !== undefined;
     const hosts = isNamed ? (await whichHosts(flags))! : [];

@@ -1,4 +1,5 @@
 import * as Args from '@oclif/core/args';
+import {counted} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {fleetFlag, withFleet} from '../../cli/flags/fleet-flags.js';
 import {publishFlags, publishOptions} from '../../cli/flags/fleet-publish-flags.js';
@@ -51,11 +52,15 @@ export default class FleetPublish extends DekCommand {
   }
 
   #print({moved, unchanged, leftOut, untold, blobs, bytes, forgotten, removed, obstacle}: Published): void {
-    for (const [what, count] of countsOf(moved)) this.log(`${what}: ${count} hosts moved`);
-    if (unchanged.length > 0) this.log(`${unchanged.length} hosts had it already`);
-    this.log(`${blobs} pieces written, ${bytes} bytes`);
-    if (forgotten > 0) this.log(`${forgotten} earlier generations forgotten, ${removed} pieces removed`);
-    if (untold > 0) this.note(`${untold} DEKs have no DCV: whether their names stand for one key cannot be told`);
+    for (const [what, count] of countsOf(moved)) this.log(`${what}: ${counted(count, 'host')} moved`);
+    if (unchanged.length > 0) this.log(`${counted(unchanged.length, 'host')} had it already`);
+    this.log(`${counted(blobs, 'piece')} written, ${counted(bytes, 'byte')}`);
+    if (forgotten > 0) {
+      this.log(`${counted(forgotten, 'earlier generation')} forgotten, ${counted(removed, 'piece')} removed`);
+    }
+    if (untold > 0) {
+      this.note(`${counted(untold, 'DEK')} without a DCV: whether each name stands for one key cannot be told`);
+    }
     if (obstacle !== null) this.note(`nothing was removed: ${obstacle}, and what it needs is not known`);
     for (const {host, why} of leftOut) this.note(`left out: ${host}: ${why}`);
   }
@@ -65,7 +70,7 @@ export default class FleetPublish extends DekCommand {
 function countsOf(moved: Published['moved']): Map<string, number> {
   const counts = new Map<string, number>();
   for (const {generation, deks} of moved) {
-    const what = `generation ${generation} with ${deks} DEKs`;
+    const what = `generation ${generation} with ${counted(deks, 'DEK')}`;
     counts.set(what, (counts.get(what) ?? 0) + 1);
   }
   return counts;

@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags';
-import {toHex} from '../../bytes.js';
+import {counted, toHex} from '../../bytes.js';
 import {DekCommand} from '../../cli/base.js';
 import {fleetFlag, openFleet, withFleet} from '../../cli/flags/fleet-flags.js';
 import {parseKcv} from '../../cli/flags/hex-flag.js';
@@ -91,13 +91,13 @@ export default class FleetStatusCommand extends DekCommand {
     const use = await withFleet({fleet}, ({store, keys}) => kekUse(store, keys, kcv));
     const {held, wanted, down, kept, mayGo} = use;
     this.log(mayGo ? `nothing needs the KEK ${kcv} any more: it may go` : `the KEK ${kcv} is still needed`);
-    if (held.length > 0) this.log(`${held.length} hosts hold DEKs under it: ${some(held)}`);
-    if (wanted.length > 0) this.log(`${wanted.length} hosts are to hold DEKs under it: ${some(wanted)}`);
-    if (down.length > 0) this.log(`${down.length} hosts are down and may come back with it: ${some(down)}`);
+    const hosts = (names: readonly string[]): string => `${counted(names.length, 'host')}: ${some(names)}`;
+    if (held.length > 0) this.log(`DEKs under it are held by ${hosts(held)}`);
+    if (wanted.length > 0) this.log(`DEKs under it are to be held by ${hosts(wanted)}`);
+    if (down.length > 0) this.log(`down, and may come back with it: ${hosts(down)}`);
     if (kept.length > 0) {
-      this.log(
-        `${kept.length} generations are kept under it: ${some(kept.map((one) => `${one.host} ${one.generation}`))}`,
-      );
+      const generations = kept.map(({host, generation}) => `${host} ${generation}`);
+      this.log(`kept under it: ${counted(kept.length, 'generation')}: ${some(generations)}`);
     }
     if (!mayGo) process.exitCode = 7;
     return use;
