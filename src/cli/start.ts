@@ -9,6 +9,7 @@ import {assertRoomFor} from '../files/descriptor.js';
 import {noteInherited} from '../files/inherited.js';
 import type {CommandClass} from './base.js';
 import {shutDoors} from './doors.js';
+import {outliveTerminal} from './hang-up.js';
 import {printError} from './output/print-error.js';
 import {nearest} from './usage-error.js';
 
@@ -27,6 +28,7 @@ export async function runProgram(program: string, commands: CommandTable, argv: 
     process.stderr.write(`error: cannot write to standard output: ${systemCode(error) ?? error.message}\n`);
     process.exit(1);
   });
+  outliveTerminal();
   // An agent lives on when nobody reads its log, and a command keeps its exit status.
   process.stderr.on('error', () => {});
   // No command has more than three words.

@@ -1,16 +1,22 @@
 /** Commands on a terminal of a person: --watch, and lines that no terminal has to break. */
 import {spawnSync} from 'node:child_process';
+import fs from 'node:fs';
+import {join} from 'node:path';
 import {expect} from 'chai';
 import {type AgentProcess, agentForEach, DEK} from '../support/agent/agent-process.js';
+import type {TestDevice} from '../support/nic/device.js';
 import {PseudoTerminal} from '../support/pseudo-terminal.js';
+import {until} from '../support/until.js';
 
 const dek = (words: string): string => `'${process.execPath}' '${DEK}' ${words}`;
 
 describe('on a terminal', () => {
   let agent: AgentProcess;
+  let device: TestDevice;
   let terminal: PseudoTerminal | undefined;
 
-  agentForEach([], (_device, own) => {
+  agentForEach([], (nic, own) => {
+    device = nic;
     agent = own;
   });
   afterEach(() => terminal?.kill());
@@ -31,6 +37,25 @@ describe('on a terminal', () => {
     expect(await status.exit()).to.equal(7);
     expect(status.text).to.match(/^state: +␛\[31mNOT READY␛\[0m: no login/);
     for (const line of lines(status)) expect(line.length, line).to.be.at.most(40);
+  });
+
+  it('dek run ends with the status of CMD when the terminal goes, as an ssh session that is cut', async () => {
+    const status = join(device.directory, 'status');
+    const run = `${dek('run --')} sh -c "echo started; exec sleep 60"`;
+    // This shell is told of the hang-up, passes it on, and writes down how dek ended.
+    const script = join(device.directory, 'script');
+    const lines = [
+      "trap 'kill -HUP $dek' HUP",
+      `${run} & dek=$!`,
+      'wait $dek; wait $dek',
+      `echo $? > '${status}.new'; mv '${status}.new' '${status}'`,
+    ];
+    fs.writeFileSync(script, lines.join('\n'));
+    terminal = new PseudoTerminal(`sh '${script}'`, {columns: 80, env: device.nic.environment()});
+    await terminal.shows(/started/);
+    terminal.kill();
+    await until(async () => fs.existsSync(status), 'dek run has ended');
+    expect(fs.readFileSync(status, 'utf8')).to.equal('129\n');
   });
 
   it('dek status has no colour where NO_COLOR is set', async () => {
