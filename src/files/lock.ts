@@ -27,6 +27,21 @@ export function withLock<T>(path: string, body: () => T): T {
   }
 }
 
+/** The same for work that takes time. */
+export async function whileLocked<T>(path: string, body: () => Promise<T>): Promise<T> {
+  const fd = openNow(path, fs.constants.O_RDONLY);
+  try {
+    const until = performance.now() + WAIT_MS;
+    while (!tryLock(fd)) {
+      if (performance.now() > until) throw locked(path);
+      await pause(RETRY_MS);
+    }
+    return await body();
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
 /** A lock that is held until `release`, by a file that is there as long. */
 export interface HeldLock {
   /** Whether the file is still where it was made. Another process can take the lock when it is not. */

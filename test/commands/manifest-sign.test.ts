@@ -36,6 +36,44 @@ describe('dek manifest sign, verify and release', () => {
     ]);
   });
 
+  for (const first of [[], ['alice']]) {
+    it(`keeps what another has signed while it waits for its key: ${first.length} signatures before`, async () => {
+      if (first.length > 0) expect((await sign(manifest, alice)).status).to.equal(0);
+      const pipe = join(files.directory, `pipe-${first.length}`);
+      execFileSync('mkfifo', ['-m', '600', pipe]);
+      const waiting = sign(manifest, pipe);
+      const writer = await fs.promises.open(pipe, 'w'); // comes back when the signer has opened it
+      expect((await sign(manifest, bob)).status).to.equal(0);
+      await writer.writeFile(fs.readFileSync(mallory));
+      await writer.close();
+      const {status, stderr} = await waiting;
+      expect([status, stderr]).to.deep.include(0);
+      const text = fs.readFileSync(`${manifest}.sig`, 'utf8');
+      expect(text.match(/BEGIN SSH SIGNATURE/g)).to.have.length(first.length + 2);
+    });
+  }
+
+  it('signs nothing when the manifest became another one while it waited for its key', async () => {
+    const file = await files.make('changing', 1);
+    const pipe = join(files.directory, 'pipe-of-another');
+    execFileSync('mkfifo', ['-m', '600', pipe]);
+    const waiting = sign(file, pipe);
+    const writer = await fs.promises.open(pipe, 'w');
+    expect((await runDek(['manifest', 'set', file, '--host', 'node-1'])).status).to.equal(0);
+    expect((await sign(file, bob)).status).to.equal(0);
+    await writer.writeFile(fs.readFileSync(alice));
+    await writer.close();
+    const {status, stderr} = await waiting;
+    expect([status, stderr]).to.deep.equal([5, `error: ${file} was changed meanwhile\nhint: try again\n`]);
+    expect((await verify(file)).stdout.toString()).to.contain('signed by bob');
+  });
+
+  it('adds every signature of many who sign at once', async () => {
+    const runs = await Promise.all([alice, bob, mallory].map((key) => sign(manifest, key)));
+    expect(runs.map(({status, stderr}) => [status, stderr.split('\n')[1]])).to.deep.equal(runs.map(() => [0, '']));
+    expect(fs.readFileSync(`${manifest}.sig`, 'utf8').match(/BEGIN SSH SIGNATURE/g)).to.have.length(3);
+  });
+
   it('adds one signature after the other, each key once, and counts them', async () => {
     for (const key of [alice, alice, bob]) expect((await sign(manifest, key)).status).to.equal(0);
     expect(fs.readFileSync(`${manifest}.sig`, 'latin1').match(/BEGIN/g)).to.have.length(2);

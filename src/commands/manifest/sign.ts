@@ -1,3 +1,4 @@
+import type {Stats} from 'node:fs';
 import fs from 'node:fs/promises';
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
@@ -9,6 +10,7 @@ import {replaceManifest} from '../../cli/manifest/replace-manifest.js';
 import {KEY_FORMS, openSigningKey} from '../../cli/manifest/signing-key.js';
 import {countManifests} from '../../cli/output/phrases.js';
 import {DekError} from '../../errors.js';
+import {whileLocked} from '../../files/lock.js';
 import {systemError} from '../../files/system-error.js';
 import {writeWholeFile} from '../../files/whole-file.js';
 import {readSignable, type Signable} from '../../manifest/acceptance/signable.js';
@@ -62,14 +64,22 @@ export default class ManifestSign extends DekCommand {
     const {args, flags} = await this.parse(ManifestSign);
     const {file} = args;
     const output = signaturePath(file);
+    const was = await versionOf(file);
     const signable = await readSignable(chunksOf(file));
     assertHasGeneration(signable, file);
-    const before = await readSignatures(output);
+    await readSignatures(output); // what is wrong with them is told before a key has to be touched
     const key = await openSigningKey(flags.key, (text) => this.note(text));
     const {kind, digests} = signable;
     const signature = await makeSignature(key, kind === 'manifest' ? 'dek-manifest' : 'dek-release', digests);
-    const {text, kept, dropped} = addSignature(before, signature, digests);
-    await writeSignatures(file, output, Buffer.from(text), before !== null);
+    // Another may have signed meanwhile, and may be about to.
+    const {kept, dropped} = await whileLocked(file, async () => {
+      if ((await versionOf(file)) !== was)
+        throw new DekError('BUSY', `${file} was changed meanwhile`, {hint: 'try again'});
+      const before = await readSignatures(output);
+      const added = addSignature(before, signature, digests);
+      await writeSignatures(file, output, Buffer.from(added.text), before !== null);
+      return added;
+    });
     const {fingerprint, type: keyType} = key.publicKey;
     const edition = kind === 'manifest' ? editionJson(signable.offered.header.edition!) : null;
     const manifests = kind === 'release' ? signable.release.manifests.length : null;
@@ -99,13 +109,22 @@ async function audit(signable: Signable, detail: string): Promise<void> {
   await writeAudit({kind: 'sign', result: 'ok', ...who, deks: [], ...facts, detail});
 }
 
+/** Another one when the file was written or replaced. */
+async function versionOf(file: string): Promise<string> {
+  const {dev, ino, size, mtimeMs} = await statOf(file);
+  return [dev, ino, size, mtimeMs].join();
+}
+
+function statOf(file: string): Promise<Stats> {
+  return fs.stat(file).catch((error: unknown) => {
+    throw systemError('read', file, error);
+  });
+}
+
 /** Readable by whoever can read the manifest. */
 async function writeSignatures(file: string, output: string, text: Uint8Array, isThere: boolean): Promise<void> {
   if (isThere) return replaceManifest(output, once(text));
-  const like = await fs.stat(file).catch((error: unknown) => {
-    throw systemError('read', file, error);
-  });
-  await writeWholeFile(output, [text], {like});
+  await writeWholeFile(output, [text], {like: await statOf(file)});
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
