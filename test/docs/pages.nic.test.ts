@@ -10,12 +10,12 @@ import {blocksOf, commandsOf, common, PAGES, sessionsOf} from './blocks.js';
 import {ELSEWHERE} from './elsewhere.js';
 import {INSTEAD, STAGES, type Stage} from './stages.js';
 
-/** A program, which library.nic.test.ts compiles and runs. */
-const PROGRAM = 'program';
+/** Programs, which library.nic.test.ts compiles and runs. */
+const PROGRAMS: readonly string[] = ['program', 'shared-context'];
 
 for (const page of PAGES) {
   describe(page, () => {
-    const sessions = [...sessionsOf(page)].filter(([name]) => name !== PROGRAM);
+    const sessions = [...sessionsOf(page)].filter(([name]) => !PROGRAMS.includes(name));
     const stages = STAGES[page] ?? {};
 
     it('has a stage for each session, and a reason for each block that is not run', () => {
