@@ -42,6 +42,11 @@ const SLOW_IN_A_ROW = 8;
 const QUICK_MS = 1;
 /** How long an answer counts as evidence. */
 const EVIDENCE_MS = 1000;
+/**
+ * A NIC that did not answer within this time is given one command at a time, and one that was not asked for a while one
+ * first: should its firmware hang, a thread of the pool hangs and not all, which other NICs and files need as well.
+ */
+const HUNG_MS = 5000;
 
 /** Room for asynchronous calls, which the contexts of a thread share, since they share Koffi and libuv's pool. */
 export class CallSlots {
@@ -62,13 +67,13 @@ export class CallSlots {
     return true;
   }
 
-  /** Whoever waits longest comes first. */
+  /** Whoever waits longest comes first; who does not want it any more leaves it to the next. */
   give(): void {
     this.#free++;
     for (const retry of this.#waiting) {
+      if (this.#free === 0) return;
       this.#waiting.delete(retry);
       retry();
-      return;
     }
   }
 }
@@ -85,6 +90,8 @@ export class CommandQueue {
   #quickUntil = 0;
   #slowUntil = 0;
   #slowInARow = 0;
+  /** Until then the NIC may be given many at once. */
+  #answersUntil = 0;
   readonly #whenIdle: (() => void)[] = [];
   readonly #retry = () => this.#more();
 
@@ -94,7 +101,9 @@ export class CommandQueue {
 
   /** A command of another kind came back after so many milliseconds: it tells how the NIC answers. */
   answered(ms: number): void {
-    if (ms <= QUICK_MS) this.#quickUntil = performance.now() + EVIDENCE_MS;
+    const until = performance.now() + EVIDENCE_MS;
+    if (ms <= QUICK_MS) this.#quickUntil = until;
+    this.#answersUntil = ms <= HUNG_MS ? until : 0;
   }
 
   /** How many commands have come to their end since the start. */
@@ -167,6 +176,7 @@ export class CommandQueue {
 
   #fill(): void {
     for (let batch = this.#queue[0]; batch !== undefined; batch = this.#queue[0]) {
+      if (this.#underWay > 0 && performance.now() >= this.#answersUntil) return;
       if (!this.#room.take(this.#retry)) return;
       this.#underWay++;
       if (!this.#start(batch)) this.#end(batch);

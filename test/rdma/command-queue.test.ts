@@ -1,5 +1,7 @@
+import {setImmediate as turnOfTheLoop} from 'node:timers/promises';
 import {expect} from 'chai';
 import {CallSlots, CommandQueue, type Commands} from '../../src/rdma/command-queue.js';
+import {until} from '../support/until.js';
 
 /** Commands that keep this thread busy for `hereMs`, or the pool for `poolMs` (0: until the next turn). */
 class Counted implements Commands {
@@ -118,6 +120,45 @@ describe('command queue', () => {
     turn();
     await done;
     expect(most).to.equal(1);
+  });
+
+  for (const [title, tookMs] of [
+    ['was not asked for a while', []],
+    ['took long for the last one', [0.1, 5001]],
+  ] as const) {
+    it(`give a NIC that ${title} one command, and the others when it has answered`, async () => {
+      const queue = new CommandQueue(new CallSlots(8));
+      for (const ms of tookMs) queue.answered(ms);
+      let answer = (): void => {};
+      const started: number[] = [];
+      const done = queue.run({
+        count: 20,
+        now: () => {},
+        start: (index, end) => {
+          started.push(index);
+          if (index === 0) answer = end;
+          else setImmediate(end);
+          return true;
+        },
+      });
+      const other = queue.run(new Counted(5, 0, 0));
+      await until(() => started.length > 0);
+      for (let turns = 0; turns < 10; turns++) await turnOfTheLoop();
+      expect(started).to.deep.equal([0]);
+      answer();
+      await Promise.all([done, other]);
+      expect(started).to.deep.equal(upTo(20));
+    });
+  }
+
+  it('leave room to the next who waits when the first does not want it any more', () => {
+    const room = new CallSlots(1);
+    room.take(() => {});
+    const given: boolean[] = [];
+    room.take(() => {});
+    room.take(() => given.push(room.take(() => {})));
+    room.give();
+    expect(given).to.deep.equal([true]);
   });
 
   it('run batches one after the other, and start the next when the first has no command left', async () => {
