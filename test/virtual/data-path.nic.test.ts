@@ -161,6 +161,12 @@ describe('the data path of the virtual ConnectX', () => {
       await connected();
       expect(await client.askAll(['send 0 mr 0 64', 'poll 0 1'])).to.deep.equal(['ok', 'RNR retry counter exceeded']);
     });
+    it('a message through no key, also while no receive is posted', async () => {
+      await connected();
+      await client.askAll(['mkey 0 4 plain', 'send 0 k0 0 64']); // which names nothing yet
+      expect(await client.ask('poll 0 1')).to.equal(LOCAL);
+      expect(await client.ask('query_qp 1'), 'the peer goes on').to.equal('3');
+    });
     it('a message to a peer that is gone', async () => {
       await connected();
       expect(await client.askAll(['destroy_qp 1', 'write 0 mr 0 64 1 mr 0', 'poll 0 1'])).to.deep.equal([

@@ -61,8 +61,8 @@ static uint32_t deliver(const struct qp *q, struct qp *peer, const struct messag
 	enum trouble t;
 	bool gone;
 
-	if (!has_receive(peer) || !has_place(peer->recv_cq))
-		return LATER;
+	if (!has_receive(peer) || !has_place(peer->recv_cq)) /* a NIC has read the message before it hears of that */
+		return !from || list_has_keys(from) ? LATER : LOCAL_PROTECTION;
 	if (m->opcode != WQE_SEND)
 		v.immediate = m->immediate;
 	if (!from) {
@@ -108,7 +108,7 @@ static uint32_t deliver_write(const struct qp *q, struct qp *peer, const struct 
 	bool gone;
 
 	if (m->opcode == WQE_WRITE_IMM && (!has_receive(peer) || !has_place(peer->recv_cq)))
-		return LATER;
+		return list_has_keys(from) ? LATER : LOCAL_PROTECTION;
 	if (!(peer->attr.qp_access_flags & IB_UVERBS_ACCESS_REMOTE_WRITE) && m->bytes)
 		return REMOTE_ACCESS;
 	t = move_message(q, peer, from, &to, &which, &gone);

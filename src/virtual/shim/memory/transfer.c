@@ -92,22 +92,30 @@ static enum trouble through_signature(struct vault *v, struct mkey *m, uint64_t 
 	return t;
 }
 
+/* The key, if this side may use it so, or NULL. */
+static struct mkey *find_usable(const struct side *s, uint32_t key, uint32_t need)
+{
+	struct mkey *m = find_mkey(s->context->nic, key);
+
+	if (!m || m->body.context != s->context || m->pd != s->pd || m->is_free || (m->access & need) != need)
+		return NULL;
+	if (m->window && (need & (LOCAL_READ | LOCAL_WRITE) || (m->qpn != NO_QPN && m->qpn != s->qpn)))
+		return NULL;
+	return m;
+}
+
 /* Loads bytes that a key names, or stores them if `need` is a kind of write. */
 static enum trouble through_key(struct vault *v, const struct side *s, uint32_t key, uint64_t address, uint8_t *p,
 				uint32_t bytes, uint32_t need, int depth)
 {
-	struct mkey *m = find_mkey(s->context->nic, key);
+	struct mkey *m = find_usable(s, key, need & ~INTO);
 	const bool into = need & (LOCAL_WRITE | REMOTE_WRITE | INTO);
 	enum trouble t;
 	uint64_t offset;
 
-	need &= ~INTO;
 	if (bytes == 0)
 		return FINE;
-	if (!m || m->body.context != s->context || m->pd != s->pd || m->is_free || (m->access & need) != need ||
-	    depth >= KEY_DEPTH)
-		return NO_ACCESS;
-	if (m->window && (need & (LOCAL_READ | LOCAL_WRITE) || (m->qpn != NO_QPN && m->qpn != s->qpn)))
+	if (!m || depth >= KEY_DEPTH)
 		return NO_ACCESS;
 	offset = address - m->start;
 	if (m->signature.on)
@@ -149,6 +157,18 @@ static enum trouble through_list(struct vault *v, const struct list *l, uint64_t
 		offset = 0;
 	}
 	return FINE;
+}
+
+/* Whether there is a key for all that a list names, before any of it is moved. */
+static bool list_has_keys(const struct list *l)
+{
+	for (uint32_t i = 0; i < l->count; i++) {
+		const struct segment *s = &l->segment[i];
+
+		if (s->bytes && !s->inline_bytes && !find_usable(&l->side, s->key, l->need))
+			return false;
+	}
+	return true;
 }
 
 /* Whether all that goes through a key with a cipher goes in data units. */
