@@ -1,4 +1,5 @@
 /** flock(2), fcntl(2) and socketpair(2), which Node does not have, through Koffi; loaded when the first is called. */
+import {constants} from 'node:os';
 import {DekError} from '../errors.js';
 import {loadKoffi} from '../koffi.js';
 
@@ -27,6 +28,11 @@ let calls: Calls | undefined;
 export function tryLock(fd: number): boolean {
   calls ??= load();
   return calls.flock(fd, LOCK_EX | LOCK_NB) === 0;
+}
+
+/** Takes the lock if it can: false only where another open of the file has it, and not where there are no locks. */
+export function tryLockIfAny(fd: number): boolean {
+  return tryLock(fd) || loadKoffi().errno() !== constants.errno.EAGAIN;
 }
 
 /** Whether another open of the file has its first byte locked for writing. Takes no lock to find out. */

@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import {setTimeout as pause} from 'node:timers/promises';
 import {DekError, systemCode} from '../errors.js';
-import {tryLock} from './ffi.js';
+import {tryLock, tryLockIfAny} from './ffi.js';
 import {fstatNow, lstatNow, openNow} from './stat.js';
 
 const WAIT_MS = 5000;
@@ -27,18 +27,22 @@ export function withLock<T>(path: string, body: () => T): T {
   }
 }
 
-/** The same for work that takes time. */
-export async function whileLocked<T>(path: string, body: () => Promise<T>): Promise<T> {
+/**
+ * Takes the lock of the file `path` and resolves to what lets go of it. None is taken where its file system has no such
+ * locks: NFS gives none to who reads. Throws BUSY when another process holds it for five seconds.
+ */
+export async function lockFile(path: string): Promise<() => void> {
   const fd = openNow(path, fs.constants.O_RDONLY);
   try {
     const until = performance.now() + WAIT_MS;
-    while (!tryLock(fd)) {
+    while (!tryLockIfAny(fd)) {
       if (performance.now() > until) throw locked(path);
       await pause(RETRY_MS);
     }
-    return await body();
-  } finally {
+    return () => fs.closeSync(fd);
+  } catch (error) {
     fs.closeSync(fd);
+    throw error;
   }
 }
 

@@ -3,6 +3,7 @@
 import fs from 'node:fs/promises';
 import * as Flags from '@oclif/core/flags';
 import {DekError} from '../../errors.js';
+import {lockFile} from '../../files/lock.js';
 import {systemError} from '../../files/system-error.js';
 import {type WholeFileOptions, writeWholeFile} from '../../files/whole-file.js';
 import {outputPath} from '../output/output.js';
@@ -52,14 +53,20 @@ export async function replaceManifest(
   const real = await fs.realpath(path).catch(failed);
   const before = await fs.stat(real).catch(failed);
   if (!before.isFile()) throw new DekError('BAD_INPUT', `${path} is not a regular file`);
-  await writeWholeFile(real, chunks, {
-    force: true,
-    like: before,
-    check: async (temporary, goOn) => {
-      await check?.(temporary, goOn);
-      const {dev, ino, size, mtimeMs} = await fs.stat(real).catch(failed);
-      if (dev === before.dev && ino === before.ino && size === before.size && mtimeMs === before.mtimeMs) return;
-      throw new DekError('BUSY', `${path} was changed by another program meanwhile`, {hint: 'try again'});
-    },
-  });
+  let release = (): void => {};
+  try {
+    await writeWholeFile(real, chunks, {
+      force: true,
+      like: before,
+      check: async (temporary, goOn) => {
+        await check?.(temporary, goOn);
+        release = await lockFile(real); // until it has its name: another may be as far
+        const {dev, ino, size, mtimeMs} = await fs.stat(real).catch(failed);
+        if (dev === before.dev && ino === before.ino && size === before.size && mtimeMs === before.mtimeMs) return;
+        throw new DekError('BUSY', `${path} was changed by another program meanwhile`, {hint: 'try again'});
+      },
+    });
+  } finally {
+    release();
+  }
 }

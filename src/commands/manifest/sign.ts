@@ -10,13 +10,15 @@ import {replaceManifest} from '../../cli/manifest/replace-manifest.js';
 import {KEY_FORMS, openSigningKey} from '../../cli/manifest/signing-key.js';
 import {countManifests} from '../../cli/output/phrases.js';
 import {DekError} from '../../errors.js';
-import {whileLocked} from '../../files/lock.js';
+import {lockFile} from '../../files/lock.js';
 import {systemError} from '../../files/system-error.js';
 import {writeWholeFile} from '../../files/whole-file.js';
 import {readSignable, type Signable} from '../../manifest/acceptance/signable.js';
 import {readSignatures, signaturePath} from '../../manifest/acceptance/signed-files.js';
 import {chunksOf} from '../../manifest/read.js';
+import type {Digests} from '../../manifest/signature/digests.js';
 import {addSignature, makeSignature} from '../../manifest/signature/sign.js';
+import type {Signature} from '../../manifest/signature/sshsig.js';
 
 interface ManifestSignResult {
   kind: Signable['kind'];
@@ -71,15 +73,7 @@ export default class ManifestSign extends DekCommand {
     const key = await openSigningKey(flags.key, (text) => this.note(text));
     const {kind, digests} = signable;
     const signature = await makeSignature(key, kind === 'manifest' ? 'dek-manifest' : 'dek-release', digests);
-    // Another may have signed meanwhile, and may be about to.
-    const {kept, dropped} = await whileLocked(file, async () => {
-      if ((await versionOf(file)) !== was)
-        throw new DekError('BUSY', `${file} was changed meanwhile`, {hint: 'try again'});
-      const before = await readSignatures(output);
-      const added = addSignature(before, signature, digests);
-      await writeSignatures(file, output, Buffer.from(added.text), before !== null);
-      return added;
-    });
+    const {kept, dropped} = await putSignature(signature, {file, output, was, digests});
     const {fingerprint, type: keyType} = key.publicKey;
     const edition = kind === 'manifest' ? editionJson(signable.offered.header.edition!) : null;
     const manifests = kind === 'release' ? signable.release.manifests.length : null;
@@ -107,6 +101,24 @@ async function audit(signable: Signable, detail: string): Promise<void> {
   const who = {uid: process.getuid?.() ?? 0, pid: process.pid};
   const facts = {manifest: id && toHex(id), generation, digest: toHex(signable.digests.sha256)};
   await writeAudit({kind: 'sign', result: 'ok', ...who, deks: [], ...facts, detail});
+}
+
+/** Adds it to those that are there by now: another may have signed meanwhile, and may be about to. */
+async function putSignature(
+  signature: Signature,
+  {file, output, was, digests}: {file: string; output: string; was: string; digests: Digests},
+): Promise<{kept: number; dropped: number}> {
+  const release = await lockFile(file);
+  try {
+    if ((await versionOf(file)) !== was)
+      throw new DekError('BUSY', `${file} was changed meanwhile`, {hint: 'try again'});
+    const before = await readSignatures(output);
+    const added = addSignature(before, signature, digests);
+    await writeSignatures(file, output, Buffer.from(added.text), before !== null);
+    return added;
+  } finally {
+    release();
+  }
 }
 
 /** Another one when the file was written or replaced. */

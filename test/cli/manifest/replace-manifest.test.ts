@@ -3,8 +3,10 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {replaceManifest} from '../../../src/cli/manifest/replace-manifest.js';
+import type {DekError} from '../../../src/errors.js';
 import {thrownBy} from '../../support/process/errors-thrown.js';
 import {skipWithout} from '../../support/skip.js';
+import {until} from '../../support/until.js';
 
 async function* chunks(...texts: string[]): AsyncGenerator<Uint8Array> {
   for (const text of texts) yield Buffer.from(text);
@@ -31,6 +33,23 @@ describe('replaceManifest', () => {
     await replaceManifest(path, chunks('new\n'));
     const {mode, uid, gid} = fs.statSync(path);
     expect([mode & 0o777, uid, gid]).to.deep.equal([0o604, 12345, 23456]);
+  });
+
+  it('lets one of many take its place who are as far as it at once', async () => {
+    for (let round = 0; round < 20; round++) {
+      fs.writeFileSync(path, 'old\n');
+      const names = ['a', 'b', 'c', 'd'];
+      let begun = 0;
+      async function* together(name: string): AsyncGenerator<Uint8Array> {
+        begun++;
+        await until(async () => begun === names.length, 'all have begun');
+        yield* chunks(name);
+      }
+      const ends = await Promise.allSettled(names.map((name) => replaceManifest(path, together(name))));
+      const winners = names.filter((_, i) => ends[i]!.status === 'fulfilled');
+      const codes = ends.flatMap((end) => (end.status === 'rejected' ? [(end.reason as DekError).code] : []));
+      expect([winners, codes]).to.deep.equal([[fs.readFileSync(path, 'utf8')], ['BUSY', 'BUSY', 'BUSY']]);
+    }
   });
 
   it('does not write over what another program wrote meanwhile', async () => {
