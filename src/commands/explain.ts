@@ -18,7 +18,7 @@ export default class Explain extends DekCommand {
     'or assumed, since NVIDIA publishes neither what its syndromes mean nor which status stands for which cause. ' +
     'WORD is an errno (EINVAL, 22), a firmware status (BAD_PARAM, 0x3), a syndrome (0x and hexadecimal digits, as ' +
     'in the kernel log), or a verdict of dek prove or dek doctor. Without a word, it lists those that it knows. ' +
-    'Exits with 3 if nothing is known of the word.';
+    'Exits with 3 if nothing is known of the word, and with 2 if it is none of these.';
   static override examples = ['dek explain EINVAL', 'dek explain BAD_RES_STATE', 'dek explain 0x000d000b --json'];
   static override args = {
     word: Args.string({ignoreStdin: true, description: 'errno, firmware status, syndrome or verdict'}),

@@ -90,7 +90,10 @@ export class LentContext {
     const device = await importDevice(fds[0]!, request.pdHandle);
     const nic = Nic.lent(device, events);
     const lent = new LentContext(core, nic, connection, peer, events, request);
-    events.listen((event) => core.events.relay(event, peer.pid));
+    events.listen((event) => {
+      if (event.event === 'apply-failed' && lent.ends) return; // nobody is there any more to whom it matters
+      core.events.relay(event, peer.pid);
+    });
     askedBy(connection.closed, peer);
     events.onAudit((audited) => core.events.audit(audited));
     try {

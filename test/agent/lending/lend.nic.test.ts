@@ -156,6 +156,7 @@ describe('lend', () => {
     await staying.lend(agent.socket, ['vol-1']);
     writeManifestFile(device, [...vols(1, 1, 2), ...vols(2, 5)]);
     await Promise.all([apply(agent, undefined), going.end()]);
+    expect(logged(agent, 'apply-failed')).to.deep.equal([]);
     expect(await staying.next()).to.deep.include({type: 'change', names: ['vol-1']});
   });
 
