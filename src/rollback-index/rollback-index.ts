@@ -33,15 +33,19 @@ export class RollbackIndex {
     });
   }
 
-  /** Writes an entry and reads it back; nothing where it is there already. Throws IO when it is not what came back. */
+  /**
+   * Writes an entry and reads it back; nothing where it is there already. Throws ROLLED_BACK where a later generation
+   * is by now, of another agent; IO when it is not what came back.
+   */
   async write(entry: Entry, limit: Limit): Promise<void> {
-    const record = encodeEntry(entry);
-    const before = await this.#store.read(limit);
-    if (before && equalBytes(before, record)) return;
-    await this.#store.write(record, limit);
-    const after = await this.#store.read(limit);
-    if (after && equalBytes(after, record)) return;
-    throw new DekError('IO', `the rollback index ${this.name} does not hold what was written`);
+    const before = await this.read(limit);
+    if (before && equalBytes(before.id, entry.id) && before.generation > entry.generation) {
+      const there = `generation ${before.generation}, later than ${entry.generation}`;
+      throw new DekError('ROLLED_BACK', `${this.name} has ${there}, by another agent`, {
+        hint: 'apply that one here too',
+      });
+    }
+    await this.#put(entry, before, limit);
   }
 
   /**
@@ -57,6 +61,15 @@ export class RollbackIndex {
       const there = `generation ${before.generation} of manifest ${shortId(before.id)}`;
       throw new DekError('EXISTS', `${this.name} holds ${there}`, {hint: 'if hosts may go back from it: --force'});
     }
-    await this.write(entry, limit);
+    await this.#put(entry, before, limit);
+  }
+
+  async #put(entry: Entry, before: Entry | null, limit: Limit): Promise<void> {
+    const record = encodeEntry(entry);
+    if (before && equalBytes(encodeEntry(before), record)) return;
+    await this.#store.write(record, limit);
+    const after = await this.#store.read(limit);
+    if (after && equalBytes(after, record)) return;
+    throw new DekError('IO', `the rollback index ${this.name} does not hold what was written`);
   }
 }

@@ -43,6 +43,14 @@ describe('a rollback index in an RPMB', () => {
     expect(await index.read(LIMIT)).to.deep.equal(entry(5));
   });
 
+  it('goes back by no agent, and by a person who means it', async () => {
+    await index.enroll(entry(5), false, LIMIT);
+    expect(await refusal(index.write(entry(4), LIMIT))).to.match(/^ROLLED_BACK .* has generation 5, later than 4/);
+    expect(await index.read(LIMIT)).to.deep.equal(entry(5));
+    await index.enroll(entry(4), true, LIMIT);
+    expect(await index.read(LIMIT)).to.deep.equal(entry(4));
+  });
+
   it('is one block, written in one message, and only when it changes', async () => {
     await index.enroll(entry(4), false, LIMIT);
     await index.write(entry(4), LIMIT);
