@@ -14,7 +14,7 @@ const RULES: readonly (readonly [pattern: RegExp, ours: (...groups: string[]) =>
     /^Expected (--[^=]+)=(.*) to be one of: (.*)$/s,
     (name, got, values) => `${name} expected ${oneOf(values!)}, got "${got}"`,
   ],
-  [/^(--\S+): Expected an integer but received: (.*)$/s, (name, got) => `${name} expected an integer, got "${got}"`],
+  [/^(--\S+): Expected an integer but received: ?(.*)$/s, (name, got) => `${name} expected an integer, got "${got}"`],
   [
     /^(--\S+): Expected an integer greater than or equal to (\d+) but received: (.*)$/s,
     (name, min, got) => `${name} expected at least ${min}, got "${got}"`,

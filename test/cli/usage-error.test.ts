@@ -42,6 +42,7 @@ describe('usage-error', () => {
     ['a b --format', 'option --format requires raw, hex or base64'],
     ['a b --format pem', '--format expected raw, hex or base64, got "pem"'],
     ['a b --count x', '--count expected an integer, got "x"'],
+    ['a b --count=', '--count expected an integer, got ""'],
     ['a b --count 0', '--count expected at least 1, got "0"'],
     ['a b --count 6', '--count expected at most 5, got "6"'],
     ['a b --size 1', '--size requires --kek'],
