@@ -11,9 +11,9 @@ import {agentFlags} from '../cli/flags/agent-flags.js';
 import {agentOptions} from '../cli/flags/agent-options.js';
 import {socketFlag} from '../cli/flags/flags.js';
 import {gateSettings} from '../cli/flags/gate-flags.js';
+import {stopSignal} from '../cli/live/stop-signal.js';
 import {manifestSource} from '../cli/manifest/manifest-source.js';
 import {Progress} from '../cli/output/progress.js';
-import {stopSignal} from '../cli/stop-signal.js';
 
 export default class Agent extends DekCommand {
   static override summary = 'hold the DEKs of this host';

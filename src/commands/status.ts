@@ -4,11 +4,11 @@ import {type AgentClient, connectAgent} from '../agent/client.js';
 import {type AgentStatus, isReady} from '../agent/protocol.js';
 import {DekCommand} from '../cli/base.js';
 import {socketFlag} from '../cli/flags/flags.js';
-import {follow} from '../cli/follow.js';
+import {follow} from '../cli/live/follow.js';
+import {type View, watch, watchFlag} from '../cli/live/watch.js';
 import {describeAgent} from '../cli/output/describe-agent.js';
 import {painted, screen} from '../cli/output/screen.js';
 import {factLines} from '../cli/output/table.js';
-import {type View, watch, watchFlag} from '../cli/watch.js';
 import {DekError} from '../errors.js';
 import {jsonText} from '../printable.js';
 

@@ -4,8 +4,8 @@ import {DekCommand} from '../../cli/base.js';
 import {fleetFlag, withFleet} from '../../cli/flags/fleet-flags.js';
 import {publishFlags, publishOptions} from '../../cli/flags/fleet-publish-flags.js';
 import {fleetHostFlags, whichHosts} from '../../cli/fleet-hosts.js';
+import {untilSignal} from '../../cli/live/stop-signal.js';
 import {Progress} from '../../cli/output/progress.js';
-import {untilSignal} from '../../cli/stop-signal.js';
 import {type Published, publish} from '../../fleet/publish/publish.js';
 
 export default class FleetPublish extends DekCommand {

@@ -1,8 +1,8 @@
 /** A view that stays on the terminal and is drawn again in its place: `--watch`. */
 import * as Flags from '@oclif/core/flags';
-import {DekError} from '../errors.js';
-import {printable} from '../printable.js';
-import {painted, type Screen, screen} from './output/screen.js';
+import {DekError} from '../../errors.js';
+import {printable} from '../../printable.js';
+import {painted, type Screen, screen} from '../output/screen.js';
 import {stopSignal} from './stop-signal.js';
 
 export const watchFlag = Flags.boolean({

@@ -1,5 +1,5 @@
 /** The signals that ask a long-running command to end in good order. */
-import {hearSignals, raiseAgain} from '../signals.js';
+import {hearSignals, raiseAgain} from '../../signals.js';
 
 const STOPPING = ['SIGTERM', 'SIGINT'] as const;
 
