@@ -12,7 +12,7 @@ import {DekTable} from './dek/dek-table.js';
 import type {ContextPtr, DevxObjPtr, Library, LoginPtr, PdPtr} from './ffi.js';
 import type {DeviceInfo} from './list.js';
 import {allocPd, type Pd, type PdMaker, pdNumber} from './pd.js';
-import {call, runHere, runOff, type Steps} from './steps.js';
+import {call, runHere, runOff, type Steps, wait} from './steps.js';
 
 /** The login of a context: what login.ts has made, without its class. */
 export interface ContextLogin {
@@ -69,6 +69,9 @@ export class Context {
   #underWay = 0;
   #answered = 0;
   readonly #whenIdle: (() => void)[] = [];
+  /** Of that work what closes the context, and waits for the rest. */
+  #closers = 0;
+  #whenLess: (() => void)[] = [];
 
   /** With `importPd` it is another process's. */
   constructor(lib: Library, ptr: ContextPtr, info: DeviceInfo, importPd?: PdMaker) {
@@ -85,6 +88,10 @@ export class Context {
       lib.ibv_close_device(ptr);
       throw error;
     }
+  }
+
+  get refusesCalls(): boolean {
+    return this.#closing;
   }
 
   /** Throws CLOSED after `close`, and while calls are refused. */
@@ -117,6 +124,7 @@ export class Context {
       });
     } finally {
       if (--this.#underWay === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+      for (const resolve of this.#whenLess.splice(0)) resolve();
     }
   }
 
@@ -217,6 +225,19 @@ export class Context {
     return {device: this.info.name, answers: () => this.answers()};
   }
 
+  /** Waits for the rest of what `off` has begun, such as a prover that closes itself: it calls C with this context. */
+  *#othersEnd(): Steps<void> {
+    this.#closers++;
+    try {
+      while (this.#underWay > this.#closers) {
+        const less = new Promise<void>((resolve) => this.#whenLess.push(resolve));
+        if (!(yield* wait(less))) return; // on this thread: nothing is under way then
+      }
+    } finally {
+      this.#closers--;
+    }
+  }
+
   /** Whether new calls find the device closed while those under way come to their end. */
   refuseCalls(refuse: boolean): void {
     this.#closing = refuse;
@@ -227,6 +248,7 @@ export class Context {
    * that hangs on it is dead from here on; `ptr` guards them all.
    */
   *close(): Steps<void> {
+    yield* this.#othersEnd(); // what they destroy hangs on the PD
     if (this.#pd) yield* this.#pd.close();
     yield* this.leave();
   }
@@ -236,6 +258,7 @@ export class Context {
    * kernel takes it off the NIC, one command an object.
    */
   *leave(): Steps<void> {
+    yield* this.#othersEnd();
     const ptr = this.openPtr;
     this.#ptr = null;
     yield* call(this.lib.ibv_close_device, ptr);

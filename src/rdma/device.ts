@@ -273,7 +273,7 @@ export class Device {
 
 /** Where there are strays, which is rare. What stays is tried again the next time. */
 async function sweep(context: Context): Promise<void> {
-  if (context.strays.size > 0) await context.off(context.sweep()).catch(() => {});
+  if (context.strays.size > 0 && !context.refusesCalls) await context.off(context.sweep()).catch(() => {});
 }
 
 /**

@@ -153,9 +153,15 @@ export class Login {
     const context = this.#context;
     const entry = context.login;
     context.login = undefined;
+    context.loggingIn = true; // none takes its place before it is known whether it goes
     context.changed?.(); // before its handle may mean another's object
-    const errno = yield* this.#calls.logout(context.lib, context.openPtr, this.#object);
-    const error = errno === 0 ? undefined : yield* failed(context, 'logout', errno);
+    let error: DekError | undefined;
+    try {
+      const errno = yield* this.#calls.logout(context.lib, context.openPtr, this.#object);
+      if (errno !== 0) error = yield* failed(context, 'logout', errno);
+    } finally {
+      context.loggingIn = false;
+    }
     if (error === undefined || error.code === 'NO_LOGIN') this.#open = false;
     else {
       context.login = entry;

@@ -103,6 +103,7 @@ export class Sharing {
     if (this.#device.loginApi === 'object') return logIn();
     const before = new Set(this.handles('DEVX_OBJ')?.handles);
     const result = await logIn();
+    for (const {handle} of this.others()) before.add(handle); // mkeys of a proof that began meanwhile
     const made = (this.handles('DEVX_OBJ')?.handles ?? []).filter((handle) => !before.has(handle));
     this.#session = made.length === 1 ? made[0] : undefined;
     this.#context.changed?.();

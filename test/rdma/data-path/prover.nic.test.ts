@@ -132,6 +132,17 @@ for (const engines of [['single-block', 'multi-block'], ['single-block'], ['mult
       }, key);
     });
 
+    it('may be closed while its device closes, which waits for that', async () => {
+      await child.run(async ({openDevice, expect}) => {
+        for (let round = 0; round < 3; round++) {
+          const device = await openDevice();
+          const prover = await device.openProver();
+          const ends = await Promise.allSettled([device.closeAsync(), prover.closeAsync()]);
+          expect(ends.map(({status}) => status)).to.deep.equal(['fulfilled', 'fulfilled']);
+        }
+      });
+    });
+
     it('says DEVICE_GONE when the NIC is, and ends', async () => {
       const key = nic.randomKey({keySize: 256, keytag: false});
       await child.run(({kept, bytes}, {wrapped}) => {
