@@ -218,8 +218,9 @@ async function statusOf(
   health: HealthCheck,
   lending: Lending,
 ): Promise<AgentStatus> {
-  const {devices, proveShare} = await dekSet.status();
-  const contexts = await lending.status(new Map(devices.map(({name, login}) => [name, login])));
+  const own = dekSet.status();
+  const logins = own.then(({devices}) => new Map(devices.map(({name, login}) => [name, login])));
+  const [{devices, proveShare}, contexts] = await Promise.all([own, lending.status(logins)]);
   return {
     version: packageVersion(),
     pid: process.pid,

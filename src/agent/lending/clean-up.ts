@@ -9,13 +9,14 @@ import type {Sharing} from '../../rdma/shared/sharing.js';
 /** What is in use by others goes when they are gone: rounds in which nothing could be destroyed. */
 const MOST_FAILED_ROUNDS = 3;
 
-/** What the agent has of a type in the context now. */
-export type OwnHandles = (type: ObjectType) => ReadonlySet<number>;
+/** Which handles of a type are what the agent has in the context now. */
+export type OwnHandles = (type: ObjectType) => (handle: number) => boolean;
 
 /**
- * Destroys all that is not the agent's own: how many objects. `own` is asked before each listing, since a proof may
- * make something meanwhile. `oldest` are handles of objects that were there before
- * the tenant came and still are. Throws BUSY when something is left, or the kernel would not list it.
+ * Destroys all that is not the agent's own: how many objects. `own` is asked before each, since a proof may make
+ * something meanwhile, which gets the number of what a tenant that is not quite gone has let go of. `oldest` are
+ * handles of objects that were there before the tenant came and still are. Throws BUSY when something is left, or the
+ * kernel would not list it.
  */
 export async function destroyForeign(sharing: Sharing, own: OwnHandles, oldest: ReadonlySet<number>): Promise<number> {
   let destroyed = 0;
@@ -24,6 +25,7 @@ export async function destroyForeign(sharing: Sharing, own: OwnHandles, oldest: 
     for (const type of destroyOrder) {
       await sharing.quiet();
       for (const handle of foreign(sharing, type, own(type), oldest)) {
+        if (own(type)(handle)) continue;
         found++;
         if ((await sharing.destroy(type, handle)) === 0) gone++;
       }
@@ -42,12 +44,12 @@ export async function destroyForeign(sharing: Sharing, own: OwnHandles, oldest: 
 function foreign(
   sharing: Sharing,
   type: ObjectType,
-  mine: ReadonlySet<number>,
+  isMine: (handle: number) => boolean,
   oldest: ReadonlySet<number>,
 ): readonly number[] {
   const listed: Handles | null = sharing.handles(type);
   if (listed === null) throw new DekError('UNSUPPORTED', `the kernel does not list the objects of type ${type}`);
-  const others = listed.handles.filter((handle) => !mine.has(handle));
+  const others = listed.handles.filter((handle) => !isMine(handle));
   if (listed.isCut && !listed.handles.some((handle) => oldest.has(handle)) && others.length === 0) {
     throw new DekError('UNSUPPORTED', `there are too many objects of type ${type} to list`);
   }

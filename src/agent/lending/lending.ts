@@ -61,12 +61,19 @@ export class Lending {
       for (const tenancy of this.#tenancies) tenancy.hear(event);
     }, 'info');
     if (options.releaseWithinMs !== undefined) {
-      const expire = (): void => {
-        this.#expire(options.releaseWithinMs!).catch((error: unknown) => {
+      let isExpiring = false; // else what waits for an apply would be told again each second
+      const expire = async (): Promise<void> => {
+        if (isExpiring) return;
+        isExpiring = true;
+        try {
+          await this.#expire(options.releaseWithinMs!);
+        } catch (error) {
           core.events.emit('error', 'internal', {error: String(error)});
-        });
+        } finally {
+          isExpiring = false;
+        }
       };
-      this.#expiring = setInterval(expire, EXPIRE_MS).unref();
+      this.#expiring = setInterval(() => void expire(), EXPIRE_MS).unref();
     }
   }
 
@@ -79,9 +86,9 @@ export class Lending {
     return [...this.#lent].reduce((sum, {heals}) => sum + heals, this.#healsBefore);
   }
 
-  /** `logins` has what the NICs have just said of the agent's own. */
-  async status(logins: ReadonlyMap<string, LoginStatus | null>): Promise<ContextStatus[]> {
-    const lent = await Promise.all([...this.#lent].map((one) => one.status()));
+  /** `saying` resolves to what the NICs say of the agent's own: all are asked at once. */
+  async status(saying: Promise<ReadonlyMap<string, LoginStatus | null>>): Promise<ContextStatus[]> {
+    const [logins, ...lent] = await Promise.all([saying, ...[...this.#lent].map((one) => one.status())]);
     return this.#tenancies.map((tenancy) => tenancy.status(logins.get(tenancy.device) ?? null)).concat(lent);
   }
 
@@ -104,8 +111,8 @@ export class Lending {
         for (const what of Object.keys(plan) as (keyof ApplyPlan)[]) plan[what] += there.plan[what];
         failed.push(...there.failed);
       } catch (error) {
-        if (lent.ends) continue; // it went meanwhile, which is no reason to leave the others as they are
         if (!(error instanceof DekError)) throw error;
+        if (lent.ends) continue; // it went meanwhile, which is no reason to leave the others as they are
         throw withMessage(error, `in the context of process ${lent.peer.pid}: ${error.message}`);
       }
     }

@@ -268,12 +268,12 @@ export class Tenancy {
     for (const dek of dismissed) add(dek);
     for (const {handle} of publication.used.values()) ofDeks.add(handle);
     return (type) => {
-      const own = new Set<number>(type === 'DEVX_OBJ' ? ofDeks : type === 'UAR' ? sharing.uars : []);
-      if (type === 'PD') own.add(sharing.pdHandle);
+      const own = new Set<number>(type === 'PD' ? [sharing.pdHandle] : []);
       for (const {kind, handle} of sharing.others()) {
         if ((kind === 'LOGIN' || kind === 'MKEY' ? 'DEVX_OBJ' : kind) === type) own.add(handle);
       }
-      return own;
+      const more: ReadonlySet<number> = type === 'DEVX_OBJ' ? ofDeks : type === 'UAR' ? sharing.uars : own;
+      return (handle) => own.has(handle) || more.has(handle);
     };
   }
 

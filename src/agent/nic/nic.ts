@@ -197,14 +197,14 @@ export class Nic {
     const {gone, importMode} = this;
     const {operational} = this.#device.device.caps;
     const closeOld = await this.#device.reopen();
-    // A service that shares the context is soon told of the next one and its PD; why there is none it is told then.
-    if (this.keep) await this.sharing.allocPd().catch(() => {});
     this.login.forget();
     this.#dismissed.clear();
     for (const held of this.deks.values()) {
       loseHandle(held);
       held.state = 'UNKNOWN';
     }
+    // A service that shares the context is soon told of the next one and its PD; why there is none it is told then.
+    if (this.keep) await this.sharing.allocPd().catch(() => {});
     const {caps} = this.#device.device;
     if (gone) this.#events.emit('warn', 'device-back', {device: this.name, missingDeks: this.deks.size});
     else if (caps.importMode !== importMode || caps.operational !== operational) {

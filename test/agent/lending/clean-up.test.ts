@@ -34,7 +34,10 @@ class FakeContext {
   }
 }
 
-const OWN = (type: ObjectType): Set<number> => new Set(type === 'DEVX_OBJ' ? [1, 2, 3] : type === 'PD' ? [0] : []);
+const OWN = (type: ObjectType): ((handle: number) => boolean) => {
+  const own = type === 'DEVX_OBJ' ? [1, 2, 3] : type === 'PD' ? [0] : [];
+  return (handle) => own.includes(handle);
+};
 
 describe('destroyForeign', () => {
   it('destroys what is not the agent’s, and that alone', async () => {
