@@ -24,9 +24,13 @@ export async function runProgram(program: string, commands: CommandTable, argv: 
   // What runs a command of the user's passes them on: to be found before anything is opened here.
   if (argv.includes('--')) noteInherited();
   process.stdout.on('error', (error) => {
-    if (systemCode(error) === 'EPIPE') process.exit(); // the reader, `head` for one, has seen enough
-    process.stderr.write(`error: cannot write to standard output: ${systemCode(error) ?? error.message}\n`);
-    process.exit(1);
+    const hasSeenEnough = systemCode(error) === 'EPIPE'; // the reader, `head` for one
+    if (!hasSeenEnough) {
+      process.stderr.write(`error: cannot write to standard output: ${systemCode(error) ?? error.message}\n`);
+      process.exitCode = 1;
+    }
+    if (hasStuck()) void endNow();
+    else process.exit();
   });
   outliveTerminal();
   // An agent lives on when nobody reads its log, and a command keeps its exit status.

@@ -8,6 +8,7 @@ import {setTimeout as pause} from 'node:timers/promises';
 import {DekError, systemCode} from '../errors.js';
 import {tryLock, tryLockIfAny} from './ffi.js';
 import {fstatNow, lstatNow, openNow} from './stat.js';
+import {systemError} from './system-error.js';
 
 const WAIT_MS = 5000;
 const RETRY_MS = 5;
@@ -29,20 +30,30 @@ export function withLock<T>(path: string, body: () => T): T {
 
 /**
  * Takes the lock of the file `path` and resolves to what lets go of it. None is taken where its file system has no such
- * locks: NFS gives none to who reads. Throws BUSY when another process holds it for five seconds.
+ * locks: NFS gives none to who reads. `goOn` is called between two tries, and may throw. Throws BUSY when another
+ * process holds it for five seconds, and the system's error.
  */
-export async function lockFile(path: string): Promise<() => void> {
-  const fd = openNow(path, fs.constants.O_RDONLY);
+export async function lockFile(path: string, goOn: () => Promise<unknown> = async () => {}): Promise<() => void> {
+  const fd = openToLock(path);
   try {
     const until = performance.now() + WAIT_MS;
     while (!tryLockIfAny(fd)) {
       if (performance.now() > until) throw locked(path);
+      await goOn();
       await pause(RETRY_MS);
     }
     return () => fs.closeSync(fd);
   } catch (error) {
     fs.closeSync(fd);
     throw error;
+  }
+}
+
+function openToLock(path: string): number {
+  try {
+    return openNow(path, fs.constants.O_RDONLY);
+  } catch (error) {
+    throw systemError('read', path, error);
   }
 }
 

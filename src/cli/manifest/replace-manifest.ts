@@ -60,7 +60,7 @@ export async function replaceManifest(
       like: before,
       check: async (temporary, goOn) => {
         await check?.(temporary, goOn);
-        release = await lockFile(real); // until it has its name: another may be as far
+        release = await lockFile(real, goOn); // until it has its name: another may be as far
         const {dev, ino, size, mtimeMs} = await fs.stat(real).catch(failed);
         if (dev === before.dev && ino === before.ino && size === before.size && mtimeMs === before.mtimeMs) return;
         throw new DekError('BUSY', `${path} was changed by another program meanwhile`, {hint: 'try again'});
