@@ -1435,6 +1435,8 @@ int mlx5dek_detach(struct mlx5dek *d, int flags)
 	uint8_t request[4];
 	int result = 0;
 
+	if (flags & ~MLX5DEK_KEEP)
+		return fail(EINVAL, "unknown flags 0x%x", (unsigned int)flags & ~MLX5DEK_KEEP);
 	put32(request, takes_away);
 	if (!d->lent)
 		close_import(d);

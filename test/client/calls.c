@@ -416,6 +416,7 @@ static void test_agent_ends(void)
 	end_agent();
 	start_agent(serve_and_reset);
 	dek = lend();
+	CHECK(mlx5dek_detach(dek, 0xff) == -1 && errno == EINVAL);
 	CHECK(mlx5dek_detach(dek, MLX5DEK_KEEP) == 0);
 	end_agent();
 	start_agent(serve_and_die);
