@@ -7,6 +7,7 @@ import type {Socket} from 'node:net';
 import {constants, release} from 'node:os';
 import type {Duplex} from 'node:stream';
 import {DekError, withMessage} from '../../errors.js';
+import {everySecond} from '../every-second.js';
 import type {Peer} from '../host/ffi.js';
 import type {ApplyPlan, ApplyRequest, ApplyResult, ContextStatus, DekCounts, LoginStatus} from '../protocol.js';
 import {badRequest, bareAnswer} from '../server/listener.js';
@@ -21,9 +22,6 @@ import {isSafeKernel} from './kernel.js';
 import {LentContext} from './lent.js';
 import {asRefusal, farewell} from './refusal.js';
 import {Tenancy} from './tenancy.js';
-
-/** How often it is looked for old DEKs that were not given back in time. */
-const EXPIRE_MS = 1000;
 
 export interface LendingOptions {
   /** The agent makes no DEKs of its own: nothing to attach to. */
@@ -49,7 +47,7 @@ export class Lending {
   readonly #connections = new Set<Connection>();
   /** What runs for a connection until it has ended. */
   readonly #running = new Set<Promise<void>>();
-  readonly #expiring: NodeJS.Timeout | undefined;
+  readonly #endExpiring: (() => void) | undefined;
   /** Of contexts that are lent no more. */
   #healsBefore = 0;
 
@@ -61,19 +59,10 @@ export class Lending {
       for (const tenancy of this.#tenancies) tenancy.hear(event);
     }, 'info');
     if (options.releaseWithinMs !== undefined) {
-      let isExpiring = false; // else what waits for an apply would be told again each second
-      const expire = async (): Promise<void> => {
-        if (isExpiring) return;
-        isExpiring = true;
-        try {
-          await this.#expire(options.releaseWithinMs!);
-        } catch (error) {
-          core.events.emit('error', 'internal', {error: String(error)});
-        } finally {
-          isExpiring = false;
-        }
-      };
-      this.#expiring = setInterval(() => void expire(), EXPIRE_MS).unref();
+      this.#endExpiring = everySecond(
+        () => this.#expire(options.releaseWithinMs!),
+        (error) => error && core.events.emit('error', 'internal', {error: String(error)}),
+      );
     }
   }
 
@@ -149,7 +138,7 @@ export class Lending {
    * says that the next agent gets them.
    */
   async close(isKept: boolean): Promise<void> {
-    clearInterval(this.#expiring);
+    this.#endExpiring?.();
     if (isKept) for (const tenancy of this.#tenancies) tenancy.leave();
     for (const connection of this.#connections) {
       connection.send(farewell());

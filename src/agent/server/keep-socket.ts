@@ -3,11 +3,10 @@
  * not.
  */
 import type {Events} from '../events.js';
+import {everySecond} from '../every-second.js';
 import type {Listener} from './listener.js';
 import {isPassedSocketThere, type PassedSocket} from './passed-socket.js';
 import {bindSocket} from './socket.js';
-
-const LOOK_MS = 1000;
 
 /**
  * Listens on a socket: one to bind, for group `gid` too, or one that was passed. Resolves to the way to end that.
@@ -49,19 +48,4 @@ function lost(socket: string, events: Events): (error: Error | undefined) => voi
     if (error && error.message !== told) events.emit('error', 'socket-lost', {socket, error: error.message});
     told = error?.message;
   };
-}
-
-/** Looks again and again, one look at a time, and tells how it went. */
-function everySecond(look: () => Promise<void>, tell: (error: Error | undefined) => void): () => void {
-  let busy = false;
-  const timer = setInterval(() => {
-    if (busy) return;
-    busy = true;
-    look()
-      .then(() => tell(undefined), tell)
-      .finally(() => {
-        busy = false;
-      });
-  }, LOOK_MS).unref();
-  return () => clearInterval(timer);
 }
