@@ -68,10 +68,10 @@ export class Context {
   /** Work that `off` has begun and that is not done. */
   #underWay = 0;
   #answered = 0;
-  readonly #whenIdle: (() => void)[] = [];
+  /** Who waits for the end of some of it. */
+  readonly #whenLess: (() => void)[] = [];
   /** Of that work what closes the context, and waits for the rest. */
   #closers = 0;
-  #whenLess: (() => void)[] = [];
 
   /** With `importPd` it is another process's. */
   constructor(lib: Library, ptr: ContextPtr, info: DeviceInfo, importPd?: PdMaker) {
@@ -123,7 +123,7 @@ export class Context {
         this.#answered++;
       });
     } finally {
-      if (--this.#underWay === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+      this.#underWay--;
       for (const resolve of this.#whenLess.splice(0)) resolve();
     }
   }
@@ -135,7 +135,7 @@ export class Context {
 
   /** Resolves when no work of `off` is under way: all that was made is known then, as long as the thread is kept. */
   async quiet(): Promise<void> {
-    while (this.#underWay > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    while (this.#underWay > 0) await this.#less();
   }
 
   /** Whether calls are under way off this thread. */
@@ -230,12 +230,16 @@ export class Context {
     this.#closers++;
     try {
       while (this.#underWay > this.#closers) {
-        const less = new Promise<void>((resolve) => this.#whenLess.push(resolve));
-        if (!(yield* wait(less))) return; // on this thread: nothing is under way then
+        if (!(yield* wait(this.#less()))) return; // on this thread: nothing is under way then
       }
     } finally {
       this.#closers--;
     }
+  }
+
+  /** Resolves when some of what is under way has ended. */
+  #less(): Promise<void> {
+    return new Promise((resolve) => this.#whenLess.push(resolve));
   }
 
   /** Whether new calls find the device closed while those under way come to their end. */
