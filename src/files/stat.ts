@@ -5,7 +5,7 @@
  * nothing else here calls lstatSync, statSync or fstatSync, nor rmSync and readFileSync, which do so inside, for what
  * may be a socket or a pipe.
  */
-import fs, {type BigIntStats} from 'node:fs';
+import fs, {type BigIntStats, type Stats} from 'node:fs';
 
 /** What `path` leads to; undefined when there is no such name. Throws any other system error. */
 export function statNow(path: string): BigIntStats | undefined {
@@ -20,6 +20,11 @@ export function lstatNow(path: string): BigIntStats | undefined {
 /** The same of an open descriptor. */
 export function fstatNow(fd: number): BigIntStats {
   return fs.fstatSync(fd, {bigint: true});
+}
+
+/** Another one when the file was written or replaced. */
+export function stampOf({dev, ino, size, mtimeMs}: Stats): string {
+  return [dev, ino, size, mtimeMs].join();
 }
 
 /** open(2) at once: without O_NONBLOCK that of a pipe waits until somebody writes to it. */

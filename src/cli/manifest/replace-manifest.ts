@@ -4,6 +4,7 @@ import fs from 'node:fs/promises';
 import * as Flags from '@oclif/core/flags';
 import {DekError} from '../../errors.js';
 import {lockFile} from '../../files/lock.js';
+import {stampOf} from '../../files/stat.js';
 import {systemError} from '../../files/system-error.js';
 import {type WholeFileOptions, writeWholeFile} from '../../files/whole-file.js';
 import {outputPath} from '../output/output.js';
@@ -61,8 +62,7 @@ export async function replaceManifest(
       check: async (temporary, goOn) => {
         await check?.(temporary, goOn);
         release = await lockFile(real, goOn); // until it has its name: another may be as far
-        const {dev, ino, size, mtimeMs} = await fs.stat(real).catch(failed);
-        if (dev === before.dev && ino === before.ino && size === before.size && mtimeMs === before.mtimeMs) return;
+        if (stampOf(await fs.stat(real).catch(failed)) === stampOf(before)) return;
         throw new DekError('BUSY', `${path} was changed by another program meanwhile`, {hint: 'try again'});
       },
     });

@@ -11,6 +11,7 @@ import {KEY_FORMS, openSigningKey} from '../../cli/manifest/signing-key.js';
 import {countManifests} from '../../cli/output/phrases.js';
 import {DekError} from '../../errors.js';
 import {lockFile} from '../../files/lock.js';
+import {stampOf} from '../../files/stat.js';
 import {systemError} from '../../files/system-error.js';
 import {writeWholeFile} from '../../files/whole-file.js';
 import {readSignable, type Signable} from '../../manifest/acceptance/signable.js';
@@ -66,7 +67,7 @@ export default class ManifestSign extends DekCommand {
     const {args, flags} = await this.parse(ManifestSign);
     const {file} = args;
     const output = signaturePath(file);
-    const was = await versionOf(file);
+    const was = stampOf(await statOf(file));
     const signable = await readSignable(chunksOf(file));
     assertHasGeneration(signable, file);
     await readSignatures(output); // what is wrong with them is told before a key has to be touched
@@ -110,7 +111,7 @@ async function putSignature(
 ): Promise<{kept: number; dropped: number}> {
   const release = await lockFile(file);
   try {
-    if ((await versionOf(file)) !== was)
+    if (stampOf(await statOf(file)) !== was)
       throw new DekError('BUSY', `${file} was changed meanwhile`, {hint: 'try again'});
     const before = await readSignatures(output);
     const added = addSignature(before, signature, digests);
@@ -119,12 +120,6 @@ async function putSignature(
   } finally {
     release();
   }
-}
-
-/** Another one when the file was written or replaced. */
-async function versionOf(file: string): Promise<string> {
-  const {dev, ino, size, mtimeMs} = await statOf(file);
-  return [dev, ino, size, mtimeMs].join();
 }
 
 function statOf(file: string): Promise<Stats> {
