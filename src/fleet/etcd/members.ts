@@ -91,8 +91,7 @@ export class Members {
         const member = memberText(this.#uri.hosts[at]!);
         // A try that was cut short by the end says less than the one before.
         if (timeoutMs === patienceMs || !lost.has(member)) lost.set(member, reasonOf(error));
-        if (error instanceof NoAnswer) await this.#giveUp(at, channel, heard);
-        else this.#leave(at, channel);
+        await this.#lose(error, at, channel, heard);
         if (performance.now() >= end) throw new StoreAway(lost);
         if (tries % this.#uri.hosts.length === 0) await pause(PAUSE_MS * (0.5 + Math.random() / 2));
       }
@@ -106,8 +105,7 @@ export class Members {
     const open = await channel;
     const {heard} = open;
     const token = await this.#tokenFor(loginMs).catch(async (error) => {
-      if (error instanceof NoAnswer) await this.#giveUp(member, channel, heard);
-      else if (mayDoElsewhere(error)) this.#leave(member, channel);
+      if (mayDoElsewhere(error)) await this.#lose(error, member, channel, heard);
       throw error;
     });
     const stream = open.duplex(method, token);
@@ -125,6 +123,12 @@ export class Members {
   close(): void {
     this.#isClosed = true;
     for (const [member, channel] of this.#channels.entries()) if (channel) this.#leave(member, channel);
+  }
+
+  /** A member that failed so: another is asked. */
+  async #lose(error: unknown, member: number, channel: Promise<Channel>, heard: number): Promise<void> {
+    if (error instanceof NoAnswer) await this.#giveUp(member, channel, heard);
+    else this.#leave(member, channel);
   }
 
   /**

@@ -41,8 +41,13 @@ export async function collectGarbage(
   guard: Guard,
   more: readonly string[] = [],
 ): Promise<Collected> {
-  const needed = await neededBlobs(store, keys, more).catch(unlessMalformed);
-  if (needed instanceof DekError) return {removed: 0, obstacle: needed.message};
+  let needed: Set<string>;
+  try {
+    needed = await neededBlobs(store, keys, more);
+  } catch (error) {
+    if (isMalformed(error)) return {removed: 0, obstacle: error.message};
+    throw error;
+  }
   const garbage: string[] = [];
   for await (const {kvs} of store.list(keys.blobs, {keysOnly: true})) {
     for (const {key} of kvs) if (!needed.has(key.slice(keys.blobs.length))) garbage.push(key);
@@ -70,7 +75,7 @@ async function neededBlobs(store: Store, keys: FleetKeys, more: readonly string[
   }
   for (const list of lists) {
     // Of one that is lost the pieces cannot be reached any more either.
-    for (const digest of await readList(store, keys, list).catch(unlessMalformed).then(noneIfLost)) needed.add(digest);
+    for (const digest of await readList(store, keys, list).catch(noneIfLost)) needed.add(digest);
   }
   return needed;
 }
@@ -83,11 +88,11 @@ async function remove(store: Store, guard: Guard, all: readonly string[]): Promi
   }
 }
 
-function noneIfLost(list: readonly string[] | DekError): readonly string[] {
-  return list instanceof DekError ? [] : list;
+function noneIfLost(error: unknown): readonly string[] {
+  if (isMalformed(error)) return [];
+  throw error;
 }
 
-function unlessMalformed(error: unknown): DekError {
-  if (error instanceof DekError && error.code === 'BAD_INPUT') return error;
-  throw error;
+function isMalformed(error: unknown): error is DekError {
+  return error instanceof DekError && error.code === 'BAD_INPUT';
 }

@@ -35,8 +35,8 @@ export async function beginRollout(
 ): Promise<RolloutState> {
   return undertake(store, keys, BEGIN, async (operator, record) => {
     assertNoneOpen(record.last);
-    const {name, plan, digest} = await operator.unless(driving.signal, () => planned(store, keys, operator, request));
-    const waves = parseWaves(request.waves, plan.length);
+    const write = (): Promise<Planned> => planned(store, keys, operator, request);
+    const {name, waves, plan, digest} = await operator.unless(driving.signal, write);
     const {prove, letGo, maxUnavailable, waitSeconds, keep, replaceKeys} = request;
     const how = {prove, letGo, maxUnavailable, waitSeconds, keep, replaceKeys};
     const at = new Date().toISOString();
@@ -45,22 +45,24 @@ export async function beginRollout(
   });
 }
 
+interface Planned extends Pick<RolloutState, 'name' | 'waves'> {
+  readonly plan: readonly Delivery[];
+  /** Of the blob that lists it. */
+  readonly digest: string;
+}
+
 /** Writes what each host gets, and the list of that. */
-async function planned(
-  store: Store,
-  keys: FleetKeys,
-  operator: Operator,
-  request: RolloutRequest,
-): Promise<{name: string; plan: readonly Delivery[]; digest: string}> {
+async function planned(store: Store, keys: FleetKeys, operator: Operator, request: RolloutRequest): Promise<Planned> {
   const known = await readHosts(store, keys);
   const {deliveries, name} = await prepare(store, keys, operator, known, request);
   // The way back of the last one stays.
   if (deliveries.length === 0) throw none('every host is to hold it already', 'dek fleet status tells whether it does');
+  const waves = parseWaves(request.waves, deliveries.length);
   const plan = await sourcesLast(store, keys, known, deliveries);
   const writer = new BlobWriter(store, keys, operator);
   const digest = await writePlan(writer, plan);
   await writer.flush();
-  return {name, plan, digest};
+  return {name, waves, plan, digest};
 }
 
 /** Goes on with the one that is open, from its wave on, or back. Throws NO_INPUT when none is. */
