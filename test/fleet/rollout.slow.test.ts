@@ -224,12 +224,18 @@ describe('dek fleet', () => {
       expect(held()).to.deep.equal([2, 2, 2, 2]);
     });
 
-    it('stops at the first Ctrl-C and says what is next', async () => {
+    /** One that waits for a host which refuses. */
+    const waiting = async () => {
       await begin(2);
       hosts[0]!.become({refuses: ({generation}) => (generation === 2 ? 'its NIC is full' : undefined)});
       const child = startRollout(await write(3));
       const ended = once(child, 'exit');
       await until(() => etcd.etcdctl('get', '/dek/rollout').includes('"running"'));
+      return {child, ended};
+    };
+
+    it('stops at the first Ctrl-C and says what is next', async () => {
+      const {child, ended} = await waiting();
       child.kill('SIGINT');
       expect(await ended).to.deep.equal([7, null]);
       expect(etcd.etcdctl('get', '/dek/operator')).to.equal('');
@@ -253,11 +259,7 @@ describe('dek fleet', () => {
     });
 
     it('ends at once at the second Ctrl-C while etcd gives no answer', async () => {
-      await begin(2);
-      hosts[0]!.become({refuses: ({generation}) => (generation === 2 ? 'its NIC is full' : undefined)});
-      const child = startRollout(await write(3));
-      const ended = once(child, 'exit');
-      await until(() => etcd.etcdctl('get', '/dek/rollout').includes('"running"'));
+      const {child, ended} = await waiting();
       await etcd.signal(0, 'SIGSTOP');
       // One that comes before the last was heard is lost.
       const again = setInterval(() => child.kill('SIGINT'), 100);
